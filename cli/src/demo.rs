@@ -1,0 +1,155 @@
+//! `relaypass demo`: the three steps against an embedded sandbox, explained from its own log.
+
+use std::error::Error;
+use std::process::Stdio;
+
+use relaypass::{
+    generate_key_pair, ClaimType, Client, CreateRelay, GenerateClaim, IssuePrivacyPass, Relay,
+};
+use relaypass_sandbox::{Options, Ready, Sandbox};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::narrate::narrate;
+use crate::CommandResult;
+
+const CLAIM_TYPE: &str = "age_over18_verified";
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Also run a program of your own against the same sandbox, as NAME=COMMAND; it finds
+    /// RELAYPASS_BASE_URL and RELAYPASS_API_KEY in its environment and must end with a line
+    /// `passed` or `failed`
+    #[arg(long = "with", value_name = "NAME=COMMAND")]
+    with: Vec<String>,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> CommandResult {
+    let sandbox = Sandbox::start(Options::default()).await?;
+    let control = Control::new(sandbox.ready());
+    println!("A sandbox stands in for Persona at {}.", sandbox.ready().url);
+    println!("Its production key is used, so that billing shows; no real money is near.\n");
+
+    let mut results = Vec::new();
+    println!("== rust ==");
+    let passed = three_steps(sandbox.ready(), &control).await?;
+    narrate(&control.take_requests().await?);
+    results.push(("rust".to_owned(), passed));
+
+    for program in &arguments.with {
+        let (name, command) = program
+            .split_once('=')
+            .ok_or("--with takes NAME=COMMAND")?;
+        println!("== {name} ==");
+        let passed = run_program(command, sandbox.ready())
+            .await
+            .map_err(|error| format!("{name}: {error}"))?;
+        narrate(&control.take_requests().await?);
+        results.push((name.to_owned(), passed));
+    }
+
+    let ledger = control.ledger().await?;
+    let outcomes: Vec<String> = results
+        .iter()
+        .map(|(name, passed)| format!("{name} {}", if *passed { "passed" } else { "failed" }))
+        .collect();
+    println!(
+        "demo: {}; {} passes billed, {} redeemed",
+        outcomes.join(", "),
+        ledger["billed"],
+        ledger["redeemed"]
+    );
+    sandbox.stop().await;
+    let expected = u64::try_from(results.len()).expect("a handful of programs");
+    let all_passed = results.iter().all(|(_, passed)| *passed);
+    let one_bill_each = ledger["billed"] == expected && ledger["redeemed"] == expected;
+    if all_passed && one_bill_each && ledger["double_spends"] == 0 {
+        Ok(())
+    } else {
+        Err(format!("not as it should be: {ledger}").into())
+    }
+}
+
+async fn three_steps(ready: &Ready, control: &Control) -> Result<bool, Box<dyn Error>> {
+    let client = Client::builder()
+        .base_url(&ready.url)
+        .api_key(&ready.production_api_key)
+        .decryption_key(generate_key_pair(2048)?)
+        .build()?;
+    let claim_type = ClaimType::parse(CLAIM_TYPE)?;
+    let relay = client
+        .relays()
+        .create(CreateRelay::new(claim_type.clone()))
+        .await?;
+    let pass = client
+        .relays()
+        .issue_privacy_pass(IssuePrivacyPass::ClaimType(claim_type))
+        .await?;
+    control.visitor_passes(&relay).await?;
+    let request = GenerateClaim::new(
+        relay.relay_token,
+        relay.relay_secret,
+        pass.privacy_pass_token,
+    );
+    let answer = client.relays().generate_claim(request).await?;
+    Ok(answer.claim.is_some_and(|claim| claim.passed()))
+}
+
+async fn run_program(command: &str, ready: &Ready) -> Result<bool, Box<dyn Error>> {
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .env("RELAYPASS_BASE_URL", &ready.url)
+        .env("RELAYPASS_API_KEY", &ready.production_api_key)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match text.lines().last() {
+        Some("passed") if output.status.success() => Ok(true),
+        Some("failed") if output.status.success() => Ok(false),
+        last => Err(format!("the program ended with {}: {last:?}", output.status).into()),
+    }
+}
+
+/// The sandbox's control calls.
+struct Control {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Control {
+    fn new(ready: &Ready) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build();
+        Self {
+            http: http.expect("a plain client has nothing that could fail"),
+            url: format!("{}/_sandbox", ready.url),
+        }
+    }
+
+    /// The visitor's part: in life, a page of Persona's in their browser.
+    async fn visitor_passes(&self, relay: &Relay) -> Result<(), Box<dyn Error>> {
+        let path = format!("{}/relays/{}/finish", self.url, relay.relay_token.as_str());
+        let body = r#"{"result":"passed"}"#;
+        let request = self.http.post(path).header("content-type", "application/json");
+        request.body(body).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    async fn ledger(&self) -> Result<Value, Box<dyn Error>> {
+        let response = self.http.get(format!("{}/ledger", self.url)).send().await?;
+        Ok(serde_json::from_slice(&response.bytes().await?)?)
+    }
+
+    /// The requests since the last time.
+    async fn take_requests(&self) -> Result<Vec<Value>, Box<dyn Error>> {
+        let path = format!("{}/requests", self.url);
+        let response = self.http.get(&path).send().await?;
+        let mut log: Value = serde_json::from_slice(&response.bytes().await?)?;
+        self.http.delete(&path).send().await?.error_for_status()?;
+        match log["requests"].take() {
+            Value::Array(requests) => Ok(requests),
+            _ => Err("the sandbox's log is not a list".into()),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The command `relaypass`: a local sandbox, a demonstration, a key generator.
+
+mod demo;
+mod keygen;
+mod narrate;
+mod sandbox;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Persona Relay and Privacy Pass for servers. Not affiliated with Persona.
+#[derive(Parser)]
+#[command(name = "relaypass", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a stand-in for Persona on this machine, for tests and trials
+    Sandbox(sandbox::Arguments),
+    /// Run the three steps against an embedded sandbox and explain each
+    Demo(demo::Arguments),
+    /// Generate the key pair that claims are encrypted with
+    Keygen(keygen::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Sandbox(arguments) => sandbox::run(arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Keygen(arguments) => keygen::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("relaypass: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a command fails with: one line for the person at the terminal.
+type CommandResult = Result<(), Box<dyn std::error::Error>>;

@@ -1,0 +1,53 @@
+//! `relaypass sandbox`.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+
+use relaypass_sandbox::{Options, Sandbox};
+
+use crate::CommandResult;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Where to listen; loopback only. Port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Serve https with a certificate authority of its own, printed as `ca_pem`
+    #[arg(long)]
+    tls: bool,
+    /// Size of the keys that sign passes: 2048, 3072 or 4096
+    #[arg(long, default_value_t = 2048)]
+    key_bits: usize,
+    /// Stop when standard input closes: the sandbox then ends with the test that started it
+    #[arg(long)]
+    until_stdin_closes: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> CommandResult {
+    let sandbox = Sandbox::start(Options {
+        listen: arguments.listen,
+        tls: arguments.tls,
+        key_bits: arguments.key_bits,
+    })
+    .await?;
+    println!("{}", serde_json::to_string(sandbox.ready())?);
+    std::io::stdout().flush()?;
+    tokio::select! {
+        () = sandbox.wait() => {}
+        () = stdin_closed(), if arguments.until_stdin_closes => {}
+    }
+    Ok(())
+}
+
+/// Ends when standard input does. On a thread of its own: a blocked read must not keep the runtime
+/// from shutting down.
+async fn stdin_closed() {
+    let (closed, waiting) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut rest = Vec::new();
+        // Whether it ends or fails, nobody is there any more.
+        let _ = std::io::stdin().read_to_end(&mut rest);
+        let _ = closed.send(());
+    });
+    let _ = waiting.await;
+}

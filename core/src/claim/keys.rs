@@ -1,0 +1,272 @@
+//! The keys that claims are encrypted with.
+//!
+//! Private-key arithmetic is AWS-LC's: it blinds and checks the padding in constant time. The
+//! `rsa` crate, which has RUSTSEC-2023-0071, only ever sees public keys.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rsa::{
+    KeyPair, KeySize, OaepPrivateDecryptingKey, PrivateDecryptingKey, OAEP_SHA1_MGF1SHA1,
+    OAEP_SHA256_MGF1SHA256,
+};
+use rsa::pkcs1::DecodeRsaPublicKey;
+use rsa::pkcs8::der::pem::{encode_string, LineEnding};
+use rsa::pkcs8::DecodePublicKey;
+use rsa::traits::PublicKeyParts;
+use rsa::RsaPublicKey;
+use rustls_pki_types::pem::{PemObject, SectionKind};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+
+/// The longest PEM text that is looked at, in bytes. A 4096-bit private key has about 3,300.
+const LONGEST_PEM: usize = 16_384;
+
+/// The public key that Persona encrypts a claim with: RSA, 2048 to 4096 bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncryptionKey {
+    pem: String,
+}
+
+impl EncryptionKey {
+    /// Reads a public key in PEM (`PUBLIC KEY` or `RSA PUBLIC KEY`).
+    ///
+    /// # Errors
+    /// `invalid_argument` for a private key (which must never leave this machine), another
+    /// algorithm, another size, or no key at all.
+    pub fn from_pem(pem: &str) -> Result<Self> {
+        if pem.contains("PRIVATE KEY") {
+            return Err(Error::invalid_argument(
+                "The encryption key is a private key. Give its public half: Persona must only \
+                 ever see that.",
+            ));
+        }
+        let key = if pem.contains("RSA PUBLIC KEY") {
+            RsaPublicKey::from_pkcs1_pem(pem.trim()).ok()
+        } else {
+            let (kind, der) = read_pem(pem, "The encryption key")?;
+            (kind == SectionKind::PublicKey)
+                .then(|| RsaPublicKey::from_public_key_der(&der).ok())
+                .flatten()
+        };
+        let bits = key.as_ref().map_or(0, |key| key.n().bits());
+        if !(2048..=4096).contains(&bits) {
+            return Err(Error::invalid_argument(
+                "The encryption key must be an RSA public key of 2048 to 4096 bits, in PEM.",
+            ));
+        }
+        Ok(Self {
+            pem: format!("{}\n", pem.trim()),
+        })
+    }
+
+    /// The key in PEM.
+    pub fn as_pem(&self) -> &str {
+        &self.pem
+    }
+}
+
+/// The private key that opens claims: RSA, 2048 to 4096 bits. It never leaves this process.
+#[derive(Clone)]
+pub struct DecryptionKey {
+    key: Arc<OaepPrivateDecryptingKey>,
+    pkcs8: Secret<Vec<u8>>,
+    encryption_key: EncryptionKey,
+}
+
+impl DecryptionKey {
+    /// Reads a private key in PEM: PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`), without a
+    /// passphrase.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else.
+    pub fn from_pem(pem: &str) -> Result<Self> {
+        if pem.contains("ENCRYPTED") {
+            return Err(Error::invalid_argument(
+                "The decryption key is protected by a passphrase. Decrypt it first (openssl pkey).",
+            ));
+        }
+        let (kind, der) = read_pem(pem, "The decryption key")?;
+        let pair = match kind {
+            SectionKind::PrivateKey => KeyPair::from_pkcs8(&der).ok(),
+            SectionKind::RsaPrivateKey => KeyPair::from_der(&der).ok(),
+            _ => None,
+        };
+        let pkcs8 = pair.and_then(|pair| AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).ok());
+        let key = pkcs8.and_then(|pkcs8| PrivateDecryptingKey::from_pkcs8(pkcs8.as_ref()).ok());
+        match key {
+            Some(key) if (2048..=4096).contains(&key.key_size_bits()) => Self::new(key),
+            _ => Err(Error::invalid_argument(
+                "The decryption key must be an RSA private key of 2048 to 4096 bits, in PEM \
+                 (PKCS#8 or PKCS#1).",
+            )),
+        }
+    }
+
+    fn new(key: PrivateDecryptingKey) -> Result<Self> {
+        let failed = || Error::invalid_argument("The decryption key cannot be used.");
+        let pkcs8 = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).map_err(|_| failed())?;
+        let public =
+            AsDer::<PublicKeyX509Der<'_>>::as_der(&key.public_key()).map_err(|_| failed())?;
+        let pem =
+            encode_string("PUBLIC KEY", LineEnding::LF, public.as_ref()).map_err(|_| failed())?;
+        Ok(Self {
+            pkcs8: Secret::new(pkcs8.as_ref().to_vec()),
+            encryption_key: EncryptionKey { pem },
+            key: Arc::new(OaepPrivateDecryptingKey::new(key).map_err(|_| failed())?),
+        })
+    }
+
+    /// The public half: what Persona gets.
+    pub fn encryption_key(&self) -> &EncryptionKey {
+        &self.encryption_key
+    }
+
+    /// The private key in PEM (PKCS#8), to be kept where secrets are kept.
+    pub fn to_pem(&self) -> Secret<String> {
+        let pem = encode_string("PRIVATE KEY", LineEnding::LF, self.pkcs8.expose())
+            .expect("a label and bytes always make PEM");
+        Secret::new(pem)
+    }
+
+    /// Decrypts RSA-OAEP. Which hash Persona uses is not documented, so SHA-256 is tried, then
+    /// SHA-1, then SHA-256 with MGF1-SHA-1.
+    pub(super) fn decrypt(&self, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        let mut plaintext = Zeroizing::new(vec![0; self.key.min_output_size()]);
+        for algorithm in [&OAEP_SHA256_MGF1SHA256, &OAEP_SHA1_MGF1SHA1] {
+            let length = self
+                .key
+                .decrypt(algorithm, ciphertext, &mut plaintext, None)
+                .map(|opened| opened.len());
+            if let Ok(length) = length {
+                plaintext.truncate(length);
+                return Ok(plaintext);
+            }
+        }
+        relaypass_oaep::decrypt_sha256_mgf1_sha1(self.pkcs8.expose(), ciphertext).map_err(|_| {
+            Error::new(
+                ErrorKind::Decryption,
+                "The claim does not open with this decryption key.",
+            )
+        })
+    }
+}
+
+impl fmt::Debug for DecryptionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DecryptionKey")
+            .field("encryption_key", &self.encryption_key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Generates an RSA key pair of 2048, 3072 or 4096 bits with the operating system's randomness.
+///
+/// # Errors
+/// `invalid_argument` for another size.
+///
+/// # Example
+/// ```
+/// let key = relaypass::generate_key_pair(2048)?;
+/// assert!(key.encryption_key().as_pem().starts_with("-----BEGIN PUBLIC KEY-----"));
+/// # Ok::<(), relaypass::Error>(())
+/// ```
+pub fn generate_key_pair(bits: usize) -> Result<DecryptionKey> {
+    let size = match bits {
+        2048 => KeySize::Rsa2048,
+        3072 => KeySize::Rsa3072,
+        4096 => KeySize::Rsa4096,
+        _ => {
+            return Err(Error::invalid_argument(
+                "A key pair has 2048, 3072 or 4096 bits.",
+            ))
+        }
+    };
+    let key = PrivateDecryptingKey::generate(size)
+        .expect("AWS-LC generates keys as long as the operating system has randomness");
+    DecryptionKey::new(key)
+}
+
+/// Reads the one PEM section of a text.
+fn read_pem(pem: &str, what: &str) -> Result<(SectionKind, Zeroizing<Vec<u8>>)> {
+    let refused = || {
+        Error::invalid_argument(format!(
+            "{what} is not a key in PEM, which begins with -----BEGIN … KEY-----."
+        ))
+    };
+    if pem.len() > LONGEST_PEM {
+        return Err(refused());
+    }
+    let Ok((kind, der)) = <(SectionKind, Vec<u8>)>::from_pem_slice(pem.as_bytes()) else {
+        return Err(refused());
+    };
+    Ok((kind, Zeroizing::new(der)))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use aws_lc_rs::rsa::{OaepPublicEncryptingKey, PublicEncryptingKey};
+
+    pub(in crate::claim) fn encrypt(key: &DecryptionKey, plaintext: &[u8]) -> Vec<u8> {
+        let (_, der) = read_pem(key.encryption_key().as_pem(), "the key").unwrap();
+        let public =
+            OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(&der).unwrap()).unwrap();
+        let mut ciphertext = vec![0; public.ciphertext_size()];
+        public
+            .encrypt(&OAEP_SHA1_MGF1SHA1, plaintext, &mut ciphertext, None)
+            .unwrap();
+        ciphertext
+    }
+
+    #[test]
+    fn a_private_key_given_as_encryption_key_is_refused_without_being_repeated() {
+        let key = generate_key_pair(2048).unwrap();
+        let pem = key.to_pem();
+        let error = EncryptionKey::from_pem(pem.expose()).unwrap_err();
+        assert_eq!(error.code(), "invalid_argument");
+        assert!(error.to_string().contains("private key"));
+        assert!(!format!("{error:?}").contains(&pem.expose()[60..100]));
+        assert!(!format!("{key:?}").contains(&pem.expose()[60..100]));
+    }
+
+    #[test]
+    fn what_is_no_rsa_key_of_the_right_size_is_refused() {
+        const EC: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEMKBCTNIcKUSDii11ySs3526iDZ8A\niTo7Tu6KPAqv7D7gS2XpJFbZiItSs3m9+9Ue6GnvHw/GW2ZZaVtszggXIw==\n-----END PUBLIC KEY-----\n";
+        for pem in [
+            "",
+            "garbage",
+            EC,
+            "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+        ] {
+            assert_eq!(
+                EncryptionKey::from_pem(pem).unwrap_err().code(),
+                "invalid_argument"
+            );
+            assert_eq!(
+                DecryptionKey::from_pem(pem).unwrap_err().code(),
+                "invalid_argument"
+            );
+        }
+        assert_eq!(
+            generate_key_pair(1024).unwrap_err().code(),
+            "invalid_argument"
+        );
+    }
+
+    #[test]
+    fn a_key_pair_survives_its_pem() {
+        let key = generate_key_pair(3072).unwrap();
+        let again = DecryptionKey::from_pem(key.to_pem().expose()).unwrap();
+        assert_eq!(again.encryption_key(), key.encryption_key());
+        let public = EncryptionKey::from_pem(key.encryption_key().as_pem()).unwrap();
+        assert_eq!(&public, key.encryption_key());
+        assert_eq!(
+            &again.decrypt(&encrypt(&key, b"claim")).unwrap()[..],
+            b"claim"
+        );
+    }
+}

@@ -1,0 +1,230 @@
+//! Arguments as other languages have them: plain texts and numbers.
+//!
+//! Bindings translate and never decide; so the rules about what may be left out, what excludes
+//! what, and what a number may be stand here once.
+
+use std::time::Duration;
+
+use super::{
+    Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, IssuePrivacyPass, RelayToken,
+};
+use crate::claim::{ClaimType, DecryptionKey, EncryptionKey};
+use crate::error::{Error, Result};
+use crate::secret::{RelaySecret, Secret};
+
+/// The options of a client. See [`ClientBuilder`] for each.
+#[derive(Clone, Default)]
+pub struct ClientArguments {
+    /// [`ClientBuilder::api_key`].
+    pub api_key: Option<Secret<String>>,
+    /// [`ClientBuilder::base_url`].
+    pub base_url: Option<String>,
+    /// `production` or `sandbox`: [`ClientBuilder::environment`].
+    pub environment: Option<String>,
+    /// Seconds: [`ClientBuilder::timeout`].
+    pub timeout_seconds: Option<f64>,
+    /// [`ClientBuilder::retries`].
+    pub retries: Option<i64>,
+    /// [`ClientBuilder::ca_pem`].
+    pub ca_pem: Option<String>,
+    /// [`ClientBuilder::anonymous_proxy`].
+    pub anonymous_proxy: Option<Secret<String>>,
+    /// [`ClientBuilder::identified_proxy`].
+    pub identified_proxy: Option<Secret<String>>,
+    /// A private key in PEM: [`ClientBuilder::decryption_key`].
+    pub decryption_key: Option<Secret<String>>,
+}
+
+impl ClientArguments {
+    /// Checks the texts and numbers, and describes the client.
+    ///
+    /// # Errors
+    /// `invalid_argument`, and what to change.
+    pub fn parse(&self) -> Result<ClientBuilder> {
+        let mut builder = Client::builder();
+        if let Some(api_key) = &self.api_key {
+            builder = builder.api_key(api_key.expose().as_str());
+        }
+        if let Some(base_url) = &self.base_url {
+            builder = builder.base_url(base_url.as_str());
+        }
+        if let Some(environment) = &self.environment {
+            builder = builder.environment(Environment::parse(environment)?);
+        }
+        if let Some(seconds) = self.timeout_seconds {
+            builder = builder.timeout(parse_seconds(seconds)?);
+        }
+        if let Some(retries) = self.retries {
+            let retries = u32::try_from(retries).map_err(|_| {
+                Error::invalid_argument("The number of retries must be from 0 to 10.")
+            })?;
+            builder = builder.retries(retries);
+        }
+        if let Some(ca_pem) = &self.ca_pem {
+            builder = builder.ca_pem(ca_pem.as_str());
+        }
+        if let Some(proxy) = &self.anonymous_proxy {
+            builder = builder.anonymous_proxy(proxy.expose().as_str());
+        }
+        if let Some(proxy) = &self.identified_proxy {
+            builder = builder.identified_proxy(proxy.expose().as_str());
+        }
+        if let Some(pem) = &self.decryption_key {
+            builder = builder.decryption_key(DecryptionKey::from_pem(pem.expose())?);
+        }
+        Ok(builder)
+    }
+}
+
+/// Reads a time in seconds, as other languages write it.
+///
+/// # Errors
+/// `invalid_argument` for what is no number, not more than 0, or beyond all use.
+pub fn parse_seconds(seconds: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero() && duration.as_secs() < 86_400)
+        .ok_or_else(|| {
+            Error::invalid_argument("A timeout must be more than 0 and less than a day.")
+        })
+}
+
+/// The arguments of `relays.create`.
+pub struct CreateArguments {
+    /// What is asked.
+    pub claim_type: String,
+    /// A public key in PEM.
+    pub encryption_key: Option<String>,
+}
+
+impl CreateArguments {
+    /// Checks the arguments.
+    ///
+    /// # Errors
+    /// `invalid_argument`, and what to change.
+    pub fn parse(self) -> Result<CreateRelay> {
+        let parse = || {
+            Ok(CreateRelay {
+                claim_type: ClaimType::parse(self.claim_type)?,
+                encryption_key: self
+                    .encryption_key
+                    .map(|pem| EncryptionKey::from_pem(&pem))
+                    .transpose()?,
+            })
+        };
+        parse().map_err(|error: Error| error.in_operation("relays.create"))
+    }
+}
+
+/// The arguments of `relays.issue_privacy_pass`: a claim type, or a relay's token and secret.
+pub struct IssueArguments {
+    /// Binds the pass to a claim type.
+    pub claim_type: Option<String>,
+    /// Binds the pass to a relay.
+    pub relay_token: Option<String>,
+    /// That relay's secret.
+    pub relay_secret: Option<Secret<String>>,
+}
+
+impl IssueArguments {
+    /// Checks the arguments.
+    ///
+    /// # Errors
+    /// `invalid_argument`, and what to change.
+    pub fn parse(self) -> Result<IssuePrivacyPass> {
+        let parse = || match (self.claim_type, self.relay_token, self.relay_secret) {
+            (Some(claim_type), None, None) => {
+                Ok(IssuePrivacyPass::ClaimType(ClaimType::parse(claim_type)?))
+            }
+            (None, Some(relay_token), Some(relay_secret)) => Ok(IssuePrivacyPass::Relay {
+                relay_token: RelayToken::parse(relay_token)?,
+                relay_secret: RelaySecret::parse(relay_secret.expose().as_str())?,
+            }),
+            _ => Err(Error::invalid_argument(
+                "A pass is issued either for a claim type, or for a relay by its token and its \
+                 secret; give one or the other.",
+            )),
+        };
+        parse().map_err(|error: Error| error.in_operation("relays.issue_privacy_pass"))
+    }
+}
+
+/// The arguments of `relays.generate_claim`.
+pub struct ClaimArguments {
+    /// The relay's token.
+    pub relay_token: String,
+    /// The relay's secret.
+    pub relay_secret: Secret<String>,
+    /// The pass to redeem.
+    pub privacy_pass_token: Secret<String>,
+    /// What was asked.
+    pub claim_type: Option<String>,
+    /// A private key in PEM.
+    pub decryption_key: Option<Secret<String>>,
+}
+
+impl ClaimArguments {
+    /// Checks the arguments.
+    ///
+    /// # Errors
+    /// `invalid_argument`, and what to change.
+    pub fn parse(self) -> Result<GenerateClaim> {
+        let parse = || {
+            Ok(GenerateClaim {
+                relay_token: RelayToken::parse(self.relay_token)?,
+                relay_secret: RelaySecret::parse(self.relay_secret.expose().as_str())?,
+                privacy_pass_token: self.privacy_pass_token,
+                claim_type: self.claim_type.map(ClaimType::parse).transpose()?,
+                decryption_key: self
+                    .decryption_key
+                    .map(|pem| DecryptionKey::from_pem(pem.expose()))
+                    .transpose()?,
+            })
+        };
+        parse().map_err(|error: Error| error.in_operation("relays.generate_claim"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_is_for_a_claim_type_or_for_a_relay() {
+        let text = |given: bool| given.then(|| "text".to_owned());
+        for bits in 0..8 {
+            let [claim_type, relay_token, relay_secret] = [1, 2, 4].map(|bit| bits & bit != 0);
+            let parsed = IssueArguments {
+                claim_type: text(claim_type),
+                relay_token: text(relay_token),
+                relay_secret: text(relay_secret).map(Secret::new),
+            }
+            .parse();
+            assert_eq!(parsed.is_ok(), bits == 1 || bits == 6, "{bits}");
+            if let Err(error) = parsed {
+                assert_eq!(error.operation(), "relays.issue_privacy_pass");
+            }
+        }
+    }
+
+    #[test]
+    fn odd_numbers_are_refused_and_do_not_panic() {
+        for seconds in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300, 86_400.0] {
+            assert_eq!(
+                parse_seconds(seconds).unwrap_err().code(),
+                "invalid_argument"
+            );
+        }
+        assert_eq!(parse_seconds(0.25).unwrap(), Duration::from_millis(250));
+        for retries in [-1, 11, i64::MAX] {
+            let arguments = ClientArguments {
+                retries: Some(retries),
+                ..ClientArguments::default()
+            };
+            assert!(arguments
+                .parse()
+                .and_then(|builder| builder.build())
+                .is_err());
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! How a client is described, and what is refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Client, Inner};
+use crate::claim::DecryptionKey;
+use crate::error::{Error, Result};
+use crate::http::{
+    parse_proxy, AnonymousLane, BaseUrl, IdentifiedLane, ReqwestTransport, RouteOptions, Transport,
+};
+use crate::secret::ApiKey;
+use crate::secret::Secret;
+
+/// Which of Persona's two worlds: passes and relays of one do not fit the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// Real people, real bills.
+    Production,
+    /// Claims always pass, nothing is billed.
+    Sandbox,
+}
+
+impl Environment {
+    /// Reads `production` or `sandbox`.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "production" => Ok(Environment::Production),
+            "sandbox" => Ok(Environment::Sandbox),
+            _ => Err(Error::invalid_argument(
+                "The environment is \"production\" or \"sandbox\".",
+            )),
+        }
+    }
+
+    /// `production` or `sandbox`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Environment::Production => "production",
+            Environment::Sandbox => "sandbox",
+        }
+    }
+
+    fn of_key(api_key: &ApiKey) -> Option<Self> {
+        let key = api_key.expose();
+        if key.starts_with("persona_production_") {
+            Some(Environment::Production)
+        } else if key.starts_with("persona_sandbox_") {
+            Some(Environment::Sandbox)
+        } else {
+            None
+        }
+    }
+}
+
+/// Describes a [`Client`]. Texts are checked by [`ClientBuilder::build`].
+#[derive(Clone, Default)]
+pub struct ClientBuilder {
+    api_key: Option<Secret<String>>,
+    base_url: Option<String>,
+    environment: Option<Environment>,
+    timeout: Option<Duration>,
+    retries: Option<u32>,
+    ca_pem: Option<String>,
+    anonymous_proxy: Option<Secret<String>>,
+    identified_proxy: Option<Secret<String>>,
+    decryption_key: Option<DecryptionKey>,
+    transports: Option<[Arc<dyn Transport>; 2]>,
+}
+
+impl ClientBuilder {
+    /// The API key. Without one the client can create and redeem, but not issue.
+    pub fn api_key(mut self, api_key: impl Into<String>) -> Self {
+        self.api_key = Some(Secret::new(api_key.into()));
+        self
+    }
+
+    /// Where Persona is; the default is `https://api.withpersona.com`. Plain `http` is for loopback
+    /// addresses only.
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = Some(base_url.into());
+        self
+    }
+
+    /// The environment; by default the API key's prefix tells (`persona_production_` or
+    /// `persona_sandbox_`), and a client without key is for production.
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// How long one request may take; the default is 10 seconds, the longest 10 minutes. A call
+    /// with its retries takes at most 30 seconds, or this, whichever is longer.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How often a failed request is asked again; the default is 3, the most 10.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+
+    /// Certificates to trust beside the public ones, in PEM: a company's own authority.
+    pub fn ca_pem(mut self, ca_pem: impl Into<String>) -> Self {
+        self.ca_pem = Some(ca_pem.into());
+        self
+    }
+
+    /// The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`.
+    pub fn anonymous_proxy(mut self, url: impl Into<String>) -> Self {
+        self.anonymous_proxy = Some(Secret::new(url.into()));
+        self
+    }
+
+    /// The way out for the call that names us.
+    pub fn identified_proxy(mut self, url: impl Into<String>) -> Self {
+        self.identified_proxy = Some(Secret::new(url.into()));
+        self
+    }
+
+    /// The key that opens claims. With it, every relay is created with its public half and a claim
+    /// that is not encrypted is refused, unless a call says otherwise.
+    pub fn decryption_key(mut self, key: DecryptionKey) -> Self {
+        self.decryption_key = Some(key);
+        self
+    }
+
+    /// Other transports than the built-in one: first the identified lane's, then the anonymous
+    /// lane's. What the lanes promise is then yours to keep; see [`Transport`].
+    pub fn transports(
+        mut self,
+        identified: Arc<dyn Transport>,
+        anonymous: Arc<dyn Transport>,
+    ) -> Self {
+        self.transports = Some([identified, anonymous]);
+        self
+    }
+
+    /// Checks everything and makes the client. Nothing is sent.
+    ///
+    /// # Errors
+    /// `invalid_argument`, and what to change.
+    pub fn build(&self) -> Result<Client> {
+        let api_key = self
+            .api_key
+            .as_ref()
+            .map(|key| ApiKey::parse(key.expose().as_str()))
+            .transpose()?;
+        let base_url = BaseUrl::parse(self.base_url.as_deref().unwrap_or(BaseUrl::PERSONA))?;
+        let environment = self.find_environment(api_key.as_ref())?;
+        let timeout = self.timeout.unwrap_or(Duration::from_secs(10));
+        if timeout.is_zero() || timeout > Duration::from_secs(600) {
+            return Err(Error::invalid_argument(
+                "The timeout must be more than nothing and at most 10 minutes.",
+            ));
+        }
+        let retries = self.retries.unwrap_or(3);
+        if retries > 10 {
+            return Err(Error::invalid_argument("At most 10 retries are possible."));
+        }
+        let [identified, anonymous] = self.open_transports(timeout)?;
+        Ok(Client {
+            inner: Arc::new(Inner {
+                anonymous: AnonymousLane::new(anonymous, base_url.clone()),
+                identified: api_key.map(|key| IdentifiedLane::new(identified, base_url, key)),
+                environment,
+                decryption_key: self.decryption_key.clone(),
+                timeout,
+                retries,
+            }),
+        })
+    }
+
+    fn find_environment(&self, api_key: Option<&ApiKey>) -> Result<Environment> {
+        match (self.environment, api_key) {
+            (Some(environment), _) => Ok(environment),
+            (None, None) => Ok(Environment::Production),
+            (None, Some(key)) => Environment::of_key(key).ok_or_else(|| {
+                Error::invalid_argument(
+                    "The API key begins with neither persona_production_ nor persona_sandbox_; \
+                     say which environment it is for (environment = \"production\" or \
+                     \"sandbox\").",
+                )
+            }),
+        }
+    }
+
+    fn open_transports(&self, timeout: Duration) -> Result<[Arc<dyn Transport>; 2]> {
+        if let Some(transports) = &self.transports {
+            return Ok(transports.clone());
+        }
+        let open = |proxy: &Option<Secret<String>>, what: &str, resumption| {
+            let proxy = proxy
+                .as_ref()
+                .map(|proxy| parse_proxy(proxy.expose(), what))
+                .transpose()?;
+            let transport = ReqwestTransport::new(&RouteOptions {
+                proxy: proxy.as_ref(),
+                ca_pem: self.ca_pem.as_deref(),
+                timeout,
+                resumption,
+            })?;
+            Ok::<Arc<dyn Transport>, Error>(Arc::new(transport))
+        };
+        Ok([
+            open(&self.identified_proxy, "The identified proxy", true)?,
+            open(&self.anonymous_proxy, "The anonymous proxy", false)?,
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_comes_from_the_key_unless_it_is_said() {
+        let of = |builder: ClientBuilder| builder.build().unwrap().environment();
+        let builder = Client::builder;
+        assert_eq!(
+            of(builder().api_key("persona_sandbox_x")),
+            Environment::Sandbox
+        );
+        assert_eq!(
+            of(builder().api_key("persona_production_x")),
+            Environment::Production
+        );
+        assert_eq!(of(builder()), Environment::Production);
+        let said = builder().api_key("other").environment(Environment::Sandbox);
+        assert_eq!(of(said), Environment::Sandbox);
+        let error = builder().api_key("canary").build().unwrap_err();
+        assert_eq!(error.code(), "invalid_argument");
+        assert!(!error.to_string().contains("canary"));
+    }
+
+    #[test]
+    fn options_out_of_range_are_refused() {
+        for builder in [
+            Client::builder().timeout(Duration::ZERO),
+            Client::builder().timeout(Duration::from_secs(601)),
+            Client::builder().retries(11),
+            Client::builder().api_key("a b"),
+            Client::builder().base_url("http://example.com"),
+            Client::builder().anonymous_proxy("socks5://a:1"),
+            Client::builder().ca_pem("x"),
+        ] {
+            assert_eq!(builder.build().unwrap_err().code(), "invalid_argument");
+        }
+    }
+}

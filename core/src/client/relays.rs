@@ -1,0 +1,390 @@
+//! The three steps, stateless: the same names as the official SDKs.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use super::steps::{Challenge, Create, Redeem, RelayBoundChallenge, Sign};
+use super::{Environment, Inner};
+use crate::claim::{is_plain, open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey};
+use crate::error::{Error, Result, UnopenedClaim};
+use crate::http::{run, Ending};
+use crate::outcome::Budget;
+use crate::pass::{Challenge as DecodedChallenge, PendingPass, PrivacyPassToken, TokenKey};
+use crate::secret::{check_visible, os_random, RelaySecret, Secret};
+use crate::wire::{ChallengeAnswer, ResponseInfo};
+
+/// How long a call with all its retries takes at most.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
+
+/// The name of a relay. Not a secret, but known to few.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayToken(String);
+
+impl RelayToken {
+    /// Checks the form: 1 to 512 visible ASCII characters, and no step up a path. Anything else,
+    /// slashes included, travels encoded as one segment of the path.
+    ///
+    /// # Errors
+    /// `invalid_argument` otherwise.
+    pub fn parse(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        check_visible(&text, "the relay token", 512)?;
+        if text == "." || text == ".." {
+            return Err(Error::invalid_argument(
+                "The relay token cannot be \".\" or \"..\": in a URL these are steps, not names.",
+            ));
+        }
+        Ok(Self(text))
+    }
+
+    /// The token's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What [`Relays::create`] needs.
+#[derive(Clone, Debug)]
+pub struct CreateRelay {
+    /// What is asked about the person.
+    pub claim_type: ClaimType,
+    /// The key to encrypt the claim with; by default that of the client's decryption key, if it has
+    /// one.
+    pub encryption_key: Option<EncryptionKey>,
+}
+
+impl CreateRelay {
+    /// A relay for this claim type, with the client's own encryption key.
+    pub fn new(claim_type: ClaimType) -> Self {
+        Self {
+            claim_type,
+            encryption_key: None,
+        }
+    }
+}
+
+/// A relay session. It lives 30 minutes.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    /// Names the relay in later calls.
+    pub relay_token: RelayToken,
+    /// Redeems the claim. Persona returns it this once; it stays on the server.
+    pub relay_secret: RelaySecret,
+    /// A JWT for the visitor's browser, and the only part that may go there.
+    pub relay_session_access_token: Secret<String>,
+    /// `Request-Id` and rate limit.
+    pub info: ResponseInfo,
+}
+
+/// What [`Relays::issue_privacy_pass`] binds the pass to.
+#[derive(Clone, Debug)]
+pub enum IssuePrivacyPass {
+    /// Every relay of this claim type and this environment: the current generation.
+    ClaimType(ClaimType),
+    /// This one relay: the first generation.
+    Relay {
+        /// The relay's token.
+        relay_token: RelayToken,
+        /// The relay's secret.
+        relay_secret: RelaySecret,
+    },
+}
+
+/// A pass, paid for and not yet redeemed.
+#[derive(Clone, Debug)]
+pub struct PrivacyPass {
+    /// The pass itself.
+    pub privacy_pass_token: PrivacyPassToken,
+    /// `Request-Id` and rate limit of the call that was billed.
+    pub info: ResponseInfo,
+}
+
+/// What [`Relays::generate_claim`] needs.
+#[derive(Clone, Debug)]
+pub struct GenerateClaim {
+    /// The relay's token.
+    pub relay_token: RelayToken,
+    /// The relay's secret.
+    pub relay_secret: RelaySecret,
+    /// The pass to redeem, as text.
+    pub privacy_pass_token: Secret<String>,
+    /// What was asked: a claim of another type is refused. None accepts any.
+    pub claim_type: Option<ClaimType>,
+    /// The key to open the claim with; by default the client's.
+    pub decryption_key: Option<DecryptionKey>,
+}
+
+impl GenerateClaim {
+    /// Redeems a pass for a relay's claim, with the client's own decryption key.
+    pub fn new(
+        relay_token: RelayToken,
+        relay_secret: RelaySecret,
+        privacy_pass_token: impl Into<PassText>,
+    ) -> Self {
+        Self {
+            relay_token,
+            relay_secret,
+            privacy_pass_token: privacy_pass_token.into().0,
+            claim_type: None,
+            decryption_key: None,
+        }
+    }
+}
+
+/// A pass on its way into a call: as issued, or as text from where it was stored.
+pub struct PassText(Secret<String>);
+
+impl From<PrivacyPassToken> for PassText {
+    fn from(pass: PrivacyPassToken) -> Self {
+        Self(Secret::new(pass.expose().to_owned()))
+    }
+}
+
+impl From<String> for PassText {
+    fn from(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+
+/// Persona's answer about the person.
+#[derive(Clone, Debug)]
+pub struct GeneratedClaim {
+    /// The payload as Persona sent it: JSON, or base64 of a ciphertext.
+    pub claim_payload: Secret<String>,
+    /// `true`: the pass is spent. `false`: the claim did not pass, and the pass can be used again.
+    pub token_consumed: bool,
+    /// The claim, opened. `None` when it is encrypted and no decryption key is set.
+    pub claim: Option<Claim>,
+    /// `Request-Id` and rate limit.
+    pub info: ResponseInfo,
+}
+
+/// The three steps of a [`Client`](super::Client).
+///
+/// They keep nothing: what they return is the caller's to store. Every call may be made from any
+/// process. Dropping the future cancels the call; what was sent stays sent.
+#[derive(Clone, Copy)]
+pub struct Relays<'a> {
+    inner: &'a Inner,
+    limit: Option<Duration>,
+}
+
+impl<'a> Relays<'a> {
+    pub(super) fn new(inner: &'a Inner) -> Self {
+        Self { inner, limit: None }
+    }
+
+    /// Limits the whole call, retries included, to this time.
+    pub fn within(self, limit: Duration) -> Self {
+        Self {
+            limit: Some(limit),
+            ..self
+        }
+    }
+
+    /// Step 1: creates a relay. Costs nothing, names nobody.
+    ///
+    /// # Errors
+    /// `invalid_argument` when Persona refuses the claim type or the key, `unprocessable`,
+    /// `rate_limited`, `server_error`, `timeout`, `network`, `protocol`.
+    ///
+    /// Source: Persona, "Create a Relay".
+    pub async fn create(&self, request: CreateRelay) -> Result<Relay> {
+        let own_key = || {
+            self.inner
+                .decryption_key
+                .as_ref()
+                .map(DecryptionKey::encryption_key)
+        };
+        let exchange = Create {
+            inner: self.inner,
+            claim_type: &request.claim_type,
+            encryption_key: request.encryption_key.as_ref().or_else(own_key),
+        };
+        let (answer, info) = finish(
+            run(&exchange, &self.budget(Duration::ZERO)).await,
+            "relays.create",
+        )?;
+        Ok(Relay {
+            relay_token: RelayToken(answer.relay_token),
+            relay_secret: answer.relay_secret,
+            relay_session_access_token: answer.relay_session_access_token,
+            info,
+        })
+    }
+
+    /// Step 2: buys a Privacy Pass. This is the call that names us, and the one that is billed.
+    ///
+    /// The challenge is fetched on the anonymous lane; only a blinded message travels with the API
+    /// key. An answer that does not arrive is asked for again with the same key and bytes, so that
+    /// one call is billed once.
+    ///
+    /// # Errors
+    /// `invalid_argument` without an API key; `authentication`, `permission_denied`,
+    /// `rate_limited`, `protocol`, `timeout`, `network`; `server_error` and `outcome_unknown` when
+    /// the pass may have been billed: [`Error::retryable`] is then false.
+    ///
+    /// Source: Persona, "Create a Privacy Pass"; RFC 9474.
+    pub async fn issue_privacy_pass(&self, request: IssuePrivacyPass) -> Result<PrivacyPass> {
+        const OPERATION: &str = "relays.issue_privacy_pass";
+        let lane = self.inner.identified.as_ref().ok_or_else(|| {
+            Error::invalid_argument("This client has no API key, and only a key can buy a pass.")
+                .in_operation(OPERATION)
+        })?;
+        let started = Instant::now();
+        let mut refetched = false;
+        loop {
+            let pending = self
+                .blind(&request, &self.budget(started.elapsed()))
+                .await
+                .map_err(|error| error.in_operation(OPERATION))?;
+            let exchange = Sign {
+                lane,
+                pending: &pending,
+            };
+            let ending = run(&exchange, &self.budget(started.elapsed())).await;
+            match ending.map_err(|error| error.in_operation(OPERATION))? {
+                Ending::Done(privacy_pass_token, info) => {
+                    return Ok(PrivacyPass {
+                        privacy_pass_token,
+                        info,
+                    })
+                }
+                Ending::RefetchChallenge(_) if !refetched => refetched = true,
+                Ending::RefetchChallenge(error) => return Err(error.in_operation(OPERATION)),
+            }
+        }
+    }
+
+    /// Step 3: redeems a pass for the claim. Names nobody; works once per pass.
+    ///
+    /// # Errors
+    /// * `permission_denied`, retryable: the person has most likely not finished; ask again later.
+    /// * `pass_rejected`, `pass_expired`; `not_found` for an unknown relay or a wrong secret;
+    ///   `conflict`, `unprocessable`, `rate_limited`, `server_error`, `network`.
+    /// * `outcome_unknown`: the answer never arrived.
+    /// * `decryption`, `claim_mismatch`, `protocol`: the answer arrived and is no good;
+    ///   [`Error::unopened_claim`] has it.
+    ///
+    /// Source: Persona, "Generate a Relay claim".
+    pub async fn generate_claim(&self, request: GenerateClaim) -> Result<GeneratedClaim> {
+        const OPERATION: &str = "relays.generate_claim";
+        let pass = PrivacyPassToken::parse(request.privacy_pass_token.expose().as_str(), now_ms())
+            .map_err(|error| error.in_operation(OPERATION))?;
+        let exchange = Redeem {
+            inner: self.inner,
+            relay_token: &request.relay_token,
+            relay_secret: &request.relay_secret,
+            privacy_pass_token: &pass,
+        };
+        let (answer, info) = finish(
+            run(&exchange, &self.budget(Duration::ZERO)).await,
+            OPERATION,
+        )?;
+        let key = request
+            .decryption_key
+            .as_ref()
+            .or(self.inner.decryption_key.as_ref());
+        let payload = answer.claim_payload.expose();
+        let claim = if key.is_none() && !is_plain(payload) {
+            None
+        } else {
+            let opened = open_claim(payload, key, request.claim_type.as_ref());
+            Some(opened.map_err(|error| {
+                error
+                    .in_operation(OPERATION)
+                    .with_response(info.request_id.clone(), info.rate_limit.clone())
+                    .with_unopened_claim(UnopenedClaim {
+                        claim_payload: answer.claim_payload.clone(),
+                        token_consumed: answer.token_consumed,
+                    })
+            })?)
+        };
+        Ok(GeneratedClaim {
+            claim_payload: answer.claim_payload,
+            token_consumed: answer.token_consumed,
+            claim,
+            info,
+        })
+    }
+
+    /// Step 2a: fetches a challenge and blinds a fresh nonce for it.
+    async fn blind(&self, request: &IssuePrivacyPass, budget: &Budget) -> Result<PendingPass> {
+        const OPERATION: &str = "relays.issue_privacy_pass";
+        let (answer, info) = match request {
+            IssuePrivacyPass::ClaimType(claim_type) => {
+                let exchange = Challenge {
+                    inner: self.inner,
+                    claim_type,
+                };
+                finish(run(&exchange, budget).await, OPERATION)?
+            }
+            IssuePrivacyPass::Relay {
+                relay_token,
+                relay_secret,
+            } => {
+                let exchange = RelayBoundChallenge {
+                    inner: self.inner,
+                    relay_token,
+                    relay_secret,
+                };
+                finish(run(&exchange, budget).await, OPERATION)?
+            }
+        };
+        blind(&answer)
+            .map_err(|error| error.with_response(info.request_id.clone(), info.rate_limit.clone()))
+    }
+
+    /// What is left for a call that has used `spent` already.
+    fn budget(&self, spent: Duration) -> Budget {
+        let total = self
+            .limit
+            .unwrap_or_else(|| LONGEST_CALL.max(self.inner.timeout))
+            .saturating_sub(spent);
+        Budget {
+            retries: self.inner.retries,
+            attempt: self.inner.timeout,
+            total,
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn is_sandbox(&self) -> bool {
+        self.environment == Environment::Sandbox
+    }
+}
+
+/// Unwraps a call that never asks for another challenge.
+fn finish<T>(ending: Result<Ending<T>>, operation: &'static str) -> Result<(T, ResponseInfo)> {
+    match ending.map_err(|error| error.in_operation(operation))? {
+        Ending::Done(answer, info) => Ok((answer, info)),
+        Ending::RefetchChallenge(error) => Err(error.in_operation(operation)),
+    }
+}
+
+fn blind(answer: &ChallengeAnswer) -> Result<PendingPass> {
+    let refused =
+        |what: String| Error::protocol(format!("Persona's challenge is no good: {what}."));
+    let challenge =
+        DecodedChallenge::decode(&answer.challenge).map_err(|bad| refused(bad.0.into()))?;
+    if challenge.expires_at_ms() <= now_ms() {
+        return Err(refused(
+            "it has expired (is this machine's clock right?)".into(),
+        ));
+    }
+    let token_key = TokenKey::decode(&answer.token_key, &answer.token_key_id)
+        .map_err(|bad| refused(bad.0.into()))?;
+    if !token_key.id_is_digest() {
+        tracing::debug!("the token key's id is not the SHA-256 of the key, as documented");
+    }
+    PendingPass::blind(challenge, token_key, &mut os_random()).map_err(|bad| refused(bad.0.into()))
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

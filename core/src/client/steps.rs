@@ -1,0 +1,167 @@
+//! The four calls: what each asks and how its answer is read.
+
+use super::{Inner, RelayToken};
+use crate::claim::{ClaimType, EncryptionKey};
+use crate::http::{AnonymousLane, Exchange, IdentifiedLane, Misread};
+use crate::outcome::Step;
+use crate::pass::{PendingPass, PrivacyPassToken};
+use crate::secret::{IdempotencyKey, RelaySecret};
+use crate::wire::{
+    decode_challenge, decode_claim, decode_relay, decode_signature, parse_private_token_challenge,
+    AnonymousRequest, ChallengeAnswer, ClaimAnswer, RelayAnswer, ResponseHead, SignRequest,
+    Unreadable,
+};
+
+/// Step 1.
+pub(super) struct Create<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) claim_type: &'a ClaimType,
+    pub(super) encryption_key: Option<&'a EncryptionKey>,
+}
+
+/// Step 2a, bound to a claim type.
+pub(super) struct Challenge<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) claim_type: &'a ClaimType,
+}
+
+/// Step 2a of the first generation, bound to a relay.
+pub(super) struct RelayBoundChallenge<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) relay_token: &'a RelayToken,
+    pub(super) relay_secret: &'a RelaySecret,
+}
+
+/// Step 2b: the same blinded message in every attempt.
+pub(super) struct Sign<'a> {
+    pub(super) lane: &'a IdentifiedLane,
+    pub(super) pending: &'a PendingPass,
+}
+
+/// Step 3.
+pub(super) struct Redeem<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) relay_token: &'a RelayToken,
+    pub(super) relay_secret: &'a RelaySecret,
+    pub(super) privacy_pass_token: &'a PrivacyPassToken,
+}
+
+impl Exchange for Create<'_> {
+    type Lane = AnonymousLane;
+    type Answer = RelayAnswer;
+    const STEP: Step = Step::Create;
+
+    fn lane(&self) -> &AnonymousLane {
+        &self.inner.anonymous
+    }
+
+    fn request(&self, _: &IdempotencyKey) -> AnonymousRequest {
+        let key = self.encryption_key.map(EncryptionKey::as_pem);
+        AnonymousRequest::create(self.claim_type.as_str(), key, self.inner.is_sandbox())
+    }
+
+    fn read(&self, _: &ResponseHead, body: &[u8]) -> Result<RelayAnswer, Misread> {
+        decode_relay(body).map_err(unreadable)
+    }
+}
+
+impl Exchange for Challenge<'_> {
+    type Lane = AnonymousLane;
+    type Answer = ChallengeAnswer;
+    const STEP: Step = Step::Challenge;
+
+    fn lane(&self) -> &AnonymousLane {
+        &self.inner.anonymous
+    }
+
+    fn request(&self, _: &IdempotencyKey) -> AnonymousRequest {
+        AnonymousRequest::challenge(self.claim_type.as_str(), self.inner.is_sandbox())
+    }
+
+    fn read(&self, _: &ResponseHead, body: &[u8]) -> Result<ChallengeAnswer, Misread> {
+        decode_challenge(body).map_err(unreadable)
+    }
+}
+
+impl Exchange for RelayBoundChallenge<'_> {
+    type Lane = AnonymousLane;
+    type Answer = ChallengeAnswer;
+    const STEP: Step = Step::RelayBoundChallenge;
+
+    fn lane(&self) -> &AnonymousLane {
+        &self.inner.anonymous
+    }
+
+    fn request(&self, _: &IdempotencyKey) -> AnonymousRequest {
+        AnonymousRequest::relay_bound_challenge(self.relay_token.as_str(), self.relay_secret)
+    }
+
+    fn is_success(&self, head: &ResponseHead) -> bool {
+        head.status == 401 && head.www_authenticate.is_some()
+    }
+
+    fn read(&self, head: &ResponseHead, _: &[u8]) -> Result<ChallengeAnswer, Misread> {
+        let header = head.www_authenticate.as_deref().unwrap_or_default();
+        let [challenge, token_key, token_key_id] = parse_private_token_challenge(header)
+            .ok_or_else(|| {
+                Misread::Unreadable("its WWW-Authenticate holds no PrivateToken challenge".into())
+            })?;
+        Ok(ChallengeAnswer {
+            challenge,
+            token_key,
+            token_key_id,
+        })
+    }
+}
+
+impl Exchange for Sign<'_> {
+    type Lane = IdentifiedLane;
+    type Answer = PrivacyPassToken;
+    const STEP: Step = Step::Sign;
+
+    fn lane(&self) -> &IdentifiedLane {
+        self.lane
+    }
+
+    fn request(&self, key: &IdempotencyKey) -> SignRequest {
+        SignRequest::new(
+            &self.pending.blinded_token(),
+            self.pending.token_key().id(),
+            key,
+        )
+    }
+
+    fn read(&self, _: &ResponseHead, body: &[u8]) -> Result<PrivacyPassToken, Misread> {
+        let blind_signature = decode_signature(body).map_err(unreadable)?;
+        self.pending
+            .finalize(&blind_signature)
+            .map_err(|bad| Misread::BadSignature(bad.0.to_owned()))
+    }
+}
+
+impl Exchange for Redeem<'_> {
+    type Lane = AnonymousLane;
+    type Answer = ClaimAnswer;
+    const STEP: Step = Step::Redeem;
+
+    fn lane(&self) -> &AnonymousLane {
+        &self.inner.anonymous
+    }
+
+    fn request(&self, key: &IdempotencyKey) -> AnonymousRequest {
+        AnonymousRequest::redeem(
+            self.relay_token.as_str(),
+            self.relay_secret,
+            self.privacy_pass_token.expose(),
+            key,
+        )
+    }
+
+    fn read(&self, _: &ResponseHead, body: &[u8]) -> Result<ClaimAnswer, Misread> {
+        decode_claim(body).map_err(unreadable)
+    }
+}
+
+fn unreadable(Unreadable(why): Unreadable) -> Misread {
+    Misread::Unreadable(why)
+}

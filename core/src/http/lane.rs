@@ -1,0 +1,210 @@
+//! Two lanes: the call that names us, and the calls that must not.
+//!
+//! They have nothing in common but the address: no connection pool, no TLS state, no type. The
+//! compiler keeps the API key out of the anonymous one.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::transport::{BoxFuture, Connection, Response, SendFailure, Transport};
+use crate::error::{Error, Result};
+use crate::secret::ApiKey;
+use crate::wire::{AnonymousRequest, Request, SignRequest};
+
+/// Where Persona is: `https`, or `http` on loopback.
+#[derive(Clone, Debug)]
+pub(crate) struct BaseUrl(String);
+
+impl BaseUrl {
+    pub(crate) const PERSONA: &'static str = "https://api.withpersona.com";
+
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let refused = |why: &str| Err(Error::invalid_argument(format!("The base URL {why}.")));
+        let Ok(url) = Url::parse(text) else {
+            return refused("is not a URL; it looks like https://api.withpersona.com");
+        };
+        match (url.scheme(), url.host()) {
+            (_, None) => return refused("has no host"),
+            ("https", _) => {}
+            ("http", Some(host)) if is_loopback(&host) => {}
+            ("http", _) => {
+                return refused(
+                    "must begin with https: plain http would show every secret on the way (only \
+                     loopback addresses may do without)",
+                )
+            }
+            _ => return refused("must begin with https"),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return refused("must not hold a user name or password");
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return refused("must not hold a query or a fragment");
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+
+    fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
+    }
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(address) => IpAddr::V4(*address).is_loopback(),
+        Host::Ipv6(address) => IpAddr::V6(*address).is_loopback(),
+    }
+}
+
+/// A lane and the only requests it takes.
+pub(crate) trait Lane: Sync {
+    type Request: Send + Sync;
+
+    fn send<'a>(
+        &'a self,
+        request: &'a Self::Request,
+        connection: Connection,
+        timeout: Duration,
+    ) -> BoxFuture<'a, std::result::Result<Response, SendFailure>>;
+
+    /// Takes the request's own secrets, and the lane's, out of a text.
+    fn scrub(&self, request: &Self::Request, text: &str) -> String;
+}
+
+/// Create, challenge, redeem. There is no place for an API key.
+pub(crate) struct AnonymousLane {
+    transport: Arc<dyn Transport>,
+    base_url: BaseUrl,
+}
+
+/// Signs blinded messages, and can do nothing else.
+pub(crate) struct IdentifiedLane {
+    transport: Arc<dyn Transport>,
+    base_url: BaseUrl,
+    api_key: ApiKey,
+}
+
+impl AnonymousLane {
+    pub(crate) fn new(transport: Arc<dyn Transport>, base_url: BaseUrl) -> Self {
+        Self {
+            transport,
+            base_url,
+        }
+    }
+}
+
+impl IdentifiedLane {
+    pub(crate) fn new(transport: Arc<dyn Transport>, base_url: BaseUrl, api_key: ApiKey) -> Self {
+        Self {
+            transport,
+            base_url,
+            api_key,
+        }
+    }
+}
+
+impl Lane for AnonymousLane {
+    type Request = AnonymousRequest;
+
+    fn send<'a>(
+        &'a self,
+        request: &'a AnonymousRequest,
+        connection: Connection,
+        timeout: Duration,
+    ) -> BoxFuture<'a, std::result::Result<Response, SendFailure>> {
+        Box::pin(deliver(
+            &*self.transport,
+            &self.base_url,
+            request.request(),
+            connection,
+            timeout,
+        ))
+    }
+
+    fn scrub(&self, request: &AnonymousRequest, text: &str) -> String {
+        request.request().scrub(text)
+    }
+}
+
+impl Lane for IdentifiedLane {
+    type Request = SignRequest;
+
+    fn send<'a>(
+        &'a self,
+        request: &'a SignRequest,
+        connection: Connection,
+        timeout: Duration,
+    ) -> BoxFuture<'a, std::result::Result<Response, SendFailure>> {
+        let request = request.authorized(&self.api_key);
+        Box::pin(async move {
+            deliver(
+                &*self.transport,
+                &self.base_url,
+                &request,
+                connection,
+                timeout,
+            )
+            .await
+        })
+    }
+
+    fn scrub(&self, request: &SignRequest, text: &str) -> String {
+        request.authorized(&self.api_key).scrub(text)
+    }
+}
+
+async fn deliver(
+    transport: &dyn Transport,
+    base_url: &BaseUrl,
+    request: &Request,
+    connection: Connection,
+    timeout: Duration,
+) -> std::result::Result<Response, SendFailure> {
+    let url = base_url.join(request.path());
+    transport.send(&url, request, connection, timeout).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for good in [
+            "https://api.withpersona.com",
+            "https://example.com/prefix/",
+            "http://127.0.0.1:8080",
+            "http://127.9.9.9",
+            "http://[::1]:80",
+            "http://localhost:1",
+        ] {
+            assert!(BaseUrl::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://api.withpersona.com",
+            "http://10.0.0.1",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "ftp://127.0.0.1",
+            "api.withpersona.com",
+            "https://user:canary@example.com",
+            "https://example.com/?a=b",
+            "https://example.com/#a",
+            "",
+        ] {
+            let error = BaseUrl::parse(bad).unwrap_err();
+            assert_eq!(error.code(), "invalid_argument", "{bad}");
+            assert!(!error.to_string().contains("canary"));
+        }
+    }
+
+    #[test]
+    fn a_prefix_of_the_base_url_is_kept() {
+        let base = BaseUrl::parse("https://example.com/prefix/").unwrap();
+        assert_eq!(base.join("/api/x"), "https://example.com/prefix/api/x");
+    }
+}

@@ -1,0 +1,13 @@
+//! The way to Persona: two lanes that share nothing, and the one loop that asks again.
+
+mod exchange;
+mod lane;
+mod reqwest_transport;
+mod transport;
+
+pub(crate) use exchange::{run, Ending, Exchange, Misread};
+pub(crate) use lane::{AnonymousLane, BaseUrl, IdentifiedLane};
+pub(crate) use reqwest_transport::{parse_proxy, ReqwestTransport, RouteOptions};
+pub use transport::{
+    BoxFuture, Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
+};

@@ -1,0 +1,293 @@
+//! The transport over reqwest and rustls.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustls::client::Resumption;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::CertificateDer;
+use url::Url;
+
+use super::transport::{
+    BoxFuture, Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
+};
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use crate::wire::{Request, ResponseHead};
+
+/// Connecting takes at most this long; a longer wait would be mistaken for an unknown answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What makes one lane's route.
+pub(crate) struct RouteOptions<'a> {
+    /// `http`, `https` or `socks5h`; none means a direct connection. Never the environment's.
+    pub(crate) proxy: Option<&'a Url>,
+    /// Certificates to trust beside the public ones, in PEM.
+    pub(crate) ca_pem: Option<&'a str>,
+    /// How long one attempt may take.
+    pub(crate) timeout: Duration,
+    /// Whether TLS sessions may be resumed. A ticket is a name that the server gave us.
+    pub(crate) resumption: bool,
+}
+
+/// One lane's connections: a pool of its own, TLS state of its own.
+pub(crate) struct ReqwestTransport {
+    pooled: reqwest::Client,
+    /// Never reuses a connection.
+    fresh: reqwest::Client,
+}
+
+impl ReqwestTransport {
+    pub(crate) fn new(route: &RouteOptions<'_>) -> Result<Self> {
+        Ok(Self {
+            pooled: client(route, usize::MAX)?,
+            fresh: client(route, 0)?,
+        })
+    }
+
+    async fn exchange(
+        &self,
+        url: &str,
+        request: &Request,
+        connection: Connection,
+        timeout: Duration,
+    ) -> std::result::Result<Response, SendFailure> {
+        let client = match connection {
+            Connection::Any => &self.pooled,
+            Connection::Fresh => &self.fresh,
+        };
+        let mut response = client
+            .post(url)
+            .headers(header_map(request))
+            .body(request.body().to_vec())
+            .timeout(timeout)
+            .send()
+            .await
+            .map_err(|error| describe(&error))?;
+        let head = read_head(&response);
+        let announced = response.content_length().unwrap_or(0);
+        if announced > LARGEST_BODY as u64 {
+            return Ok(Response { head, body: None });
+        }
+        let mut body = Secret::new(Vec::with_capacity(announced as usize));
+        while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
+            if body.expose().len() + chunk.len() > LARGEST_BODY {
+                return Ok(Response { head, body: None });
+            }
+            body = Secret::new([body.expose(), &chunk[..]].concat());
+        }
+        Ok(Response {
+            head,
+            body: Some(body),
+        })
+    }
+}
+
+impl Transport for ReqwestTransport {
+    fn send<'a>(
+        &'a self,
+        url: &'a str,
+        request: &'a Request,
+        connection: Connection,
+        timeout: Duration,
+    ) -> BoxFuture<'a, std::result::Result<Response, SendFailure>> {
+        Box::pin(self.exchange(url, request, connection, timeout))
+    }
+}
+
+/// Reads a proxy's URL.
+///
+/// # Errors
+/// `invalid_argument` for other schemes; `socks5` is one of them, because it looks names up here,
+/// past the proxy.
+pub(crate) fn parse_proxy(text: &str, what: &str) -> Result<Url> {
+    let refused = |why: &str| Error::invalid_argument(format!("{what} {why}."));
+    let url = Url::parse(text).map_err(|_| refused("is not a URL, like socks5h://host:port"))?;
+    match url.scheme() {
+        "http" | "https" | "socks5h" if url.host_str().is_some_and(|host| !host.is_empty()) => {
+            Ok(url)
+        }
+        "socks5" | "socks4" | "socks4a" | "socks" => Err(refused(
+            "must use socks5h: other socks proxies look names up on this machine, where others \
+             can see it",
+        )),
+        _ => Err(refused("must begin with http, https or socks5h")),
+    }
+}
+
+fn client(route: &RouteOptions<'_>, idle_connections: usize) -> Result<reqwest::Client> {
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls_config(route)?)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .http1_only()
+        .tcp_nodelay(true)
+        .connect_timeout(CONNECT_TIMEOUT.min(route.timeout / 2))
+        .pool_max_idle_per_host(idle_connections);
+    if let Some(proxy) = route.proxy {
+        let proxy = reqwest::Proxy::all(proxy.as_str())
+            .map_err(|_| Error::invalid_argument("The proxy's URL cannot be used."))?;
+        builder = builder.proxy(proxy);
+    }
+    builder
+        .build()
+        .map_err(|_| Error::invalid_argument("The HTTP client cannot be built from these options."))
+}
+
+fn tls_config(route: &RouteOptions<'_>) -> Result<ClientConfig> {
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    if let Some(pem) = route.ca_pem {
+        let refused = || {
+            Error::invalid_argument(
+                "ca_pem holds no certificate: it must be one or more certificates in PEM.",
+            )
+        };
+        let mut found = 0;
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            let certificate = certificate.map_err(|_| refused())?;
+            roots.add(certificate).map_err(|_| refused())?;
+            found += 1;
+        }
+        if found == 0 {
+            return Err(refused());
+        }
+    }
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let mut config = ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .expect("the provider supports the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    if !route.resumption {
+        config.resumption = Resumption::disabled();
+    }
+    Ok(config)
+}
+
+fn header_map(request: &Request) -> HeaderMap {
+    request
+        .headers()
+        .map(|(name, value)| {
+            let mut header = HeaderValue::from_str(value.expose())
+                .expect("header values were checked when their types were made");
+            header.set_sensitive(true);
+            (HeaderName::from_static(name), header)
+        })
+        .collect()
+}
+
+fn read_head(response: &reqwest::Response) -> ResponseHead {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    ResponseHead::read(
+        response.status().as_u16(),
+        |name| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        },
+        u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+    )
+}
+
+/// Says what happened in words that cannot hold a secret: reqwest's own texts hold URLs, and those
+/// hold relay tokens and proxy passwords.
+fn describe(error: &reqwest::Error) -> SendFailure {
+    let sent = if error.is_connect() || error.is_builder() {
+        Sent::Nothing
+    } else {
+        Sent::Perhaps
+    };
+    let cause = if error.is_timeout() {
+        FailureCause::Timeout
+    } else {
+        FailureCause::Network
+    };
+    let reason = causes(error)
+        .find_map(|cause| {
+            if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+                return Some(format!("TLS: {tls}"));
+            }
+            let io = cause.downcast_ref::<io::Error>()?;
+            // An I/O error around a TLS error says less than the TLS error below it.
+            let wrapped = io
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            Some(match wrapped {
+                Some(tls) => format!("TLS: {tls}"),
+                None => io.kind().to_string(),
+            })
+        })
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default();
+    let what = match (sent, cause) {
+        (Sent::Nothing, FailureCause::Timeout) => "connecting took too long",
+        (Sent::Nothing, FailureCause::Network) => "no connection",
+        (Sent::Perhaps, FailureCause::Timeout) => "no whole answer in time",
+        (Sent::Perhaps, FailureCause::Network) => "the connection broke before a whole answer came",
+    };
+    SendFailure {
+        sent,
+        cause,
+        description: format!("{what}{reason}"),
+    }
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| {
+        (*cause).source()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_looks_names_up_here_is_refused() {
+        for good in [
+            "http://127.0.0.1:3128",
+            "socks5h://u:p@tor:9050",
+            "https://proxy:443",
+        ] {
+            assert!(parse_proxy(good, "The anonymous proxy").is_ok(), "{good}");
+        }
+        for bad in [
+            "socks5://u:canary@tor:9050",
+            "tor:9050",
+            "ftp://canary",
+            "",
+            "http://",
+        ] {
+            let error = parse_proxy(bad, "The anonymous proxy").unwrap_err();
+            assert_eq!(error.code(), "invalid_argument", "{bad}");
+            assert!(!error.to_string().contains("canary"));
+        }
+    }
+
+    #[test]
+    fn a_ca_that_is_no_certificate_is_refused() {
+        for pem in [
+            "",
+            "garbage",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
+            let route = RouteOptions {
+                proxy: None,
+                ca_pem: Some(pem),
+                timeout: Duration::from_secs(1),
+                resumption: false,
+            };
+            assert_eq!(tls_config(&route).unwrap_err().code(), "invalid_argument");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Persona Relay and Privacy Pass for servers: ask whether a person is over 18, or human, and
+//! nothing else, without learning who the person is, and without Persona learning who asked.
+//!
+//! Three steps: [`Relays::create`] opens a session for the visitor, [`Relays::issue_privacy_pass`]
+//! buys a blind-signed pass, [`Relays::generate_claim`] redeems it for the claim. The second is the
+//! only one that carries the API key; it shares no connection, no TLS state and no type with the
+//! others.
+//!
+//! ```no_run
+//! # async fn example() -> relaypass::Result<()> {
+//! let client = relaypass::Client::builder().api_key("persona_sandbox_…").build()?;
+//! let claim_type = relaypass::ClaimType::parse("age_over18_verified")?;
+//! let relay = client.relays().create(relaypass::CreateRelay::new(claim_type)).await?;
+//! println!("open a session for {}", relay.relay_token.as_str());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Not affiliated with Persona.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod claim;
+mod client;
+mod error;
+mod http;
+mod outcome;
+pub mod pass;
+mod secret;
+mod wire;
+
+pub use claim::{
+    generate_key_pair, open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey, Method,
+};
+pub use client::{
+    Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, GeneratedClaim,
+    IssuePrivacyPass, PrivacyPass, Relay, RelayToken, Relays,
+};
+pub use error::{Error, ErrorKind, Result, UnopenedClaim};
+pub use secret::{os_random, ApiKey, IdempotencyKey, RelaySecret, SealKey, Secret};
+pub use wire::{RateLimit, ResponseInfo};
+
+/// Arguments as plain texts and numbers: what the packages of other languages pass on.
+pub mod arguments {
+    pub use crate::client::{
+        parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IssueArguments,
+    };
+}
+
+/// The transport, for those who bring their own.
+pub mod transport {
+    pub use crate::http::{
+        BoxFuture, Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
+    };
+    pub use crate::wire::{Request, ResponseHead};
+}

@@ -1,0 +1,75 @@
+//! What to tell a person: what happened, whose fault it is, what to do.
+
+use super::Step;
+use crate::error::ErrorKind;
+
+pub(crate) fn explain(step: Step, kind: ErrorKind) -> &'static str {
+    use Step::{Redeem, RelayBoundChallenge, Sign};
+    match (kind, step) {
+        (ErrorKind::InvalidArgument, _) => {
+            "Persona refused the request as malformed; check the claim type and the encryption key."
+        }
+        (ErrorKind::Authentication, Sign) => {
+            "Persona does not accept the API key; check it, and that it is not revoked."
+        }
+        (ErrorKind::Authentication, _) => {
+            "Persona asked for credentials on a call that has none; is the base URL right?"
+        }
+        (ErrorKind::PermissionDenied, Redeem) => {
+            "Persona does not answer yet: most likely the person has not finished the \
+             verification. Ask again later."
+        }
+        (ErrorKind::PermissionDenied, _) => {
+            "Persona denies permission: the API key lacks it, or a quota is used up."
+        }
+        (ErrorKind::NotFound, Sign) => {
+            "Persona does not know the key that its own challenge named."
+        }
+        (ErrorKind::NotFound, Redeem | RelayBoundChallenge) => {
+            "Persona does not know this relay, or the relay secret is not its own."
+        }
+        (ErrorKind::NotFound, _) => "Persona does not know this address; is the base URL right?",
+        (ErrorKind::Conflict, Redeem) => {
+            "Another request for this claim is in the way, or the pass is spent."
+        }
+        (ErrorKind::Conflict, _) => "Another request is in the way.",
+        (ErrorKind::Unprocessable, Redeem) => {
+            "Persona refuses to redeem this pass for this relay: perhaps it is of another claim \
+             type or environment, or spent."
+        }
+        (ErrorKind::Unprocessable, _) => "Persona understood the request and refuses it.",
+        (ErrorKind::RateLimited, _) => {
+            "Persona's rate limit is reached, and it does not end within this call's time."
+        }
+        (ErrorKind::ServerError, Sign) => {
+            "Persona failed. The pass may have been billed; a repeated call would buy another one."
+        }
+        (ErrorKind::ServerError, _) => "Persona failed; ask again later.",
+        (ErrorKind::Timeout, _) => "Persona did not answer in time; ask again later.",
+        (ErrorKind::Network, _) => {
+            "Persona cannot be reached: check name resolution, the network, the proxy and the \
+             certificates."
+        }
+        (ErrorKind::Protocol, RelayBoundChallenge) => {
+            "Persona gave no challenge for this relay: today's API binds passes to a claim type. \
+             Call issue_privacy_pass with a claim type instead."
+        }
+        (ErrorKind::Protocol, _) => "Persona's answer breaks the protocol",
+        (ErrorKind::PassRejected, _) => {
+            "Persona does not accept the pass: it is malformed, expired, spent, or for another key."
+        }
+        (ErrorKind::OutcomeUnknown, Sign) => {
+            "The answer never arrived, and nobody can tell whether the pass was billed; a repeated \
+             call would buy another one."
+        }
+        (ErrorKind::OutcomeUnknown, _) => {
+            "The answer never arrived, and nobody can tell whether the pass is spent. Ask again: \
+             if it is, Persona will reject it."
+        }
+        (ErrorKind::PassExpired, _) => "The pass is older than 90 days.",
+        (ErrorKind::Decryption, _) => "The claim does not open with this key.",
+        (ErrorKind::ClaimMismatch, _) => "The claim is not the one that was asked for.",
+        (ErrorKind::Store, _) => "The store failed.",
+        (ErrorKind::Cancelled, _) => "The call was cancelled.",
+    }
+}

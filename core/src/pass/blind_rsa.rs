@@ -1,0 +1,142 @@
+//! Blind RSA signatures, RSABSSA-SHA384-PSS with a 48-byte salt and no message prefix.
+//!
+//! The one place that knows the crate `blind-rsa-signatures`. Its types are wrapped: they print
+//! and keep their secrets. Another implementation of these three functions can stand beside this
+//! one and be compared with it.
+//!
+//! Source: RFC 9474, sections 4.2 (blind), 4.4 (finalize) and 5 (named variants: with PrepareIdentity,
+//! this is RSABSSA-SHA384-PSS-Deterministic).
+
+use blind_rsa_signatures::{
+    BlindMessage, BlindSignature, BlindingResult, Deterministic, Secret as CrateSecret, Sha384,
+    Signature, PSS,
+};
+use rsa::rand_core::CryptoRng;
+use rsa::traits::PublicKeyParts;
+use zeroize::Zeroize;
+
+use super::Malformed;
+use crate::secret::Secret;
+
+type CrateKey = blind_rsa_signatures::PublicKey<Sha384, PSS, Deterministic>;
+
+/// A public key of 2048 to 4096 bits with an odd modulus and e = 65537.
+#[derive(Clone)]
+pub struct PublicKey(CrateKey);
+
+/// A blinded message and what undoes the blinding.
+pub struct Blinding {
+    /// What the signer gets: as long as the modulus.
+    pub blinded_message: Vec<u8>,
+    /// The inverse of the blinding factor: as long as the modulus. Whoever has it can link the
+    /// signature to the request.
+    pub inverse: Secret<Vec<u8>>,
+}
+
+/// The blind signature does not fit the request or does not verify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadSignature(pub &'static str);
+
+impl PublicKey {
+    /// Reads an SPKI in DER, of algorithm rsaEncryption or RSASSA-PSS.
+    ///
+    /// # Errors
+    /// For anything but an RSA key of 2048 to 4096 bits with an odd modulus and e = 65537. Smaller
+    /// keys are weak; with other exponents or an even modulus a signer could mark who asked
+    /// (RFC 9474, section 7.3).
+    pub fn from_spki(der: &[u8]) -> Result<Self, Malformed> {
+        let key = CrateKey::from_der(der)
+            .or_else(|_| CrateKey::from_spki(der))
+            .map_err(|_| Malformed("the key is not RSA with 2048 to 4096 bits and e = 65537"))?;
+        let key = Self(key);
+        if !(2048..=4096).contains(&key.bits()) {
+            return Err(Malformed("the key does not have 2048 to 4096 bits"));
+        }
+        let exponent = key.0.components().e();
+        let leading_zeros = exponent.iter().take_while(|byte| **byte == 0).count();
+        if exponent[leading_zeros..] != [1, 0, 1] {
+            return Err(Malformed("the key's public exponent is not 65537"));
+        }
+        if key.modulus().last().is_none_or(|byte| byte & 1 == 0) {
+            return Err(Malformed("the key's modulus is even"));
+        }
+        Ok(key)
+    }
+
+    /// The length of modulus, blinded messages and signatures, in bytes.
+    pub fn size(&self) -> usize {
+        self.0.as_ref().size()
+    }
+
+    fn bits(&self) -> u32 {
+        self.0.as_ref().n().bits()
+    }
+
+    fn modulus(&self) -> Vec<u8> {
+        let modulus = self.0.components().n();
+        // The crate pads to whole machine words.
+        modulus[modulus.len() - self.size()..].to_vec()
+    }
+
+    /// Blinds a message with a fresh salt and blinding factor from `rng`.
+    ///
+    /// # Errors
+    /// When the padded message shares a factor with the modulus: the key is broken.
+    pub fn blind(&self, message: &[u8], rng: &mut impl CryptoRng) -> Result<Blinding, Malformed> {
+        let BlindingResult {
+            blind_message,
+            secret,
+            ..
+        } = self
+            .0
+            .blind(rng, message)
+            .map_err(|_| Malformed("the key cannot blind this message"))?;
+        Ok(Blinding {
+            blinded_message: blind_message.0,
+            inverse: Secret::new(secret.0),
+        })
+    }
+
+    /// Undoes the blinding and verifies the signature.
+    ///
+    /// # Errors
+    /// When the blind signature has another length than the modulus, is not below it, or the
+    /// result does not verify for `message`.
+    pub fn finalize(
+        &self,
+        blind_signature: &[u8],
+        inverse: &Secret<Vec<u8>>,
+        message: &[u8],
+    ) -> Result<Vec<u8>, BadSignature> {
+        if blind_signature.len() != self.size() {
+            return Err(BadSignature(
+                "the blind signature is not as long as the key",
+            ));
+        }
+        if blind_signature >= &self.modulus()[..] {
+            return Err(BadSignature("the blind signature is not below the modulus"));
+        }
+        let mut result = BlindingResult {
+            blind_message: BlindMessage(Vec::new()),
+            secret: CrateSecret(inverse.expose().clone()),
+            msg_randomizer: None,
+        };
+        let signature =
+            self.0
+                .finalize(&BlindSignature(blind_signature.to_vec()), &result, message);
+        result.secret.0.zeroize();
+        signature
+            .map(|Signature(bytes)| bytes)
+            .map_err(|_| BadSignature("the signature does not verify"))
+    }
+
+    /// Verifies an unblinded signature.
+    ///
+    /// # Errors
+    /// When it does not verify.
+    pub fn verify(&self, signature: &[u8], message: &[u8]) -> Result<(), BadSignature> {
+        self.0
+            .verify(&Signature(signature.to_vec()), None, message)
+            .map_err(|_| BadSignature("the signature does not verify"))
+    }
+}

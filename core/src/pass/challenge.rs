@@ -1,0 +1,150 @@
+//! The challenge: what a pass is bound to.
+
+use serde_json::value::RawValue;
+use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
+use time::OffsetDateTime;
+
+use super::{decode_base64url, Malformed};
+
+/// `token_type` of a blind RSA token, RFC 9578 section 8.2.1.
+const BLIND_RSA: u64 = 2;
+/// A longer challenge is refused; real ones have about 250 bytes.
+const LONGEST: usize = 8_192;
+
+/// A challenge as Persona issued it.
+///
+/// ```text
+/// base64url of {
+///   "token_type": 2,
+///   "issuer_name": "withpersona.com/api/v1/privacy-passes",
+///   "origin_info": "/api/privacy/v1/relays",
+///   "expires_at": "2026-05-18T18:00:00Z",
+///   "mac": "<string>",
+///   …                                    whatever Persona adds later
+/// }
+/// ```
+/// The object is kept byte for byte, because the pass echoes it, and Persona checks its MAC.
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    object: Box<RawValue>,
+    mac: String,
+    expires_at_ms: u64,
+}
+
+impl Challenge {
+    /// Decodes a challenge from base64url.
+    ///
+    /// # Errors
+    /// When it is not base64url, not JSON, of another token type, or has no `mac` or `expires_at`.
+    pub fn decode(encoded: &str) -> Result<Self, Malformed> {
+        if encoded.len() > LONGEST {
+            return Err(Malformed("the challenge is too long"));
+        }
+        let bytes = decode_base64url(encoded).ok_or(Malformed("the challenge is not base64url"))?;
+        let text = String::from_utf8(bytes).map_err(|_| Malformed("the challenge is not UTF-8"))?;
+        let object = RawValue::from_string(text)
+            .map_err(|_| Malformed("the challenge is not a JSON object"))?;
+        Self::from_object(object)
+    }
+
+    pub(super) fn from_object(object: Box<RawValue>) -> Result<Self, Malformed> {
+        let Ok(Value::Object(members)) = serde_json::from_str(object.get()) else {
+            return Err(Malformed("the challenge is not a JSON object"));
+        };
+        if members.get("token_type").and_then(Value::as_u64) != Some(BLIND_RSA) {
+            return Err(Malformed(
+                "the challenge is not for a blind RSA token (type 2)",
+            ));
+        }
+        let text = |name| {
+            members
+                .get(name)
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+        };
+        let mac = text("mac")
+            .ok_or(Malformed("the challenge has no mac"))?
+            .to_owned();
+        let expires_at_ms = text("expires_at")
+            .and_then(parse_time)
+            .ok_or(Malformed("the challenge has no readable expires_at"))?;
+        Ok(Self {
+            object,
+            mac,
+            expires_at_ms,
+        })
+    }
+
+    /// The object as issued, byte for byte.
+    pub fn object(&self) -> &RawValue {
+        &self.object
+    }
+
+    /// The MAC's text.
+    pub fn mac(&self) -> &str {
+        &self.mac
+    }
+
+    /// When issuing ends, in milliseconds since the epoch, UTC.
+    pub fn expires_at_ms(&self) -> u64 {
+        self.expires_at_ms
+    }
+}
+
+fn parse_time(text: &str) -> Option<u64> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::encode_base64url;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decode(object: &str) -> Result<Challenge, Malformed> {
+        Challenge::decode(&encode_base64url(object.as_bytes()))
+    }
+
+    #[test]
+    fn unknown_members_their_order_and_their_spelling_are_kept() {
+        let object = "{ \"mac\":\"\\u0061b\",\"x\" : [1.0,1e2],\"expires_at\":\"2026-05-18T18:00:00Z\",\"token_type\":2}";
+        let challenge = decode(object).unwrap();
+        assert_eq!(challenge.object().get(), object);
+        assert_eq!(challenge.mac(), "ab");
+        assert_eq!(challenge.expires_at_ms(), 1_779_127_200_000);
+    }
+
+    #[test]
+    fn a_challenge_that_cannot_be_right_is_refused() {
+        let with = |token_type: &str, mac: &str, expires: &str| {
+            decode(&format!(
+                r#"{{"token_type":{token_type},"mac":{mac},"expires_at":{expires}}}"#
+            ))
+        };
+        let time = r#""2026-05-18T18:00:00Z""#;
+        assert!(with("2", r#""m""#, time).is_ok());
+        assert!(with("1", r#""m""#, time).is_err());
+        assert!(with(r#""2""#, r#""m""#, time).is_err());
+        assert!(with("2", "5", time).is_err());
+        assert!(with("2", "null", time).is_err());
+        assert!(with("2", r#""""#, time).is_err());
+        assert!(with("2", r#""m""#, r#""soon""#).is_err());
+        assert!(with("2", r#""m""#, "5").is_err());
+        assert!(decode("[2]").is_err());
+        assert!(decode("not json").is_err());
+        assert!(decode(r#"{"token_type":2,"expires_at":"2026-05-18T18:00:00Z"}"#).is_err());
+        assert!(Challenge::decode("***").is_err());
+        assert!(Challenge::decode(&encode_base64url(b"\xff\xff")).is_err());
+        assert!(Challenge::decode(&"A".repeat(LONGEST + 1)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_decoder_panic(text in ".*") {
+            let _ = Challenge::decode(&text);
+            let _ = decode(&text);
+        }
+    }
+}

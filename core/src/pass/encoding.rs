@@ -1,0 +1,47 @@
+//! Base64 as Persona uses it: unpadded when written, with or without padding when read.
+
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::Engine;
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_encode_padding(false)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
+const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
+
+pub(crate) fn encode_base64url(bytes: &[u8]) -> String {
+    BASE64URL.encode(bytes)
+}
+
+pub(crate) fn decode_base64url(text: &str) -> Option<Vec<u8>> {
+    BASE64URL.decode(text).ok()
+}
+
+/// Decodes either alphabet, and skips the line breaks that some encoders put in.
+pub(crate) fn decode_base64_any(text: &str) -> Option<Vec<u8>> {
+    let text: String = text
+        .chars()
+        .filter(|letter| !letter.is_ascii_whitespace())
+        .collect();
+    BASE64
+        .decode(&text)
+        .or_else(|_| BASE64URL.decode(&text))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_is_optional_and_both_alphabets_open_a_claim() {
+        assert_eq!(encode_base64url(&[0xfb, 0xff]), "-_8");
+        assert_eq!(decode_base64url("-_8"), decode_base64url("-_8="));
+        assert_eq!(decode_base64url("+/8"), None);
+        for text in ["-_8", "-_8=", "+/8", "+/8=", "+/\n8="] {
+            assert_eq!(decode_base64_any(text), Some(vec![0xfb, 0xff]), "{text}");
+        }
+        assert_eq!(decode_base64_any("+_8"), None);
+    }
+}

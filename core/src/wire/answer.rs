@@ -1,0 +1,250 @@
+//! The bodies of answers.
+
+use serde_json::{Map, Value};
+
+use crate::secret::{check_visible, RelaySecret, Secret};
+
+/// Texts of the server that reach an error are cut at this many characters.
+const LONGEST_TEXT: usize = 1_024;
+/// A larger `meta` object of an error is left out.
+const LARGEST_META: usize = 4_096;
+
+/// A body that cannot be read, and what is wrong with it. It never quotes the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable(pub String);
+
+/// Step 1's answer.
+pub(crate) struct RelayAnswer {
+    pub(crate) relay_token: String,
+    pub(crate) relay_secret: RelaySecret,
+    pub(crate) relay_session_access_token: Secret<String>,
+}
+
+/// Step 2a's answer, still encoded.
+#[derive(Debug)]
+pub struct ChallengeAnswer {
+    pub(crate) challenge: String,
+    pub(crate) token_key: String,
+    pub(crate) token_key_id: String,
+}
+
+/// Step 3's answer.
+pub(crate) struct ClaimAnswer {
+    pub(crate) claim_payload: Secret<String>,
+    pub(crate) token_consumed: bool,
+}
+
+/// The first entry of an error body.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct ServerError {
+    pub(crate) title: Option<String>,
+    pub(crate) details: Option<String>,
+    pub(crate) meta: Option<Value>,
+}
+
+pub(crate) fn decode_relay(body: &[u8]) -> Result<RelayAnswer, Unreadable> {
+    let body = parse_object(body)?;
+    let relay_token = text(&body, "relay-token")?;
+    let relay_secret = text(&body, "relay-secret")?;
+    let session = Secret::new(text(&body, "relay-session-access-token")?);
+    check_visible(&relay_token, "relay-token", 512).map_err(|_| bad("relay-token"))?;
+    check_visible(session.expose(), "relay-session-access-token", 16_384)
+        .map_err(|_| bad("relay-session-access-token"))?;
+    Ok(RelayAnswer {
+        relay_token,
+        relay_secret: RelaySecret::parse(relay_secret).map_err(|_| bad("relay-secret"))?,
+        relay_session_access_token: session,
+    })
+}
+
+pub(crate) fn decode_challenge(body: &[u8]) -> Result<ChallengeAnswer, Unreadable> {
+    let body = parse_object(body)?;
+    Ok(ChallengeAnswer {
+        challenge: text(&body, "challenge")?,
+        token_key: text(&body, "token-key")?,
+        token_key_id: text(&body, "token-key-id")?,
+    })
+}
+
+/// The blind signature, still base64url.
+pub(crate) fn decode_signature(body: &[u8]) -> Result<String, Unreadable> {
+    text(&parse_object(body)?, "blind-sig")
+}
+
+pub(crate) fn decode_claim(body: &[u8]) -> Result<ClaimAnswer, Unreadable> {
+    let body = parse_object(body)?;
+    let claim_payload = Secret::new(text(&body, "claim-payload")?);
+    match member(&body, "token-consumed") {
+        Some(Value::Bool(token_consumed)) => Ok(ClaimAnswer {
+            claim_payload,
+            token_consumed: *token_consumed,
+        }),
+        _ => Err(Unreadable(
+            "token-consumed is missing or not a boolean".to_owned(),
+        )),
+    }
+}
+
+/// Whatever an error body tells. Reads nothing into a body of another form.
+pub(crate) fn decode_server_error(body: &[u8]) -> ServerError {
+    let Ok(body) = parse_object(body) else {
+        return ServerError::default();
+    };
+    let Some(first) = member(&body, "errors")
+        .and_then(Value::as_array)
+        .and_then(|errors| errors.first())
+        .and_then(Value::as_object)
+    else {
+        return ServerError::default();
+    };
+    let text = |name| member(first, name).and_then(Value::as_str).map(shorten);
+    ServerError {
+        title: text("title"),
+        details: text("details"),
+        meta: member(first, "meta")
+            .filter(|meta| meta.is_object() && meta.to_string().len() <= LARGEST_META)
+            .cloned(),
+    }
+}
+
+/// Parses a body as one JSON object. Depth is bounded by the parser (128), size by the transport.
+pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Unreadable> {
+    if std::str::from_utf8(body).is_err() {
+        return Err(Unreadable("it is not UTF-8".to_owned()));
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Unreadable("it is JSON, but not an object".to_owned())),
+        // The parser's own message can quote the body; where it stopped cannot.
+        Err(error) => Err(Unreadable(format!(
+            "it is not JSON (line {}, column {})",
+            error.line(),
+            error.column()
+        ))),
+    }
+}
+
+/// Looks a member up by its kebab-case name, in kebab, snake and camel case.
+pub(crate) fn member<'a>(object: &'a Map<String, Value>, kebab: &str) -> Option<&'a Value> {
+    object
+        .get(kebab)
+        .or_else(|| object.get(&kebab.replace('-', "_")))
+        .or_else(|| object.get(&camel_case(kebab)))
+}
+
+fn camel_case(kebab: &str) -> String {
+    let mut words = kebab.split('-');
+    let mut name = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        name.push_str(&word[..1].to_ascii_uppercase());
+        name.push_str(&word[1..]);
+    }
+    name
+}
+
+fn text(object: &Map<String, Value>, name: &str) -> Result<String, Unreadable> {
+    match member(object, name) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+        _ => Err(Unreadable(format!(
+            "{name} is missing, empty or not a string"
+        ))),
+    }
+}
+
+fn bad(name: &str) -> Unreadable {
+    Unreadable(format!(
+        "{name} is too long or has characters that cannot be sent back"
+    ))
+}
+
+/// At most [`LONGEST_TEXT`] characters, none of them a control character: it ends up in logs.
+fn shorten(text: &str) -> String {
+    text.chars()
+        .take(LONGEST_TEXT)
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn answers_are_read_in_all_three_casings() {
+        for body in [
+            r#"{"challenge":"c","token-key":"k","token-key-id":"i"}"#,
+            r#"{"challenge":"c","token_key":"k","token_key_id":"i"}"#,
+            r#"{"challenge":"c","tokenKey":"k","tokenKeyId":"i","more":1}"#,
+        ] {
+            let answer = decode_challenge(body.as_bytes()).unwrap();
+            assert_eq!((&*answer.token_key, &*answer.token_key_id), ("k", "i"));
+        }
+    }
+
+    #[test]
+    fn an_unreadable_body_says_why_and_quotes_nothing() {
+        for body in [
+            &b"<html>canary</html>"[..],
+            b"\"canary\"",
+            b"{\"blind-sig\": \"canary",
+            b"{\"blind-sig\": 5}",
+            b"{\"blind-sig\": \"\"}",
+            b"{\"canary\": \"canary\"}",
+            b"\xff\xfe canary",
+            b"",
+        ] {
+            let Unreadable(why) = decode_signature(body).unwrap_err();
+            assert!(!why.contains("canary"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_relay_secret_that_could_smuggle_a_header_is_refused() {
+        let body = |secret: &str| {
+            serde_json::json!({"relay-token": "r", "relay-secret": secret, "relay-session-access-token": "j"})
+                .to_string()
+        };
+        assert!(decode_relay(body("fine").as_bytes()).is_ok());
+        assert!(decode_relay(body("a\r\nx: y").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn an_error_body_of_any_form_is_no_second_error() {
+        let full = decode_server_error(
+            br#"{"errors":[{"title":"T","details":"D\u0007","meta":{"a":1}}]}"#,
+        );
+        assert_eq!(full.title.as_deref(), Some("T"));
+        assert_eq!(full.details.as_deref(), Some("D "));
+        assert_eq!(full.meta, Some(serde_json::json!({"a": 1})));
+        for body in [
+            "",
+            "[]",
+            r#"{"errors":{}}"#,
+            r#"{"errors":[]}"#,
+            r#"{"errors":["x"]}"#,
+        ] {
+            assert_eq!(decode_server_error(body.as_bytes()), ServerError::default());
+        }
+        let long = format!(r#"{{"errors":[{{"title":"{}"}}]}}"#, "é".repeat(5_000));
+        let title = decode_server_error(long.as_bytes()).title.unwrap();
+        assert_eq!(title.chars().count(), LONGEST_TEXT);
+    }
+
+    #[test]
+    fn a_deep_body_does_not_exhaust_the_stack() {
+        let deep = format!("{{\"blind-sig\":{}", "[".repeat(60_000));
+        assert!(decode_signature(deep.as_bytes()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_a_decoder_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode_relay(&body);
+            let _ = decode_challenge(&body);
+            let _ = decode_signature(&body);
+            let _ = decode_claim(&body);
+            let _ = decode_server_error(&body);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The requests, byte for byte.
+
+use serde::Serialize;
+
+use crate::secret::{ApiKey, IdempotencyKey, RelaySecret, Secret};
+
+/// The headers that every request carries, the same in all languages and all versions of this
+/// library, so that they tell nobody apart. Relay is the same in all published API versions; this
+/// is the newest.
+const CONSTANT_HEADERS: [(&str, &str); 5] = [
+    ("accept", "application/json"),
+    ("content-type", "application/json"),
+    ("key-inflection", "kebab"),
+    ("persona-version", "2025-12-08"),
+    ("user-agent", "relaypass"),
+];
+
+/// One HTTP request: always a `POST` with a JSON body.
+///
+/// It has no place for the API key; the identified lane adds that when it sends.
+#[derive(Clone)]
+pub struct Request {
+    path: String,
+    headers: Vec<(&'static str, Secret<String>)>,
+    body: Vec<u8>,
+}
+
+/// A request that must not name us: it has no place for the API key, and neither has the lane
+/// that takes it.
+#[derive(Clone)]
+pub(crate) struct AnonymousRequest(Request);
+
+/// The one request that names us: the signing of a blinded message.
+#[derive(Clone)]
+pub(crate) struct SignRequest(Request);
+
+impl AnonymousRequest {
+    /// Step 1: create a relay.
+    pub(crate) fn create(
+        claim_type: &str,
+        encryption_key_pem: Option<&str>,
+        sandbox: bool,
+    ) -> Self {
+        #[derive(Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Body<'a> {
+            claim_type: &'a str,
+            encryption_key_pem: Option<&'a str>,
+            sandbox: bool,
+        }
+        Self(Request::new(
+            "/api/privacy/v1/relays".to_owned(),
+            &Body {
+                claim_type,
+                encryption_key_pem,
+                sandbox,
+            },
+        ))
+    }
+
+    /// Step 2a: ask for a challenge that is bound to a claim type.
+    pub(crate) fn challenge(claim_type: &str, sandbox: bool) -> Self {
+        #[derive(Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Body<'a> {
+            claim_type: &'a str,
+            sandbox: bool,
+        }
+        Self(Request::new(
+            "/api/privacy/v1/relays/challenge".to_owned(),
+            &Body {
+                claim_type,
+                sandbox,
+            },
+        ))
+    }
+
+    /// Step 2a of the first generation: ask a relay for its claim without a pass, and be refused
+    /// with a challenge.
+    pub(crate) fn relay_bound_challenge(relay_token: &str, relay_secret: &RelaySecret) -> Self {
+        Self::generate_claim(relay_token, relay_secret)
+    }
+
+    /// Step 3: redeem a pass for the relay's claim.
+    pub(crate) fn redeem(
+        relay_token: &str,
+        relay_secret: &RelaySecret,
+        privacy_pass_token: &str,
+        idempotency_key: &IdempotencyKey,
+    ) -> Self {
+        let Self(request) = Self::generate_claim(relay_token, relay_secret);
+        Self(
+            request
+                .with_header(
+                    "authorization",
+                    &format!("PrivateToken token={privacy_pass_token}"),
+                )
+                .with_header("idempotency-key", idempotency_key.expose()),
+        )
+    }
+
+    fn generate_claim(relay_token: &str, relay_secret: &RelaySecret) -> Self {
+        #[derive(Serialize)]
+        struct Body {}
+        let path = format!(
+            "/api/privacy/v1/relays/{}/generate-claim",
+            percent_encode_segment(relay_token)
+        );
+        Self(
+            Request::new(path, &Body {}).with_header("persona-relay-secret", relay_secret.expose()),
+        )
+    }
+
+    pub(crate) fn request(&self) -> &Request {
+        &self.0
+    }
+}
+
+impl SignRequest {
+    /// Step 2b: have a blinded message signed. Billed.
+    pub(crate) fn new(blinded_token: &str, key_id: &str, idempotency_key: &IdempotencyKey) -> Self {
+        #[derive(Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Body<'a> {
+            blinded_token: &'a str,
+            key_id: &'a str,
+        }
+        let request = Request::new(
+            "/api/v1/privacy-passes".to_owned(),
+            &Body {
+                blinded_token,
+                key_id,
+            },
+        );
+        Self(request.with_header("idempotency-key", idempotency_key.expose()))
+    }
+
+    /// The request with the key that names us.
+    pub(crate) fn authorized(&self, api_key: &ApiKey) -> Request {
+        self.0
+            .clone()
+            .with_header("authorization", &format!("Bearer {}", api_key.expose()))
+    }
+}
+
+impl Request {
+    fn new(path: String, body: &impl Serialize) -> Self {
+        let headers = CONSTANT_HEADERS
+            .iter()
+            .map(|(name, value)| (*name, Secret::new((*value).to_owned())))
+            .collect();
+        Self {
+            path,
+            headers,
+            body: serde_json::to_vec(body).expect("strings and booleans are always JSON"),
+        }
+    }
+
+    fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, Secret::new(value.to_owned())));
+        self
+    }
+
+    /// The path below the base URL, percent-encoded.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Names and values of the headers, in the order of sending.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &Secret<String>)> {
+        self.headers.iter().map(|(name, value)| (*name, value))
+    }
+
+    /// The body: JSON.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Replaces every secret of this request that stands in `text`: servers and proxies like to
+    /// repeat what they were sent, and their texts end up in errors and logs.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        let mut scrubbed = text.to_owned();
+        for (name, value) in &self.headers {
+            if CONSTANT_HEADERS
+                .iter()
+                .any(|(constant, _)| constant == name)
+            {
+                continue;
+            }
+            let value = value.expose();
+            let credential = value.rsplit([' ', '=']).find(|part| !part.is_empty());
+            // Base64 may end in `=`, so the whole value is looked for first, then its last part.
+            for secret in [Some(value.as_str()), credential].into_iter().flatten() {
+                scrubbed = scrubbed.replace(secret, "[redacted]");
+            }
+        }
+        scrubbed
+    }
+}
+
+/// Encodes a text as one segment of a path: everything but RFC 3986's unreserved characters.
+///
+/// `.` and `..` would still be read as steps up the path; the callers refuse them.
+fn percent_encode_segment(text: &str) -> String {
+    use std::fmt::Write;
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").expect("writing to a String cannot fail");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::os_random;
+
+    #[test]
+    fn a_relay_token_is_one_segment_whatever_it_holds() {
+        let secret = RelaySecret::parse("s").unwrap();
+        for (token, segment) in [
+            ("relay_Ab1", "relay_Ab1"),
+            ("a/../../v1/x", "a%2F..%2F..%2Fv1%2Fx"),
+            ("a%2Fb", "a%252Fb"),
+            ("a?b#c", "a%3Fb%23c"),
+        ] {
+            assert_eq!(
+                AnonymousRequest::relay_bound_challenge(token, &secret)
+                    .request()
+                    .path(),
+                format!("/api/privacy/v1/relays/{segment}/generate-claim")
+            );
+        }
+    }
+
+    #[test]
+    fn bodies_are_kebab_case_and_the_key_is_null_when_absent() {
+        let request = AnonymousRequest::create("age_over18_verified", None, true);
+        assert_eq!(
+            request.request().body(),
+            br#"{"claim-type":"age_over18_verified","encryption-key-pem":null,"sandbox":true}"#
+        );
+    }
+
+    #[test]
+    fn a_server_that_repeats_our_secrets_does_not_get_them_into_an_error() {
+        let secret = RelaySecret::parse("canary-secret").unwrap();
+        let key = IdempotencyKey::random(&mut os_random());
+        let request = AnonymousRequest::redeem("relay_1", &secret, "canary-pass==", &key);
+        let text = format!(
+            "bad canary-secret, PrivateToken token=canary-pass==, canary-pass, key {}",
+            key.expose()
+        );
+        let scrubbed = request.request().scrub(&text);
+        assert!(!scrubbed.contains("canary"), "{scrubbed}");
+        assert!(!scrubbed.contains(key.expose()), "{scrubbed}");
+        assert!(scrubbed.starts_with("bad [redacted], "));
+    }
+}

@@ -1,0 +1,196 @@
+//! The issuer's RSA keys: one for each environment and claim type, made when first needed.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+
+use aws_lc_rs::digest::{digest, SHA256};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{self, KeyPair as _, RSA_PSS_2048_8192_SHA384};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::Engine as _;
+use blind_rsa_signatures::{Deterministic, SecretKey, Sha384, PSS};
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
+
+use crate::random::{hex, random_bytes};
+
+/// RSABSSA-SHA384-PSS, blinding the message as it is (RFC 9474, PrepareIdentity).
+type BlindSigningKey = SecretKey<Sha384, PSS, Deterministic>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Environment {
+    Production,
+    Sandbox,
+}
+
+impl Environment {
+    pub(crate) fn from_flag(sandbox: bool) -> Self {
+        if sandbox {
+            Self::Sandbox
+        } else {
+            Self::Production
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Sandbox => "sandbox",
+        }
+    }
+}
+
+/// What a pass is good for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Namespace {
+    pub(crate) environment: Environment,
+    pub(crate) claim_type: String,
+}
+
+pub(crate) struct IssuerKey {
+    pub(crate) namespace: Namespace,
+    /// base64url of the public key's SPKI.
+    pub(crate) token_key: String,
+    /// Hex SHA-256 of the SPKI.
+    id: String,
+    /// An id that is no hash of the key, of 65 characters like the published samples.
+    opaque_id: String,
+    secret: BlindSigningKey,
+    /// Big-endian, without leading zeros.
+    modulus: Vec<u8>,
+    public_der: Vec<u8>,
+    retired: AtomicBool,
+}
+
+impl IssuerKey {
+    /// Takes a good part of a second, and several for 4096 bits.
+    fn generate(namespace: Namespace, bits: usize) -> Self {
+        let size = match bits {
+            2048 => KeySize::Rsa2048,
+            3072 => KeySize::Rsa3072,
+            _ => KeySize::Rsa4096,
+        };
+        let pair = KeyPair::generate(size).expect("aws-lc generates RSA keys");
+        let pkcs8: Pkcs8V1Der<'_> = pair.as_der().expect("a new key can be encoded");
+        let secret = BlindSigningKey::from_der(pkcs8.as_ref()).expect("aws-lc's keys are sound");
+        let spki: PublicKeyX509Der<'_> =
+            (pair.public_key().as_der()).expect("a new key can be encoded");
+        let public_der = spki.as_ref().to_vec();
+        let modulus = secret.components().n();
+        let first = modulus.iter().position(|byte| *byte != 0).unwrap_or(0);
+
+        Self {
+            namespace,
+            token_key: URL_SAFE_NO_PAD.encode(&public_der),
+            id: hex(digest(&SHA256, &public_der).as_ref()),
+            opaque_id: hex(digest(&SHA256, &[b"opaque", public_der.as_slice()].concat()).as_ref())
+                + "b",
+            secret,
+            modulus: modulus[first..].to_vec(),
+            public_der,
+            retired: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn id(&self, opaque: bool) -> &str {
+        if opaque {
+            &self.opaque_id
+        } else {
+            &self.id
+        }
+    }
+
+    /// Whether the bytes are a number that this key can sign: as long as the modulus, and below it.
+    pub(crate) fn takes(&self, blinded_message: &[u8]) -> bool {
+        blinded_message.len() == self.modulus.len() && *blinded_message < *self.modulus
+    }
+
+    /// The blind signature (RFC 9474 section 4.3) of a message that [`takes`](Self::takes) admits.
+    pub(crate) async fn blind_sign(self: Arc<Self>, blinded_message: Vec<u8>) -> Vec<u8> {
+        spawn_blocking(move || {
+            self.secret
+                .blind_sign(&blinded_message)
+                .expect("the message was checked against the modulus")
+                .0
+        })
+        .await
+        .expect("signing does not panic")
+    }
+
+    /// A number like a blinded message, but of nobody's making.
+    pub(crate) fn random_message(&self) -> Vec<u8> {
+        let mut message: Vec<u8> = std::iter::repeat_with(|| random_bytes::<32>())
+            .take(self.modulus.len() / 32)
+            .flatten()
+            .collect();
+        // The modulus has its top bit set: a number without it is below.
+        message[0] &= 0x7f;
+        message
+    }
+
+    /// Checks with another library than the one that signed.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        signature::UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA384, &self.public_der)
+            .verify(message, signature)
+            .is_ok()
+    }
+
+    /// A retired key signs no more; what it signed is still good.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::SeqCst)
+    }
+}
+
+type KeyCell = Arc<OnceCell<Arc<IssuerKey>>>;
+
+/// All keys. They survive a reset: making them is slow, and they say nothing about what happened.
+#[derive(Default)]
+pub(crate) struct KeyRing {
+    current: Mutex<HashMap<(Namespace, usize), KeyCell>>,
+    by_id: RwLock<HashMap<String, Arc<IssuerKey>>>,
+}
+
+impl KeyRing {
+    /// The namespace's key of that size.
+    pub(crate) async fn current(&self, namespace: &Namespace, bits: usize) -> Arc<IssuerKey> {
+        let cell = {
+            let mut current = self.current.lock().expect("no panic while looking up");
+            Arc::clone(current.entry((namespace.clone(), bits)).or_default())
+        };
+        Arc::clone(
+            cell.get_or_init(|| async {
+                let namespace = namespace.clone();
+                let key = spawn_blocking(move || IssuerKey::generate(namespace, bits))
+                    .await
+                    .expect("key generation does not panic");
+                let key = Arc::new(key);
+                let mut by_id = self.by_id.write().expect("no panic while inserting");
+                by_id.insert(key.id.clone(), Arc::clone(&key));
+                by_id.insert(key.opaque_id.clone(), Arc::clone(&key));
+                Arc::clone(&key)
+            })
+            .await,
+        )
+    }
+
+    pub(crate) fn by_id(&self, id: &str) -> Option<Arc<IssuerKey>> {
+        let by_id = self.by_id.read().expect("no panic while looking up");
+        by_id.get(id).map(Arc::clone)
+    }
+
+    /// Retires the namespace's keys of every size; the next use makes new ones.
+    pub(crate) fn rotate(&self, namespace: &Namespace) {
+        let mut current = self.current.lock().expect("no panic while looking up");
+        current.retain(|(of, _), cell| {
+            if of != namespace {
+                return true;
+            }
+            if let Some(key) = cell.get() {
+                key.retired.store(true, Ordering::SeqCst);
+            }
+            false
+        });
+    }
+}

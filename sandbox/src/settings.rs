@@ -1,0 +1,91 @@
+//! What a test may set: the answers Persona does not document, and the sizes and habits of keys,
+//! challenges and limits.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub(crate) const KEY_BITS: [usize; 3] = [2048, 3072, 4096];
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    /// Redeeming a production relay whose check is not finished.
+    pub(crate) unfinished_status: u16,
+    /// Redeeming a pass that is spent.
+    pub(crate) spent_status: u16,
+    /// Redeeming a pass of another claim type or environment.
+    pub(crate) mismatch_status: u16,
+    pub(crate) oaep_hash: OaepHash,
+    pub(crate) key_bits: usize,
+    /// Requests a minute, for each environment. Persona's default is 300; the sandbox's is out of
+    /// the way of load tests.
+    pub(crate) rate_limit: u64,
+    /// Whether `generate-claim` without a pass answers with a challenge (the first generation).
+    pub(crate) relay_bound_challenges: bool,
+    /// Whether key ids are something else than the SHA-256 of the key, as in published samples.
+    pub(crate) opaque_key_id: bool,
+    /// Whether challenges carry a field that nobody documents, oddly spelled.
+    pub(crate) extra_challenge_field: bool,
+    /// Whether every challenge has a MAC of its own, with which an issuer could tag a client.
+    pub(crate) challenge_per_client: bool,
+    pub(crate) record_requests: bool,
+}
+
+/// How a claim is encrypted: RSA-OAEP with this hash, and with this hash in MGF1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OaepHash {
+    Sha256,
+    Sha1,
+    Sha256Mgf1Sha1,
+}
+
+impl Settings {
+    pub(crate) fn new(key_bits: usize) -> Self {
+        Self {
+            unfinished_status: 403,
+            spent_status: 401,
+            mismatch_status: 422,
+            oaep_hash: OaepHash::Sha256,
+            key_bits,
+            rate_limit: 1_000_000,
+            relay_bound_challenges: true,
+            opaque_key_id: false,
+            extra_challenge_field: false,
+            challenge_per_client: false,
+            record_requests: true,
+        }
+    }
+
+    /// These settings with `changes` laid over them, or what is wrong with the changes.
+    pub(crate) fn merged(&self, changes: Map<String, Value>) -> Result<Self, String> {
+        let mut members = self.to_members();
+        for (name, value) in changes {
+            match members.get_mut(&name) {
+                Some(member) => *member = value,
+                None => return Err(format!("there is no setting `{name}`")),
+            }
+        }
+        let settings: Self = serde_json::from_value(Value::Object(members))
+            .map_err(|error| format!("a setting has the wrong type: {error}"))?;
+
+        let statuses = [
+            settings.unfinished_status,
+            settings.spent_status,
+            settings.mismatch_status,
+        ];
+        if statuses.iter().any(|status| !(400..=599).contains(status)) {
+            return Err("a status must be from 400 to 599".to_owned());
+        }
+        if !KEY_BITS.contains(&settings.key_bits) {
+            return Err("`key_bits` must be 2048, 3072 or 4096".to_owned());
+        }
+        Ok(settings)
+    }
+
+    pub(crate) fn to_members(&self) -> Map<String, Value> {
+        match serde_json::to_value(self).expect("settings are plain JSON") {
+            Value::Object(members) => members,
+            _ => unreachable!("a struct is a JSON object"),
+        }
+    }
+}
