@@ -27,7 +27,10 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     let sandbox = Sandbox::start(Options::default()).await?;
     let control = Control::new(sandbox.ready());
-    println!("A sandbox stands in for Persona at {}.", sandbox.ready().url);
+    println!(
+        "A sandbox stands in for Persona at {}.",
+        sandbox.ready().url
+    );
     println!("Its production key is used, so that billing shows; no real money is near.\n");
 
     let mut results = Vec::new();
@@ -37,9 +40,7 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     results.push(("rust".to_owned(), passed));
 
     for program in &arguments.with {
-        let (name, command) = program
-            .split_once('=')
-            .ok_or("--with takes NAME=COMMAND")?;
+        let (name, command) = program.split_once('=').ok_or("--with takes NAME=COMMAND")?;
         println!("== {name} ==");
         let passed = run_program(command, sandbox.ready())
             .await
@@ -131,7 +132,10 @@ impl Control {
     async fn visitor_passes(&self, relay: &Relay) -> Result<(), Box<dyn Error>> {
         let path = format!("{}/relays/{}/finish", self.url, relay.relay_token.as_str());
         let body = r#"{"result":"passed"}"#;
-        let request = self.http.post(path).header("content-type", "application/json");
+        let request = self
+            .http
+            .post(path)
+            .header("content-type", "application/json");
         request.body(body).send().await?.error_for_status()?;
         Ok(())
     }

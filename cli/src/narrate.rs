@@ -13,7 +13,10 @@ pub(crate) fn narrate(requests: &[Value]) {
         println!("  cost:            {cost}");
         println!("  API key in it:   {}", yes_or_no(has_api_key(request)));
         let status = &request["response"]["status"];
-        println!("  answered:        {status}, connection {}\n", request["connection"]);
+        println!(
+            "  answered:        {status}, connection {}\n",
+            request["connection"]
+        );
     }
 }
 

@@ -1,6 +1,8 @@
 //! The claim: what Persona says about the person, opened and checked against what was asked.
 
 mod keys;
+#[cfg(test)]
+mod wycheproof;
 
 use serde_json::Value;
 

@@ -213,20 +213,7 @@ fn describe(error: &reqwest::Error) -> SendFailure {
         FailureCause::Network
     };
     let reason = causes(error)
-        .find_map(|cause| {
-            if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-                return Some(format!("TLS: {tls}"));
-            }
-            let io = cause.downcast_ref::<io::Error>()?;
-            // An I/O error around a TLS error says less than the TLS error below it.
-            let wrapped = io
-                .get_ref()
-                .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            Some(match wrapped {
-                Some(tls) => format!("TLS: {tls}"),
-                None => io.kind().to_string(),
-            })
-        })
+        .find_map(reason)
         .map(|reason| format!(" ({reason})"))
         .unwrap_or_default();
     let what = match (sent, cause) {
@@ -240,6 +227,17 @@ fn describe(error: &reqwest::Error) -> SendFailure {
         cause,
         description: format!("{what}{reason}"),
     }
+}
+
+/// What can be said of a cause: TLS alerts and the kinds of I/O errors are made of fixed words.
+fn reason(cause: &(dyn StdError + 'static)) -> Option<String> {
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        return Some(format!("TLS: {tls}"));
+    }
+    let io = cause.downcast_ref::<io::Error>()?;
+    // An I/O error around another error says less than the one within.
+    let within = io.get_ref().and_then(|within| reason(within));
+    Some(within.unwrap_or_else(|| io.kind().to_string()))
 }
 
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {

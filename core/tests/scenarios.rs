@@ -1,0 +1,319 @@
+//! Runs `tests/scenarios/*.json` in Rust. The form is described in `tests/scenarios/README.md`.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use relaypass::arguments::{ClaimArguments, ClientArguments, CreateArguments, IssueArguments};
+use relaypass::{generate_key_pair, Claim, Client, Error, RateLimit, ResponseInfo, Secret};
+use relaypass_sandbox::{Options, Sandbox};
+use serde_json::{json, Map, Value};
+
+#[tokio::test]
+async fn every_scenario() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for scenario in read_scenarios() {
+        count += 1;
+        if let Err(why) = Runner::new(&sandbox).run(&scenario).await {
+            failures.push(format!("{}: {why}", scenario["name"]));
+        }
+    }
+    sandbox.stop().await;
+    assert!(count >= 30, "only {count} scenarios were found");
+    println!("{count} scenarios");
+    assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
+}
+
+fn read_scenarios() -> Vec<Value> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
+        .collect();
+    files.sort();
+    let only = std::env::var("SCENARIO").unwrap_or_default();
+    files
+        .iter()
+        .flat_map(|file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            serde_json::from_str::<Vec<Value>>(&text).unwrap()
+        })
+        .filter(|scenario| scenario["name"].as_str().unwrap().contains(&only))
+        .collect()
+}
+
+type Outcome = Result<Value, Box<Error>>;
+
+struct Runner<'a> {
+    sandbox: &'a Sandbox,
+    http: reqwest::Client,
+    saved: HashMap<String, Value>,
+}
+
+impl<'a> Runner<'a> {
+    fn new(sandbox: &'a Sandbox) -> Self {
+        Self {
+            sandbox,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            saved: HashMap::new(),
+        }
+    }
+
+    async fn run(&mut self, scenario: &Value) -> Result<(), String> {
+        self.control("reset", Some(&json!({}))).await;
+        let described = &scenario["client"];
+        let client = self.client(described);
+        let expected = &described["expect"];
+        if !expected.is_null() {
+            let error = client.err().map(Box::new).ok_or("the client was made")?;
+            return compare(&Err(error), expected);
+        }
+        let client = client.map_err(|error| format!("no client: {error}"))?;
+        for (index, step) in scenario["steps"].as_array().unwrap().iter().enumerate() {
+            let outcome = self.step(&client, step).await;
+            compare(&outcome, &step["expect"])
+                .map_err(|why| format!("step {index} ({}): {why}", step["do"]))?;
+            if let (Some(name), Ok(result)) = (step["save"].as_str(), outcome) {
+                self.saved.insert(name.to_owned(), result);
+            }
+        }
+        Ok(())
+    }
+
+    fn client(&self, described: &Value) -> Result<Client, Error> {
+        let ready = self.sandbox.ready();
+        let key = match described["environment"].as_str() {
+            Some("sandbox") => &ready.api_key,
+            _ => &ready.production_api_key,
+        };
+        let options = &described["options"];
+        let text = |name: &str| options[name].as_str().map(str::to_owned);
+        let arguments = ClientArguments {
+            api_key: match described.get("api_key") {
+                None => Some(key.clone()),
+                Some(given) => given.as_str().map(str::to_owned),
+            }
+            .map(Secret::new),
+            base_url: Some(
+                described["base_url"]
+                    .as_str()
+                    .unwrap_or(&ready.url)
+                    .to_owned(),
+            ),
+            environment: text("environment").or_else(|| {
+                // A client without a key has no prefix to tell the environment by.
+                described["environment"].as_str().map(str::to_owned)
+            }),
+            timeout_seconds: options["timeout"].as_f64(),
+            retries: options["retries"].as_i64(),
+            ca_pem: text("ca_pem"),
+            anonymous_proxy: text("anonymous_proxy").map(Secret::new),
+            identified_proxy: text("identified_proxy").map(Secret::new),
+            decryption_key: text("decryption_key").map(Secret::new),
+        };
+        arguments.parse()?.build()
+    }
+
+    async fn step(&self, client: &Client, step: &Value) -> Outcome {
+        let with: Map<String, Value> = step["with"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), self.resolve(value)))
+            .collect();
+        let text = |name: &str| with.get(name).and_then(Value::as_str).map(str::to_owned);
+        let secret = |name: &str| text(name).map(Secret::new);
+        let body = Value::Object(with.clone());
+        match step["do"].as_str().unwrap() {
+            "relays.create" => {
+                let arguments = CreateArguments {
+                    claim_type: text("claim_type").unwrap(),
+                    encryption_key: text("encryption_key"),
+                };
+                let relay = client.relays().create(arguments.parse()?).await?;
+                Ok(json!({
+                    "relay_token": relay.relay_token.as_str(),
+                    "relay_secret": relay.relay_secret.expose(),
+                    "relay_session_access_token": relay.relay_session_access_token.expose(),
+                    "request_id": relay.info.request_id,
+                    "rate_limit": rate_limit(&relay.info),
+                }))
+            }
+            "relays.issue_privacy_pass" => {
+                let arguments = IssueArguments {
+                    claim_type: text("claim_type"),
+                    relay_token: text("relay_token"),
+                    relay_secret: secret("relay_secret"),
+                };
+                let pass = client
+                    .relays()
+                    .issue_privacy_pass(arguments.parse()?)
+                    .await?;
+                Ok(json!({
+                    "privacy_pass_token": pass.privacy_pass_token.expose(),
+                    "request_id": pass.info.request_id,
+                    "rate_limit": rate_limit(&pass.info),
+                }))
+            }
+            "relays.generate_claim" => {
+                let arguments = ClaimArguments {
+                    relay_token: text("relay_token").unwrap(),
+                    relay_secret: secret("relay_secret").unwrap(),
+                    privacy_pass_token: secret("privacy_pass_token").unwrap(),
+                    claim_type: text("claim_type"),
+                    decryption_key: secret("decryption_key"),
+                };
+                let answer = client.relays().generate_claim(arguments.parse()?).await?;
+                Ok(json!({
+                    "claim_payload": answer.claim_payload.expose(),
+                    "token_consumed": answer.token_consumed,
+                    "claim": answer.claim.map(claim),
+                    "request_id": answer.info.request_id,
+                    "rate_limit": rate_limit(&answer.info),
+                }))
+            }
+            "generate_key" => {
+                let bits = usize::try_from(with["bits"].as_u64().unwrap()).unwrap();
+                let key = generate_key_pair(bits)?;
+                Ok(json!({
+                    "public_key_pem": key.encryption_key().as_pem(),
+                    "private_key_pem": key.to_pem().expose(),
+                }))
+            }
+            "sandbox.finish" => {
+                let path = format!("relays/{}/finish", text("relay_token").unwrap());
+                Ok(self
+                    .control(&path, Some(&json!({"result": with["result"]})))
+                    .await)
+            }
+            step @ ("sandbox.clock" | "sandbox.faults" | "sandbox.settings") => {
+                Ok(self.control(&step["sandbox.".len()..], Some(&body)).await)
+            }
+            step @ ("sandbox.ledger" | "sandbox.requests") => {
+                Ok(self.control(&step["sandbox.".len()..], None).await)
+            }
+            unknown => panic!("no such step: {unknown}"),
+        }
+    }
+
+    fn resolve(&self, value: &Value) -> Value {
+        let Some(path) = value.as_str().and_then(|text| text.strip_prefix('$')) else {
+            return value.clone();
+        };
+        let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+        let saved = self
+            .saved
+            .get(name)
+            .unwrap_or_else(|| panic!("nothing saved as {name}"));
+        look_up(saved, rest)
+            .unwrap_or_else(|| panic!("no {path}"))
+            .clone()
+    }
+
+    async fn control(&self, path: &str, body: Option<&Value>) -> Value {
+        let url = format!("{}/_sandbox/{path}", self.sandbox.ready().url);
+        let request = match body {
+            None => self.http.get(url),
+            Some(body) => self
+                .http
+                .post(url)
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+        };
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+}
+
+fn rate_limit(info: &ResponseInfo) -> Value {
+    info.rate_limit
+        .as_ref()
+        .map_or(Value::Null, |limit: &RateLimit| {
+            json!({
+                "limit": limit.limit,
+                "remaining": limit.remaining,
+                "reset_seconds": limit.reset_seconds,
+            })
+        })
+}
+
+fn claim(claim: Claim) -> Value {
+    let methods: Vec<Value> = claim
+        .methodology
+        .iter()
+        .map(|method| json!({"method": method.method, "result": method.result}))
+        .collect();
+    json!({
+        "claim_type": claim.claim_type,
+        "claim_result": claim.claim_result,
+        "passed": claim.passed(),
+        "methodology": methods,
+    })
+}
+
+fn compare(outcome: &Outcome, expected: &Value) -> Result<(), String> {
+    let no_members = Map::new();
+    let expected = expected.as_object().unwrap_or(&no_members);
+    let actual = match (outcome, expected.contains_key("error")) {
+        (Ok(result), false) => result.clone(),
+        (Ok(_), true) => return Err(format!("succeeded instead of failing: {expected:?}")),
+        (Err(error), false) => return Err(format!("failed: {error} ({error:?})")),
+        (Err(error), true) => json!({
+            "error": error.code(),
+            "status": error.status(),
+            "retryable": error.retryable(),
+            "operation": error.operation(),
+            "title": error.title(),
+            "details": error.details(),
+            "token_consumed": error.unopened_claim().map(|unopened| unopened.token_consumed),
+        }),
+    };
+    for (path, expected) in expected {
+        let value = look_up(&actual, path).ok_or_else(|| format!("no {path} in {actual}"))?;
+        if !matches(value, expected) {
+            return Err(format!("{path} is {value}, not {expected} (in {actual})"));
+        }
+    }
+    Ok(())
+}
+
+fn look_up<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('.')
+        .filter(|name| !name.is_empty())
+        .try_fold(value, |value, name| match name.parse::<usize>() {
+            Ok(index) => value.get(index),
+            Err(_) => value.get(name),
+        })
+}
+
+fn matches(value: &Value, expected: &Value) -> bool {
+    let single = expected
+        .as_object()
+        .filter(|object| object.len() == 1)
+        .and_then(|object| object.iter().next());
+    match single.map(|(name, operand)| (name.as_str(), operand)) {
+        Some(("type", kind)) => match kind.as_str().unwrap() {
+            "string" => value.is_string(),
+            "number" => value.is_number(),
+            "boolean" => value.is_boolean(),
+            "null" => value.is_null(),
+            unknown => panic!("no such type: {unknown}"),
+        },
+        Some(("contains", part)) => value
+            .as_str()
+            .is_some_and(|text| text.contains(part.as_str().unwrap())),
+        Some(("not", other)) => value != other,
+        Some(("length", length)) => {
+            value.as_array().map(Vec::len) == length.as_u64().map(|n| n as usize)
+        }
+        _ => value == expected,
+    }
+}
