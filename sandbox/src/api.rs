@@ -54,7 +54,9 @@ pub(crate) async fn answer(
     }
 
     let substitute = (fault.as_ref()).and_then(|fault| fault.substitute(call.step()));
-    let verbatim = substitute.as_ref().is_some_and(|substitute| substitute.verbatim);
+    let verbatim = substitute
+        .as_ref()
+        .is_some_and(|substitute| substitute.verbatim);
     let mut answer = if standing.exceeded {
         too_many_requests(limit).into_answer()
     } else {
@@ -179,7 +181,11 @@ impl Execution<'_> {
                 if let Some(other) = sign::other_signature(self.sandboxed, self.received).await {
                     let mut body: Value =
                         serde_json::from_slice(&answer.body).expect("our answers are JSON");
-                    for member in body.as_object_mut().into_iter().flat_map(|o| o.values_mut()) {
+                    for member in body
+                        .as_object_mut()
+                        .into_iter()
+                        .flat_map(|o| o.values_mut())
+                    {
                         *member = json!(other);
                     }
                     answer.body = body.to_string().into();
@@ -251,7 +257,10 @@ impl Execution<'_> {
                 let _ = self.handle(asker).await;
                 stored.answer
             }
-            None => self.handle(asker).await.unwrap_or_else(Refusal::into_answer),
+            None => self
+                .handle(asker)
+                .await
+                .unwrap_or_else(Refusal::into_answer),
         };
         write_request_id(&mut answer);
         answer
@@ -308,7 +317,8 @@ async fn deliver(kind: Option<&Kind>, answer: Answer) -> Delivery {
     }
 }
 
-fn refused(refusal: Refusal) -> (Delivery, Option<String>) {
+/// A refusal of what is not a call, or not one that can be read.
+pub(crate) fn refused(refusal: Refusal) -> (Delivery, Option<String>) {
     let mut answer = refusal.into_answer();
     write_request_id(&mut answer);
     (Delivery::Whole(answer), None)
@@ -337,8 +347,7 @@ fn write_identity(sandboxed: &Sandboxed, environment: Environment, answer: &mut 
         (ENVIRONMENT_ID, sandboxed.environment_id(environment)),
         (ORGANIZATION_ID, &sandboxed.organization_id),
     ] {
-        (answer.headers.entry(name)).or_insert_with(|| {
-            HeaderValue::try_from(id).expect("a token is letters and digits")
-        });
+        (answer.headers.entry(name))
+            .or_insert_with(|| HeaderValue::try_from(id).expect("a token is letters and digits"));
     }
 }

@@ -21,12 +21,13 @@ pub(crate) fn routes() -> Router<Arc<Sandboxed>> {
         .route("/_sandbox/clock", get(now).post(advance))
         .route(
             "/_sandbox/faults",
-            post(append_faults).delete(clear_faults),
+            get(faults).post(append_faults).delete(clear_faults),
         )
         .route("/_sandbox/settings", get(settings).post(change_settings))
         .route("/_sandbox/reset", post(reset))
         .route("/_sandbox/ledger", get(ledger))
         .route("/_sandbox/requests", get(requests).delete(clear_requests))
+        .fallback(unknown)
 }
 
 /// Why a control call is refused: `{"error": "…"}`.
@@ -49,7 +50,10 @@ async fn finish(
     Path(token): Path<String>,
     body: Bytes,
 ) -> Result<Json<Value>, Refused> {
-    let outcome = match sole_member(&body, "result")?.as_str().and_then(Outcome::parse) {
+    let outcome = match sole_member(&body, "result")?
+        .as_str()
+        .and_then(Outcome::parse)
+    {
         Some(outcome) => outcome,
         None => return Err(Refused::bad_request("`result` must be passed or failed")),
     };
@@ -81,6 +85,10 @@ async fn advance(
         return Err(Refused::bad_request("that is more than a hundred years"));
     }
     Ok(now(State(sandboxed)).await)
+}
+
+async fn faults(State(sandboxed): State<Arc<Sandboxed>>) -> Json<Value> {
+    Json(json!({ "faults": sandboxed.world().faults.to_json() }))
 }
 
 async fn append_faults(
@@ -135,6 +143,13 @@ async fn requests(State(sandboxed): State<Arc<Sandboxed>>) -> Json<Value> {
 async fn clear_requests(State(sandboxed): State<Arc<Sandboxed>>) -> Json<Value> {
     sandboxed.world().requests.clear();
     Json(json!({}))
+}
+
+async fn unknown() -> Refused {
+    Refused(
+        StatusCode::NOT_FOUND,
+        "there is no such control call".to_owned(),
+    )
 }
 
 fn object(body: &[u8]) -> Result<Map<String, Value>, Refused> {

@@ -27,7 +27,10 @@ pub(crate) enum Delivery {
         chunked: bool,
     },
     /// Byte by byte, with a pause before each.
-    Dripped { answer: Answer, pause: Duration },
+    Dripped {
+        answer: Answer,
+        pause: Duration,
+    },
 }
 
 impl Delivery {
@@ -53,7 +56,13 @@ impl Delivery {
             Self::Dropped => Err(Dropped),
             Self::Truncated(answer) => {
                 let first = Some(half(&answer.body));
-                let mut response = respond(&answer, Outgoing::Truncated { first, flushed: false });
+                let mut response = respond(
+                    &answer,
+                    Outgoing::Truncated {
+                        first,
+                        flushed: false,
+                    },
+                );
                 let length = HeaderValue::from(answer.body.len());
                 response.headers_mut().insert(CONTENT_LENGTH, length);
                 Ok(response)

@@ -9,7 +9,7 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue, CONTENT_TYPE};
 use hyper::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use serde_json::{json, Value};
+use serde_json::{json, Map, Value};
 
 use crate::wire::{default_title, Answer};
 
@@ -37,6 +37,8 @@ impl Step {
 pub(crate) struct Fault {
     pub(crate) name: String,
     pub(crate) kind: Kind,
+    /// As it was given, but for `times`.
+    described: Map<String, Value>,
     /// `None`: any call.
     step: Option<Step>,
     /// `None`: for ever.
@@ -142,6 +144,7 @@ impl Fault {
         let Value::Object(mut members) = described else {
             return Err("a fault must be an object".to_owned());
         };
+        let described = members.clone();
         let step = match members.remove("step").as_ref().and_then(Value::as_str) {
             Some("create") => Some(Step::Create),
             Some("challenge") => Some(Step::Challenge),
@@ -149,9 +152,7 @@ impl Fault {
             Some("redeem") => Some(Step::Redeem),
             Some("any") => None,
             _ => {
-                return Err(
-                    "`step` must be one of create, challenge, sign, redeem, any".to_owned()
-                )
+                return Err("`step` must be one of create, challenge, sign, redeem, any".to_owned())
             }
         };
         let times = match members.remove("times") {
@@ -170,12 +171,20 @@ impl Fault {
         let fault = Self {
             name,
             kind,
+            described,
             step,
             times,
         };
         // Parsed now and not when it strikes, so that a mistake shows where it was made.
         fault.try_substitute(Step::Sign)?;
         Ok(fault)
+    }
+
+    /// The fault as the control API takes it, with the times that are left.
+    fn to_json(&self) -> Value {
+        let mut described = self.described.clone();
+        described.insert("times".to_owned(), json!(self.times.unwrap_or(0)));
+        Value::Object(described)
     }
 
     pub(crate) fn substitute(&self, step: Step) -> Option<Substitute> {
@@ -198,8 +207,7 @@ impl Fault {
                     "title": title.as_deref().unwrap_or_else(|| default_title(status)),
                 });
                 // Persona's 401 has details on redeem only.
-                let may_have_details =
-                    status != StatusCode::UNAUTHORIZED || step == Step::Redeem;
+                let may_have_details = status != StatusCode::UNAUTHORIZED || step == Step::Redeem;
                 if let Some(details) = details {
                     error["details"] = json!(details);
                 } else if may_have_details {
@@ -291,9 +299,7 @@ fn write_headers(target: &mut HeaderMap, headers: &Headers) -> Result<(), String
         Ok(())
     };
     match headers {
-        Headers::Object(object) => {
-            (object.iter()).try_for_each(|(name, value)| write(name, value))
-        }
+        Headers::Object(object) => (object.iter()).try_for_each(|(name, value)| write(name, value)),
         Headers::Pairs(pairs) => (pairs.iter()).try_for_each(|(name, value)| write(name, value)),
     }
 }
@@ -314,10 +320,15 @@ impl Faults {
         self.queue.lock().expect("no panic while queueing").clear();
     }
 
+    pub(crate) fn to_json(&self) -> Value {
+        let queue = self.queue.lock().expect("no panic while queueing");
+        queue.iter().map(Fault::to_json).collect()
+    }
+
     pub(crate) fn take(&self, step: Step) -> Option<Fault> {
         let mut queue = self.queue.lock().expect("no panic while queueing");
-        let position = (queue.iter())
-            .position(|fault| fault.step.is_none() || fault.step == Some(step))?;
+        let position =
+            (queue.iter()).position(|fault| fault.step.is_none() || fault.step == Some(step))?;
         let fault = &mut queue[position];
         match &mut fault.times {
             None => return Some(fault.clone()),

@@ -58,15 +58,16 @@ impl Idempotency {
                     fingerprint,
                 })
             }
-            Some(Record::Running { fingerprint: first } | Record::Stored { fingerprint: first, .. })
-                if *first != fingerprint =>
-            {
-                Begun::Refused(Refusal::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "Unprocessable entity",
-                    "Idempotency-Key was used before with other parameters",
-                ))
-            }
+            Some(
+                Record::Running { fingerprint: first }
+                | Record::Stored {
+                    fingerprint: first, ..
+                },
+            ) if *first != fingerprint => Begun::Refused(Refusal::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Unprocessable entity",
+                "Idempotency-Key was used before with other parameters",
+            )),
             Some(Record::Running { .. }) => Begun::Refused(Refusal::new(
                 StatusCode::CONFLICT,
                 "Conflict",
@@ -121,7 +122,12 @@ pub(crate) struct Fingerprint(Vec<u8>);
 impl Fingerprint {
     pub(crate) fn of(received: &Received) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
-        let header = |name| received.headers.get(name).map_or(&b""[..], |value| value.as_bytes());
+        let header = |name| {
+            received
+                .headers
+                .get(name)
+                .map_or(&b""[..], |value| value.as_bytes())
+        };
         for part in [
             received.path.as_bytes(),
             header("authorization"),

@@ -28,7 +28,10 @@ const PASS_LIFE: i64 = 90 * DAY;
 pub(crate) enum Presented {
     /// No such relay, or not its secret: the same to the outside.
     UnknownRelay,
-    Pass { relay: Arc<Relay>, pass: Pass },
+    Pass {
+        relay: Arc<Relay>,
+        pass: Pass,
+    },
 }
 
 /// A pass that this issuer made and that has not expired.

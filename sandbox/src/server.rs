@@ -9,7 +9,7 @@ use axum::Router;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{service_fn, Service as _};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use rustls::HandshakeKind;
@@ -130,7 +130,7 @@ async fn respond(
 
     let Ok(body) = body else {
         let refusal = Refusal::with_status(413, "The body is longer than 1 MiB");
-        return Delivery::Whole(refusal.into_answer()).into_response();
+        return api::refused(refusal).0.into_response();
     };
     let (delivery, fault) = if path == "/relay" {
         let request = Request::from_parts(parts, Body::from(body.clone()));
@@ -172,12 +172,10 @@ async fn api(
     tokio::spawn(async move { api::answer(&sandboxed, &world, &received).await })
         .await
         .unwrap_or_else(|_| {
-            let refusal = Refusal::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Internal Server Error",
+            api::refused(Refusal::with_status(
+                500,
                 "The sandbox has a defect: a call panicked",
-            );
-            (Delivery::Whole(refusal.into_answer()), None)
+            ))
         })
 }
 

@@ -1,0 +1,356 @@
+//! What a pass is good for, and how a claim is told.
+
+mod support;
+
+use aws_lc_rs::digest::{digest, Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rsa::{
+    KeyPair, KeySize, OaepPrivateDecryptingKey, PrivateDecryptingKey, OAEP_SHA1_MGF1SHA1,
+    OAEP_SHA256_MGF1SHA256,
+};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::Engine as _;
+use rsa::hazmat::rsa_decrypt;
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
+use rsa::traits::PublicKeyParts as _;
+use rsa::{BoxedUint, RsaPrivateKey};
+use serde_json::{json, Value};
+use support::{changed, Api, CLAIM_TYPE, CREATE};
+
+const DAY: i64 = 24 * 3600;
+
+#[tokio::test]
+async fn a_spent_pass_is_redeemed_again() {
+    let api = Api::start().await;
+    let pass = api.pass().await;
+    let relay = api.passed_relay().await;
+    assert_eq!(api.redeem_under(&relay, &pass, "one").await.status, 200);
+    let again = api.redeem_under(&relay, &pass, "two").await;
+    assert_eq!(again.status, 401);
+    assert!(again.json()["errors"][0]["details"].is_string());
+    let other = api.passed_relay().await;
+    assert_eq!(api.redeem(&other, &pass).await.status, 401);
+    assert_eq!(api.ledger("redeemed").await, 1);
+    assert_eq!(api.ledger("double_spends").await, 2);
+}
+
+#[tokio::test]
+async fn two_redemptions_at_once_both_spend_the_pass() {
+    let api = Api::start().await;
+    let pass = api.pass().await;
+    let relay = api.passed_relay().await;
+    let (one, two) = tokio::join!(
+        api.redeem_under(&relay, &pass, "one"),
+        api.redeem_under(&relay, &pass, "two")
+    );
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401]);
+    assert_eq!(api.ledger("redeemed").await, 1);
+}
+
+#[tokio::test]
+async fn a_failed_check_eats_the_pass() {
+    let api = Api::start().await;
+    let pass = api.pass().await;
+    let relay = api.create().await;
+    api.finish(&relay, "failed").await;
+    let answer = api.redeem(&relay, &pass).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["token-consumed"], false);
+    assert_eq!(answer.claim()["claim_result"], "failed");
+    assert_eq!(api.ledger("refunded").await, 1);
+    assert_eq!(api.ledger("redeemed").await, 0);
+
+    let next = api.passed_relay().await;
+    assert_eq!(api.redeem(&next, &pass).await.status, 200);
+    assert_eq!(api.ledger("double_spends").await, 0);
+}
+
+#[tokio::test]
+async fn an_unfinished_check_eats_the_pass_or_passes() {
+    let api = Api::start().await;
+    let pass = api.pass().await;
+    let relay = api.create().await;
+    for status in [403, 409, 422] {
+        api.set("unfinished_status", status).await;
+        assert_eq!(api.redeem(&relay, &pass).await.status, status);
+    }
+    api.finish(&relay, "passed").await;
+    assert_eq!(api.redeem(&relay, &pass).await.status, 200);
+    assert_eq!(api.ledger("double_spends").await, 0);
+}
+
+#[tokio::test]
+async fn a_session_never_ends() {
+    let api = Api::start().await;
+    let pass = api.pass().await;
+    let relay = api.create().await;
+    api.advance(30 * 60).await;
+    assert_eq!(api.redeem(&relay, &pass).await.status, 403);
+    let path = format!("/_sandbox/relays/{}/finish", relay.token);
+    let answer = api.post(&path, &[], json!({ "result": "passed" })).await;
+    assert_eq!(answer.status, 409);
+    assert_eq!(api.redeem(&relay, &pass).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_pass_of_another_claim_type_or_environment_is_taken() {
+    let api = Api::start().await;
+    let relay = api.passed_relay().await;
+    let other = api
+        .challenge_with(json!({ "claim-type": "age_over21_verified" }))
+        .await;
+    let other = api.pass_of(&other, api.production_key()).await;
+    let sandbox = json!({ "claim-type": CLAIM_TYPE, "sandbox": true });
+    let sandbox = api.challenge_with(sandbox).await;
+    let sandbox = api.pass_of(&sandbox, api.sandbox_key()).await;
+    for pass in [other, sandbox] {
+        assert_eq!(api.redeem(&relay, &pass).await.status, 422);
+        api.set("mismatch_status", 401).await;
+        assert_eq!(api.redeem(&relay, &pass).await.status, 401);
+        api.set("mismatch_status", 422).await;
+    }
+    assert_eq!(api.ledger("redeemed").await, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_or_an_unknown_relay_is_let_in() {
+    let api = Api::start().await;
+    let pass = api.pass().await;
+    let mut relay = api.passed_relay().await;
+    let secret = std::mem::replace(&mut relay.secret, "wrong".to_owned());
+    assert_eq!(api.redeem(&relay, &pass).await.status, 404);
+    relay.secret = secret;
+    let token = std::mem::replace(&mut relay.token, "relay_unknown".to_owned());
+    assert_eq!(api.redeem(&relay, &pass).await.status, 404);
+    relay.token = token;
+    assert_eq!(api.redeem(&relay, &pass).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_forged_pass_is_taken() {
+    let api = Api::start().await;
+    let pass = api.pass().await;
+    let relay = api.passed_relay().await;
+    let nonce = format!("\"token_nonce\":\"{}\"", "0".repeat(64));
+    let json: Value = serde_json::from_slice(&support::decode(&pass)).unwrap();
+    let text = |name: &str| json[name].as_str().unwrap().to_owned();
+    let mac = json["challenge"]["mac"].as_str().unwrap();
+    let expires_at = json["challenge"]["expires_at"].as_str().unwrap();
+    for (fear, forged) in [
+        ("no base64url", "???".to_owned()),
+        ("no JSON", "e30".to_owned()),
+        (
+            "another nonce",
+            changed(
+                &pass,
+                &format!("\"token_nonce\":\"{}\"", text("token_nonce")),
+                &nonce,
+            ),
+        ),
+        ("a short nonce", changed(&pass, &text("token_nonce"), "00")),
+        (
+            "another signature",
+            changed(&pass, &text("signature"), &"A".repeat(342)),
+        ),
+        (
+            "another key",
+            changed(&pass, &text("key_id"), &"0".repeat(64)),
+        ),
+        ("another mac", changed(&pass, mac, &"0".repeat(64))),
+        (
+            "a mac of another type",
+            changed(&pass, &format!("\"{mac}\""), "7"),
+        ),
+        (
+            "another expiry",
+            changed(&pass, expires_at, "2099-01-01T00:00:00Z"),
+        ),
+        (
+            "another origin",
+            changed(&pass, "/api/privacy/v1/relays", "/elsewhere"),
+        ),
+        (
+            "an added field",
+            changed(&pass, "\"mac\"", "\"more\":1,\"mac\""),
+        ),
+        (
+            "an unknown member",
+            changed(&pass, "\"key_id\"", "\"more\":1,\"key_id\""),
+        ),
+    ] {
+        let answer = api.redeem(&relay, &forged).await;
+        assert_eq!(answer.status, 401, "{fear}");
+        assert!(answer.json()["errors"][0]["details"].is_string(), "{fear}");
+    }
+    // It was the changes that were refused.
+    assert_eq!(api.redeem(&relay, &pass).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_challenge_that_was_written_anew_is_taken() {
+    let api = Api::start().await;
+    api.set("extra_challenge_field", true).await;
+    let pass = api.pass().await;
+    let relay = api.passed_relay().await;
+    let json: Value = serde_json::from_slice(&support::decode(&pass)).unwrap();
+    assert_eq!(json["challenge"]["x_note"], "café / naïve");
+    let anew = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json.to_string());
+    assert_eq!(api.redeem(&relay, &anew).await.status, 401);
+    assert_eq!(api.redeem(&relay, &pass).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_padded_or_quoted_pass_is_refused() {
+    let api = Api::start().await;
+    let relay = api.passed_relay().await;
+    let pass = api.pass().await;
+    let padded = URL_SAFE.encode(support::decode(&pass));
+    let authorization = format!("PrivateToken token=\"{padded}\"");
+    let answer = api
+        .redeem_with(&relay, &[("authorization", &authorization)])
+        .await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn a_pass_outlives_its_ninety_days_or_dies_before() {
+    let api = Api::start().await;
+    let pass = api.pass().await;
+    let other = api.pass().await;
+    api.advance(90 * DAY).await;
+    let relay = api.passed_relay().await;
+    assert_eq!(api.redeem(&relay, &pass).await.status, 200);
+    // The challenge expires up to two hours after it was made; its pass ninety days after that.
+    api.advance(2 * 3600).await;
+    let relay = api.passed_relay().await;
+    assert_eq!(api.redeem(&relay, &other).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_rotated_key_voids_the_passes_it_signed_or_still_signs() {
+    let api = Api::start().await;
+    let before = api.challenge().await;
+    let pass = api.pass().await;
+    api.fault(json!({ "step": "challenge", "fault": "rotate_key" }))
+        .await;
+    let after = api.challenge().await;
+    assert_ne!(before.token_key_id, after.token_key_id);
+    let blinded = support::Blinded::new(&before);
+    let answer = api.sign(api.production_key(), &[], blinded.request()).await;
+    assert_eq!(answer.status, 404);
+    let relay = api.passed_relay().await;
+    assert_eq!(api.redeem(&relay, &pass).await.status, 200);
+    let pass = api.pass_of(&after, api.production_key()).await;
+    assert_eq!(api.redeem(&relay, &pass).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_encrypted_claim_cannot_be_decrypted() {
+    let api = Api::start().await;
+    let pair = KeyPair::generate(KeySize::Rsa3072).unwrap();
+    let pkcs8: Pkcs8V1Der = pair.as_der().unwrap();
+    let private = RsaPrivateKey::from_pkcs8_der(pkcs8.as_ref()).unwrap();
+    let pem = rsa::RsaPublicKey::from(&private)
+        .to_public_key_pem(Default::default())
+        .unwrap();
+    let aws = || {
+        let key = PrivateDecryptingKey::from_pkcs8(pkcs8.as_ref()).unwrap();
+        OaepPrivateDecryptingKey::new(key).unwrap()
+    };
+
+    for hash in ["sha256", "sha1", "sha256_mgf1_sha1"] {
+        api.set("oaep_hash", hash).await;
+        let body = json!({ "claim-type": CLAIM_TYPE, "encryption-key-pem": pem });
+        let relay = api.create_with(body).await;
+        api.finish(&relay, "passed").await;
+        let answer = api.redeem(&relay, &api.pass().await).await;
+        let payload = answer.json()["claim-payload"].as_str().unwrap().to_owned();
+        let ciphertext = STANDARD.decode(payload).unwrap();
+        assert_eq!(ciphertext.len(), 384);
+        let mut plaintext = vec![0; 384];
+        let claim = match hash {
+            "sha256" => aws()
+                .decrypt(&OAEP_SHA256_MGF1SHA256, &ciphertext, &mut plaintext, None)
+                .unwrap()
+                .to_vec(),
+            "sha1" => aws()
+                .decrypt(&OAEP_SHA1_MGF1SHA1, &ciphertext, &mut plaintext, None)
+                .unwrap()
+                .to_vec(),
+            _ => decrypt(&private, &ciphertext, &SHA256, &SHA1_FOR_LEGACY_USE_ONLY),
+        };
+        let claim: Value = serde_json::from_slice(&claim).unwrap();
+        assert_eq!(claim["claim_result"], "passed", "{hash}");
+    }
+}
+
+/// RSAES-OAEP-DECRYPT (RFC 8017 section 7.1.2), for the one pair that aws-lc-rs does not have.
+fn decrypt(
+    key: &RsaPrivateKey,
+    ciphertext: &[u8],
+    label: &'static Algorithm,
+    mask: &'static Algorithm,
+) -> Vec<u8> {
+    let number = BoxedUint::from_be_slice(ciphertext, key.n().bits_precision()).unwrap();
+    let number = rsa_decrypt(None::<&mut blind_rsa_signatures::DefaultRng>, key, &number).unwrap();
+    let encoded = number.to_be_bytes();
+    let encoded = &encoded[encoded.len() - key.size()..];
+    assert_eq!(encoded[0], 0);
+    let (seed, block) = encoded[1..].split_at(label.output_len());
+    let seed = unmask(seed, block, mask);
+    let block = unmask(block, &seed, mask);
+    let (hash, rest) = block.split_at(label.output_len());
+    assert_eq!(hash, digest(label, b"").as_ref());
+    let start = rest.iter().position(|byte| *byte != 0).unwrap();
+    assert_eq!(rest[start], 1);
+    rest[start + 1..].to_vec()
+}
+
+fn unmask(masked: &[u8], seed: &[u8], hash: &'static Algorithm) -> Vec<u8> {
+    let mask: Vec<u8> = (0u32..)
+        .map(|counter| digest(hash, &[seed, &counter.to_be_bytes()].concat()))
+        .take(masked.len().div_ceil(hash.output_len()))
+        .flat_map(|block| block.as_ref().to_vec())
+        .collect();
+    masked
+        .iter()
+        .zip(mask)
+        .map(|(byte, mask)| byte ^ mask)
+        .collect()
+}
+
+#[tokio::test]
+async fn an_unfit_encryption_key_is_taken() {
+    let api = Api::start().await;
+    for key in [
+        json!("garbage"),
+        json!(""),
+        json!(7),
+        json!(SMALL_RSA),
+        json!(ELLIPTIC),
+    ] {
+        let body = json!({ "claim-type": CLAIM_TYPE, "encryption-key-pem": key });
+        assert_eq!(api.post(CREATE, &[], body).await.status, 400, "{key}");
+    }
+    let body = json!({ "claim-type": CLAIM_TYPE });
+    assert_eq!(api.post(CREATE, &[], body).await.status, 400, "left out");
+    assert_eq!(api.ledger("relays").await, 0);
+}
+
+/// 1024 bits.
+const SMALL_RSA: &str = "-----BEGIN PUBLIC KEY-----
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC9vtK3I/ybmz14COxpOtacPMD2
+io92vV13Eep3muYlWRvDkeF0cCExMVZPGjxuFeDthy5Yzv0mJpI2eTTZmw+tAWw7
+q80KUDcDfL0kaICxQz7X/+zSP4TcoSc0DRUaxtW5ZXYKkMMfvryCSg0JOvcCgOJE
+B6AqW30ktmcC3GIS+wIDAQAB
+-----END PUBLIC KEY-----
+";
+
+/// P-256.
+const ELLIPTIC: &str = "-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFTRI3fJz9L6ntwYe7TLniAvc08BM
+5ziUFusvya06I6Fbbtg9pu/L1aA0j8a4Uu1hKwDFP0a/mZWgFQtWlTlgOQ==
+-----END PUBLIC KEY-----
+";
