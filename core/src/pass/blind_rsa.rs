@@ -55,7 +55,7 @@ impl PublicKey {
         }
         // The crate pads numbers to whole machine words, and then finds its own results too long:
         // better refused here than after the pass is billed. Real keys have 2048, 3072 or 4096.
-        if key.bits() % 64 != 0 {
+        if !key.bits().is_multiple_of(64) {
             return Err(Malformed("the key's size is not a multiple of 64 bits"));
         }
         let exponent = key.0.components().e();

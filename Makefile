@@ -1,0 +1,28 @@
+# Two commands do everything: `make demo` and `make test`. Both install what they need inside this
+# folder (target/, .venv/, node/node_modules/, .cache/) and say clearly what only the system can give.
+
+.PHONY: help build demo test lint bench audit clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
+
+build:  ## the command, and a working tree for Python and Node
+	@tests/toolchain build
+
+demo: build  ## the three steps on the embedded sandbox, in every language, explained
+	@tests/demo
+
+test: build  ## all tests; REQUIRE_ALL=1 turns a skip into a failure
+	@tests/run
+
+lint: build  ## formatting, lints, types, licences
+	@tests/run lint
+
+bench:  ## the table of docs/benchmarks.md, measured here and now
+	@tests/bench/run
+
+audit:  ## known vulnerabilities in the dependencies (needs the advisory database)
+	@tests/run audit
+
+clean:  ## remove what the above made
+	rm -rf target .venv .cache out node/node_modules node/dist node/native python/relaypass/_native*.so

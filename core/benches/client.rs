@@ -1,0 +1,111 @@
+//! Measures the core and prints one JSON object; `tests/bench/run` puts it into a table.
+//!
+//! `pass BITS`: microseconds for blind + finalize of one pass, and its standard deviation.
+//! `flows COUNT CONCURRENCY`: whole flows against RELAYPASS_BASE_URL with RELAYPASS_API_KEY.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::time::Instant;
+
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::Engine;
+use blind_rsa_signatures::{Deterministic, KeyPair, Sha384, PSS};
+use relaypass::pass::{Challenge, PendingPass, TokenKey};
+use relaypass::{
+    os_random, ClaimType, Client, CreateRelay, Environment, GenerateClaim, IssuePrivacyPass,
+};
+
+fn main() {
+    // `cargo bench` adds `--bench`; `cargo test` runs benches without arguments of their own.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let number = |index: usize| arguments[index].parse::<usize>().expect("a number");
+    match arguments.first().map(String::as_str) {
+        Some("pass") => measure_pass(number(1)),
+        Some("flows") => measure_flows(number(1), number(2)),
+        _ => println!("nothing to measure: say `pass BITS` or `flows COUNT CONCURRENCY`"),
+    }
+}
+
+fn measure_pass(bits: usize) {
+    let pair = KeyPair::<Sha384, PSS, Deterministic>::generate(&mut os_random(), bits)
+        .expect("a key pair");
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let spki = encode(&pair.pk.to_der().expect("DER"));
+    let challenge = encode(br#"{"token_type":2,"mac":"m","expires_at":"2100-01-01T00:00:00Z"}"#);
+    let token_key = TokenKey::decode(&spki, "key").expect("a key");
+    let challenge = Challenge::decode(&challenge).expect("a challenge");
+    let mut micros = Vec::new();
+    for round in 0..210 {
+        let (token_key, challenge) = (token_key.clone(), challenge.clone());
+        let started = Instant::now();
+        let pending = PendingPass::blind(challenge, token_key, &mut os_random()).expect("blinds");
+        let blinding = started.elapsed();
+        let signature = pair.sk.blind_sign(pending.blinded_message()).expect("signs");
+        let signature = encode(&signature.0);
+        let started = Instant::now();
+        pending.finalize(&signature).expect("verifies");
+        // The first rounds warm the caches.
+        if round >= 10 {
+            micros.push((blinding + started.elapsed()).as_secs_f64() * 1e6);
+        }
+    }
+    micros.sort_by(f64::total_cmp);
+    println!(r#"{{"micros": {:.1}}}"#, micros[micros.len() / 2]);
+}
+
+fn measure_flows(count: usize, concurrency: usize) {
+    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+    let client = Client::builder()
+        .base_url(variable("RELAYPASS_BASE_URL"))
+        .api_key(variable("RELAYPASS_API_KEY"))
+        .environment(Environment::Sandbox)
+        .build()
+        .expect("a client");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let (started, cpu) = (Instant::now(), cpu_seconds());
+    runtime.block_on(async {
+        let next = Arc::new(AtomicUsize::new(0));
+        let workers: Vec<_> = (0..concurrency)
+            .map(|_| {
+                let (client, next) = (client.clone(), next.clone());
+                tokio::spawn(async move {
+                    while next.fetch_add(1, Ordering::Relaxed) < count {
+                        flow(&client).await.expect("a flow");
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker.await.expect("a worker");
+        }
+    });
+    println!(
+        r#"{{"flows": {count}, "seconds": {:.3}, "cpu_seconds": {:.3}}}"#,
+        started.elapsed().as_secs_f64(),
+        cpu_seconds() - cpu
+    );
+}
+
+async fn flow(client: &Client) -> relaypass::Result<()> {
+    let claim_type = ClaimType::parse("age_over18_verified")?;
+    let relays = client.relays();
+    let relay = relays.create(CreateRelay::new(claim_type.clone())).await?;
+    let pass = relays.issue_privacy_pass(IssuePrivacyPass::ClaimType(claim_type)).await?;
+    let (token, secret) = (relay.relay_token, relay.relay_secret);
+    let request = GenerateClaim::new(token, secret, pass.privacy_pass_token);
+    let answer = relays.generate_claim(request).await?;
+    assert!(answer.claim.is_some_and(|claim| claim.passed()));
+    Ok(())
+}
+
+/// CPU time of this process, user and system (Linux: `/proc/self/stat`, in ticks of 10 ms).
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    let behind_name = stat.rsplit(')').next().expect("a name in brackets");
+    let fields: Vec<&str> = behind_name.split_whitespace().collect();
+    let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
+    (ticks(11) + ticks(12)) / 100.0
+}
