@@ -17,7 +17,10 @@ use relaypass::{
 
 fn main() {
     // `cargo bench` adds `--bench`; `cargo test` runs benches without arguments of their own.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| a != "--bench")
+        .collect();
     let number = |index: usize| arguments[index].parse::<usize>().expect("a number");
     match arguments.first().map(String::as_str) {
         Some("pass") => measure_pass(number(1)),
@@ -40,7 +43,10 @@ fn measure_pass(bits: usize) {
         let started = Instant::now();
         let pending = PendingPass::blind(challenge, token_key, &mut os_random()).expect("blinds");
         let blinding = started.elapsed();
-        let signature = pair.sk.blind_sign(pending.blinded_message()).expect("signs");
+        let signature = pair
+            .sk
+            .blind_sign(pending.blinded_message())
+            .expect("signs");
         let signature = encode(&signature.0);
         let started = Instant::now();
         pending.finalize(&signature).expect("verifies");
@@ -93,7 +99,9 @@ async fn flow(client: &Client) -> relaypass::Result<()> {
     let claim_type = ClaimType::parse("age_over18_verified")?;
     let relays = client.relays();
     let relay = relays.create(CreateRelay::new(claim_type.clone())).await?;
-    let pass = relays.issue_privacy_pass(IssuePrivacyPass::ClaimType(claim_type)).await?;
+    let pass = relays
+        .issue_privacy_pass(IssuePrivacyPass::ClaimType(claim_type))
+        .await?;
     let (token, secret) = (relay.relay_token, relay.relay_secret);
     let request = GenerateClaim::new(token, secret, pass.privacy_pass_token);
     let answer = relays.generate_claim(request).await?;

@@ -8,8 +8,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::secret::Secret;
-use crate::wire::RateLimit;
+use crate::secret::{IdempotencyKey, Secret};
 
 /// A shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -20,7 +19,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The caller gave something that cannot be right; nothing was sent or stored.
+    /// The caller gave something that cannot be right. Nothing was sent or stored, unless there is
+    /// a status (400): then Persona found the mistake.
     InvalidArgument,
     /// Persona does not accept the API key (401).
     Authentication,
@@ -125,10 +125,31 @@ struct Inner {
     title: Option<String>,
     details: Option<String>,
     meta: Option<Value>,
-    request_id: Option<String>,
-    rate_limit: Option<RateLimit>,
+    info: ResponseInfo,
     unopened: Option<UnopenedClaim>,
+    idempotency_key: Option<IdempotencyKey>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The rate limit as Persona reported it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Requests allowed in the current window.
+    pub limit: u64,
+    /// Requests left in the current window.
+    pub remaining: u64,
+    /// Seconds until the window begins anew.
+    pub reset_seconds: u64,
+}
+
+/// What an answer says beside its body. For people and support; the library never puts it into a
+/// later request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResponseInfo {
+    /// Persona's `Request-Id`.
+    pub request_id: Option<String>,
+    /// The rate limit, if it was reported whole.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// An answer to a redemption that arrived whole and could not be opened or accepted.
@@ -139,8 +160,8 @@ struct Inner {
 pub struct UnopenedClaim {
     /// The payload as Persona sent it.
     pub claim_payload: Secret<String>,
-    /// Whether the pass is spent.
-    pub token_consumed: bool,
+    /// Whether the pass is spent; `None` if the answer does not say.
+    pub token_consumed: Option<bool>,
 }
 
 impl Error {
@@ -154,9 +175,9 @@ impl Error {
             title: None,
             details: None,
             meta: None,
-            request_id: None,
-            rate_limit: None,
+            info: ResponseInfo::default(),
             unopened: None,
+            idempotency_key: None,
             source: None,
         }))
     }
@@ -222,18 +243,31 @@ impl Error {
 
     /// Persona's `Request-Id`: what their support asks for.
     pub fn request_id(&self) -> Option<&str> {
-        self.0.request_id.as_deref()
+        self.0.info.request_id.as_deref()
     }
 
     /// The rate limit that Persona reported with its answer.
     pub fn rate_limit(&self) -> Option<&RateLimit> {
-        self.0.rate_limit.as_ref()
+        self.0.info.rate_limit.as_ref()
     }
 
     /// The claim that arrived and could not be opened, with kinds `Decryption`, `ClaimMismatch`
     /// and, on redemption, `Protocol`.
     pub fn unopened_claim(&self) -> Option<&UnopenedClaim> {
         self.0.unopened.as_ref()
+    }
+
+    /// The key under which Persona may hold the answer of a redemption for 24 hours: with kind
+    /// `OutcomeUnknown`. Ask again with it
+    /// ([`GenerateClaim::idempotency_key`](crate::GenerateClaim::idempotency_key)). It is a secret:
+    /// whoever has it and the rest of the request gets the claim.
+    pub fn idempotency_key(&self) -> Option<&IdempotencyKey> {
+        self.0.idempotency_key.as_ref()
+    }
+
+    pub(crate) fn with_idempotency_key(mut self, key: Option<IdempotencyKey>) -> Self {
+        self.0.idempotency_key = key;
+        self
     }
 
     pub(crate) fn in_operation(mut self, operation: &'static str) -> Self {
@@ -263,13 +297,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_response(
-        mut self,
-        request_id: Option<String>,
-        rate_limit: Option<RateLimit>,
-    ) -> Self {
-        self.0.request_id = request_id;
-        self.0.rate_limit = rate_limit;
+    pub(crate) fn with_response(mut self, info: ResponseInfo) -> Self {
+        self.0.info = info;
         self
     }
 
@@ -304,7 +333,7 @@ impl fmt::Display for Error {
         if let Some(status) = inner.status {
             write!(f, ", status {status}")?;
         }
-        if let Some(request_id) = &inner.request_id {
+        if let Some(request_id) = &inner.info.request_id {
             write!(f, ", request {request_id}")?;
         }
         f.write_str("]")
@@ -322,7 +351,7 @@ impl fmt::Debug for Error {
             .field("status", &inner.status)
             .field("title", &inner.title)
             .field("details", &inner.details)
-            .field("request_id", &inner.request_id)
+            .field("request_id", &inner.info.request_id)
             .field("source", &inner.source)
             .finish_non_exhaustive()
     }
@@ -354,7 +383,7 @@ mod tests {
         let error =
             Error::new(ErrorKind::Decryption, "does not open").with_unopened_claim(UnopenedClaim {
                 claim_payload: Secret::new("canary".to_owned()),
-                token_consumed: true,
+                token_consumed: Some(true),
             });
         assert!(!format!("{error:?} {error} {:?}", error.unopened_claim()).contains("canary"));
     }

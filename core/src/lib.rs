@@ -22,6 +22,7 @@
 
 mod claim;
 mod client;
+mod encoding;
 mod error;
 mod http;
 mod outcome;
@@ -34,16 +35,16 @@ pub use claim::{
 };
 pub use client::{
     Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, GeneratedClaim,
-    IssuePrivacyPass, PrivacyPass, Relay, RelayToken, Relays,
+    IssuePrivacyPass, PassText, PrivacyPass, Relay, RelayToken, Relays,
 };
-pub use error::{Error, ErrorKind, Result, UnopenedClaim};
-pub use secret::{os_random, ApiKey, IdempotencyKey, RelaySecret, SealKey, Secret};
-pub use wire::{RateLimit, ResponseInfo};
+pub use error::{Error, ErrorKind, RateLimit, ResponseInfo, Result, UnopenedClaim};
+pub use secret::{os_random, rand_core, ApiKey, IdempotencyKey, RelaySecret, SealKey, Secret};
 
 /// Arguments as plain texts and numbers: what the packages of other languages pass on.
 pub mod arguments {
     pub use crate::client::{
         parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IssueArguments,
+        OpenArguments,
     };
 }
 
@@ -54,3 +55,8 @@ pub mod transport {
     };
     pub use crate::wire::{Request, ResponseHead};
 }
+
+/// The README's Rust example, compiled like every other one.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

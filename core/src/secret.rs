@@ -6,10 +6,14 @@
 use std::fmt;
 
 use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM_SIV, NONCE_LEN};
-use rsa::rand_core::{CryptoRng, UnwrapErr};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
+/// The random number traits, of the version that this crate's arguments are of.
+pub use rsa::rand_core;
+
+use self::rand_core::{CryptoRng, UnwrapErr};
+use crate::encoding::push_hex;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A value that never shows itself.
@@ -26,6 +30,14 @@ impl<T: Zeroize> Secret<T> {
     /// The value itself. The name is there to be searched for in reviews.
     pub fn expose(&self) -> &T {
         &self.0
+    }
+}
+
+impl Secret<String> {
+    /// Appends to a text that has room enough. A text that grew would leave copies behind.
+    pub(crate) fn append(&mut self, more: &str) {
+        debug_assert!(self.0.capacity() - self.0.len() >= more.len());
+        self.0.push_str(more);
     }
 }
 
@@ -119,7 +131,20 @@ impl IdempotencyKey {
         Self(Secret::new(text))
     }
 
-    pub(crate) fn expose(&self) -> &str {
+    /// Takes back a key that was stored, to ask again for the answer it stands for.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything but 1 to 255 visible ASCII characters.
+    pub fn parse(text: impl Into<String>) -> Result<Self> {
+        Ok(Self(header_secret(
+            text.into(),
+            "the idempotency key",
+            255,
+        )?))
+    }
+
+    /// The key's text.
+    pub fn expose(&self) -> &str {
         self.0.expose()
     }
 }
@@ -150,9 +175,9 @@ impl SealKey {
 
     /// A random key.
     pub fn random(rng: &mut impl CryptoRng) -> Self {
-        let mut bytes = [0; Self::LEN];
-        rng.fill_bytes(&mut bytes);
-        Self::new(bytes)
+        let mut key = Self::new([0; Self::LEN]);
+        rng.fill_bytes(&mut key.0 .0);
+        key
     }
 
     /// Seals `plaintext` and binds it to `context`: nonce (12 bytes), ciphertext, tag (16 bytes).
@@ -237,13 +262,6 @@ pub(crate) fn check_visible(text: &str, what: &str, longest: usize) -> Result<()
         )));
     }
     Ok(())
-}
-
-/// Appends a byte as two lower-case hexadecimal digits.
-pub(crate) fn push_hex(text: &mut String, byte: u8) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-    text.push(char::from(DIGITS[usize::from(byte & 15)]));
 }
 
 fn capital(what: &str) -> String {

@@ -78,7 +78,8 @@ impl<'a> Runner<'a> {
             let outcome = self.step(&client, step).await;
             compare(&outcome, &step["expect"])
                 .map_err(|why| format!("step {index} ({}): {why}", step["do"]))?;
-            if let (Some(name), Ok(result)) = (step["save"].as_str(), outcome) {
+            if let Some(name) = step["save"].as_str() {
+                let result = outcome.unwrap_or_else(|error| describe(&error));
                 self.saved.insert(name.to_owned(), result);
             }
         }
@@ -167,6 +168,7 @@ impl<'a> Runner<'a> {
                     privacy_pass_token: secret("privacy_pass_token").unwrap(),
                     claim_type: text("claim_type"),
                     decryption_key: secret("decryption_key"),
+                    idempotency_key: secret("idempotency_key"),
                 };
                 let answer = client.relays().generate_claim(arguments.parse()?).await?;
                 Ok(json!({
@@ -266,15 +268,7 @@ fn compare(outcome: &Outcome, expected: &Value) -> Result<(), String> {
         (Ok(result), false) => result.clone(),
         (Ok(_), true) => return Err(format!("succeeded instead of failing: {expected:?}")),
         (Err(error), false) => return Err(format!("failed: {error} ({error:?})")),
-        (Err(error), true) => json!({
-            "error": error.code(),
-            "status": error.status(),
-            "retryable": error.retryable(),
-            "operation": error.operation(),
-            "title": error.title(),
-            "details": error.details(),
-            "token_consumed": error.unopened_claim().map(|unopened| unopened.token_consumed),
-        }),
+        (Err(error), true) => describe(error),
     };
     for (path, expected) in expected {
         let value = look_up(&actual, path).ok_or_else(|| format!("no {path} in {actual}"))?;
@@ -283,6 +277,21 @@ fn compare(outcome: &Outcome, expected: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn describe(error: &Error) -> Value {
+    let unopened = error.unopened_claim();
+    json!({
+        "error": error.code(),
+        "status": error.status(),
+        "retryable": error.retryable(),
+        "operation": error.operation(),
+        "title": error.title(),
+        "details": error.details(),
+        "token_consumed": unopened.and_then(|unopened| unopened.token_consumed),
+        "claim_payload": unopened.map(|unopened| unopened.claim_payload.expose()),
+        "idempotency_key": error.idempotency_key().map(|key| key.expose()),
+    })
 }
 
 fn look_up<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {

@@ -4,7 +4,7 @@ import json
 import os
 import time
 
-import relaypass
+from relaypass import RelayPass
 
 client = relaypass.RelayPass(
     api_key=os.environ["RELAYPASS_API_KEY"], base_url=os.environ["RELAYPASS_BASE_URL"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from openapi_core import OpenAPI
 from openapi_core.datatypes import RequestParameters
@@ -136,11 +135,16 @@ def _below_server(path: str) -> str:
 
 
 def _complaint(validate: Any, *arguments: Any) -> str | None:
+    """The rules that were broken. Never the values: they may be credentials."""
     try:
         validate(*arguments)
     except OpenAPIError as error:
-        causes = getattr(error.__cause__, "schema_errors", None) or [error.__cause__ or ""]
-        return f"{error}: " + "; ".join(str(cause).splitlines()[0] for cause in causes if str(cause))
+        cause = error.__cause__
+        what = [type(error).__name__, getattr(error, "name", ""), type(cause).__name__]
+        for broken in getattr(cause, "schema_errors", ()):
+            names_only = broken.validator in ("additionalProperties", "required")
+            what.append(broken.message if names_only else f"{broken.validator} of {broken.path}")
+        return ", ".join(filter(None, what))
     return None
 
 
@@ -160,7 +164,7 @@ class Request:
 
     @property
     def path(self) -> str:
-        return unquote(self.exchange.path) if "%" not in self.exchange.path else self.exchange.path
+        return self.exchange.path
 
     @property
     def method(self) -> str:

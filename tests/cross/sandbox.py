@@ -7,7 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -29,10 +29,10 @@ class Exchange:
     path: str
     request_headers: list[tuple[str, str]]
     body: str
-    status: int | None
-    answer_headers: list[tuple[str, str]]
-    answer_body: str
-    fault: str | None
+    status: int | None = None
+    answer_headers: list[tuple[str, str]] = field(default_factory=list)
+    answer_body: str = ""
+    fault: str | None = None
 
     @classmethod
     def read(cls, logged: dict[str, Any]) -> Exchange:
@@ -105,9 +105,7 @@ class Sandbox:
         return json.loads(send(f"{self.url}/_sandbox/{path}", data)[1])
 
 
-def send(
-    url: str, data: bytes | None, headers: dict[str, str] | None = None
-) -> tuple[int, bytes]:
+def send(url: str, data: bytes | None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
     """One request, by hand; an error status is an answer like any other."""
     headers = {"content-type": "application/json"} | (headers or {})
     request = Request(url, data=data, headers=headers)

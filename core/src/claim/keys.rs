@@ -13,7 +13,7 @@ use aws_lc_rs::rsa::{
 };
 use rsa::pkcs1::DecodeRsaPublicKey;
 use rsa::pkcs8::der::pem::{encode_string, LineEnding};
-use rsa::pkcs8::DecodePublicKey;
+use rsa::pkcs8::{DecodePublicKey, EncodePublicKey};
 use rsa::traits::PublicKeyParts;
 use rsa::RsaPublicKey;
 use rustls_pki_types::pem::{PemObject, SectionKind};
@@ -44,7 +44,12 @@ impl EncryptionKey {
                  ever see that.",
             ));
         }
-        let key = if pem.contains("RSA PUBLIC KEY") {
+        if pem.matches("-----BEGIN").count() > 1 {
+            return Err(Error::invalid_argument(
+                "The encryption key must be one key, without anything else in PEM.",
+            ));
+        }
+        let key = if pem.contains("RSA PUBLIC KEY") && pem.len() <= LONGEST_PEM {
             RsaPublicKey::from_pkcs1_pem(pem.trim()).ok()
         } else {
             let (kind, der) = read_pem(pem, "The encryption key")?;
@@ -52,14 +57,17 @@ impl EncryptionKey {
                 .then(|| RsaPublicKey::from_public_key_der(&der).ok())
                 .flatten()
         };
-        let bits = key.as_ref().map_or(0, |key| key.n().bits());
-        if !(2048..=4096).contains(&bits) {
-            return Err(Error::invalid_argument(
+        let key = key.filter(|key| (2048..=4096).contains(&key.n().bits()));
+        // Written anew: what stands around a key (comments, names, line ends) would tell its owner
+        // apart, on a call that must not name us.
+        let pem = key.and_then(|key| {
+            let der = key.to_public_key_der().ok()?;
+            encode_string("PUBLIC KEY", LineEnding::LF, der.as_bytes()).ok()
+        });
+        pem.map(|pem| Self { pem }).ok_or_else(|| {
+            Error::invalid_argument(
                 "The encryption key must be an RSA public key of 2048 to 4096 bits, in PEM.",
-            ));
-        }
-        Ok(Self {
-            pem: format!("{}\n", pem.trim()),
+            )
         })
     }
 
@@ -255,6 +263,24 @@ pub(super) mod tests {
             generate_key_pair(1024).unwrap_err().code(),
             "invalid_argument"
         );
+    }
+
+    #[test]
+    fn what_stands_around_a_public_key_does_not_travel() {
+        use rsa::pkcs1::EncodeRsaPublicKey;
+        let key = generate_key_pair(2048).unwrap();
+        let pem = key.encryption_key().as_pem();
+        let pkcs1 = RsaPublicKey::from_public_key_pem(pem).unwrap();
+        let pkcs1 = pkcs1.to_pkcs1_pem(LineEnding::LF).unwrap();
+        for same in [
+            format!("Bag Attributes\n    friendlyName: canary\n{pem}"),
+            pem.replace('\n', "\r\n"),
+            format!("{pem}\ncanary"),
+            pkcs1,
+        ] {
+            assert_eq!(EncryptionKey::from_pem(&same).unwrap().as_pem(), pem);
+        }
+        assert!(EncryptionKey::from_pem(&format!("{pem}{pem}")).is_err());
     }
 
     #[test]

@@ -8,10 +8,9 @@ use serde_json::Value;
 
 pub use keys::{generate_key_pair, DecryptionKey, EncryptionKey};
 
+use crate::encoding::{decode_base64_any, member, parse_object};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pass::decode_base64_any;
 use crate::secret::check_visible;
-use crate::wire::{member, parse_object};
 
 /// What is asked about a person, such as `age_over18_verified`.
 ///
@@ -109,8 +108,14 @@ pub fn open_claim(
 }
 
 /// Whether a payload is readable without a key.
-pub(crate) fn is_plain(payload: &str) -> bool {
+fn is_plain(payload: &str) -> bool {
     payload.trim_start().starts_with(['{', '['])
+}
+
+/// Whether a payload can be an RSA ciphertext: base64, and as long as a key of 2048 to 4096 bits.
+pub(crate) fn is_ciphertext(payload: &str) -> bool {
+    !is_plain(payload)
+        && decode_base64_any(payload).is_some_and(|bytes| (256..=512).contains(&bytes.len()))
 }
 
 fn parse_claim(json: &[u8]) -> Result<Claim> {
@@ -151,7 +156,7 @@ fn parse_claim(json: &[u8]) -> Result<Claim> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pass::encode_base64url;
+    use crate::encoding::encode_base64url;
     use proptest::prelude::*;
 
     const PASSED: &str = r#"{"claim_type":"age_over18_verified","claim_result":"passed","methodology":[{"method":"live_selfie","result":"passed"}]}"#;

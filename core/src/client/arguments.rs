@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::{
     Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, IssuePrivacyPass, RelayToken,
+    Relays,
 };
-use crate::claim::{ClaimType, DecryptionKey, EncryptionKey};
+use crate::claim::{open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey};
 use crate::error::{Error, Result};
-use crate::secret::{RelaySecret, Secret};
+use crate::secret::{IdempotencyKey, RelaySecret, Secret};
 
 /// The options of a client. See [`ClientBuilder`] for each.
 #[derive(Clone, Default)]
@@ -161,6 +162,8 @@ pub struct ClaimArguments {
     pub claim_type: Option<String>,
     /// A private key in PEM.
     pub decryption_key: Option<Secret<String>>,
+    /// The idempotency key of an earlier call whose answer never arrived.
+    pub idempotency_key: Option<Secret<String>>,
 }
 
 impl ClaimArguments {
@@ -179,9 +182,54 @@ impl ClaimArguments {
                     .decryption_key
                     .map(|pem| DecryptionKey::from_pem(pem.expose()))
                     .transpose()?,
+                idempotency_key: self
+                    .idempotency_key
+                    .map(|key| IdempotencyKey::parse(key.expose().as_str()))
+                    .transpose()?,
             })
         };
         parse().map_err(|error: Error| error.in_operation("relays.generate_claim"))
+    }
+}
+
+/// The arguments of `open_claim`.
+pub struct OpenArguments {
+    /// The payload as Persona sent it.
+    pub claim_payload: Secret<String>,
+    /// A private key in PEM.
+    pub decryption_key: Option<Secret<String>>,
+    /// What was asked.
+    pub claim_type: Option<String>,
+}
+
+impl OpenArguments {
+    /// Checks the arguments and opens the claim: [`open_claim`].
+    ///
+    /// # Errors
+    /// `invalid_argument`, and those of [`open_claim`].
+    pub fn open(self) -> Result<Claim> {
+        let open = || {
+            let key = self
+                .decryption_key
+                .map(|pem| DecryptionKey::from_pem(pem.expose()))
+                .transpose()?;
+            let asked = self.claim_type.map(ClaimType::parse).transpose()?;
+            open_claim(self.claim_payload.expose(), key.as_ref(), asked.as_ref())
+        };
+        open().map_err(|error: Error| error.in_operation("open_claim"))
+    }
+}
+
+impl Relays<'_> {
+    /// [`Relays::within`] as other languages give it: in seconds, or not at all.
+    ///
+    /// # Errors
+    /// Those of [`parse_seconds`].
+    pub fn within_seconds(self, seconds: Option<f64>) -> Result<Self> {
+        match seconds {
+            Some(seconds) => Ok(self.within(parse_seconds(seconds)?)),
+            None => Ok(self),
+        }
     }
 }
 

@@ -6,12 +6,12 @@ mod relays;
 mod steps;
 
 pub use arguments::{
-    parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IssueArguments,
+    parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IssueArguments, OpenArguments,
 };
 pub use options::{ClientBuilder, Environment};
 pub use relays::{
-    CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PrivacyPass, Relay, RelayToken,
-    Relays,
+    CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
+    RelayToken, Relays,
 };
 
 use std::sync::Arc;

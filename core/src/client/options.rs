@@ -68,7 +68,8 @@ pub struct ClientBuilder {
     anonymous_proxy: Option<Secret<String>>,
     identified_proxy: Option<Secret<String>>,
     decryption_key: Option<DecryptionKey>,
-    transports: Option<[Arc<dyn Transport>; 2]>,
+    identified_transport: Option<Arc<dyn Transport>>,
+    anonymous_transport: Option<Arc<dyn Transport>>,
 }
 
 impl ClientBuilder {
@@ -130,14 +131,16 @@ impl ClientBuilder {
         self
     }
 
-    /// Other transports than the built-in one: first the identified lane's, then the anonymous
-    /// lane's. What the lanes promise is then yours to keep; see [`Transport`].
-    pub fn transports(
-        mut self,
-        identified: Arc<dyn Transport>,
-        anonymous: Arc<dyn Transport>,
-    ) -> Self {
-        self.transports = Some([identified, anonymous]);
+    /// Another transport than the built-in one for the call that names us. What the lanes promise
+    /// is then yours to keep; see [`Transport`].
+    pub fn identified_transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.identified_transport = Some(transport);
+        self
+    }
+
+    /// Another transport than the built-in one for the calls that must not name us.
+    pub fn anonymous_transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.anonymous_transport = Some(transport);
         self
     }
 
@@ -163,7 +166,20 @@ impl ClientBuilder {
         if retries > 10 {
             return Err(Error::invalid_argument("At most 10 retries are possible."));
         }
-        let [identified, anonymous] = self.open_transports(timeout)?;
+        let identified = self.open_lane(
+            &base_url,
+            self.identified_transport.as_ref(),
+            self.identified_proxy.as_ref(),
+            "The identified proxy",
+            true,
+        )?;
+        let anonymous = self.open_lane(
+            &base_url,
+            self.anonymous_transport.as_ref(),
+            self.anonymous_proxy.as_ref(),
+            "The anonymous proxy",
+            false,
+        )?;
         Ok(Client {
             inner: Arc::new(Inner {
                 anonymous: AnonymousLane::new(anonymous, base_url.clone()),
@@ -190,27 +206,28 @@ impl ClientBuilder {
         }
     }
 
-    fn open_transports(&self, timeout: Duration) -> Result<[Arc<dyn Transport>; 2]> {
-        if let Some(transports) = &self.transports {
-            return Ok(transports.clone());
-        }
-        let open = |proxy: &Option<Secret<String>>, what: &str, resumption| {
-            let proxy = proxy
-                .as_ref()
-                .map(|proxy| parse_proxy(proxy.expose(), what))
-                .transpose()?;
-            let transport = ReqwestTransport::new(&RouteOptions {
+    fn open_lane(
+        &self,
+        base_url: &BaseUrl,
+        transport: Option<&Arc<dyn Transport>>,
+        proxy: Option<&Secret<String>>,
+        what: &str,
+        resumption: bool,
+    ) -> Result<Arc<dyn Transport>> {
+        let proxy = proxy
+            .map(|proxy| parse_proxy(proxy.expose(), what, base_url))
+            .transpose()?;
+        match transport {
+            Some(transport) if proxy.is_none() && self.ca_pem.is_none() => Ok(transport.clone()),
+            Some(_) => Err(Error::invalid_argument(
+                "A transport of your own has a proxy and certificates of its own: leave them out.",
+            )),
+            None => Ok(Arc::new(ReqwestTransport::new(&RouteOptions {
                 proxy: proxy.as_ref(),
                 ca_pem: self.ca_pem.as_deref(),
-                timeout,
                 resumption,
-            })?;
-            Ok::<Arc<dyn Transport>, Error>(Arc::new(transport))
-        };
-        Ok([
-            open(&self.identified_proxy, "The identified proxy", true)?,
-            open(&self.anonymous_proxy, "The anonymous proxy", false)?,
-        ])
+            })?)),
+        }
     }
 }
 
@@ -247,6 +264,9 @@ mod tests {
             Client::builder().api_key("a b"),
             Client::builder().base_url("http://example.com"),
             Client::builder().anonymous_proxy("socks5://a:1"),
+            Client::builder()
+                .base_url("http://127.0.0.1")
+                .anonymous_proxy("http://a:1"),
             Client::builder().ca_pem("x"),
         ] {
             assert_eq!(builder.build().unwrap_err().code(), "invalid_argument");

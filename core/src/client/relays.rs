@@ -1,21 +1,25 @@
 //! The three steps, stateless: the same names as the official SDKs.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::steps::{Challenge, Create, Redeem, RelayBoundChallenge, Sign};
 use super::{Environment, Inner};
-use crate::claim::{is_plain, open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey};
-use crate::error::{Error, Result, UnopenedClaim};
-use crate::http::{run, Ending};
+use crate::claim::{is_ciphertext, open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey};
+use crate::error::{Error, ResponseInfo, Result, UnopenedClaim};
+use crate::http::{now_ms, run, Ending};
 use crate::outcome::Budget;
 use crate::pass::{Challenge as DecodedChallenge, PendingPass, PrivacyPassToken, TokenKey};
-use crate::secret::{check_visible, os_random, RelaySecret, Secret};
-use crate::wire::{ChallengeAnswer, ResponseInfo};
+use crate::secret::{check_visible, os_random, IdempotencyKey, RelaySecret, Secret};
+use crate::wire::ChallengeAnswer;
 
 /// How long a call with all its retries takes at most.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
+
+/// With less time than this left, or the fourth part of a call that is given little, nothing is
+/// sent any more.
+const FLOOR: Duration = Duration::from_secs(1);
 
 /// The name of a relay. Not a secret, but known to few.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +117,9 @@ pub struct GenerateClaim {
     pub claim_type: Option<ClaimType>,
     /// The key to open the claim with; by default the client's.
     pub decryption_key: Option<DecryptionKey>,
+    /// The idempotency key of an earlier call for the same relay and pass whose answer never
+    /// arrived ([`Error::idempotency_key`]), at most 24 hours ago: asks for that very answer.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 impl GenerateClaim {
@@ -128,6 +135,7 @@ impl GenerateClaim {
             privacy_pass_token: privacy_pass_token.into().0,
             claim_type: None,
             decryption_key: None,
+            idempotency_key: None,
         }
     }
 }
@@ -138,6 +146,12 @@ pub struct PassText(Secret<String>);
 impl From<PrivacyPassToken> for PassText {
     fn from(pass: PrivacyPassToken) -> Self {
         Self(Secret::new(pass.expose().to_owned()))
+    }
+}
+
+impl From<Secret<String>> for PassText {
+    fn from(text: Secret<String>) -> Self {
+        Self(text)
     }
 }
 
@@ -207,7 +221,7 @@ impl<'a> Relays<'a> {
             "relays.create",
         )?;
         Ok(Relay {
-            relay_token: RelayToken(answer.relay_token),
+            relay_token: answer.relay_token,
             relay_secret: answer.relay_secret,
             relay_session_access_token: answer.relay_session_access_token,
             info,
@@ -277,6 +291,7 @@ impl<'a> Relays<'a> {
             relay_token: &request.relay_token,
             relay_secret: &request.relay_secret,
             privacy_pass_token: &pass,
+            idempotency_key: request.idempotency_key.as_ref(),
         };
         let (answer, info) = finish(
             run(&exchange, &self.budget(Duration::ZERO)).await,
@@ -287,20 +302,15 @@ impl<'a> Relays<'a> {
             .as_ref()
             .or(self.inner.decryption_key.as_ref());
         let payload = answer.claim_payload.expose();
-        let claim = if key.is_none() && !is_plain(payload) {
-            None
-        } else {
-            let opened = open_claim(payload, key, request.claim_type.as_ref());
-            Some(opened.map_err(|error| {
-                error
-                    .in_operation(OPERATION)
-                    .with_response(info.request_id.clone(), info.rate_limit.clone())
-                    .with_unopened_claim(UnopenedClaim {
-                        claim_payload: answer.claim_payload.clone(),
-                        token_consumed: answer.token_consumed,
-                    })
-            })?)
-        };
+        let claim = read_claim(payload, key, request.claim_type.as_ref()).map_err(|error| {
+            error
+                .in_operation(OPERATION)
+                .with_response(info.clone())
+                .with_unopened_claim(UnopenedClaim {
+                    claim_payload: answer.claim_payload.clone(),
+                    token_consumed: Some(answer.token_consumed),
+                })
+        })?;
         Ok(GeneratedClaim {
             claim_payload: answer.claim_payload,
             token_consumed: answer.token_consumed,
@@ -332,20 +342,19 @@ impl<'a> Relays<'a> {
                 finish(run(&exchange, budget).await, OPERATION)?
             }
         };
-        blind(&answer)
-            .map_err(|error| error.with_response(info.request_id.clone(), info.rate_limit.clone()))
+        blind(&answer).map_err(|error| error.with_response(info))
     }
 
     /// What is left for a call that has used `spent` already.
     fn budget(&self, spent: Duration) -> Budget {
-        let total = self
+        let whole = self
             .limit
-            .unwrap_or_else(|| LONGEST_CALL.max(self.inner.timeout))
-            .saturating_sub(spent);
+            .unwrap_or_else(|| LONGEST_CALL.max(self.inner.timeout));
         Budget {
             retries: self.inner.retries,
             attempt: self.inner.timeout,
-            total,
+            total: whole.saturating_sub(spent),
+            floor: FLOOR.min(self.inner.timeout / 2).min(whole / 4),
         }
     }
 }
@@ -354,6 +363,18 @@ impl Inner {
     pub(super) fn is_sandbox(&self) -> bool {
         self.environment == Environment::Sandbox
     }
+}
+
+/// Opens a payload, or leaves it closed if it is encrypted and there is no key.
+fn read_claim(
+    payload: &str,
+    key: Option<&DecryptionKey>,
+    asked: Option<&ClaimType>,
+) -> Result<Option<Claim>> {
+    if key.is_none() && is_ciphertext(payload) {
+        return Ok(None);
+    }
+    open_claim(payload, key, asked).map(Some)
 }
 
 /// Unwraps a call that never asks for another challenge.
@@ -377,14 +398,7 @@ fn blind(answer: &ChallengeAnswer) -> Result<PendingPass> {
     let token_key = TokenKey::decode(&answer.token_key, &answer.token_key_id)
         .map_err(|bad| refused(bad.0.into()))?;
     if !token_key.id_is_digest() {
-        tracing::debug!("the token key's id is not the SHA-256 of the key, as documented");
+        tracing::warn!("the token key's id is not the SHA-256 of the key, as documented");
     }
     PendingPass::blind(challenge, token_key, &mut os_random()).map_err(|bad| refused(bad.0.into()))
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

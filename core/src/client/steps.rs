@@ -2,14 +2,14 @@
 
 use super::{Inner, RelayToken};
 use crate::claim::{ClaimType, EncryptionKey};
+use crate::encoding::Unreadable;
 use crate::http::{AnonymousLane, Exchange, IdentifiedLane, Misread};
 use crate::outcome::Step;
 use crate::pass::{PendingPass, PrivacyPassToken};
-use crate::secret::{IdempotencyKey, RelaySecret};
+use crate::secret::{IdempotencyKey, RelaySecret, Secret};
 use crate::wire::{
     decode_challenge, decode_claim, decode_relay, decode_signature, parse_private_token_challenge,
-    AnonymousRequest, ChallengeAnswer, ClaimAnswer, RelayAnswer, ResponseHead, SignRequest,
-    Unreadable,
+    AnonymousRequest, ChallengeAnswer, ClaimAnswer, ResponseHead, SignRequest,
 };
 
 /// Step 1.
@@ -44,11 +44,19 @@ pub(super) struct Redeem<'a> {
     pub(super) relay_token: &'a RelayToken,
     pub(super) relay_secret: &'a RelaySecret,
     pub(super) privacy_pass_token: &'a PrivacyPassToken,
+    pub(super) idempotency_key: Option<&'a IdempotencyKey>,
+}
+
+/// Step 1's answer, checked.
+pub(super) struct CreatedRelay {
+    pub(super) relay_token: RelayToken,
+    pub(super) relay_secret: RelaySecret,
+    pub(super) relay_session_access_token: Secret<String>,
 }
 
 impl Exchange for Create<'_> {
     type Lane = AnonymousLane;
-    type Answer = RelayAnswer;
+    type Answer = CreatedRelay;
     const STEP: Step = Step::Create;
 
     fn lane(&self) -> &AnonymousLane {
@@ -60,8 +68,14 @@ impl Exchange for Create<'_> {
         AnonymousRequest::create(self.claim_type.as_str(), key, self.inner.is_sandbox())
     }
 
-    fn read(&self, _: &ResponseHead, body: &[u8]) -> Result<RelayAnswer, Misread> {
-        decode_relay(body).map_err(unreadable)
+    fn read(&self, _: &ResponseHead, body: &[u8]) -> Result<CreatedRelay, Misread> {
+        let answer = decode_relay(body).map_err(unreadable)?;
+        Ok(CreatedRelay {
+            relay_token: RelayToken::parse(answer.relay_token)
+                .map_err(|_| unreadable(Unreadable("relay-token cannot be one".to_owned())))?,
+            relay_secret: answer.relay_secret,
+            relay_session_access_token: answer.relay_session_access_token,
+        })
     }
 }
 
@@ -104,7 +118,8 @@ impl Exchange for RelayBoundChallenge<'_> {
         let header = head.www_authenticate.as_deref().unwrap_or_default();
         let [challenge, token_key, token_key_id] = parse_private_token_challenge(header)
             .ok_or_else(|| {
-                Misread::Unreadable("its WWW-Authenticate holds no PrivateToken challenge".into())
+                let why = "its WWW-Authenticate holds no PrivateToken challenge";
+                unreadable(Unreadable(why.to_owned()))
             })?;
         Ok(ChallengeAnswer {
             challenge,
@@ -157,11 +172,15 @@ impl Exchange for Redeem<'_> {
         )
     }
 
+    fn earlier_key(&self) -> Option<&IdempotencyKey> {
+        self.idempotency_key
+    }
+
     fn read(&self, _: &ResponseHead, body: &[u8]) -> Result<ClaimAnswer, Misread> {
-        decode_claim(body).map_err(unreadable)
+        decode_claim(body).map_err(|(Unreadable(why), unopened)| Misread::Unreadable(why, unopened))
     }
 }
 
 fn unreadable(Unreadable(why): Unreadable) -> Misread {
-    Misread::Unreadable(why)
+    Misread::Unreadable(why, None)
 }

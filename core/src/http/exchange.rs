@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use rsa::rand_core::Rng;
 use tokio::time::Instant;
 
 use super::lane::Lane;
 use super::transport::{Connection, FailureCause, Response, SendFailure, Sent};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, ResponseInfo, Result, UnopenedClaim};
 use crate::outcome::{
     explain, is_retryable, judge, out_of_budget, Action, Answer, Budget, History, NextKey, Step,
 };
-use crate::secret::{os_random, IdempotencyKey};
-use crate::wire::{decode_server_error, ResponseHead, ResponseInfo};
+use crate::secret::rand_core::{CryptoRng, Rng};
+use crate::secret::{os_random, IdempotencyKey, Secret};
+use crate::wire::{decode_server_error, ResponseHead};
 
 /// One call to Persona: how to ask, and how to read the answer.
 pub(crate) trait Exchange: Sync {
@@ -25,6 +25,11 @@ pub(crate) trait Exchange: Sync {
 
     fn request(&self, key: &IdempotencyKey) -> <Self::Lane as Lane>::Request;
 
+    /// The key of an earlier call whose answer is unknown, to ask for that answer.
+    fn earlier_key(&self) -> Option<&IdempotencyKey> {
+        None
+    }
+
     /// Whether an answer with this head is what the call hopes for.
     fn is_success(&self, head: &ResponseHead) -> bool {
         (200..300).contains(&head.status)
@@ -36,8 +41,8 @@ pub(crate) trait Exchange: Sync {
 
 /// A success that is none.
 pub(crate) enum Misread {
-    /// The body cannot be read.
-    Unreadable(String),
+    /// The body cannot be read; what can be saved of it.
+    Unreadable(String, Option<UnopenedClaim>),
     /// The signature does not verify.
     BadSignature(String),
 }
@@ -56,36 +61,35 @@ pub(crate) enum Ending<T> {
 pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<Ending<E::Answer>> {
     let started = Instant::now();
     let mut rng = os_random();
-    let mut key = IdempotencyKey::random(&mut rng);
-    let mut history = History::default();
+    let mut history = History::new(exchange.earlier_key().is_some());
+    let mut keys = Keys::new(exchange.earlier_key(), &mut rng);
     let mut connection = Connection::Any;
     let mut retry = 0;
     loop {
-        let request = exchange.request(&key);
-        let timeout = budget.next_attempt(started.elapsed());
-        let result = match timeout {
-            // A request sent without time to wait for its answer would only end as unknown.
-            Duration::ZERO => Err(out_of_time()),
-            _ => exchange.lane().send(&request, connection, timeout).await,
+        let request = exchange.request(&keys.present);
+        let result = match budget.next_attempt(started.elapsed()) {
+            Some(timeout) => exchange.lane().send(&request, connection, timeout).await,
+            None => Err(out_of_time()),
         };
-        let attempt = match Attempt::read(exchange, result) {
+        let scrub = |text: &str| keys.scrub(&exchange.lane().scrub(&request, text));
+        let attempt = match Attempt::read(exchange, result, scrub) {
             Ok((answer, info)) => return Ok(Ending::Done(answer, info)),
             Err(attempt) => attempt,
         };
-        let request_id = attempt
-            .head
-            .as_ref()
-            .and_then(|head| head.info.request_id.as_deref());
+        let request_id = attempt.request_id();
         let action = judge(
             E::STEP,
             attempt.answer,
             request_id,
-            &attempt.body,
+            attempt.body(),
             &mut history,
         );
         let fail = |kind| {
-            let error = attempt.error(E::STEP, kind, |text| exchange.lane().scrub(&request, text));
-            error.with_retryable(is_retryable(E::STEP, kind, &history))
+            let unknown_redemption = kind == ErrorKind::OutcomeUnknown && E::STEP == Step::Redeem;
+            attempt
+                .error(E::STEP, kind, scrub)
+                .with_retryable(is_retryable(E::STEP, kind, &history))
+                .with_idempotency_key(unknown_redemption.then(|| keys.unresolved().clone()))
         };
         let next_key = match action {
             Action::Stop(kind) => return Err(fail(kind)),
@@ -94,8 +98,8 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
             }
             Action::Again(next_key) => next_key,
         };
-        let asked = attempt.wish();
-        let Some(pause) = budget.pause(retry, asked, started.elapsed(), rng.next_u64()) else {
+        let wish = attempt.wish();
+        let Some(pause) = budget.pause(retry, wish, started.elapsed(), rng.next_u64()) else {
             let timed_out = attempt.timed_out();
             return Err(fail(out_of_budget(
                 E::STEP,
@@ -104,17 +108,62 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
                 &history,
             )));
         };
-        if next_key == NextKey::New {
-            key = IdempotencyKey::random(&mut rng);
-            if E::STEP == Step::Sign {
-                tracing::warn!(event = "possible_double_charge", request_id);
-            }
+        if next_key == NextKey::New && E::STEP == Step::Sign {
+            tracing::warn!(event = "possible_double_charge", request_id);
         }
         if attempt.answer == Answer::Unknown {
             connection = Connection::Fresh;
         }
+        keys.follow(next_key, history.is_ambiguous(), &mut rng);
         retry += 1;
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// The idempotency keys of one call.
+struct Keys {
+    present: IdempotencyKey,
+    /// Given up while their answers were unknown.
+    earlier: Vec<IdempotencyKey>,
+}
+
+impl Keys {
+    fn new(first: Option<&IdempotencyKey>, rng: &mut impl CryptoRng) -> Self {
+        Self {
+            present: first
+                .cloned()
+                .unwrap_or_else(|| IdempotencyKey::random(rng)),
+            earlier: Vec::new(),
+        }
+    }
+
+    fn follow(&mut self, next: NextKey, is_ambiguous: bool, rng: &mut impl CryptoRng) {
+        match next {
+            NextKey::Same => {}
+            NextKey::New => {
+                let given_up = std::mem::replace(&mut self.present, IdempotencyKey::random(rng));
+                if is_ambiguous {
+                    self.earlier.push(given_up);
+                }
+            }
+            NextKey::Earlier => {
+                if let Some(earlier) = self.earlier.pop() {
+                    self.present = earlier;
+                }
+            }
+        }
+    }
+
+    /// The key under which the answer may be stored.
+    fn unresolved(&self) -> &IdempotencyKey {
+        self.earlier.first().unwrap_or(&self.present)
+    }
+
+    /// Takes the keys that are no longer in the request out of a text, too.
+    fn scrub(&self, text: &str) -> String {
+        self.earlier.iter().fold(text.to_owned(), |text, key| {
+            text.replace(key.expose(), "[redacted]")
+        })
     }
 }
 
@@ -122,7 +171,7 @@ fn out_of_time() -> SendFailure {
     SendFailure {
         sent: Sent::Nothing,
         cause: FailureCause::Timeout,
-        description: "the call's time was used up before this request".to_owned(),
+        description: "too little of the call's time was left for this request".to_owned(),
     }
 }
 
@@ -130,62 +179,77 @@ fn out_of_time() -> SendFailure {
 struct Attempt {
     answer: Answer,
     head: Option<ResponseHead>,
-    body: Vec<u8>,
+    body: Option<Secret<Vec<u8>>>,
     failure: Option<SendFailure>,
     /// What is wrong with a success.
     misread: Option<String>,
+    unopened: Option<UnopenedClaim>,
 }
 
 impl Attempt {
     fn read<E: Exchange>(
         exchange: &E,
         result: std::result::Result<Response, SendFailure>,
+        scrub: impl Fn(&str) -> String,
     ) -> std::result::Result<(E::Answer, ResponseInfo), Box<Attempt>> {
-        let Response { head, body } = match result {
-            Ok(response) => response,
-            Err(failure) => {
-                return Err(Box::new(Attempt {
-                    answer: match failure.sent {
-                        Sent::Nothing => Answer::NotSent,
-                        Sent::Perhaps => Answer::Unknown,
-                    },
-                    head: None,
-                    body: Vec::new(),
-                    failure: Some(failure),
-                    misread: None,
-                }))
-            }
-        };
-        let failed = |answer, head, body, misread| {
-            Box::new(Attempt {
-                answer,
-                head: Some(head),
-                body,
-                failure: None,
-                misread,
-            })
-        };
+        let Response { mut head, body } = result.map_err(Self::unanswered)?;
+        // Some edges take over the idempotency key as the request's id.
+        head.info.request_id = head.info.request_id.filter(|id| scrub(id) == *id);
         if !exchange.is_success(&head) {
             let answer = match head.status {
                 200..300 => Answer::Unreadable,
                 status => Answer::Status(status),
             };
-            let body = body.map(|body| body.expose().clone()).unwrap_or_default();
-            return Err(failed(answer, head, body, None));
+            return Err(Self::answered(answer, head, body));
         }
-        let Some(body) = body else {
-            let why = "its body is larger than 64 KiB".to_owned();
-            return Err(failed(Answer::Unreadable, head, Vec::new(), Some(why)));
+        let misread = match &body {
+            None => Misread::Unreadable("its body is larger than 64 KiB".to_owned(), None),
+            Some(body) => match exchange.read(&head, body.expose()) {
+                Ok(answer) => return Ok((answer, head.info)),
+                Err(misread) => misread,
+            },
         };
-        match exchange.read(&head, body.expose()) {
-            Ok(answer) => Ok((answer, head.info)),
-            Err(Misread::Unreadable(why)) => {
-                Err(failed(Answer::Unreadable, head, Vec::new(), Some(why)))
-            }
-            Err(Misread::BadSignature(why)) => {
-                Err(failed(Answer::BadSignature, head, Vec::new(), Some(why)))
-            }
-        }
+        let (answer, why, unopened) = match misread {
+            Misread::Unreadable(why, unopened) => (Answer::Unreadable, why, unopened),
+            Misread::BadSignature(why) => (Answer::BadSignature, why, None),
+        };
+        let mut attempt = Self::answered(answer, head, None);
+        attempt.misread = Some(why);
+        attempt.unopened = unopened;
+        Err(attempt)
+    }
+
+    fn unanswered(failure: SendFailure) -> Box<Self> {
+        Box::new(Self {
+            answer: match failure.sent {
+                Sent::Nothing => Answer::NotSent,
+                Sent::Perhaps => Answer::Unknown,
+            },
+            head: None,
+            body: None,
+            failure: Some(failure),
+            misread: None,
+            unopened: None,
+        })
+    }
+
+    fn answered(answer: Answer, head: ResponseHead, body: Option<Secret<Vec<u8>>>) -> Box<Self> {
+        Box::new(Self {
+            answer,
+            head: Some(head),
+            body,
+            failure: None,
+            misread: None,
+            unopened: None,
+        })
+    }
+
+    fn request_id(&self) -> Option<&str> {
+        self.head.as_ref()?.info.request_id.as_deref()
+    }
+
+    fn body(&self) -> &[u8] {
+        self.body.as_ref().map_or(&[], |body| body.expose())
     }
 
     fn timed_out(&self) -> bool {
@@ -207,25 +271,18 @@ impl Attempt {
     fn error(&self, step: Step, kind: ErrorKind, scrub: impl Fn(&str) -> String) -> Error {
         let message = explain(step, kind);
         let mut error = match &self.misread {
-            Some(why) if kind == ErrorKind::Protocol => {
-                Error::new(kind, format!("{message}: {why}."))
-            }
-            _ if message.ends_with('.') => Error::new(kind, message),
-            _ => Error::new(kind, format!("{message}.")),
+            Some(why) => Error::new(kind, format!("{message} What is wrong: {why}.")),
+            None => Error::new(kind, message),
         };
         if let Some(head) = &self.head {
-            let texts = decode_server_error(&self.body);
-            let meta = texts
-                .meta
-                .and_then(|meta| serde_json::from_str(&scrub(&meta.to_string())).ok());
+            let texts = decode_server_error(self.body(), scrub);
             error = error
                 .with_status(head.status)
-                .with_response(head.info.request_id.clone(), head.info.rate_limit.clone())
-                .with_server_texts(
-                    texts.title.map(|text| scrub(&text)),
-                    texts.details.map(|text| scrub(&text)),
-                    meta,
-                );
+                .with_response(head.info.clone())
+                .with_server_texts(texts.title, texts.details, texts.meta);
+        }
+        if let Some(unopened) = &self.unopened {
+            error = error.with_unopened_claim(unopened.clone());
         }
         match &self.failure {
             Some(failure) => error.with_source(failure.clone()),

@@ -47,12 +47,16 @@ impl BaseUrl {
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
 
+    pub(super) fn is_https(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+
     fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
 }
 
-fn is_loopback(host: &Host<&str>) -> bool {
+pub(super) fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == "localhost",
         Host::Ipv4(address) => IpAddr::V4(*address).is_loopback(),

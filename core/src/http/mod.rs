@@ -1,10 +1,13 @@
 //! The way to Persona: two lanes that share nothing, and the one loop that asks again.
 
+mod clock;
 mod exchange;
 mod lane;
 mod reqwest_transport;
 mod transport;
+mod watched_body;
 
+pub(crate) use clock::now_ms;
 pub(crate) use exchange::{run, Ending, Exchange, Misread};
 pub(crate) use lane::{AnonymousLane, BaseUrl, IdentifiedLane};
 pub(crate) use reqwest_transport::{parse_proxy, ReqwestTransport, RouteOptions};

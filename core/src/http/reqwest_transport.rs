@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::client::Resumption;
@@ -10,16 +10,21 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::CertificateDer;
 use url::Url;
+use zeroize::Zeroizing;
 
+use super::clock::now_ms;
+use super::lane::{is_loopback, BaseUrl};
 use super::transport::{
     BoxFuture, Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
 };
+use super::watched_body::WatchedBody;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::wire::{Request, ResponseHead};
 
-/// Connecting takes at most this long; a longer wait would be mistaken for an unknown answer.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An idle connection is closed before edges do: a request sent into their closing would be one
+/// whose outcome is unknown.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What makes one lane's route.
 pub(crate) struct RouteOptions<'a> {
@@ -27,8 +32,6 @@ pub(crate) struct RouteOptions<'a> {
     pub(crate) proxy: Option<&'a Url>,
     /// Certificates to trust beside the public ones, in PEM.
     pub(crate) ca_pem: Option<&'a str>,
-    /// How long one attempt may take.
-    pub(crate) timeout: Duration,
     /// Whether TLS sessions may be resumed. A ticket is a name that the server gave us.
     pub(crate) resumption: bool,
 }
@@ -59,29 +62,35 @@ impl ReqwestTransport {
             Connection::Any => &self.pooled,
             Connection::Fresh => &self.fresh,
         };
-        let mut response = client
+        let (body, watch) = WatchedBody::new(request.body());
+        let failed = |error: reqwest::Error| describe(&error, watch.forbid());
+        let response = client
             .post(url)
             .headers(header_map(request))
-            .body(request.body().to_vec())
+            .body(reqwest::Body::wrap(body))
             .timeout(timeout)
             .send()
-            .await
-            .map_err(|error| describe(&error))?;
+            .await;
+        let mut response = response.map_err(failed)?;
         let head = read_head(&response);
-        let announced = response.content_length().unwrap_or(0);
-        if announced > LARGEST_BODY as u64 {
+        let announced = response.content_length();
+        let Ok(capacity) = usize::try_from(announced.unwrap_or(LARGEST_BODY as u64)) else {
+            return Ok(Response { head, body: None });
+        };
+        if capacity > LARGEST_BODY {
             return Ok(Response { head, body: None });
         }
-        let mut body = Secret::new(Vec::with_capacity(announced as usize));
-        while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
-            if body.expose().len() + chunk.len() > LARGEST_BODY {
+        // Room for all of it at once: a buffer that grew would leave copies behind.
+        let mut body = Zeroizing::new(Vec::with_capacity(capacity));
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > LARGEST_BODY {
                 return Ok(Response { head, body: None });
             }
-            body = Secret::new([body.expose(), &chunk[..]].concat());
+            body.extend_from_slice(&chunk);
         }
         Ok(Response {
             head,
-            body: Some(body),
+            body: Some(Secret::new(std::mem::take(&mut *body))),
         })
     }
 }
@@ -102,20 +111,29 @@ impl Transport for ReqwestTransport {
 ///
 /// # Errors
 /// `invalid_argument` for other schemes; `socks5` is one of them, because it looks names up here,
-/// past the proxy.
-pub(crate) fn parse_proxy(text: &str, what: &str) -> Result<Url> {
+/// past the proxy. And for a proxy on another machine when Persona is spoken to without TLS.
+pub(crate) fn parse_proxy(text: &str, what: &str, base_url: &BaseUrl) -> Result<Url> {
     let refused = |why: &str| Error::invalid_argument(format!("{what} {why}."));
     let url = Url::parse(text).map_err(|_| refused("is not a URL, like socks5h://host:port"))?;
     match url.scheme() {
-        "http" | "https" | "socks5h" if url.host_str().is_some_and(|host| !host.is_empty()) => {
-            Ok(url)
-        }
-        "socks5" | "socks4" | "socks4a" | "socks" => Err(refused(
+        "http" | "https" | "socks5h" if url.host_str().is_some_and(|host| !host.is_empty()) => {}
+        "socks5" | "socks4" | "socks4a" | "socks" => return Err(refused(
             "must use socks5h: other socks proxies look names up on this machine, where others \
-             can see it",
+                 can see it",
         )),
-        _ => Err(refused("must begin with http, https or socks5h")),
+        _ => return Err(refused("must begin with http, https or socks5h")),
     }
+    // socks5h is no special scheme to the URL parser: its addresses come as names.
+    let address = url.host_str().unwrap_or_default();
+    let is_local = Url::parse(&format!("http://{address}"))
+        .is_ok_and(|plain| plain.host().is_some_and(|host| is_loopback(&host)));
+    if !base_url.is_https() && !is_local {
+        return Err(refused(
+            "is on another machine, and the base URL is plain http: every secret would be readable \
+             on the way",
+        ));
+    }
+    Ok(url)
 }
 
 fn client(route: &RouteOptions<'_>, idle_connections: usize) -> Result<reqwest::Client> {
@@ -127,7 +145,7 @@ fn client(route: &RouteOptions<'_>, idle_connections: usize) -> Result<reqwest::
         .referer(false)
         .http1_only()
         .tcp_nodelay(true)
-        .connect_timeout(CONNECT_TIMEOUT.min(route.timeout / 2))
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(idle_connections);
     if let Some(proxy) = route.proxy {
         let proxy = reqwest::Proxy::all(proxy.as_str())
@@ -184,29 +202,17 @@ fn header_map(request: &Request) -> HeaderMap {
 }
 
 fn read_head(response: &reqwest::Response) -> ResponseHead {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    ResponseHead::read(
-        response.status().as_u16(),
-        |name| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        },
-        u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-    )
+    let header = |name: &str| {
+        let values = response.headers().get_all(name).iter();
+        let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+        (!texts.is_empty()).then(|| texts.join(", "))
+    };
+    ResponseHead::read(response.status().as_u16(), header, now_ms())
 }
 
 /// Says what happened in words that cannot hold a secret: reqwest's own texts hold URLs, and those
 /// hold relay tokens and proxy passwords.
-fn describe(error: &reqwest::Error) -> SendFailure {
-    let sent = if error.is_connect() || error.is_builder() {
-        Sent::Nothing
-    } else {
-        Sent::Perhaps
-    };
+fn describe(error: &reqwest::Error, sent: Sent) -> SendFailure {
     let cause = if error.is_timeout() {
         FailureCause::Timeout
     } else {
@@ -232,7 +238,8 @@ fn describe(error: &reqwest::Error) -> SendFailure {
 /// What can be said of a cause: TLS alerts and the kinds of I/O errors are made of fixed words.
 fn reason(cause: &(dyn StdError + 'static)) -> Option<String> {
     if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-        return Some(format!("TLS: {tls}"));
+        // Some of its texts repeat names that the other side chose.
+        return Some(format!("TLS: {}", shorten(&tls.to_string())));
     }
     let io = cause.downcast_ref::<io::Error>()?;
     // An I/O error around another error says less than the one within.
@@ -246,18 +253,26 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stat
     })
 }
 
+fn shorten(text: &str) -> String {
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(200)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_proxy_that_looks_names_up_here_is_refused() {
+        let https = BaseUrl::parse(BaseUrl::PERSONA).unwrap();
         for good in [
             "http://127.0.0.1:3128",
             "socks5h://u:p@tor:9050",
             "https://proxy:443",
         ] {
-            assert!(parse_proxy(good, "The anonymous proxy").is_ok(), "{good}");
+            assert!(parse_proxy(good, "The proxy", &https).is_ok(), "{good}");
         }
         for bad in [
             "socks5://u:canary@tor:9050",
@@ -266,9 +281,25 @@ mod tests {
             "",
             "http://",
         ] {
-            let error = parse_proxy(bad, "The anonymous proxy").unwrap_err();
+            let error = parse_proxy(bad, "The proxy", &https).unwrap_err();
             assert_eq!(error.code(), "invalid_argument", "{bad}");
             assert!(!error.to_string().contains("canary"));
+        }
+    }
+
+    #[test]
+    fn a_proxy_on_another_machine_does_not_get_to_read_plain_http() {
+        let plain = BaseUrl::parse("http://127.0.0.1:1").unwrap();
+        for good in [
+            "http://127.0.0.1:2",
+            "socks5h://127.0.0.1:2",
+            "socks5h://localhost:2",
+        ] {
+            assert!(parse_proxy(good, "The proxy", &plain).is_ok(), "{good}");
+        }
+        for bad in ["http://proxy.example:3128", "socks5h://10.0.0.1:1"] {
+            let error = parse_proxy(bad, "The proxy", &plain).unwrap_err();
+            assert_eq!(error.code(), "invalid_argument", "{bad}");
         }
     }
 
@@ -282,7 +313,6 @@ mod tests {
             let route = RouteOptions {
                 proxy: None,
                 ca_pem: Some(pem),
-                timeout: Duration::from_secs(1),
                 resumption: false,
             };
             assert_eq!(tls_config(&route).unwrap_err().code(), "invalid_argument");

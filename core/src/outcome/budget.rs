@@ -16,6 +16,9 @@ pub(crate) struct Budget {
     pub(crate) attempt: Duration,
     /// How long all attempts and pauses may take together.
     pub(crate) total: Duration,
+    /// With less time than this left, a request that is at stake is not sent any more: it would be
+    /// executed, and its answer missed.
+    pub(crate) floor: Duration,
 }
 
 impl Budget {
@@ -39,12 +42,14 @@ impl Budget {
             Some(asked) => asked.checked_add(fraction(BASE, random))?,
             None => fraction(BASE.saturating_mul(1 << retry.min(16)).min(CAP), random),
         };
-        (spent.checked_add(pause)? < self.total).then_some(pause)
+        let end = spent.checked_add(pause)?.checked_add(self.floor)?;
+        (end < self.total).then_some(pause)
     }
 
-    /// How long the next attempt may take.
-    pub(crate) fn next_attempt(&self, spent: Duration) -> Duration {
-        self.attempt.min(self.total.saturating_sub(spent))
+    /// How long the next attempt may take, or `None` if that is too short to be worth it.
+    pub(crate) fn next_attempt(&self, spent: Duration) -> Option<Duration> {
+        let left = self.total.saturating_sub(spent);
+        (left > self.floor).then(|| self.attempt.min(left))
     }
 }
 
@@ -62,6 +67,7 @@ mod tests {
         retries: 3,
         attempt: Duration::from_secs(10),
         total: Duration::from_secs(30),
+        floor: Duration::from_secs(1),
     };
 
     #[test]
@@ -84,7 +90,8 @@ mod tests {
             let (asked, spent) = (Duration::from_secs(asked), Duration::from_secs(spent));
             BUDGET.pause(0, Some(asked), spent, 0)
         };
-        assert_eq!(pause(29, 0), Some(Duration::from_secs(29)));
+        assert_eq!(pause(28, 0), Some(Duration::from_secs(28)));
+        assert_eq!(pause(29, 0), None);
         assert_eq!(pause(42, 0), None);
         assert_eq!(pause(5, 25), None);
         assert_eq!(pause(u64::MAX, 0), None);
@@ -92,11 +99,10 @@ mod tests {
 
     #[test]
     fn an_attempt_never_outlasts_the_call() {
-        assert_eq!(BUDGET.next_attempt(Duration::ZERO), Duration::from_secs(10));
-        assert_eq!(
-            BUDGET.next_attempt(Duration::from_secs(25)),
-            Duration::from_secs(5)
-        );
-        assert_eq!(BUDGET.next_attempt(Duration::from_secs(99)), Duration::ZERO);
+        let next = |spent| BUDGET.next_attempt(Duration::from_secs(spent));
+        assert_eq!(next(0), Some(Duration::from_secs(10)));
+        assert_eq!(next(25), Some(Duration::from_secs(5)));
+        assert_eq!(next(29), None);
+        assert_eq!(next(99), None);
     }
 }

@@ -19,8 +19,11 @@ pub(crate) fn explain(step: Step, kind: ErrorKind) -> &'static str {
             "Persona does not answer yet: most likely the person has not finished the \
              verification. Ask again later."
         }
-        (ErrorKind::PermissionDenied, _) => {
+        (ErrorKind::PermissionDenied, Sign) => {
             "Persona denies permission: the API key lacks it, or a quota is used up."
+        }
+        (ErrorKind::PermissionDenied, _) => {
+            "Persona denies permission, perhaps to this machine's address; the call has no key."
         }
         (ErrorKind::NotFound, Sign) => {
             "Persona does not know the key that its own challenge named."
@@ -51,20 +54,24 @@ pub(crate) fn explain(step: Step, kind: ErrorKind) -> &'static str {
              certificates."
         }
         (ErrorKind::Protocol, RelayBoundChallenge) => {
-            "Persona gave no challenge for this relay: today's API binds passes to a claim type. \
-             Call issue_privacy_pass with a claim type instead."
+            "Persona gave no usable challenge for this relay: today's API binds passes to a claim \
+             type. Issue the pass for a claim type instead."
         }
-        (ErrorKind::Protocol, _) => "Persona's answer breaks the protocol",
+        (ErrorKind::Protocol, Sign) => {
+            "Persona's answer breaks the protocol. The pass was probably billed; a repeated call \
+             would buy another one."
+        }
+        (ErrorKind::Protocol, _) => "Persona's answer breaks the protocol.",
         (ErrorKind::PassRejected, _) => {
             "Persona does not accept the pass: it is malformed, expired, spent, or for another key."
         }
         (ErrorKind::OutcomeUnknown, Sign) => {
-            "The answer never arrived, and nobody can tell whether the pass was billed; a repeated \
+            "No usable answer arrived, and nobody can tell whether the pass was billed; a repeated \
              call would buy another one."
         }
         (ErrorKind::OutcomeUnknown, _) => {
-            "The answer never arrived, and nobody can tell whether the pass is spent. Ask again: \
-             if it is, Persona will reject it."
+            "No usable answer arrived, and nobody can tell whether the pass is spent. Ask again \
+             with the error's idempotency key within 24 hours: the answer may be stored under it."
         }
         (ErrorKind::PassExpired, _) => "The pass is older than 90 days.",
         (ErrorKind::Decryption, _) => "The claim does not open with this key.",

@@ -59,6 +59,8 @@ pub(crate) enum NextKey {
     Same,
     /// A new one: it is a new question, or the old key's stored answer is useless.
     New,
+    /// One from before, whose answer never arrived: it may be stored under that one.
+    Earlier,
 }
 
 /// What to do next.
@@ -77,6 +79,8 @@ pub(crate) enum Action {
 pub(crate) struct History {
     /// An earlier attempt may have been executed.
     ambiguous: bool,
+    /// Keys that were given up for new ones while their answers were unknown.
+    earlier_keys: u32,
     unreadable: u32,
     bad_signatures: u32,
     conflicts: u32,
@@ -86,17 +90,46 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// A call begins; `ambiguous` if it asks for the answer of an earlier one.
+    pub(crate) fn new(ambiguous: bool) -> Self {
+        Self {
+            ambiguous,
+            ..Self::default()
+        }
+    }
+
+    /// Whether nobody can tell if the call was executed.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        self.ambiguous
+    }
+
+    /// Gives up the present key.
+    fn rotate(&mut self) -> Action {
+        if self.ambiguous {
+            self.earlier_keys += 1;
+        }
+        self.last_failure = None;
+        Action::Again(NextKey::New)
+    }
+
     /// Notes a 5xx and says whether it is a stored answer being replayed: the same `Request-Id`,
     /// or, for a 500, the same body twice. Asking a stored answer again is futile.
-    fn is_replay(&mut self, status: u16, request_id: Option<&str>, body: &[u8]) -> bool {
+    ///
+    /// For a signature the body alone proves nothing where there are ids to tell: a new key there
+    /// risks a second bill.
+    fn is_replay(
+        &mut self,
+        step: Step,
+        status: u16,
+        request_id: Option<&str>,
+        body: &[u8],
+    ) -> bool {
         let now = (status, request_id.map(str::to_owned), body.to_vec());
         let replayed = self.last_failure.as_ref().is_some_and(|before| {
             let same_id = now.1.is_some() && before.1 == now.1;
-            let same_body = before.1.is_none()
-                && now.1.is_none()
-                && status == 500
-                && (before.0, &before.2) == (500, &now.2);
-            same_id || same_body
+            let without_ids = before.1.is_none() && now.1.is_none();
+            let same_body = (before.0, &before.2) == (500, &now.2) && status == 500;
+            same_id || (same_body && (without_ids || step == Step::Redeem))
         });
         self.last_failure = Some(now);
         replayed
@@ -112,26 +145,26 @@ pub(crate) fn judge(
     history: &mut History,
 ) -> Action {
     use Action::{Again, RefetchChallenge, Stop};
-    use NextKey::{New, Same};
+    use NextKey::Same;
     match (answer, step) {
         (Answer::NotSent, _) => Again(Same),
         (Answer::Unknown | Answer::Status(408 | 425), _) => {
             history.ambiguous = true;
             Again(Same)
         }
+        // A success that cannot be read was executed all the same.
         (Answer::Unreadable, _) => {
+            history.ambiguous = true;
             history.unreadable += 1;
             match (history.unreadable, step) {
                 (1, _) => Again(Same),
                 // The nonce protects a redemption from happening twice under two keys.
-                (2, Step::Redeem) => {
-                    history.ambiguous = true;
-                    Again(New)
-                }
+                (2, Step::Redeem) => history.rotate(),
                 _ => Stop(ErrorKind::Protocol),
             }
         }
         (Answer::BadSignature, _) => {
+            history.ambiguous = true;
             history.bad_signatures += 1;
             match history.bad_signatures {
                 1 => Again(Same),
@@ -141,16 +174,23 @@ pub(crate) fn judge(
         (Answer::Status(400), _) => Stop(ErrorKind::InvalidArgument),
         (Answer::Status(401), Step::Redeem) if history.ambiguous => once_more(history),
         (Answer::Status(401), Step::Redeem) => Stop(ErrorKind::PassRejected),
+        // It is decided before the stored answers are looked at, so it says nothing about them.
+        (Answer::Status(401), Step::Sign) if history.ambiguous => Stop(ErrorKind::OutcomeUnknown),
         (Answer::Status(401), Step::RelayBoundChallenge) => Stop(ErrorKind::Protocol),
         (Answer::Status(401), _) => Stop(ErrorKind::Authentication),
         // Most likely "not finished yet": a new question needs a new key.
-        (Answer::Status(403), Step::Redeem) => Again(New),
+        (Answer::Status(403), Step::Redeem) => history.rotate(),
         (Answer::Status(402 | 403), _) => Stop(ErrorKind::PermissionDenied),
         // After an unknown answer, a second blinded message could be billed too.
         (Answer::Status(404), Step::Sign) if !history.ambiguous => RefetchChallenge,
         (Answer::Status(404 | 410), _) => Stop(ErrorKind::NotFound),
         // Our own earlier attempt may still be running.
-        (Answer::Status(409), Step::Sign | Step::Redeem) if history.ambiguous => Again(Same),
+        (Answer::Status(409), Step::Sign | Step::Redeem)
+            if history.ambiguous && history.earlier_keys == 0 =>
+        {
+            Again(Same)
+        }
+        (Answer::Status(409), Step::Redeem) if history.ambiguous => once_more(history),
         (Answer::Status(422), Step::Redeem) if history.ambiguous => once_more(history),
         (Answer::Status(status @ (409 | 422)), Step::Redeem)
         | (Answer::Status(status @ 409), Step::Sign) => {
@@ -164,7 +204,7 @@ pub(crate) fn judge(
         (Answer::Status(409), _) => Stop(ErrorKind::Conflict),
         (Answer::Status(429), _) => Again(Same),
         (Answer::Status(status @ 500..), _) => {
-            let replayed = history.is_replay(status, request_id, body);
+            let replayed = history.is_replay(step, status, request_id, body);
             history.ambiguous = true;
             let most_rotations = match step {
                 Step::Sign => 1,
@@ -175,11 +215,16 @@ pub(crate) fn judge(
                 Again(Same)
             } else if history.rotations < most_rotations {
                 history.rotations += 1;
-                history.last_failure = None;
-                Again(New)
+                history.rotate()
+            } else if step == Step::Sign {
+                Stop(ErrorKind::OutcomeUnknown)
             } else {
                 Stop(ErrorKind::ServerError)
             }
+        }
+        // From an edge: it says nothing about what became of an earlier attempt.
+        (Answer::Status(..400), step) if step.is_at_stake() && history.ambiguous => {
+            Stop(ErrorKind::OutcomeUnknown)
         }
         (Answer::Status(status), _) if status < 400 => Stop(ErrorKind::Protocol),
         (Answer::Status(_), _) => Stop(ErrorKind::Unprocessable),
@@ -187,8 +232,12 @@ pub(crate) fn judge(
 }
 
 /// A refusal after an unknown answer: perhaps our own earlier attempt spent the pass, and its
-/// answer is stored under this very key. Look once more, then say that nobody can tell.
+/// answer is stored, under this key or one before. Look there, then say that nobody can tell.
 fn once_more(history: &mut History) -> Action {
+    if history.earlier_keys > 0 {
+        history.earlier_keys -= 1;
+        return Action::Again(NextKey::Earlier);
+    }
     history.conflicts += 1;
     match history.conflicts {
         1 => Action::Again(NextKey::Same),
@@ -205,7 +254,9 @@ pub(crate) fn out_of_budget(
     history: &History,
 ) -> ErrorKind {
     match answer {
-        Answer::NotSent | Answer::Unknown if step.is_at_stake() && history.ambiguous => {
+        Answer::NotSent | Answer::Unknown | Answer::Status(408 | 425 | 429)
+            if step.is_at_stake() && history.ambiguous =>
+        {
             ErrorKind::OutcomeUnknown
         }
         Answer::NotSent | Answer::Unknown | Answer::Status(408 | 425) if timed_out => {

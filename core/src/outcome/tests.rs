@@ -1,8 +1,8 @@
-//! One test per way to fail; the table of `docs` is walked cell by cell.
+//! One test per way to fail.
 
 use super::Action::{Again, RefetchChallenge, Stop};
 use super::Answer::{BadSignature, NotSent, Status, Unknown, Unreadable};
-use super::NextKey::{New, Same};
+use super::NextKey::{Earlier, New, Same};
 use super::*;
 use crate::error::ErrorKind as Kind;
 
@@ -208,9 +208,10 @@ fn a_replayed_server_error_rotates_the_key_once_for_money_and_twice_for_a_nonce(
         (0..times).map(judged).collect::<Vec<_>>()
     };
     let stop = Stop(Kind::ServerError);
+    let unknown = Stop(Kind::OutcomeUnknown);
     assert_eq!(
         replay(Step::Sign, 4),
-        [Again(Same), Again(New), Again(Same), stop]
+        [Again(Same), Again(New), Again(Same), unknown]
     );
     assert_eq!(
         replay(Step::Redeem, 6),
@@ -244,10 +245,84 @@ fn without_request_ids_only_the_same_500_body_twice_is_a_replay() {
 }
 
 #[test]
+fn a_body_that_repeats_under_new_ids_rotates_a_redemption_and_never_a_bill() {
+    let twice = |step| {
+        let mut history = History::default();
+        judge(step, Status(500), Some("req_1"), b"x", &mut history);
+        judge(step, Status(500), Some("req_2"), b"x", &mut history)
+    };
+    assert_eq!(twice(Step::Redeem), Again(New));
+    assert_eq!(twice(Step::Sign), Again(Same));
+}
+
+#[test]
+fn a_success_that_cannot_be_read_was_billed_all_the_same() {
+    for broken in [Unreadable, BadSignature] {
+        // Another blinded message would be another bill.
+        assert_eq!(
+            play(Step::Sign, &[broken, Status(404)]),
+            [Again(Same), Stop(Kind::NotFound)]
+        );
+        let mut history = History::default();
+        judge(Step::Sign, broken, None, b"", &mut history);
+        for answer in [Status(429), NotSent] {
+            let kind = out_of_budget(Step::Sign, answer, false, &history);
+            assert_eq!(kind, Kind::OutcomeUnknown);
+            assert!(!is_retryable(Step::Sign, kind, &history));
+        }
+    }
+    assert_eq!(
+        play(Step::Redeem, &[Unreadable, Status(401), Status(401)]),
+        [Again(Same), Again(Same), Stop(Kind::OutcomeUnknown)]
+    );
+}
+
+#[test]
+fn an_answer_that_says_nothing_of_an_unknown_attempt_does_not_resolve_it() {
+    let unknown = Stop(Kind::OutcomeUnknown);
+    assert_eq!(
+        play(Step::Sign, &[Unknown, Status(401)]),
+        [Again(Same), unknown]
+    );
+    for step in [Step::Sign, Step::Redeem] {
+        assert_eq!(play(step, &[Unknown, Status(307)]), [Again(Same), unknown]);
+        let history = History {
+            ambiguous: true,
+            ..History::default()
+        };
+        assert_eq!(
+            out_of_budget(step, Status(429), false, &history),
+            Kind::OutcomeUnknown
+        );
+    }
+}
+
+#[test]
+fn a_refusal_after_a_key_was_given_up_looks_under_the_earlier_key_first() {
+    assert_eq!(
+        play(
+            Step::Redeem,
+            &[Unknown, Status(403), Status(401), Status(401), Status(401)]
+        ),
+        [
+            Again(Same),
+            Again(New),
+            Again(Earlier),
+            Again(Same),
+            Stop(Kind::OutcomeUnknown)
+        ]
+    );
+}
+
+#[test]
 fn every_stop_explains_itself() {
     for step in ALL_STEPS {
         for kind in Kind::ALL {
-            assert!(explain(step, kind).len() > 15, "{step:?} {kind:?}");
+            let text = explain(step, kind);
+            assert!(
+                text.len() > 15 && text.ends_with(['.', '?']),
+                "{step:?} {kind:?}"
+            );
         }
     }
 }

@@ -11,11 +11,11 @@ use blind_rsa_signatures::{
     BlindMessage, BlindSignature, BlindingResult, Deterministic, Secret as CrateSecret, Sha384,
     Signature, PSS,
 };
-use rsa::rand_core::CryptoRng;
 use rsa::traits::PublicKeyParts;
 use zeroize::Zeroize;
 
 use super::Malformed;
+use crate::secret::rand_core::CryptoRng;
 use crate::secret::Secret;
 
 type CrateKey = blind_rsa_signatures::PublicKey<Sha384, PSS, Deterministic>;

@@ -1,21 +1,24 @@
 //! Between asking for a signature and getting it.
 
 use aws_lc_rs::digest::{digest, SHA256};
-use rsa::rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::blind_rsa::BadSignature;
-use super::{decode_base64url, encode_base64url, Challenge, Malformed, PrivacyPassToken, TokenKey};
+use super::{Challenge, Malformed, PrivacyPassToken, TokenKey};
+use crate::encoding::{decode_base64url, encode_base64url, encode_hex};
 use crate::error::{Error, ErrorKind, Result};
-use crate::secret::{push_hex, SealKey, Secret};
+use crate::secret::rand_core::CryptoRng;
+use crate::secret::{SealKey, Secret};
 
 /// The length of [`token_input`] in bytes.
 pub const TOKEN_INPUT_LEN: usize = 98;
 
 /// The first byte of a saved state.
 const FORMAT: u8 = 1;
+/// Room for a saved state of the largest key and challenge: a buffer that grew would leave copies.
+const SAVED_CAPACITY: usize = 16_384;
 /// What a saved state is sealed for.
 const SEAL_CONTEXT: &[u8] = b"relaypass pending pass";
 
@@ -61,9 +64,7 @@ impl PendingPass {
     ) -> Result<Self, Malformed> {
         let mut bytes = Zeroizing::new([0u8; 32]);
         rng.fill_bytes(&mut *bytes);
-        let mut nonce = String::with_capacity(64);
-        bytes.iter().for_each(|byte| push_hex(&mut nonce, *byte));
-        let nonce = Secret::new(nonce);
+        let nonce = Secret::new(encode_hex(&*bytes));
         let input = token_input(nonce.expose(), challenge.mac(), token_key.id());
         let blinding = token_key.public_key().blind(&input, rng)?;
         Ok(Self {
@@ -125,7 +126,8 @@ impl PendingPass {
             token_key_id: self.token_key.id().to_owned(),
             challenge: self.challenge.object().to_owned(),
         };
-        let mut bytes = Zeroizing::new(vec![FORMAT]);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(SAVED_CAPACITY));
+        bytes.push(FORMAT);
         serde_json::to_writer(&mut *bytes, &saved).expect("strings are always JSON");
         key.seal(&bytes, SEAL_CONTEXT, rng)
     }
@@ -180,10 +182,8 @@ mod tests {
     #[test]
     fn the_token_input_is_the_known_one() {
         let input = token_input(&"a".repeat(64), &"b".repeat(64), &"c".repeat(64));
-        let mut hex = String::new();
-        input.iter().for_each(|byte| push_hex(&mut hex, *byte));
         assert_eq!(
-            hex,
+            encode_hex(&input),
             "0002ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eba0fab1377f49a759b57f\
              63318262ebe89fabfc990e8e93ceac2984561482b9d452b6419d27bd7f547cee3b92f8c17a908b8a49601ecb\
              ec161e5030de1dfe9e0a"

@@ -5,7 +5,8 @@ use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
 use time::OffsetDateTime;
 
-use super::{decode_base64url, Malformed};
+use super::Malformed;
+use crate::encoding::decode_base64url;
 
 /// `token_type` of a blind RSA token, RFC 9578 section 8.2.1.
 const BLIND_RSA: u64 = 2;
@@ -99,8 +100,8 @@ fn parse_time(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::encode_base64url;
     use super::*;
+    use crate::encoding::encode_base64url;
     use proptest::prelude::*;
 
     fn decode(object: &str) -> Result<Challenge, Malformed> {

@@ -12,13 +12,11 @@
 pub mod blind_rsa;
 mod blinding;
 mod challenge;
-mod encoding;
 mod privacy_pass;
 mod token_key;
 
 pub use blinding::{token_input, PendingPass, TOKEN_INPUT_LEN};
 pub use challenge::Challenge;
-pub(crate) use encoding::{decode_base64_any, decode_base64url, encode_base64url};
 pub use privacy_pass::PrivacyPassToken;
 pub use token_key::TokenKey;
 

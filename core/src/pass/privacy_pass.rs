@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::Value;
 
-use super::{decode_base64url, encode_base64url, Challenge};
+use super::Challenge;
+use crate::encoding::{decode_base64url, encode_base64url};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 

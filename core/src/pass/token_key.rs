@@ -1,8 +1,8 @@
 //! The key that passes are signed with.
 
 use super::blind_rsa::PublicKey;
-use super::{decode_base64url, Malformed};
-use crate::secret::push_hex;
+use super::Malformed;
+use crate::encoding::{decode_base64url, encode_hex};
 
 const LONGEST_KEY_ID: usize = 256;
 
@@ -35,11 +35,7 @@ impl TokenKey {
             ));
         }
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &der);
-        let mut hex = String::with_capacity(64);
-        digest
-            .as_ref()
-            .iter()
-            .for_each(|byte| push_hex(&mut hex, *byte));
+        let hex = encode_hex(digest.as_ref());
         Ok(Self {
             public_key: PublicKey::from_spki(&der)?,
             encoded: token_key.to_owned(),

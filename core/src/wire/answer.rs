@@ -2,16 +2,14 @@
 
 use serde_json::{Map, Value};
 
+use crate::encoding::{member, parse_object, take_text, Unreadable};
+use crate::error::UnopenedClaim;
 use crate::secret::{check_visible, RelaySecret, Secret};
 
 /// Texts of the server that reach an error are cut at this many characters.
 const LONGEST_TEXT: usize = 1_024;
 /// A larger `meta` object of an error is left out.
-const LARGEST_META: usize = 4_096;
-
-/// A body that cannot be read, and what is wrong with it. It never quotes the body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable(pub String);
+const LARGEST_META: usize = 8_192;
 
 /// Step 1's answer.
 pub(crate) struct RelayAnswer {
@@ -22,7 +20,7 @@ pub(crate) struct RelayAnswer {
 
 /// Step 2a's answer, still encoded.
 #[derive(Debug)]
-pub struct ChallengeAnswer {
+pub(crate) struct ChallengeAnswer {
     pub(crate) challenge: String,
     pub(crate) token_key: String,
     pub(crate) token_key_id: String,
@@ -43,10 +41,10 @@ pub(crate) struct ServerError {
 }
 
 pub(crate) fn decode_relay(body: &[u8]) -> Result<RelayAnswer, Unreadable> {
-    let body = parse_object(body)?;
-    let relay_token = text(&body, "relay-token")?;
-    let relay_secret = text(&body, "relay-secret")?;
-    let session = Secret::new(text(&body, "relay-session-access-token")?);
+    let mut body = parse_object(body)?;
+    let relay_token = take_text(&mut body, "relay-token")?;
+    let relay_secret = take_text(&mut body, "relay-secret")?;
+    let session = Secret::new(take_text(&mut body, "relay-session-access-token")?);
     check_visible(&relay_token, "relay-token", 512).map_err(|_| bad("relay-token"))?;
     check_visible(session.expose(), "relay-session-access-token", 16_384)
         .map_err(|_| bad("relay-session-access-token"))?;
@@ -58,35 +56,47 @@ pub(crate) fn decode_relay(body: &[u8]) -> Result<RelayAnswer, Unreadable> {
 }
 
 pub(crate) fn decode_challenge(body: &[u8]) -> Result<ChallengeAnswer, Unreadable> {
-    let body = parse_object(body)?;
+    let mut body = parse_object(body)?;
     Ok(ChallengeAnswer {
-        challenge: text(&body, "challenge")?,
-        token_key: text(&body, "token-key")?,
-        token_key_id: text(&body, "token-key-id")?,
+        challenge: take_text(&mut body, "challenge")?,
+        token_key: take_text(&mut body, "token-key")?,
+        token_key_id: take_text(&mut body, "token-key-id")?,
     })
 }
 
 /// The blind signature, still base64url.
 pub(crate) fn decode_signature(body: &[u8]) -> Result<String, Unreadable> {
-    text(&parse_object(body)?, "blind-sig")
+    take_text(&mut parse_object(body)?, "blind-sig")
 }
 
-pub(crate) fn decode_claim(body: &[u8]) -> Result<ClaimAnswer, Unreadable> {
-    let body = parse_object(body)?;
-    let claim_payload = Secret::new(text(&body, "claim-payload")?);
+/// Reads step 3's answer. A payload in an answer that is otherwise unreadable is handed out too:
+/// the pass behind it may be spent.
+pub(crate) fn decode_claim(
+    body: &[u8],
+) -> Result<ClaimAnswer, (Unreadable, Option<UnopenedClaim>)> {
+    let mut body = parse_object(body).map_err(|unreadable| (unreadable, None))?;
+    let claim_payload = take_text(&mut body, "claim-payload")
+        .map(Secret::new)
+        .map_err(|unreadable| (unreadable, None))?;
     match member(&body, "token-consumed") {
         Some(Value::Bool(token_consumed)) => Ok(ClaimAnswer {
             claim_payload,
             token_consumed: *token_consumed,
         }),
-        _ => Err(Unreadable(
-            "token-consumed is missing or not a boolean".to_owned(),
+        _ => Err((
+            Unreadable("token-consumed is missing or not a boolean".to_owned()),
+            Some(UnopenedClaim {
+                claim_payload,
+                token_consumed: None,
+            }),
         )),
     }
 }
 
 /// Whatever an error body tells. Reads nothing into a body of another form.
-pub(crate) fn decode_server_error(body: &[u8]) -> ServerError {
+///
+/// `scrub` takes the request's secrets out; it sees every text whole, before it is cut.
+pub(crate) fn decode_server_error(body: &[u8], scrub: impl Fn(&str) -> String) -> ServerError {
     let Ok(body) = parse_object(body) else {
         return ServerError::default();
     };
@@ -97,57 +107,35 @@ pub(crate) fn decode_server_error(body: &[u8]) -> ServerError {
     else {
         return ServerError::default();
     };
-    let text = |name| member(first, name).and_then(Value::as_str).map(shorten);
+    let text = |name| {
+        let text = member(first, name).and_then(Value::as_str);
+        text.map(|text| shorten(&scrub(text)))
+    };
     ServerError {
         title: text("title"),
         details: text("details"),
         meta: member(first, "meta")
             .filter(|meta| meta.is_object() && meta.to_string().len() <= LARGEST_META)
-            .cloned(),
+            .map(|meta| scrub_value(meta, &scrub)),
     }
 }
 
-/// Parses a body as one JSON object. Depth is bounded by the parser (128), size by the transport.
-pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Unreadable> {
-    if std::str::from_utf8(body).is_err() {
-        return Err(Unreadable("it is not UTF-8".to_owned()));
-    }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Unreadable("it is JSON, but not an object".to_owned())),
-        // The parser's own message can quote the body; where it stopped cannot.
-        Err(error) => Err(Unreadable(format!(
-            "it is not JSON (line {}, column {})",
-            error.line(),
-            error.column()
-        ))),
-    }
-}
-
-/// Looks a member up by its kebab-case name, in kebab, snake and camel case.
-pub(crate) fn member<'a>(object: &'a Map<String, Value>, kebab: &str) -> Option<&'a Value> {
-    object
-        .get(kebab)
-        .or_else(|| object.get(&kebab.replace('-', "_")))
-        .or_else(|| object.get(&camel_case(kebab)))
-}
-
-fn camel_case(kebab: &str) -> String {
-    let mut words = kebab.split('-');
-    let mut name = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        name.push_str(&word[..1].to_ascii_uppercase());
-        name.push_str(&word[1..]);
-    }
-    name
-}
-
-fn text(object: &Map<String, Value>, name: &str) -> Result<String, Unreadable> {
-    match member(object, name) {
-        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
-        _ => Err(Unreadable(format!(
-            "{name} is missing, empty or not a string"
-        ))),
+/// Scrubs every text in a value, names of members included.
+fn scrub_value(value: &Value, scrub: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(scrub(text)),
+        Value::Array(values) => values
+            .iter()
+            .map(|value| scrub_value(value, scrub))
+            .collect(),
+        Value::Object(members) => {
+            let members = members.iter();
+            let scrubbed: Map<String, Value> = members
+                .map(|(name, value)| (scrub(name), scrub_value(value, scrub)))
+                .collect();
+            Value::Object(scrubbed)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 
@@ -213,6 +201,7 @@ mod tests {
     fn an_error_body_of_any_form_is_no_second_error() {
         let full = decode_server_error(
             br#"{"errors":[{"title":"T","details":"D\u0007","meta":{"a":1}}]}"#,
+            str::to_owned,
         );
         assert_eq!(full.title.as_deref(), Some("T"));
         assert_eq!(full.details.as_deref(), Some("D "));
@@ -224,11 +213,34 @@ mod tests {
             r#"{"errors":[]}"#,
             r#"{"errors":["x"]}"#,
         ] {
-            assert_eq!(decode_server_error(body.as_bytes()), ServerError::default());
+            assert_eq!(
+                decode_server_error(body.as_bytes(), str::to_owned),
+                ServerError::default()
+            );
         }
         let long = format!(r#"{{"errors":[{{"title":"{}"}}]}}"#, "é".repeat(5_000));
-        let title = decode_server_error(long.as_bytes()).title.unwrap();
+        let title = decode_server_error(long.as_bytes(), str::to_owned)
+            .title
+            .unwrap();
         assert_eq!(title.chars().count(), LONGEST_TEXT);
+    }
+
+    #[test]
+    fn a_secret_that_is_longer_than_a_text_may_be_is_taken_out_whole() {
+        let pass: String = (0..1_500)
+            .map(|i| char::from(b'a' + (i * i % 26) as u8))
+            .collect();
+        let text = format!("bad token {pass}");
+        let body = serde_json::json!({"errors": [{"title": text, "details": text,
+            "meta": {"quoted": [text], "seen": {text.clone(): 1}}}]});
+        let scrub = |text: &str| text.replace(&pass, "[redacted]");
+        let error = decode_server_error(body.to_string().as_bytes(), scrub);
+        let shown = format!("{error:?}");
+        assert!(shown.contains("bad token [redacted]"), "{shown}");
+        assert!(!pass
+            .as_bytes()
+            .windows(16)
+            .any(|part| { shown.contains(std::str::from_utf8(part).unwrap()) }));
     }
 
     #[test]
@@ -244,7 +256,7 @@ mod tests {
             let _ = decode_challenge(&body);
             let _ = decode_signature(&body);
             let _ = decode_claim(&body);
-            let _ = decode_server_error(&body);
+            let _ = decode_server_error(&body, str::to_owned);
         }
     }
 }

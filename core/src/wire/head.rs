@@ -5,26 +5,7 @@ use std::time::Duration;
 use time::format_description::well_known::Rfc2822;
 use time::OffsetDateTime;
 
-/// The rate limit as Persona reported it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    /// Requests allowed in the current window.
-    pub limit: u64,
-    /// Requests left in the current window.
-    pub remaining: u64,
-    /// Seconds until the window begins anew.
-    pub reset_seconds: u64,
-}
-
-/// What an answer says beside its body. For people and support; the library never puts it into a
-/// later request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ResponseInfo {
-    /// Persona's `Request-Id`.
-    pub request_id: Option<String>,
-    /// The rate limit, if it was reported whole.
-    pub rate_limit: Option<RateLimit>,
-}
+use crate::error::{RateLimit, ResponseInfo};
 
 /// Status and headers of an answer, as far as anybody reads them.
 #[derive(Clone, Debug, Default)]
@@ -35,19 +16,16 @@ pub struct ResponseHead {
     pub info: ResponseInfo,
     /// `Retry-After`, in either of its forms.
     pub retry_after: Option<Duration>,
-    /// `WWW-Authenticate`, as sent.
+    /// `WWW-Authenticate`: all its fields, joined by commas.
     pub www_authenticate: Option<String>,
 }
 
 impl ResponseHead {
-    /// Reads the head of an answer. `header` looks a name up; `now_ms` is the time in milliseconds
-    /// since the epoch, for the date form of `Retry-After`.
-    pub fn read<'a>(
-        status: u16,
-        header: impl Fn(&str) -> Option<&'a str>,
-        now_ms: u64,
-    ) -> ResponseHead {
-        let number = |name| header(name).and_then(|text| text.trim().parse::<u64>().ok());
+    /// Reads the head of an answer. `header` looks a name up, and joins by commas what stands under
+    /// it more than once (RFC 9110, section 5.3); `now_ms` is the time in milliseconds since the
+    /// epoch, for the date form of `Retry-After`.
+    pub fn read(status: u16, header: impl Fn(&str) -> Option<String>, now_ms: u64) -> ResponseHead {
+        let number = |name| header(name).and_then(|text| digits(text.trim()));
         let rate_limit = match (
             number("ratelimit-limit"),
             number("ratelimit-remaining"),
@@ -63,25 +41,30 @@ impl ResponseHead {
         ResponseHead {
             status,
             info: ResponseInfo {
-                request_id: header("request-id").and_then(request_id),
+                request_id: header("request-id").filter(|text| is_plausible_id(text)),
                 rate_limit,
             },
-            retry_after: header("retry-after").and_then(|text| retry_after(text, now_ms)),
-            www_authenticate: header("www-authenticate").map(str::to_owned),
+            retry_after: header("retry-after").and_then(|text| retry_after(text.trim(), now_ms)),
+            www_authenticate: header("www-authenticate"),
         }
     }
 }
 
 /// A request id is short and visible, or it is not believed.
-fn request_id(text: &str) -> Option<String> {
-    let plausible = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    plausible.then(|| text.to_owned())
+fn is_plausible_id(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A number without sign, spaces or anything else that `parse` would forgive.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
 }
 
 /// `Retry-After`, RFC 9110 section 10.2.3: seconds or a date.
 fn retry_after(text: &str, now_ms: u64) -> Option<Duration> {
-    let text = text.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
+    if let Some(seconds) = digits(text) {
         return Some(Duration::from_secs(seconds));
     }
     let date = OffsetDateTime::parse(text, &Rfc2822).ok()?;
@@ -91,38 +74,57 @@ fn retry_after(text: &str, now_ms: u64) -> Option<Duration> {
     Some(Duration::from_millis(date_ms.saturating_sub(now_ms)))
 }
 
-/// Takes `challenge`, `token-key` and `token-key-id` out of a `WWW-Authenticate: PrivateToken …`.
+/// Takes `challenge`, `token-key` and `token-key-id` out of the `PrivateToken` challenge of a
+/// `WWW-Authenticate` header, which may hold challenges of other schemes too.
 ///
-/// Parameters come in any order, quoted or not (RFC 9110, section 11.2).
+/// Parameters come in any order, quoted or not (RFC 9110, sections 11.2 to 11.6).
 pub(crate) fn parse_private_token_challenge(header: &str) -> Option<[String; 3]> {
-    let scheme = "privatetoken";
-    let (name, parameters) = header.trim_start().split_at_checked(scheme.len())?;
-    if !name.eq_ignore_ascii_case(scheme) || !parameters.starts_with([' ', '\t']) {
-        return None;
-    }
     let [mut challenge, mut token_key, mut token_key_id] = [None, None, None];
-    for parameter in parameters.split(',') {
-        let (name, value) = parameter.split_once('=')?;
+    let mut in_private_token = false;
+    for element in split_unquoted(header) {
+        let element = element.trim();
+        let (name, value) = element.split_once('=').unwrap_or((element, ""));
+        // A scheme stands before its first parameter: `Scheme name=value`.
+        let name = match name.trim().split_once([' ', '\t']) {
+            Some((scheme, name)) => {
+                in_private_token = scheme.eq_ignore_ascii_case("PrivateToken");
+                name.trim()
+            }
+            None => name.trim(),
+        };
+        let slot = match name.to_ascii_lowercase().as_str() {
+            "challenge" => &mut challenge,
+            "token-key" => &mut token_key,
+            "token-key-id" => &mut token_key_id,
+            _ => continue,
+        };
+        if !in_private_token {
+            continue;
+        }
         let value = value.trim();
         let value = match value.strip_prefix('"') {
             Some(quoted) => quoted.strip_suffix('"')?,
             None => value,
         };
         // All three are base64url or hexadecimal: a quote or a backslash inside is a mistake.
-        if value.contains(['"', '\\']) {
-            return None;
-        }
-        let slot = match name.trim().to_ascii_lowercase().as_str() {
-            "challenge" => &mut challenge,
-            "token-key" => &mut token_key,
-            "token-key-id" => &mut token_key_id,
-            _ => continue,
-        };
-        if slot.replace(value.to_owned()).is_some() {
+        if value.contains(['"', '\\']) || slot.replace(value.to_owned()).is_some() {
             return None;
         }
     }
     Some([challenge?, token_key?, token_key_id?])
+}
+
+/// Splits at commas that stand outside of quotes.
+fn split_unquoted(text: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |letter| {
+        let separates = letter == ',' && !quoted;
+        if letter == '"' && !escaped {
+            quoted = !quoted;
+        }
+        escaped = quoted && letter == '\\' && !escaped;
+        separates
+    })
 }
 
 #[cfg(test)]
@@ -141,7 +143,7 @@ mod tests {
                 headers
                     .iter()
                     .find(|(known, _)| known == name)
-                    .map(|(_, value)| value.as_str())
+                    .map(|(_, value)| value.clone())
             },
             784_111_777_000,
         )
@@ -195,6 +197,8 @@ mod tests {
         for header in [
             r#"PrivateToken challenge="Yw==", token-key="aw", token-key-id="id""#,
             r#"privatetoken token-key-id=id,token-key=aw , challenge=Yw==, max-age="10""#,
+            r#"Bearer, PrivateToken challenge=Yw==, , token-key=aw, token-key-id=id"#,
+            r#"Basic realm="a, b \" c", PrivateToken challenge=Yw==, token-key=aw, token-key-id=id, Bearer realm=x"#,
         ] {
             assert_eq!(parse_private_token_challenge(header), expected, "{header}");
         }

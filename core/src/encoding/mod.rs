@@ -1,0 +1,9 @@
+//! Texts and bytes: base64, hexadecimal, and members of JSON objects. Knows nothing of Persona.
+
+mod base64;
+mod hex;
+mod json;
+
+pub(crate) use base64::{decode_base64_any, decode_base64url, encode_base64url};
+pub(crate) use hex::{encode_hex, push_hex};
+pub(crate) use json::{member, parse_object, take_text, Unreadable};

@@ -1,0 +1,81 @@
+"""Code blocks of the documentation, and how to run one as a reader would."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import CLI, ROOT
+
+# Only what is marked is run: other blocks are parts of something, or go on for ever.
+MARK = "<!-- run: sandbox -->"
+
+_BLOCK = re.compile(
+    rf"^{re.escape(MARK)}\s*\n(?P<fence>```+)(?P<language>\w+)[^\n]*\n(?P<code>.*?)^(?P=fence)\s*$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A block that is to be run, and where it stands."""
+
+    place: str
+    language: str
+    code: str
+
+
+def snippets_of(file: Path) -> Iterator[Snippet]:
+    """The marked blocks of a page."""
+    text = file.read_text(encoding="utf-8")
+    blocks = list(_BLOCK.finditer(text))
+    if len(blocks) != text.count(MARK):
+        raise ValueError(f"{file.name}: a mark without a code block after it")
+    for block in blocks:
+        line = text.count("\n", 0, block.start("code"))
+        place = f"{os.path.relpath(file, ROOT)}:{line}"
+        yield Snippet(place, block["language"], block["code"])
+
+
+def run_snippet(
+    language: str, code: str, env: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Runs code as printed, in an empty folder where the packages and the command are installed."""
+    file = folder / f"snippet.{_SUFFIXES[language]}"
+    file.write_text(code, encoding="utf-8")
+    if file.suffix == ".mjs":
+        (folder / "node_modules").mkdir()
+        (folder / "node_modules" / "relaypass").symlink_to(ROOT / "node")
+    path = os.pathsep.join([str(CLI.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.run(
+        [*_COMMANDS[file.suffix], str(file)],
+        cwd=folder,
+        env={**os.environ, **env, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+
+
+_SUFFIXES = {
+    "python": "py",
+    "py": "py",
+    "javascript": "mjs",
+    "js": "mjs",
+    "sh": "sh",
+    "bash": "sh",
+    "shell": "sh",
+}
+
+_COMMANDS = {
+    ".py": [sys.executable, "-W", "error"],
+    ".mjs": ["node"],
+    ".sh": ["bash", "-euo", "pipefail"],
+}
