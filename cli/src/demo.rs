@@ -49,15 +49,22 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
         results.push((name.to_owned(), passed));
     }
 
+    println!("What Persona could still do: match the calls by your address and by time. See");
+    println!("docs/privacy.md for what to do about it.\n");
     let ledger = control.ledger().await?;
     let outcomes: Vec<String> = results
         .iter()
         .map(|(name, passed)| format!("{name} {}", if *passed { "passed" } else { "failed" }))
         .collect();
     println!(
-        "demo: {}; {} passes billed, {} redeemed",
+        "demo: {}; {} {} billed, {} redeemed",
         outcomes.join(", "),
         ledger["billed"],
+        if ledger["billed"] == 1 {
+            "pass"
+        } else {
+            "passes"
+        },
         ledger["redeemed"]
     );
     sandbox.stop().await;
@@ -84,14 +91,15 @@ async fn three_steps(ready: &Ready, control: &Control) -> Result<bool, Box<dyn E
         .await?;
     let pass = client
         .relays()
-        .issue_privacy_pass(IssuePrivacyPass::ClaimType(claim_type))
+        .issue_privacy_pass(IssuePrivacyPass::ClaimType(claim_type.clone()))
         .await?;
     control.visitor_passes(&relay).await?;
-    let request = GenerateClaim::new(
+    let mut request = GenerateClaim::new(
         relay.relay_token,
         relay.relay_secret,
         pass.privacy_pass_token,
     );
+    request.claim_type = Some(claim_type);
     let answer = client.relays().generate_claim(request).await?;
     Ok(answer.claim.is_some_and(|claim| claim.passed()))
 }

@@ -42,7 +42,7 @@ fn explain(path: &str, request: &Value) -> (&'static str, String, &'static str, 
         "/api/privacy/v1/relays/challenge" => (
             "2a ask what a pass must be bound to",
             "the question again".to_owned(),
-            "nothing new; everybody gets the same challenge within the hour",
+            "nothing new; everybody should get the same challenge within the hour",
             "nothing",
         ),
         "/api/v1/privacy-passes" => (

@@ -1,6 +1,6 @@
 //! `relaypass sandbox`.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 
 use relaypass_sandbox::{Options, Sandbox};
@@ -44,9 +44,8 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
 async fn stdin_closed() {
     let (closed, waiting) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
-        let mut rest = Vec::new();
         // Whether it ends or fails, nobody is there any more.
-        let _ = std::io::stdin().read_to_end(&mut rest);
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         let _ = closed.send(());
     });
     let _ = waiting.await;

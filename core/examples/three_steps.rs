@@ -27,18 +27,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // 2. Buy a pass. Names you, but not the visitor; the only call that is billed.
     let pass = client
         .relays()
-        .issue_privacy_pass(IssuePrivacyPass::ClaimType(claim_type))
+        .issue_privacy_pass(IssuePrivacyPass::ClaimType(claim_type.clone()))
         .await?;
     visitor_verifies(&base_url, &relay).await?;
     // 3. Redeem the pass for the claim. Names nobody.
-    let answer = client
-        .relays()
-        .generate_claim(GenerateClaim::new(
-            relay.relay_token,
-            relay.relay_secret,
-            pass.privacy_pass_token,
-        ))
-        .await?;
+    let mut request = GenerateClaim::new(
+        relay.relay_token,
+        relay.relay_secret,
+        pass.privacy_pass_token,
+    );
+    request.claim_type = Some(claim_type);
+    let answer = client.relays().generate_claim(request).await?;
 
     let passed = answer.claim.is_some_and(|claim| claim.passed());
     println!("{}", if passed { "passed" } else { "failed" });

@@ -377,11 +377,10 @@ async fn each_lane_takes_its_own_proxy() {
 #[tokio::test]
 async fn a_dead_proxy_is_an_error_and_never_a_direct_connection() {
     let world = World::start(false).await;
-    let dead = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // Bound and never accepted from: dead, and nobody else's.
+    let dead = tokio::net::TcpSocket::new_v4().unwrap();
+    dead.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let dead = (dead.local_addr().unwrap(), dead).0;
     for scheme in ["http", "socks5h"] {
         let client = world
             .builder()
@@ -401,13 +400,29 @@ async fn a_dead_proxy_is_an_error_and_never_a_direct_connection() {
     assert_eq!(world.requests().await.len(), 0);
 }
 
+/// Runs itself again in a process of its own: the environment belongs to all tests of this one.
 #[tokio::test]
 async fn proxies_of_the_environment_are_ignored() {
-    let world = World::start(false).await;
-    let (proxy, count) = start_proxy(false).await;
-    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-        std::env::set_var(name, format!("http://{proxy}"));
+    const NAME: &str = "proxies_of_the_environment_are_ignored";
+    if std::env::var_os("ALL_PROXY").is_some_and(|proxy| proxy == "http://127.0.0.1:1") {
+        let world = World::start(false).await;
+        return world.flow(&world.builder().build().unwrap()).await;
     }
-    world.flow(&world.builder().build().unwrap()).await;
-    assert_eq!(count.load(Ordering::SeqCst), 0);
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    for name in [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
+        child.env(name, "http://127.0.0.1:1");
+    }
+    let output = child.args(["--exact", NAME]).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
 }

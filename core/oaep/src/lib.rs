@@ -7,6 +7,8 @@
 //! AWS-LC blinds the private operation and checks the padding in constant time; this crate adds no
 //! branch on what it finds.
 
+#![deny(missing_docs, clippy::undocumented_unsafe_blocks)]
+
 use std::ptr::{self, NonNull};
 
 use aws_lc_sys as ffi;
@@ -33,14 +35,22 @@ pub fn decrypt_sha256_mgf1_sha1(
     pkcs8: &[u8],
     ciphertext: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, DecryptionFailed> {
+    let _silence = ForgetErrors;
     let key = PrivateKey::parse(pkcs8)?;
     let context = Context::new(&key)?;
     context.configure()?;
-    let plaintext = context.decrypt(ciphertext, key.size());
-    // SAFETY: takes no argument; it empties this thread's queue of AWS-LC errors, where a failed
-    // decryption would otherwise leave its reason for the next caller to find.
-    unsafe { ffi::ERR_clear_error() };
-    plaintext
+    context.decrypt(ciphertext, key.size())
+}
+
+/// Forgets why something failed, however the function is left: AWS-LC keeps reasons in a queue of
+/// the thread, where the next caller would find them.
+struct ForgetErrors;
+
+impl Drop for ForgetErrors {
+    fn drop(&mut self) {
+        // SAFETY: takes no argument, and empties this thread's queue.
+        unsafe { ffi::ERR_clear_error() };
+    }
 }
 
 /// An `EVP_PKEY` that this crate owns.
