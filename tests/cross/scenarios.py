@@ -44,8 +44,8 @@ def play(scenario: dict[str, Any], sandbox: Sandbox) -> None:
             }
             try:
                 result = _perform(client, sandbox, step["do"], arguments)
-            except RelayPassError:
-                continue
+            except RelayPassError as error:
+                result = error
             if "save" in step:
                 saved[step["save"]] = result
 

@@ -1,0 +1,64 @@
+//! How JavaScript takes a call back: an `AbortSignal` cannot reach a future by itself.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use napi::bindgen_prelude::PromiseRaw;
+use napi::Env;
+use napi_derive::napi;
+use relaypass::Result;
+use tokio::sync::Notify;
+
+use crate::errors::{outcome, Outcome};
+
+/// Cancels the one call that it was given to.
+#[napi]
+pub struct CancelToken {
+    // Holds one permit: cancelling before the call begins to wait is not lost.
+    cancelled: Arc<Notify>,
+}
+
+#[napi]
+impl CancelToken {
+    #[napi(constructor, catch_unwind)]
+    #[allow(clippy::new_without_default, reason = "it is made by JavaScript only")]
+    pub fn new() -> Self {
+        Self {
+            cancelled: Arc::new(Notify::new()),
+        }
+    }
+
+    /// Drops the call's future, and with it its connection.
+    #[napi(catch_unwind)]
+    pub fn cancel(&self) {
+        self.cancelled.notify_one();
+    }
+}
+
+/// What a call comes to: its outcome, or `null` if it was cancelled first.
+pub type Promised<'env, R> = PromiseRaw<'env, Option<Outcome<R>>>;
+
+/// Runs a call of the core and promises its outcome.
+///
+/// An outcome that is there is given even if the call was cancelled meanwhile: it may have cost
+/// money.
+pub fn promise<'env, T, R>(
+    env: &'env Env,
+    token: Option<&CancelToken>,
+    call: impl Future<Output = Result<T>> + Send + 'static,
+) -> napi::Result<Promised<'env, R>>
+where
+    R: From<T> + napi::bindgen_prelude::ToNapiValue + Send + 'static,
+{
+    let token = token.map(|token| Arc::clone(&token.cancelled));
+    env.spawn_future(async move {
+        let Some(cancelled) = token else {
+            return Ok(Some(outcome(call.await)));
+        };
+        tokio::select! {
+            biased;
+            result = call => Ok(Some(outcome(result))),
+            () = cancelled.notified() => Ok(None),
+        }
+    })
+}

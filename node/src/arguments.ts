@@ -1,0 +1,81 @@
+/**
+ * The types of arguments, as programs without TypeScript get them wrong. What a value means, and
+ * whether it may be so, is for the core to say; no message here repeats a value, for it may be a
+ * secret.
+ */
+
+/**
+ * An object with no other members than these: a misspelt option must not be silently off.
+ *
+ * @internal
+ */
+export function readObject<K extends string>(
+  value: unknown,
+  name: string,
+  known: readonly K[],
+): Partial<Record<K, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TypeError(`${name} must be an object`);
+  }
+  for (const member of Object.keys(value)) {
+    if (!(known as readonly string[]).includes(member)) {
+      throw new TypeError(`${name} has no member ${member}; it may have ${known.join(', ')}`);
+    }
+  }
+  return value;
+}
+
+/** @internal */
+export function readText(value: unknown, name: string): string {
+  if (typeof value !== 'string') {
+    throw new TypeError(`${name} must be a string`);
+  }
+  return value;
+}
+
+/** @internal */
+export function readInteger(value: unknown, name: string): number {
+  if (!Number.isInteger(value)) {
+    throw new TypeError(`${name} must be an integer`);
+  }
+  return value as number;
+}
+
+/**
+ * A time in milliseconds, as seconds.
+ *
+ * @internal
+ */
+export function readMilliseconds(value: unknown, name: string): number {
+  if (typeof value !== 'number') {
+    throw new TypeError(`${name} must be a number of milliseconds`);
+  }
+  return value / 1_000;
+}
+
+/** @internal */
+export function readSignal(value: unknown, name: string): AbortSignal {
+  // Not `instanceof`: a test runner or a polyfill may have an AbortSignal of its own.
+  const signal = value as Partial<AbortSignal> | null | undefined;
+  if (
+    typeof signal !== 'object' ||
+    typeof signal?.aborted !== 'boolean' ||
+    typeof signal.addEventListener !== 'function'
+  ) {
+    throw new TypeError(`${name} must be an AbortSignal`);
+  }
+  return signal as AbortSignal;
+}
+
+/**
+ * A member that may be left out. `null` is not left out: it is taken for a mistake.
+ *
+ * @internal
+ */
+export function optional<T>(
+  read: (value: unknown, name: string) => T,
+  value: unknown,
+  name: string,
+): T | undefined {
+  return value === undefined ? undefined : read(value, name);
+}

@@ -1,0 +1,42 @@
+import { optional, readObject, readText } from './arguments.js';
+import { unwrap } from './cancel.js';
+import { readPrivateKey } from './keys.js';
+import type { EncryptionKey } from './keys.js';
+import { native } from './native.js';
+import { makeClaim } from './results.js';
+import type { Claim } from './results.js';
+
+/** What {@link openClaim} needs. */
+export interface OpenClaimArguments {
+  /** The payload as Persona sent it. */
+  readonly claimPayload: string;
+  /** The private key, in PEM. With it, a payload that is not encrypted is refused. */
+  readonly decryptionKey?: string | EncryptionKey | undefined;
+  /** What was asked: a claim of another type is refused. */
+  readonly claimType?: string | undefined;
+}
+
+/**
+ * Opens a claim payload: one that was redeemed without the key at hand, or that came with an error.
+ * Nothing is sent.
+ *
+ * @throws {@link DecryptionError}: the key does not open it.
+ * @throws {@link ClaimMismatchError}: it answers another question, or is not encrypted although a
+ * key is given.
+ * @throws {@link ProtocolError}: it is not a claim.
+ * @throws {@link InvalidArgumentError}: the key is no RSA private key of 2048 to 4096 bits.
+ *
+ * @example
+ * ```ts
+ * const claim = openClaim({ claimPayload, decryptionKey: privateKeyPem });
+ * ```
+ */
+export function openClaim(args: OpenClaimArguments): Claim {
+  const given = readObject(args, 'openClaim', ['claimPayload', 'decryptionKey', 'claimType']);
+  const claim = native.openClaim(
+    readText(given.claimPayload, 'claimPayload'),
+    optional(readPrivateKey, given.decryptionKey, 'decryptionKey'),
+    optional(readText, given.claimType, 'claimType'),
+  );
+  return makeClaim(unwrap(claim));
+}

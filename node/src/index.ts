@@ -1,0 +1,44 @@
+/**
+ * Persona Relay and Privacy Pass for servers: ask whether a person is over 18, or human, without
+ * learning who the person is, and without Persona learning who asked.
+ *
+ * Begin with {@link RelayPass}.
+ *
+ * @packageDocumentation
+ */
+
+export { openClaim } from './claim.js';
+export type { OpenClaimArguments } from './claim.js';
+export { RelayPass } from './client.js';
+export type { Environment, RelayPassOptions } from './client.js';
+export {
+  AuthenticationError,
+  CancelledError,
+  ClaimMismatchError,
+  ConflictError,
+  DecryptionError,
+  InvalidArgumentError,
+  NetworkError,
+  NotFoundError,
+  OutcomeUnknownError,
+  PassExpiredError,
+  PassRejectedError,
+  PermissionDeniedError,
+  ProtocolError,
+  RateLimitedError,
+  RelayPassError,
+  RequestTimeoutError,
+  ServerError,
+  StoreError,
+  UnprocessableError,
+} from './errors.js';
+export type { ErrorCode, ErrorFacts } from './errors.js';
+export { EncryptionKey } from './keys.js';
+export type {
+  CallOptions,
+  CreateArguments,
+  GenerateClaimArguments,
+  IssuePrivacyPassArguments,
+  Relays,
+} from './relays.js';
+export type { Claim, GeneratedClaim, Method, PrivacyPass, RateLimit, Relay } from './results.js';

@@ -1,0 +1,219 @@
+import { optional, readMilliseconds, readObject, readSignal, readText } from './arguments.js';
+import { call } from './cancel.js';
+import { readPrivateKey, readPublicKey } from './keys.js';
+import type { EncryptionKey } from './keys.js';
+import type { NativeClient } from './native.js';
+import { makeGeneratedClaim, makePrivacyPass, makeRelay } from './results.js';
+import type { GeneratedClaim, PrivacyPass, Relay } from './results.js';
+
+/** What every call takes beside its arguments. */
+export interface CallOptions {
+  /**
+   * Takes the call back: it is rejected with the signal's reason, as `fetch` is. What was sent
+   * stays sent. With a signal that is aborted already, nothing is sent.
+   */
+  readonly signal?: AbortSignal | undefined;
+  /** How long the whole call may take, retries included, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What {@link Relays.create} needs. */
+export interface CreateArguments {
+  /** What is asked about the person, such as `age_over18_verified`. */
+  readonly claimType: string;
+  /**
+   * The public key to encrypt the claim with, in PEM; by default that of the client's
+   * `decryptionKey`, if it has one.
+   */
+  readonly encryptionKey?: string | EncryptionKey | undefined;
+}
+
+/** What {@link Relays.issuePrivacyPass} binds the pass to. */
+export type IssuePrivacyPassArguments =
+  | {
+      /** Every relay of this claim type and this environment: the current generation. */
+      readonly claimType: string;
+    }
+  | {
+      /** This one relay: the first generation. */
+      readonly relayToken: string;
+      /** That relay's secret. */
+      readonly relaySecret: string;
+    };
+
+/** What {@link Relays.generateClaim} needs. */
+export interface GenerateClaimArguments {
+  /** The relay's token. */
+  readonly relayToken: string;
+  /** The relay's secret. */
+  readonly relaySecret: string;
+  /** The pass to redeem. */
+  readonly privacyPassToken: string;
+  /** What was asked: a claim of another type is refused. Left out, any is accepted. */
+  readonly claimType?: string | undefined;
+  /** The private key that opens the claim, in PEM; by default the client's. */
+  readonly decryptionKey?: string | EncryptionKey | undefined;
+  /**
+   * The {@link RelayPassError.idempotencyKey} of an earlier call for the same relay and pass whose
+   * answer never arrived, at most 24 hours ago: asks for that very answer.
+   */
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** Members of earlier results, which callers may spread into a call: `{ ...relay, ...pass }`. */
+const RESULTS = [
+  'relayToken',
+  'relaySecret',
+  'relaySessionAccessToken',
+  'privacyPassToken',
+  'requestId',
+  'rateLimit',
+] as const;
+
+/**
+ * The three steps, under the names that Persona's own SDKs use.
+ *
+ * They keep nothing: what they return is the caller's to store. Every call may be made from any
+ * process.
+ */
+export class Relays {
+  readonly #client: NativeClient;
+
+  /** @internal */
+  constructor(client: NativeClient) {
+    this.#client = client;
+  }
+
+  /**
+   * Step 1: creates a relay. Costs nothing, names nobody.
+   *
+   * @throws {@link InvalidArgumentError}, {@link UnprocessableError}, {@link RateLimitedError},
+   * {@link ServerError}, {@link RequestTimeoutError}, {@link NetworkError}, {@link ProtocolError}.
+   *
+   * Source: Persona, "Create a Relay".
+   *
+   * @example
+   * ```ts
+   * const relay = await client.relays.create({ claimType: 'age_over18_verified' });
+   * ```
+   */
+  async create(args: CreateArguments, options: CallOptions = {}): Promise<Relay> {
+    const given = readObject(args, 'relays.create', ['claimType', 'encryptionKey']);
+    const claimType = readText(given.claimType, 'claimType');
+    const encryptionKey = optional(readPublicKey, given.encryptionKey, 'encryptionKey');
+    const { signal, timeoutSeconds } = readCallOptions(options);
+    const relay = await call(signal, (token) =>
+      this.#client.create(claimType, encryptionKey, timeoutSeconds, token),
+    );
+    return makeRelay(relay);
+  }
+
+  /**
+   * Step 2: buys a Privacy Pass. This is the call that names us, and the one that is billed.
+   *
+   * The challenge is fetched without the API key; only a blinded message travels with it. An answer
+   * that does not arrive is asked for again with the same key and bytes, so that one call is billed
+   * once.
+   *
+   * @throws {@link InvalidArgumentError} without an API key; {@link AuthenticationError},
+   * {@link PermissionDeniedError}, {@link RateLimitedError}, {@link ProtocolError},
+   * {@link RequestTimeoutError}, {@link NetworkError}.
+   * @throws {@link ServerError}, {@link OutcomeUnknownError} when the pass may have been billed:
+   * `retryable` is then `false`.
+   *
+   * Source: Persona, "Create a Privacy Pass"; RFC 9474.
+   *
+   * @example
+   * ```ts
+   * const claimType = 'age_over18_verified';
+   * const { privacyPassToken } = await client.relays.issuePrivacyPass({ claimType });
+   * ```
+   */
+  async issuePrivacyPass(
+    args: IssuePrivacyPassArguments,
+    options: CallOptions = {},
+  ): Promise<PrivacyPass> {
+    const known = ['claimType', ...RESULTS] as const;
+    const given = readObject(args, 'relays.issuePrivacyPass', known);
+    const claimType = optional(readText, given.claimType, 'claimType');
+    const relayToken = optional(readText, given.relayToken, 'relayToken');
+    const relaySecret = optional(readText, given.relaySecret, 'relaySecret');
+    const { signal, timeoutSeconds } = readCallOptions(options);
+    const pass = await call(signal, (token) =>
+      this.#client.issuePrivacyPass(claimType, relayToken, relaySecret, timeoutSeconds, token),
+    );
+    return makePrivacyPass(pass);
+  }
+
+  /**
+   * Step 3: redeems a pass for the claim. Names nobody; works once per pass.
+   *
+   * @throws {@link PermissionDeniedError}, retryable: the person has most likely not finished.
+   * @throws {@link PassRejectedError}, {@link PassExpiredError}; {@link NotFoundError} for an
+   * unknown relay or a wrong secret; {@link ConflictError}, {@link UnprocessableError},
+   * {@link RateLimitedError}, {@link ServerError}, {@link NetworkError}.
+   * @throws {@link OutcomeUnknownError}: the answer never arrived.
+   * @throws {@link DecryptionError}, {@link ClaimMismatchError}, {@link ProtocolError}: the answer
+   * arrived and is no good; the error's `claimPayload` has it.
+   *
+   * Source: Persona, "Generate a Relay claim".
+   *
+   * @example
+   * ```ts
+   * const { claim, tokenConsumed } = await client.relays.generateClaim({
+   *   relayToken,
+   *   relaySecret,
+   *   privacyPassToken,
+   *   claimType: 'age_over18_verified',
+   * });
+   * ```
+   */
+  async generateClaim(
+    args: GenerateClaimArguments,
+    options: CallOptions = {},
+  ): Promise<GeneratedClaim> {
+    const known = ['claimType', 'decryptionKey', 'idempotencyKey', ...RESULTS] as const;
+    const given = readObject(args, 'relays.generateClaim', known);
+    const relayToken = readText(given.relayToken, 'relayToken');
+    const relaySecret = readText(given.relaySecret, 'relaySecret');
+    const privacyPassToken = readText(given.privacyPassToken, 'privacyPassToken');
+    const claimType = optional(readText, given.claimType, 'claimType');
+    const decryptionKey = optional(readPrivateKey, given.decryptionKey, 'decryptionKey');
+    const idempotencyKey = optional(readText, given.idempotencyKey, 'idempotencyKey');
+    const { signal, timeoutSeconds } = readCallOptions(options);
+    const generated = await call(signal, (token) =>
+      this.#client.generateClaim(
+        relayToken,
+        relaySecret,
+        privacyPassToken,
+        claimType,
+        decryptionKey,
+        idempotencyKey,
+        timeoutSeconds,
+        token,
+      ),
+    );
+    return makeGeneratedClaim(generated);
+  }
+
+  /**
+   * A call that does nothing on the way that all calls take: for the benchmark.
+   *
+   * @internal
+   */
+  async noop(options: CallOptions = {}): Promise<boolean> {
+    const { signal, timeoutSeconds } = readCallOptions(options);
+    return call(signal, (token) => this.#client.noop(timeoutSeconds, token));
+  }
+}
+
+function readCallOptions(options: unknown): {
+  signal: AbortSignal | undefined;
+  timeoutSeconds: number | undefined;
+} {
+  const given = readObject(options, 'options', ['signal', 'timeoutMs']);
+  return {
+    signal: optional(readSignal, given.signal, 'signal'),
+    timeoutSeconds: optional(readMilliseconds, given.timeoutMs, 'timeoutMs'),
+  };
+}

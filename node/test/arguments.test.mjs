@@ -1,0 +1,95 @@
+// What programs without TypeScript get wrong: said at once, by name, and never with the value.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { EncryptionKey, RelayPass, openClaim } from 'relaypass';
+
+const client = new RelayPass();
+const claimType = 'age_over18_verified';
+const redeem = { relayToken: 'token', relaySecret: 'secret', privacyPassToken: 'pass' };
+
+function namesArgument(name) {
+  return (error) => {
+    assert.ok(error instanceof TypeError, String(error));
+    assert.match(error.message, new RegExp(`\\b${name}\\b`));
+    assert.doesNotMatch(error.message, /canary/);
+    return true;
+  };
+}
+
+for (const [name, value] of Object.entries({
+  apiKey: ['canary'],
+  baseUrl: new URL('https://canary.example'),
+  environment: 1,
+  timeoutMs: '10',
+  retries: 1.5,
+  caPem: Buffer.from('canary'),
+  anonymousProxy: null,
+  identifiedProxy: {},
+  decryptionKey: Buffer.from('canary'),
+})) {
+  test(`new RelayPass: ${name} of the wrong type`, () => {
+    assert.throws(() => new RelayPass({ [name]: value }), namesArgument(name));
+  });
+}
+
+test('new RelayPass: an option that does not exist is not silently off', () => {
+  assert.throws(() => new RelayPass({ api_key: 'canary' }), namesArgument('api_key'));
+  assert.throws(() => new RelayPass('canary'), namesArgument('options'));
+  assert.throws(() => new RelayPass(null), namesArgument('options'));
+});
+
+for (const [method, args, wrong] of [
+  ['create', { claimType }, { claimType: 5, encryptionKey: Buffer.from('canary') }],
+  ['issuePrivacyPass', { claimType }, { claimType: [], relayToken: 1, relaySecret: 2n }],
+  [
+    'generateClaim',
+    redeem,
+    {
+      relayToken: undefined,
+      relaySecret: Buffer.from('canary'),
+      privacyPassToken: null,
+      claimType: 1,
+      decryptionKey: {},
+    },
+  ],
+]) {
+  for (const [name, value] of Object.entries(wrong)) {
+    test(`${method}: ${name} of the wrong type`, async () => {
+      await assert.rejects(client.relays[method]({ ...args, [name]: value }), namesArgument(name));
+    });
+  }
+
+  test(`${method}: arguments and options that do not exist`, async () => {
+    const call = client.relays[method].bind(client.relays);
+    await assert.rejects(call(), namesArgument(method));
+    await assert.rejects(call('canary'), namesArgument(method));
+    await assert.rejects(call({ ...args, claim_type: 'canary' }), namesArgument('claim_type'));
+    await assert.rejects(call(args, { timeout: 5 }), namesArgument('timeout'));
+    await assert.rejects(call(args, { timeoutMs: '5' }), namesArgument('timeoutMs'));
+    await assert.rejects(call(args, { signal: {} }), namesArgument('signal'));
+  });
+}
+
+test('EncryptionKey and openClaim: wrong types', async () => {
+  await assert.rejects(EncryptionKey.generate('2048'), namesArgument('bits'));
+  await assert.rejects(EncryptionKey.generate(2048.5), namesArgument('bits'));
+  assert.throws(() => EncryptionKey.fromPem(Buffer.from('canary')), namesArgument('privatePem'));
+  assert.throws(() => openClaim({ claimPayload: {} }), namesArgument('claimPayload'));
+  assert.throws(() => openClaim(), namesArgument('openClaim'));
+});
+
+test('numbers out of range stay out of range on their way to the core', async () => {
+  for (const bits of [-2048, 0, 1024, 2 ** 32 + 2048, 2 ** 53]) {
+    await assert.rejects(EncryptionKey.generate(bits), { code: 'invalid_argument' });
+  }
+  for (const retries of [-1, 11, 2 ** 32, 2 ** 53, -(2 ** 53)]) {
+    assert.throws(() => new RelayPass({ retries }), { code: 'invalid_argument' });
+  }
+});
+
+test('a signal of another realm or a polyfill is a signal', async () => {
+  const signal = Object.assign(new EventTarget(), { aborted: true, reason: new Error('mine') });
+  await assert.rejects(client.relays.create({ claimType }, { signal }), { message: 'mine' });
+});

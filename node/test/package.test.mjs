@@ -1,0 +1,185 @@
+// The packed artifact, installed where users install it: an empty project, without a network.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { check, run } from './support/run.mjs';
+import { startSandbox } from './support/sandbox.mjs';
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+const TSC = join(PACKAGE, 'node_modules', '.bin', 'tsc');
+
+let sandbox;
+let project;
+let packed;
+before(async () => {
+  sandbox = await startSandbox();
+  project = mkdtempSync(join(tmpdir(), 'relaypass-package-'));
+  const npm = (args, cwd) => check('npm', [...args, '--loglevel=error'], { cwd });
+  [packed] = JSON.parse(await npm(['pack', '--json', '--pack-destination', project], PACKAGE));
+  writeFileSync(join(project, 'package.json'), '{ "name": "empty", "private": true }\n');
+  await npm(['install', '--offline', join(project, packed.filename)], project);
+});
+after(async () => {
+  rmSync(project, { recursive: true });
+  await sandbox.stop();
+});
+
+function write(name, text) {
+  writeFileSync(join(project, name), text);
+}
+
+const FLOW = `
+async function main() {
+  const client = new RelayPass({ apiKey: process.argv[2], baseUrl: process.argv[3] });
+  const claimType = 'age_over18_verified';
+  const relay = await client.relays.create({ claimType });
+  const pass = await client.relays.issuePrivacyPass({ claimType });
+  const { claim } = await client.relays.generateClaim({ ...relay, ...pass, claimType });
+  console.log(claim.passed);
+}
+main();
+`;
+
+for (const [name, line] of [
+  ['flow.mjs', "import { RelayPass } from 'relaypass';"],
+  ['flow.cjs', "const { RelayPass } = require('relaypass');"],
+]) {
+  test(`${name} runs`, async () => {
+    write(name, line + FLOW);
+    const stdout = await check(process.execPath, [name, sandbox.apiKey, sandbox.url], {
+      cwd: project,
+    });
+    assert.equal(stdout, 'true\n');
+  });
+}
+
+const PACKED = [
+  /^(package\.json|README\.md|LICENSE-(APACHE|MIT))$/,
+  /^dist\/[a-z]+(\.d)?\.m?[jt]s$/,
+  /^native\/relaypass\.[a-z0-9-]+\.node$/,
+];
+
+test('it holds the built package and nothing else', () => {
+  const paths = packed.files.map(({ path }) => path);
+  assert.deepEqual(
+    paths.filter((path) => !PACKED.some((pattern) => pattern.test(path))),
+    [],
+  );
+  assert.equal(paths.filter((path) => path.startsWith('native/')).length, 1);
+  const { dependencies = {} } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
+  assert.deepEqual(dependencies, {});
+});
+
+const CONSUMER = `
+import { EncryptionKey, RelayPass, openClaim } from 'relaypass';
+import { PermissionDeniedError, RelayPassError } from 'relaypass';
+import type { Claim, ErrorCode, RelayPassOptions } from 'relaypass';
+
+const options: RelayPassOptions = { apiKey: process.env.KEY, environment: 'sandbox' };
+const client = new RelayPass(options);
+async function main(signal: AbortSignal): Promise<Claim | null> {
+  const key: EncryptionKey = await EncryptionKey.generate(2048);
+  const relay = await client.relays.create({ claimType: 'a', encryptionKey: key }, { signal });
+  const pass = await client.relays.issuePrivacyPass({ claimType: 'a' }, { timeoutMs: 5 });
+  // @ts-expect-error a relay's token alone binds nothing
+  client.relays.issuePrivacyPass({ relayToken: 'a' });
+  // @ts-expect-error an option that does not exist
+  new RelayPass({ api_key: 'a' });
+  // @ts-expect-error results are read-only
+  relay.relaySecret = 'a';
+  // @ts-expect-error keys are generated or read
+  new EncryptionKey();
+  // @ts-expect-error not for users
+  client.relays.noop();
+  try {
+    const generated = await client.relays.generateClaim({ ...relay, ...pass, decryptionKey: key });
+    return generated.claim ?? openClaim({ claimPayload: generated.claimPayload });
+  } catch (error) {
+    if (error instanceof PermissionDeniedError) {
+      const code: 'permission_denied' = error.code;
+      console.log(code);
+    }
+    if (error instanceof RelayPassError) {
+      const code: ErrorCode = error.code;
+      console.log(code, error.status?.toFixed(), error.rateLimit?.resetSeconds, error.cause);
+    }
+    return null;
+  }
+}
+main(new AbortController().signal);
+`;
+
+for (const [name, module, moduleResolution] of [
+  ['consumer.mts', 'nodenext', 'nodenext'],
+  ['consumer.cts', 'nodenext', 'nodenext'],
+  ['consumer.ts', 'esnext', 'bundler'],
+]) {
+  test(`TypeScript finds the types: ${name}, ${moduleResolution}`, async () => {
+    mkdirSync(join(project, 'node_modules', '@types'), { recursive: true });
+    for (const types of ['node', '../undici-types']) {
+      const link = join(project, 'node_modules', '@types', types);
+      symlinkSync(join(PACKAGE, 'node_modules', '@types', types), link, 'junction');
+    }
+    try {
+      write(name, CONSUMER);
+      write(
+        'tsconfig.json',
+        JSON.stringify({
+          compilerOptions: {
+            module,
+            moduleResolution,
+            target: 'es2022',
+            types: ['node'],
+            strict: true,
+            exactOptionalPropertyTypes: true,
+            skipLibCheck: false,
+            noEmit: true,
+          },
+          files: [name],
+        }),
+      );
+      await check(TSC, ['--project', project]);
+    } finally {
+      for (const types of ['node', '../undici-types']) {
+        rmSync(join(project, 'node_modules', '@types', types));
+      }
+    }
+  });
+}
+
+test('an addon that does not load says why, and what to do', async () => {
+  const installed = join(project, 'node_modules', 'relaypass');
+  const broken = mkdtempSync(join(tmpdir(), 'relaypass-broken-'));
+  try {
+    await check('cp', ['-r', join(installed, 'dist'), join(installed, 'package.json'), broken]);
+    const load = () => run(process.execPath, ['-e', `require(${JSON.stringify(broken)})`]);
+
+    const missing = await load();
+    assert.notEqual(missing.code, 0);
+    assert.match(missing.stderr, /no native addon for .*: none of .*native.* is there/s);
+    assert.match(missing.stderr, /install again/);
+
+    mkdirSync(join(broken, 'native'));
+    const addon = packed.files.find(({ path }) => path.endsWith('.node')).path;
+    writeFileSync(join(broken, addon), 'not an addon');
+    const damaged = await load();
+    assert.notEqual(damaged.code, 0);
+    assert.match(
+      damaged.stderr,
+      /cannot load its native addon: .*(too short|invalid ELF|mach-o|image)/is,
+    );
+    assert.match(damaged.stderr, /\[cause\]/);
+  } finally {
+    rmSync(broken, { recursive: true });
+  }
+});
+
+test('the lock file names no registry', () => {
+  const lock = readFileSync(join(PACKAGE, 'package-lock.json'), 'utf8');
+  assert.doesNotMatch(lock, /"resolved"|https?:\/\/registry/);
+});

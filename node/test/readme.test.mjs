@@ -1,0 +1,55 @@
+// The README's examples, run as printed.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { check } from './support/run.mjs';
+import { startSandbox } from './support/sandbox.mjs';
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+const README = readFileSync(join(PACKAGE, 'README.md'), 'utf8');
+const EXAMPLES = [...README.matchAll(/^```js\n(.*?)^```$/gms)].map(([, source]) => source);
+
+let sandbox;
+let project;
+before(async () => {
+  sandbox = await startSandbox();
+  project = mkdtempSync(join(tmpdir(), 'relaypass-readme-'));
+  mkdirSync(join(project, 'node_modules'));
+  symlinkSync(PACKAGE, join(project, 'node_modules', 'relaypass'), 'junction');
+});
+after(async () => {
+  rmSync(project, { recursive: true });
+  await sandbox.stop();
+});
+
+function runExample(source) {
+  const file = join(project, 'example.mjs');
+  writeFileSync(file, source);
+  const env = { ...process.env, PERSONA_API_KEY: sandbox.apiKey, PERSONA_URL: sandbox.url };
+  return check(process.execPath, [file], { env });
+}
+
+test('there are two examples', () => assert.equal(EXAMPLES.length, 2));
+
+test('the three steps', async () => {
+  assert.equal(await runExample(EXAMPLES[0]), 'over 18\n');
+});
+
+test('errors', async () => {
+  await sandbox.reset();
+  const client = sandbox.client();
+  const claimType = 'age_over18_verified';
+  const relay = await client.relays.create({ claimType });
+  const pass = await client.relays.issuePrivacyPass({ claimType });
+  const session = JSON.stringify({ ...relay, ...pass });
+
+  const ask = `${EXAMPLES[1]}\nconsole.log((await claimOf(${session}))?.passed ?? 'not yet');`;
+  assert.equal(await runExample(ask), 'not yet\n');
+  await sandbox.finish(relay.relayToken);
+  assert.equal(await runExample(ask), 'true\n');
+});

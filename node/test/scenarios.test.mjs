@@ -1,0 +1,190 @@
+// The behaviour that all languages share: tests/scenarios, against the sandbox.
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+
+import { EncryptionKey, RelayPass, RelayPassError } from 'relaypass';
+
+import { startSandbox } from './support/sandbox.mjs';
+
+const FOLDER = new URL('../../tests/scenarios/', import.meta.url);
+
+let sandbox;
+before(async () => {
+  sandbox = await startSandbox();
+});
+after(() => sandbox.stop());
+
+for (const file of readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.json'))
+  .sort()) {
+  describe(file, () => {
+    for (const scenario of JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8'))) {
+      test(scenario.name, () => play(scenario));
+    }
+  });
+}
+
+async function play({ client: described = {}, steps }) {
+  await sandbox.reset();
+  const outcome = await attempt(() => makeClient(described));
+  compare(outcome, described.expect, 'client');
+  if (described.expect?.error !== undefined) {
+    return;
+  }
+  const saved = new Map();
+  for (const [index, step] of steps.entries()) {
+    const args = fillIn(step.with ?? {}, saved);
+    const result = await attempt(() => perform(outcome.result, step.do, args));
+    compare(result, step.expect, `step ${index}, ${step.do}`);
+    if (step.save !== undefined) {
+      saved.set(step.save, result.result ?? errorMembers(result.error));
+    }
+  }
+}
+
+function makeClient(described) {
+  const key = described.environment === 'sandbox' ? sandbox.apiKey : sandbox.productionApiKey;
+  const { api_key: apiKey = key, base_url: baseUrl = sandbox.url } = described;
+  const { timeout, ...options } = described.options ?? {};
+  return new RelayPass({
+    ...(apiKey === null ? {} : { apiKey }),
+    baseUrl,
+    ...camelCase(options),
+    ...(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }),
+  });
+}
+
+async function perform(client, name, args) {
+  switch (name) {
+    case 'relays.create':
+      return snakeCase(await client.relays.create(camelCase(args)));
+    case 'relays.issue_privacy_pass':
+      return snakeCase(await client.relays.issuePrivacyPass(camelCase(args)));
+    case 'relays.generate_claim':
+      return snakeCase(await client.relays.generateClaim(camelCase(args)));
+    case 'generate_key': {
+      const { publicKeyPem, privateKeyPem } = await EncryptionKey.generate(args.bits);
+      return { public_key_pem: publicKeyPem, private_key_pem: privateKeyPem };
+    }
+    case 'sandbox.finish':
+      return sandbox.finish(args.relay_token, args.result);
+    case 'sandbox.clock':
+    case 'sandbox.faults':
+    case 'sandbox.settings':
+      return sandbox.post(name.slice('sandbox.'.length), args);
+    case 'sandbox.ledger':
+    case 'sandbox.requests':
+      return sandbox.get(name.slice('sandbox.'.length));
+    default:
+      throw new Error(`the scenario asks for ${name}, which this runner does not know`);
+  }
+}
+
+async function attempt(action) {
+  try {
+    return { result: await action() };
+  } catch (error) {
+    if (error instanceof RelayPassError) {
+      return { error };
+    }
+    throw error;
+  }
+}
+
+/** Compares an outcome with what a scenario expects of it. */
+function compare({ result, error }, expected = {}, where) {
+  const { error: code, ...members } = expected;
+  if (error !== undefined && code === undefined) {
+    throw new Error(`${where} fails: ${error.message}`, { cause: error });
+  }
+  assert.equal(error?.code, code, `${where}: the error's code`);
+  const actual = error === undefined ? result : errorMembers(error);
+  for (const [path, value] of Object.entries(members)) {
+    compareValue(lookUp(actual, path, where), value, `${where}: ${path}`);
+  }
+}
+
+function compareValue(actual, expected, where) {
+  if (typeof expected !== 'object' || expected === null || Array.isArray(expected)) {
+    assert.deepEqual(actual, expected, where);
+    return;
+  }
+  const [[kind, value], ...others] = Object.entries(expected);
+  assert.equal(others.length, 0, `${where}: one comparison at a time`);
+  switch (kind) {
+    case 'type':
+      assert.equal(actual === null ? 'null' : typeof actual, value, where);
+      break;
+    case 'contains':
+      assert.ok(actual.includes(value), `${where} contains ${value}`);
+      break;
+    case 'not':
+      assert.notDeepEqual(actual, value, where);
+      break;
+    case 'length':
+      assert.equal(actual.length, value, where);
+      break;
+    default:
+      throw new Error(`${where}: this runner does not know the comparison ${kind}`);
+  }
+}
+
+function lookUp(value, path, where) {
+  return path.split('.').reduce((inside, member) => {
+    assert.ok(
+      typeof inside === 'object' && inside !== null && member in inside,
+      `${where} has no ${path}`,
+    );
+    return inside[member];
+  }, value);
+}
+
+function errorMembers(error) {
+  const { status, retryable, operation, title, details } = error;
+  return {
+    status,
+    retryable,
+    operation,
+    title,
+    details,
+    token_consumed: error.tokenConsumed,
+    claim_payload: error.claimPayload,
+    idempotency_key: error.idempotencyKey,
+  };
+}
+
+/** Replaces `$name` and `$name.member` by what was saved. */
+function fillIn(value, saved) {
+  if (typeof value === 'string' && value.startsWith('$')) {
+    const [name, ...path] = value.slice(1).split('.');
+    assert.ok(saved.has(name), `the scenario names ${value}, and nothing is saved as ${name}`);
+    return path.length === 0 ? saved.get(name) : lookUp(saved.get(name), path.join('.'), value);
+  }
+  return mapMembers(value, (member) => fillIn(member, saved));
+}
+
+function camelCase(value) {
+  return mapMembers(value, camelCase, (name) =>
+    name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()),
+  );
+}
+
+function snakeCase(value) {
+  return mapMembers(value, snakeCase, (name) =>
+    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+  );
+}
+
+function mapMembers(value, change, rename = (name) => name) {
+  if (Array.isArray(value)) {
+    return value.map(change);
+  }
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [rename(name), change(member)]),
+  );
+}

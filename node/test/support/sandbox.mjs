@@ -1,0 +1,84 @@
+// The stand-in for Persona, as `relaypass sandbox` serves it. Ends with the test that started it.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import { RelayPass } from 'relaypass';
+
+const CLI =
+  process.env.RELAYPASS_CLI ??
+  fileURLToPath(new URL('../../../target/debug/relaypass', import.meta.url));
+
+export async function startSandbox(...flags) {
+  const child = spawn(CLI, ['sandbox', '--until-stdin-closes', ...flags], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const started = once(createInterface({ input: child.stdout }), 'line');
+  const failed = once(child, 'error').then(([error]) => {
+    throw new Error(`${CLI} does not start; build it (cargo build), or set RELAYPASS_CLI`, {
+      cause: error,
+    });
+  });
+  const [line] = await Promise.race([started, failed]);
+  return new Sandbox(child, JSON.parse(line));
+}
+
+class Sandbox {
+  constructor(child, ready) {
+    this.child = child;
+    this.url = ready.url;
+    this.apiKey = ready.api_key;
+    this.productionApiKey = ready.production_api_key;
+    this.caPem = ready.ca_pem;
+  }
+
+  /** A client of this sandbox, with its production key. */
+  client(options = {}) {
+    return new RelayPass({ apiKey: this.productionApiKey, baseUrl: this.url, ...options });
+  }
+
+  async post(path, body) {
+    return this.#control(path, { method: 'POST', body: JSON.stringify(body ?? {}) });
+  }
+
+  async get(path) {
+    return this.#control(path, { method: 'GET' });
+  }
+
+  reset() {
+    return this.post('reset');
+  }
+
+  finish(relayToken, result = 'passed') {
+    return this.post(`relays/${encodeURIComponent(relayToken)}/finish`, { result });
+  }
+
+  faults(...faults) {
+    return this.post('faults', { faults });
+  }
+
+  ledger() {
+    return this.get('ledger');
+  }
+
+  async stop() {
+    this.child.stdin.end();
+    if (this.child.exitCode === null) {
+      await once(this.child, 'exit');
+    }
+  }
+
+  async #control(path, options) {
+    const answer = await fetch(`${this.url}/_sandbox/${path}`, {
+      headers: { 'content-type': 'application/json' },
+      ...options,
+    });
+    const text = await answer.text();
+    if (!answer.ok) {
+      throw new Error(`the sandbox refuses ${path}: ${text}`);
+    }
+    return JSON.parse(text);
+  }
+}
