@@ -11,28 +11,10 @@ use rsa::pkcs8::EncodePublicKey;
 use rsa::{BoxedUint, RsaPublicKey};
 use serde_json::Value;
 
-/// Reads a file of `../shared/vectors`. Absent, the test is skipped, loudly; where `REQUIRE_ALL`
-/// is set, that is a failure.
-fn read(name: &str) -> Option<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors/");
-    match std::fs::read(format!("{path}{name}")) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
-        Err(_) if std::env::var("REQUIRE_ALL").is_ok_and(|value| value == "1") => {
-            panic!("{name} is missing and REQUIRE_ALL is set")
-        }
-        Err(_) => {
-            eprintln!("SKIPPED: {name} is not beside the project");
-            None
-        }
-    }
-}
+#[path = "support/vectors.rs"]
+mod vectors;
 
-fn unhex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap();
-    (0..text.len() / 2)
-        .map(|index| u8::from_str_radix(&text[2 * index..2 * index + 2], 16).unwrap())
-        .collect()
-}
+use vectors::{read, unhex};
 
 fn spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let number = |bytes: &[u8]| {
