@@ -2,6 +2,8 @@ import { readInteger, readText } from './arguments.js';
 import { unwrap } from './cancel.js';
 import { native } from './native.js';
 import type { KeyPair } from './native.js';
+import { inspect, REDACTED } from './redaction.js';
+import type { Inspect, InspectOptions } from './redaction.js';
 
 /**
  * An RSA key pair for claims: Persona encrypts with the public half, and only this side can read
@@ -53,6 +55,16 @@ export class EncryptionKey {
   /** The private half in PEM (PKCS#8). **Secret.** */
   get privateKeyPem(): string {
     return this.#privateKeyPem;
+  }
+
+  /**
+   * Getters too are read by an inspection that is asked to.
+   *
+   * @internal
+   */
+  [inspect](_depth: number, options: InspectOptions, show: Inspect): string {
+    const shown = { publicKeyPem: this.publicKeyPem, privateKeyPem: REDACTED };
+    return `EncryptionKey ${show(shown, options)}`;
   }
 }
 

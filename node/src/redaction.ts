@@ -35,6 +35,11 @@ export function hideSecrets<T extends object>(
   return Object.freeze(value);
 }
 
-const REDACTED = Object.freeze({
+/**
+ * What stands for a secret where an object is inspected.
+ *
+ * @internal
+ */
+export const REDACTED = Object.freeze({
   [inspect]: (_depth: number, options: InspectOptions) => options.stylize('[redacted]', 'special'),
 });

@@ -77,6 +77,20 @@ test('a claim does not change', () => {
   }
 });
 
+test('a key shows its public half only, however it is looked at', async () => {
+  const key = await EncryptionKey.generate();
+  const body = key.privateKeyPem.split('\n')[3];
+  for (const shown of [
+    inspect(key),
+    inspect(key, { showHidden: true, getters: true, depth: 9 }),
+    JSON.stringify(key),
+    format('%o %O', key, key),
+  ]) {
+    assert.ok(!shown.includes(body), shown);
+    assert.ok(shown.includes('PUBLIC KEY'), shown);
+  }
+});
+
 test('a client shows no key, no proxy and no secret', () => {
   const client = new RelayPass({
     apiKey: 'persona_sandbox_canary',

@@ -6,14 +6,20 @@ import time
 
 from relaypass import RelayPass
 
-client = relaypass.RelayPass(
+client = RelayPass(
     api_key=os.environ["RELAYPASS_API_KEY"], base_url=os.environ["RELAYPASS_BASE_URL"]
 )
-noop = relaypass.client._noop(client)  # noqa: SLF001
+
+
+def call() -> None:
+    """The way of every synchronous call: into Rust, onto the runtime, and back."""
+    client._native.noop().wait()
+
+
 for _ in range(1000):
-    noop()
+    call()
 rounds = 20_000
 started = time.perf_counter()
 for _ in range(rounds):
-    noop()
+    call()
 print(json.dumps({"micros": (time.perf_counter() - started) / rounds * 1e6}))

@@ -22,16 +22,17 @@ _OPENER = build_opener(ProxyHandler({}))
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request as it came over the wire, and the answer to it."""
+    """A request as it came over the wire, and the answer to it. They hold credentials, so a failing
+    test must not show them."""
 
     connection: int
     method: str
     path: str
-    request_headers: list[tuple[str, str]]
-    body: str
+    request_headers: list[tuple[str, str]] = field(repr=False)
+    body: str = field(repr=False)
     status: int | None = None
-    answer_headers: list[tuple[str, str]] = field(default_factory=list)
-    answer_body: str = ""
+    answer_headers: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    answer_body: str = field(default="", repr=False)
     fault: str | None = None
 
     @classmethod
@@ -53,6 +54,11 @@ class Exchange:
     def headers(self) -> dict[str, str]:
         """The request's headers by their names in lower case."""
         return {name.lower(): value for name, value in self.request_headers}
+
+    @property
+    def request_text(self) -> str:
+        """All of the request, to be searched."""
+        return f"{self.path} {self.request_headers} {self.body}"
 
     @property
     def step(self) -> str:
