@@ -1,0 +1,71 @@
+//! Answers on their way to Python: tuples, which `relaypass/results.py` gives names.
+
+use pyo3::prelude::*;
+use relaypass::{Claim, GeneratedClaim, PrivacyPass, RateLimit, Relay, ResponseInfo};
+
+/// What a call answers.
+pub(crate) enum Answer {
+    Relay(Relay),
+    PrivacyPass(PrivacyPass),
+    GeneratedClaim(GeneratedClaim),
+    Nothing,
+}
+
+impl<'py> IntoPyObject<'py> for Answer {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        let tuple = match self {
+            Answer::Relay(relay) => (
+                relay.relay_token.as_str(),
+                relay.relay_secret.expose(),
+                relay.relay_session_access_token.expose(),
+                info(&relay.info),
+            )
+                .into_pyobject(py)?,
+            Answer::PrivacyPass(pass) => {
+                (pass.privacy_pass_token.expose(), info(&pass.info)).into_pyobject(py)?
+            }
+            Answer::GeneratedClaim(answer) => (
+                answer.claim_payload.expose(),
+                answer.token_consumed,
+                answer.claim.as_ref().map(claim),
+                info(&answer.info),
+            )
+                .into_pyobject(py)?,
+            Answer::Nothing => return Ok(py.None().into_bound(py)),
+        };
+        Ok(tuple.into_any())
+    }
+}
+
+type ClaimTuple<'a> = (&'a str, &'a str, bool, Vec<(&'a str, &'a str)>);
+
+pub(crate) fn claim(claim: &Claim) -> ClaimTuple<'_> {
+    let methodology = claim
+        .methodology
+        .iter()
+        .map(|method| (method.method.as_str(), method.result.as_str()))
+        .collect();
+    (
+        &claim.claim_type,
+        &claim.claim_result,
+        claim.passed(),
+        methodology,
+    )
+}
+
+type RateLimitTuple = (u64, u64, u64);
+
+pub(crate) fn rate_limit(limit: &RateLimit) -> RateLimitTuple {
+    (limit.limit, limit.remaining, limit.reset_seconds)
+}
+
+fn info(info: &ResponseInfo) -> (Option<&str>, Option<RateLimitTuple>) {
+    (
+        info.request_id.as_deref(),
+        info.rate_limit.as_ref().map(rate_limit),
+    )
+}

@@ -1,0 +1,176 @@
+//! The client: arguments in, a prepared call out.
+
+use pyo3::prelude::*;
+use relaypass::arguments::{ClaimArguments, ClientArguments, CreateArguments, IssueArguments};
+use relaypass::Relays;
+
+use crate::answer::Answer;
+use crate::argument::{optional, seconds, secret, text, whole};
+use crate::call::Call;
+use crate::errors::exception;
+use crate::per_process::PerProcess;
+
+/// A client, and how to make it again: after `fork` the child connects anew. It is made from the
+/// arguments as they were given, because a parsed key has locks of its own.
+#[pyclass(frozen, module = "relaypass._native")]
+pub(crate) struct Client {
+    arguments: ClientArguments,
+    connected: PerProcess<relaypass::Client>,
+}
+
+/// An argument as it came.
+type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+
+#[pymethods]
+impl Client {
+    #[new]
+    #[pyo3(signature = (*, api_key=None, base_url=None, environment=None, timeout=None,
+        retries=None, ca_pem=None, anonymous_proxy=None, identified_proxy=None,
+        decryption_key=None))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "these are the options that Python has"
+    )]
+    fn new(
+        py: Python<'_>,
+        api_key: Given<'_, '_>,
+        base_url: Given<'_, '_>,
+        environment: Given<'_, '_>,
+        timeout: Given<'_, '_>,
+        retries: Given<'_, '_>,
+        ca_pem: Given<'_, '_>,
+        anonymous_proxy: Given<'_, '_>,
+        identified_proxy: Given<'_, '_>,
+        decryption_key: Given<'_, '_>,
+    ) -> PyResult<Self> {
+        let client = Self {
+            arguments: ClientArguments {
+                api_key: optional(secret, api_key, "api_key")?,
+                base_url: optional(text, base_url, "base_url")?,
+                environment: optional(text, environment, "environment")?,
+                timeout_seconds: optional(seconds, timeout, "timeout")?,
+                retries: optional(whole, retries, "retries")?,
+                ca_pem: optional(text, ca_pem, "ca_pem")?,
+                anonymous_proxy: optional(secret, anonymous_proxy, "anonymous_proxy")?,
+                identified_proxy: optional(secret, identified_proxy, "identified_proxy")?,
+                decryption_key: optional(secret, decryption_key, "decryption_key")?,
+            },
+            connected: PerProcess::new(),
+        };
+        client.connected(py)?;
+        Ok(client)
+    }
+
+    #[pyo3(signature = (*, claim_type, encryption_key=None, timeout=None))]
+    fn create(
+        &self,
+        py: Python<'_>,
+        claim_type: &Bound<'_, PyAny>,
+        encryption_key: Given<'_, '_>,
+        timeout: Given<'_, '_>,
+    ) -> PyResult<Call> {
+        let request = CreateArguments {
+            claim_type: text(claim_type, "claim_type")?,
+            encryption_key: optional(text, encryption_key, "encryption_key")?,
+        };
+        let request = request.parse().map_err(|error| exception(py, &error))?;
+        let client = self.limited(py, timeout)?;
+        Ok(Call::new(async move {
+            let relay = client.relays()?.create(request).await;
+            relay.map(Answer::Relay)
+        }))
+    }
+
+    #[pyo3(signature = (*, claim_type=None, relay_token=None, relay_secret=None, timeout=None))]
+    fn issue_privacy_pass(
+        &self,
+        py: Python<'_>,
+        claim_type: Given<'_, '_>,
+        relay_token: Given<'_, '_>,
+        relay_secret: Given<'_, '_>,
+        timeout: Given<'_, '_>,
+    ) -> PyResult<Call> {
+        let request = IssueArguments {
+            claim_type: optional(text, claim_type, "claim_type")?,
+            relay_token: optional(text, relay_token, "relay_token")?,
+            relay_secret: optional(secret, relay_secret, "relay_secret")?,
+        };
+        let request = request.parse().map_err(|error| exception(py, &error))?;
+        let client = self.limited(py, timeout)?;
+        Ok(Call::new(async move {
+            let pass = client.relays()?.issue_privacy_pass(request).await;
+            pass.map(Answer::PrivacyPass)
+        }))
+    }
+
+    #[pyo3(signature = (*, relay_token, relay_secret, privacy_pass_token, claim_type=None,
+        decryption_key=None, idempotency_key=None, timeout=None))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "these are the arguments that Python has"
+    )]
+    fn generate_claim(
+        &self,
+        py: Python<'_>,
+        relay_token: &Bound<'_, PyAny>,
+        relay_secret: &Bound<'_, PyAny>,
+        privacy_pass_token: &Bound<'_, PyAny>,
+        claim_type: Given<'_, '_>,
+        decryption_key: Given<'_, '_>,
+        idempotency_key: Given<'_, '_>,
+        timeout: Given<'_, '_>,
+    ) -> PyResult<Call> {
+        let request = ClaimArguments {
+            relay_token: text(relay_token, "relay_token")?,
+            relay_secret: secret(relay_secret, "relay_secret")?,
+            privacy_pass_token: secret(privacy_pass_token, "privacy_pass_token")?,
+            claim_type: optional(text, claim_type, "claim_type")?,
+            decryption_key: optional(secret, decryption_key, "decryption_key")?,
+            idempotency_key: optional(secret, idempotency_key, "idempotency_key")?,
+        };
+        let request = request.parse().map_err(|error| exception(py, &error))?;
+        let client = self.limited(py, timeout)?;
+        Ok(Call::new(async move {
+            let answer = client.relays()?.generate_claim(request).await;
+            answer.map(Answer::GeneratedClaim)
+        }))
+    }
+
+    /// A call that returns at once: what the way there and back costs.
+    fn noop(&self, py: Python<'_>) -> PyResult<Call> {
+        let client = self.limited(py, None)?;
+        Ok(Call::new(async move {
+            client.relays()?;
+            Ok(Answer::Nothing)
+        }))
+    }
+}
+
+impl Client {
+    /// The client of this process.
+    fn connected(&self, py: Python<'_>) -> PyResult<&relaypass::Client> {
+        self.connected
+            .get_or_try_make(|| self.arguments.parse()?.build())
+            .map_err(|error| exception(py, &error))
+    }
+
+    /// The client of this process, for one call.
+    fn limited(&self, py: Python<'_>, timeout: Given<'_, '_>) -> PyResult<Limited> {
+        Ok(Limited {
+            seconds: optional(seconds, timeout, "timeout")?,
+            client: self.connected(py)?.clone(),
+        })
+    }
+}
+
+/// A client that one call keeps alive, and how long that call may take.
+struct Limited {
+    client: relaypass::Client,
+    seconds: Option<f64>,
+}
+
+impl Limited {
+    fn relays(&self) -> relaypass::Result<Relays<'_>> {
+        self.client.relays().within_seconds(self.seconds)
+    }
+}

@@ -1,0 +1,116 @@
+//! The tokio runtime and what belongs to it, once per process.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+use std::{io, mem, ptr, thread};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::asyncio::Messenger;
+use crate::exit::Gate;
+use crate::per_process::PerProcess;
+
+/// How long Ctrl-C may go unnoticed.
+const SIGNALS_ARE_CHECKED_EVERY: Duration = Duration::from_millis(100);
+
+/// What runs Rust's futures for Python. Nothing of it exists before the first call.
+pub(crate) struct Engine {
+    runtime: Runtime,
+    gate: Gate,
+    messenger: PerProcess<Messenger>,
+}
+
+static ENGINE: PerProcess<Engine> = PerProcess::new();
+
+impl Engine {
+    /// The engine of this process.
+    ///
+    /// # Errors
+    /// `RuntimeError` when the operating system has no threads or descriptors left.
+    pub(crate) fn of_this_process() -> PyResult<&'static Self> {
+        ENGINE.get_or_try_make(Self::new)
+    }
+
+    /// The engine of this process, if there has been a call.
+    pub(crate) fn existing() -> Option<&'static Self> {
+        ENGINE.existing()
+    }
+
+    fn new() -> PyResult<Self> {
+        let threads = thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(4);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("relaypass")
+            .enable_all()
+            .build()
+            .map_err(|error| no_threads(&error))?;
+        Ok(Self {
+            runtime,
+            gate: Gate::default(),
+            messenger: PerProcess::new(),
+        })
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Who brings answers to asyncio; it starts working when first asked for.
+    ///
+    /// # Errors
+    /// As [`Engine::of_this_process`].
+    pub(crate) fn messenger(&'static self) -> PyResult<&'static Messenger> {
+        self.messenger
+            .get_or_try_make(|| Messenger::start(&self.gate).map_err(|error| no_threads(&error)))
+    }
+
+    /// Waits in this thread, while the others go on with Python, and looks for signals now and
+    /// then. The future is dropped when a signal's handler raises.
+    ///
+    /// Handlers run between two waits, outside the runtime: they may call us.
+    pub(crate) fn wait<T: Send>(
+        &self,
+        py: Python<'_>,
+        mut future: Pin<Box<dyn Future<Output = T> + Send>>,
+    ) -> PyResult<T> {
+        loop {
+            let (waited, pass) = py.detach(|| {
+                let waited = self.runtime.block_on(async {
+                    // Polls the future first: one that is ready never arms a timer.
+                    tokio::time::timeout(SIGNALS_ARE_CHECKED_EVERY, future.as_mut()).await
+                });
+                (waited, self.gate.pass_or_wait_for_the_end())
+            });
+            drop(pass);
+            match waited {
+                Ok(answer) => return Ok(answer),
+                Err(_elapsed) => py.check_signals()?,
+            }
+            if !self.is_of_this_process() {
+                // A signal's handler forked, and this is the child: what the future holds is the
+                // parent's.
+                mem::forget(future);
+                return Err(PyRuntimeError::new_err(
+                    "the process forked during this call; only the parent gets its answer",
+                ));
+            }
+        }
+    }
+
+    fn is_of_this_process(&self) -> bool {
+        Self::existing().is_some_and(|engine| ptr::eq(engine, self))
+    }
+}
+
+fn no_threads(error: &io::Error) -> PyErr {
+    PyRuntimeError::new_err(format!("relaypass cannot start its threads: {error}"))
+}

@@ -1,0 +1,76 @@
+"""Ask whether a person is over 18 without learning who the person is: Persona Relay for servers.
+
+:class:`RelayPass` waits, :class:`AsyncRelayPass` is awaited; both have ``client.relays`` with the
+three steps ``create``, ``issue_privacy_pass`` and ``generate_claim``. Everything that relaypass
+raises is a :class:`RelayPassError`. Not affiliated with Persona.
+"""
+
+from __future__ import annotations
+
+from relaypass._native import __version__
+from relaypass.client import AsyncRelayPass, RelayPass
+from relaypass.errors import (
+    AuthenticationError,
+    CancelledError,
+    ClaimMismatchError,
+    ConflictError,
+    DecryptionError,
+    InvalidArgumentError,
+    NetworkError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PassExpiredError,
+    PassRejectedError,
+    PermissionDeniedError,
+    ProtocolError,
+    RateLimitedError,
+    RelayPassError,
+    RequestTimeoutError,
+    ServerError,
+    StoreError,
+    UnprocessableError,
+)
+from relaypass.keys import EncryptionKey, open_claim
+from relaypass.relays import AsyncRelays, Relays
+from relaypass.results import Claim, GeneratedClaim, Method, PrivacyPass, RateLimit, Relay
+
+__all__ = [
+    "AsyncRelayPass",
+    "AsyncRelays",
+    "AuthenticationError",
+    "CancelledError",
+    "Claim",
+    "ClaimMismatchError",
+    "ConflictError",
+    "DecryptionError",
+    "EncryptionKey",
+    "GeneratedClaim",
+    "InvalidArgumentError",
+    "Method",
+    "NetworkError",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "PassExpiredError",
+    "PassRejectedError",
+    "PermissionDeniedError",
+    "PrivacyPass",
+    "ProtocolError",
+    "RateLimit",
+    "RateLimitedError",
+    "Relay",
+    "RelayPass",
+    "RelayPassError",
+    "Relays",
+    "RequestTimeoutError",
+    "ServerError",
+    "StoreError",
+    "UnprocessableError",
+    "__version__",
+    "open_claim",
+]
+
+# Where things are defined is our business; tracebacks, pickles and docs name what people import.
+for _name in __all__:
+    if _name != "__version__":
+        globals()[_name].__module__ = __name__
+del _name

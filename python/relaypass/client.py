@@ -1,0 +1,166 @@
+"""The clients: one to wait for, one to await."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from relaypass import _native
+from relaypass.connection import Connection
+from relaypass.keys import EncryptionKey, private_half
+from relaypass.relays import AsyncRelays, Relays
+
+
+class _Options:
+    """What both clients are made from."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        environment: str | None = None,
+        timeout: float | None = None,
+        retries: int | None = None,
+        ca_pem: str | None = None,
+        anonymous_proxy: str | None = None,
+        identified_proxy: str | None = None,
+        decryption_key: str | EncryptionKey | None = None,
+    ) -> None:
+        """Checks the options. Nothing is sent, and no connection is opened yet.
+
+        Args:
+            api_key: Your API key. Without one the client can create and redeem, but not issue.
+            base_url: Where Persona is; the default is ``https://api.withpersona.com``. Plain
+                ``http`` is for loopback addresses only.
+            environment: ``"production"`` or ``"sandbox"``; by default the key's prefix tells, and
+                a client without a key is for production.
+            timeout: Seconds that one request may take; the default is 10, the longest 600. A call
+                with its retries takes at most 30 seconds, or this, whichever is longer.
+            retries: How often a failed request is asked again: 0 to 10, by default 3.
+            ca_pem: Certificates to trust beside the public ones, in PEM: a company's own.
+            anonymous_proxy: The way out for the calls that must not name you: ``http://``,
+                ``https://`` or ``socks5h://``. Proxies of the environment are never used.
+            identified_proxy: The way out for the one call that names you.
+            decryption_key: The private key that opens claims: PEM or an :class:`EncryptionKey`.
+                With it, every relay is created with the public half, and a claim that is not
+                encrypted is refused.
+
+        Raises:
+            InvalidArgumentError: an option cannot be right; the message says what to change.
+        """
+        self._connection = Connection(
+            _native.Client(
+                api_key=api_key,
+                base_url=base_url,
+                environment=environment,
+                timeout=timeout,
+                retries=retries,
+                ca_pem=ca_pem,
+                anonymous_proxy=anonymous_proxy,
+                identified_proxy=identified_proxy,
+                decryption_key=private_half(decryption_key),
+            )
+        )
+
+    @property
+    def _native(self) -> _native.Client:
+        return self._connection.native
+
+    def __repr__(self) -> str:
+        state = "closed" if self._connection.closed else "open"
+        return f"<relaypass.{type(self).__name__} {state}>"
+
+
+class RelayPass(_Options):
+    """Persona Relay for one customer and one environment.
+
+    Any number of threads may share a client, and it works inside a running event loop (Jupyter).
+    A call lets other threads go on, and Ctrl-C ends it. After ``os.fork`` the client works in the
+    child too: it connects anew.
+
+    >>> with RelayPass(api_key=api_key, base_url=base_url) as client:
+    ...     relay = client.relays.create(claim_type="age_over18_verified")
+    ...     ticket = client.relays.issue_privacy_pass(claim_type="age_over18_verified")
+    ...     # the person verifies with Persona, using relay.relay_session_access_token; then:
+    ...     answer = client.relays.generate_claim(
+    ...         relay_token=relay.relay_token,
+    ...         relay_secret=relay.relay_secret,
+    ...         privacy_pass_token=ticket.privacy_pass_token,
+    ...     )
+    >>> answer.claim.passed
+    True
+    """
+
+    __slots__ = ()
+
+    @property
+    def relays(self) -> Relays:
+        """The three steps."""
+        return Relays(self._connection)
+
+    def close(self) -> None:
+        """Closes the connections. Calls under way in other threads still end; new ones raise
+        :class:`RuntimeError`. May be called again."""
+        self._connection.close()
+
+    def __enter__(self) -> RelayPass:
+        self._native  # noqa: B018  (a closed client says so here)
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncRelayPass(_Options):
+    """:class:`RelayPass` for asyncio: the same names, to be awaited.
+
+    A client is bound to no event loop; any loop and thread may use it.
+
+    >>> import asyncio
+    >>> async def main() -> bool:
+    ...     async with AsyncRelayPass(api_key=api_key, base_url=base_url) as client:
+    ...         relay, ticket = await asyncio.gather(
+    ...             client.relays.create(claim_type="age_over18_verified"),
+    ...             client.relays.issue_privacy_pass(claim_type="age_over18_verified"),
+    ...         )
+    ...         # the person verifies with Persona, using relay.relay_session_access_token; then:
+    ...         answer = await client.relays.generate_claim(
+    ...             relay_token=relay.relay_token,
+    ...             relay_secret=relay.relay_secret,
+    ...             privacy_pass_token=ticket.privacy_pass_token,
+    ...         )
+    ...         return answer.claim.passed
+    >>> asyncio.run(main())
+    True
+    """
+
+    __slots__ = ()
+
+    @property
+    def relays(self) -> AsyncRelays:
+        """The three steps."""
+        return AsyncRelays(self._connection)
+
+    async def aclose(self) -> None:
+        """Closes the connections. Calls under way still end; new ones raise
+        :class:`RuntimeError`. May be called again."""
+        self._connection.close()
+
+    async def __aenter__(self) -> AsyncRelayPass:
+        self._native  # noqa: B018  (a closed client says so here)
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,242 @@
+"""The three steps, by the names of Persona's own SDKs: once to wait for, once to await.
+
+They keep nothing: what they return is yours to store, and any process may go on with it.
+"""
+
+from __future__ import annotations
+
+from relaypass import results
+from relaypass._native import Call
+from relaypass.connection import Connection
+from relaypass.keys import EncryptionKey, private_half, public_half
+from relaypass.results import GeneratedClaim, PrivacyPass, Relay
+
+
+class Relays:
+    """``client.relays`` of a :class:`relaypass.RelayPass`."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(
+        self,
+        *,
+        claim_type: str,
+        encryption_key: str | EncryptionKey | None = None,
+        timeout: float | None = None,
+    ) -> Relay:
+        """Step 1: creates a relay. Costs nothing, and names nobody.
+
+        Args:
+            claim_type: What is asked about the person, such as ``"age_over18_verified"``.
+            encryption_key: Encrypts the claim: a public key in PEM or an :class:`EncryptionKey`.
+                By default that of the client's ``decryption_key``, if it has one.
+            timeout: Seconds for the whole call, retries included.
+
+        Returns:
+            The relay. Send ``relay_session_access_token`` to the browser, and keep ``relay_token``
+            and ``relay_secret``.
+
+        Raises:
+            RelayPassError: ``invalid_argument``, ``unprocessable``, ``rate_limited``,
+                ``server_error``, ``timeout``, ``network``, ``protocol``.
+
+        >>> relay = client.relays.create(claim_type="age_over18_verified")
+
+        Source: Persona, "Create a Relay".
+        """
+        return results.relay(_create(self._connection, claim_type, encryption_key, timeout).wait())
+
+    def issue_privacy_pass(
+        self,
+        *,
+        claim_type: str | None = None,
+        relay_token: str | None = None,
+        relay_secret: str | None = None,
+        timeout: float | None = None,
+    ) -> PrivacyPass:
+        """Step 2: buys a Privacy Pass. The only call that names you, and the one that is billed.
+
+        Give a claim type, or a relay by its token and its secret. Persona signs without seeing
+        what it signs, so it cannot recognise the pass later. An answer that gets lost is asked for
+        again with the same idempotency key: one call is billed once.
+
+        Args:
+            claim_type: The pass will fit every relay of this claim type and environment.
+            relay_token: The pass will fit this one relay (Persona's first generation).
+            relay_secret: That relay's secret.
+            timeout: Seconds for the whole call, retries included.
+
+        Raises:
+            RelayPassError: ``invalid_argument`` (without an API key too), ``authentication``,
+                ``permission_denied``, ``rate_limited``, ``protocol``, ``timeout``, ``network``;
+                ``server_error`` and ``outcome_unknown`` when the pass may have been billed:
+                ``retryable`` is then false.
+
+        >>> ticket = client.relays.issue_privacy_pass(claim_type="age_over18_verified")
+
+        Source: Persona, "Create a Privacy Pass"; RFC 9474.
+        """
+        call = _issue_privacy_pass(self._connection, claim_type, relay_token, relay_secret, timeout)
+        return results.privacy_pass(call.wait())
+
+    def generate_claim(
+        self,
+        *,
+        relay_token: str,
+        relay_secret: str,
+        privacy_pass_token: str,
+        claim_type: str | None = None,
+        decryption_key: str | EncryptionKey | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> GeneratedClaim:
+        """Step 3: redeems a pass for the claim. Names nobody, and works once per pass.
+
+        Args:
+            relay_token: The relay's token.
+            relay_secret: The relay's secret.
+            privacy_pass_token: The pass to redeem.
+            claim_type: What was asked. A claim of another type is refused.
+            decryption_key: Opens the claim: a private key in PEM or an :class:`EncryptionKey`.
+                By default the client's.
+            idempotency_key: The key that an :class:`OutcomeUnknownError` carried, at most 24 hours
+                ago and for the same relay and pass: asks for the very answer that got lost.
+            timeout: Seconds for the whole call, retries included.
+
+        Raises:
+            RelayPassError: ``permission_denied``, retryable, when the person has most likely not
+                finished; ``pass_rejected``, ``pass_expired``; ``not_found`` for an unknown relay or
+                a wrong secret; ``conflict``, ``unprocessable``, ``rate_limited``, ``server_error``,
+                ``network``; ``outcome_unknown`` when the answer never arrived: ask again with the
+                error's ``idempotency_key``; ``decryption``, ``claim_mismatch``, ``protocol`` when
+                it arrived and is no good: the error's ``claim_payload`` has it.
+
+        >>> answer = client.relays.generate_claim(
+        ...     relay_token=relay.relay_token,
+        ...     relay_secret=relay.relay_secret,
+        ...     privacy_pass_token=ticket.privacy_pass_token,
+        ... )
+        >>> answer.claim.passed
+        True
+
+        Source: Persona, "Generate a Relay claim".
+        """
+        call = _generate_claim(
+            self._connection,
+            relay_token,
+            relay_secret,
+            privacy_pass_token,
+            claim_type,
+            decryption_key,
+            idempotency_key,
+            timeout,
+        )
+        return results.generated_claim(call.wait())
+
+
+class AsyncRelays:
+    """``client.relays`` of a :class:`relaypass.AsyncRelayPass`: :class:`Relays`, to be awaited.
+
+    Cancelling the task cancels the call; what was sent stays sent.
+    """
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def create(
+        self,
+        *,
+        claim_type: str,
+        encryption_key: str | EncryptionKey | None = None,
+        timeout: float | None = None,
+    ) -> Relay:
+        """Step 1: see :meth:`Relays.create`."""
+        return results.relay(await _create(self._connection, claim_type, encryption_key, timeout))
+
+    async def issue_privacy_pass(
+        self,
+        *,
+        claim_type: str | None = None,
+        relay_token: str | None = None,
+        relay_secret: str | None = None,
+        timeout: float | None = None,
+    ) -> PrivacyPass:
+        """Step 2: see :meth:`Relays.issue_privacy_pass`."""
+        call = _issue_privacy_pass(self._connection, claim_type, relay_token, relay_secret, timeout)
+        return results.privacy_pass(await call)
+
+    async def generate_claim(
+        self,
+        *,
+        relay_token: str,
+        relay_secret: str,
+        privacy_pass_token: str,
+        claim_type: str | None = None,
+        decryption_key: str | EncryptionKey | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> GeneratedClaim:
+        """Step 3: see :meth:`Relays.generate_claim`."""
+        call = _generate_claim(
+            self._connection,
+            relay_token,
+            relay_secret,
+            privacy_pass_token,
+            claim_type,
+            decryption_key,
+            idempotency_key,
+            timeout,
+        )
+        return results.generated_claim(await call)
+
+
+def _create(
+    connection: Connection,
+    claim_type: str,
+    encryption_key: str | EncryptionKey | None,
+    timeout: float | None,
+) -> Call[results.RelayAnswer]:
+    return connection.native.create(
+        claim_type=claim_type, encryption_key=public_half(encryption_key), timeout=timeout
+    )
+
+
+def _issue_privacy_pass(
+    connection: Connection,
+    claim_type: str | None,
+    relay_token: str | None,
+    relay_secret: str | None,
+    timeout: float | None,
+) -> Call[results.PrivacyPassAnswer]:
+    return connection.native.issue_privacy_pass(
+        claim_type=claim_type,
+        relay_token=relay_token,
+        relay_secret=relay_secret,
+        timeout=timeout,
+    )
+
+
+def _generate_claim(
+    connection: Connection,
+    relay_token: str,
+    relay_secret: str,
+    privacy_pass_token: str,
+    claim_type: str | None,
+    decryption_key: str | EncryptionKey | None,
+    idempotency_key: str | None,
+    timeout: float | None,
+) -> Call[results.GeneratedClaimAnswer]:
+    return connection.native.generate_claim(
+        relay_token=relay_token,
+        relay_secret=relay_secret,
+        privacy_pass_token=privacy_pass_token,
+        claim_type=claim_type,
+        decryption_key=private_half(decryption_key),
+        idempotency_key=idempotency_key,
+        timeout=timeout,
+    )

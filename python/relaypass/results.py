@@ -1,0 +1,123 @@
+"""What calls return: frozen, and silent about secrets when printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+# What the native module answers: the members below, in their order, without their names.
+RateLimitAnswer: TypeAlias = tuple[int, int, int]
+InfoAnswer: TypeAlias = tuple[str | None, RateLimitAnswer | None]
+RelayAnswer: TypeAlias = tuple[str, str, str, InfoAnswer]
+PrivacyPassAnswer: TypeAlias = tuple[str, InfoAnswer]
+ClaimAnswer: TypeAlias = tuple[str, str, bool, list[tuple[str, str]]]
+GeneratedClaimAnswer: TypeAlias = tuple[str, bool, ClaimAnswer | None, InfoAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """The rate limit as Persona reported it."""
+
+    limit: int
+    """Requests allowed in the current window."""
+    remaining: int
+    """Requests left in the current window."""
+    reset_seconds: int
+    """Seconds until the window begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A relay session. It lives 30 minutes."""
+
+    relay_token: str
+    """Names the relay in later calls."""
+    relay_secret: str = field(repr=False)
+    """Redeems the claim. Persona returns it this once; keep it on the server."""
+    relay_session_access_token: str = field(repr=False)
+    """A JWT for the visitor's browser, and the only part that may go there."""
+    request_id: str | None = None
+    """Persona's ``Request-Id``."""
+    rate_limit: RateLimit | None = None
+    """The rate limit, if it was reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyPass:
+    """A pass, paid for and not yet redeemed. It lives 90 days and works once."""
+
+    privacy_pass_token: str = field(repr=False)
+    """The pass itself. Who has it can redeem it: keep it as you keep money."""
+    request_id: str | None = None
+    """Persona's ``Request-Id`` of the call that was billed."""
+    rate_limit: RateLimit | None = None
+    """The rate limit, if it was reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way in which Persona checked the claim."""
+
+    method: str
+    """Such as ``facial_age_estimation`` or ``document_selfie``; the set is open."""
+    result: str
+    """``passed`` or ``failed``; Persona may add others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer about a person."""
+
+    claim_type: str
+    """What was asked, such as ``age_over18_verified``."""
+    claim_result: str
+    """``passed`` or ``failed``; Persona may add others."""
+    passed: bool
+    """Whether the answer is yes. Any result but ``passed`` is not."""
+    methodology: tuple[Method, ...] = ()
+    """How Persona found out; empty if it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedClaim:
+    """Persona's answer to a redemption."""
+
+    claim_payload: str = field(repr=False)
+    """The payload as Persona sent it: JSON, or base64 of a ciphertext."""
+    token_consumed: bool
+    """``True``: the pass is spent. ``False``: the claim did not pass, the pass is still good."""
+    claim: Claim | None
+    """The claim, opened; ``None`` when it is encrypted and there is no decryption key."""
+    request_id: str | None = None
+    """Persona's ``Request-Id``."""
+    rate_limit: RateLimit | None = None
+    """The rate limit, if it was reported."""
+
+
+def relay(answer: RelayAnswer) -> Relay:
+    """Names the parts of a native answer; so do the functions below."""
+    relay_token, relay_secret, relay_session_access_token, info = answer
+    return Relay(relay_token, relay_secret, relay_session_access_token, *_info(info))
+
+
+def privacy_pass(answer: PrivacyPassAnswer) -> PrivacyPass:
+    privacy_pass_token, info = answer
+    return PrivacyPass(privacy_pass_token, *_info(info))
+
+
+def generated_claim(answer: GeneratedClaimAnswer) -> GeneratedClaim:
+    claim_payload, token_consumed, opened, info = answer
+    return GeneratedClaim(
+        claim_payload, token_consumed, None if opened is None else claim(opened), *_info(info)
+    )
+
+
+def claim(answer: ClaimAnswer) -> Claim:
+    claim_type, claim_result, passed, methodology = answer
+    methods = tuple(Method(method, result) for method, result in methodology)
+    return Claim(claim_type, claim_result, passed, methods)
+
+
+def _info(info: InfoAnswer) -> tuple[str | None, RateLimit | None]:
+    request_id, rate_limit = info
+    return request_id, None if rate_limit is None else RateLimit(*rate_limit)

@@ -1,0 +1,105 @@
+"""Arguments that cannot be right: a clear exception, and nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support import CLAIM_TYPE
+
+import relaypass
+
+RELAYS: Any = relaypass.RelayPass(base_url="http://127.0.0.1:9").relays
+ASYNC_RELAYS: Any = relaypass.AsyncRelayPass(base_url="http://127.0.0.1:9").relays
+CLIENT: Any = relaypass.RelayPass
+KEY: Any = relaypass.EncryptionKey
+OPEN_CLAIM: Any = relaypass.open_claim
+
+RELAY: dict[str, Any] = {"relay_token": "t", "relay_secret": "s", "privacy_pass_token": "p"}
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "name"),
+    [
+        *[(CLIENT, {name: 5}, name) for name in (
+            "api_key", "base_url", "environment", "ca_pem", "anonymous_proxy",
+            "identified_proxy", "decryption_key",
+        )],
+        (CLIENT, {"timeout": "5"}, "timeout"),
+        (CLIENT, {"retries": 2.5}, "retries"),
+        (CLIENT, {"api_key": b"persona_sandbox_x"}, "api_key"),
+        (RELAYS.create, {"claim_type": None}, "claim_type"),
+        (RELAYS.create, {"claim_type": CLAIM_TYPE, "encryption_key": b""}, "encryption_key"),
+        (RELAYS.create, {"claim_type": CLAIM_TYPE, "timeout": []}, "timeout"),
+        (RELAYS.issue_privacy_pass, {"claim_type": 5}, "claim_type"),
+        (RELAYS.issue_privacy_pass, {"relay_token": 5}, "relay_token"),
+        (RELAYS.issue_privacy_pass, {"relay_secret": 5}, "relay_secret"),
+        *[(RELAYS.generate_claim, {**RELAY, name: 5}, name) for name in (
+            *RELAY, "claim_type", "decryption_key",
+        )],
+        (KEY.generate, {"bits": "2048"}, "bits"),
+        (KEY.from_pem, {"private_pem": None}, "private_pem"),
+        (OPEN_CLAIM, {"claim_payload": {}}, "claim_payload"),
+    ],
+)  # fmt: skip
+def test_a_wrong_type_is_a_type_error_that_names_the_argument(
+    call: Callable[..., object], arguments: dict[str, Any], name: str
+) -> None:
+    with pytest.raises(TypeError, match=f"^{name} must be "):
+        call(**arguments)
+
+
+async def test_a_wrong_type_is_a_type_error_when_awaited() -> None:
+    with pytest.raises(TypeError, match=r"^claim_type must be a str, not int$"):
+        await ASYNC_RELAYS.create(claim_type=5)
+
+
+@pytest.mark.parametrize("call", [RELAYS.create, CLIENT, OPEN_CLAIM])
+def test_arguments_are_given_by_name(call: Callable[..., object]) -> None:
+    with pytest.raises(TypeError, match="positional argument"):
+        call("text")
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        (CLIENT, {"retries": 10**30}),
+        (CLIENT, {"retries": -(10**30)}),
+        (CLIENT, {"timeout": 10**400}),
+        (CLIENT, {"timeout": float("nan")}),
+        (CLIENT, {"api_key": "persona_sandbox_\ud800"}),
+        (KEY.generate, {"bits": 1024}),
+        (KEY.generate, {"bits": -1}),
+        (KEY.generate, {"bits": 2**70}),
+        (KEY.from_pem, {"private_pem": "garbage"}),
+        (RELAYS.create, {"claim_type": "\ud800"}),
+        (RELAYS.create, {"claim_type": ""}),
+        (RELAYS.create, {"claim_type": CLAIM_TYPE, "timeout": -1}),
+        (RELAYS.issue_privacy_pass, {}),
+        (OPEN_CLAIM, {"claim_payload": "{}", "claim_type": ""}),
+    ],
+)
+def test_a_value_that_cannot_be_right_is_an_invalid_argument(
+    call: Callable[..., object], arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(relaypass.InvalidArgumentError) as caught:
+        call(**arguments)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_a_private_key_is_refused_where_a_public_one_belongs(
+    key: relaypass.EncryptionKey,
+) -> None:
+    with pytest.raises(relaypass.InvalidArgumentError) as caught:
+        RELAYS.create(claim_type=CLAIM_TYPE, encryption_key=key.private_key_pem)
+    assert key.private_key_pem[60:100] not in str(caught.value)
+    with pytest.raises(relaypass.InvalidArgumentError):
+        relaypass.EncryptionKey.from_pem(key.public_key_pem)
+
+
+def test_whole_numbers_and_texts_of_other_classes_are_fine() -> None:
+    class Text(str):
+        __slots__ = ()
+
+    relaypass.RelayPass(timeout=5, retries=True, api_key=Text("persona_sandbox_x"))

@@ -1,0 +1,84 @@
+"""The interpreter ends, whatever is under way: in time, in silence, without a crash."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support import Sandbox, SilentServer, run_script
+
+BEGIN = """
+import asyncio, sys, threading, time, relaypass
+url = sys.argv[1]
+client = relaypass.RelayPass(base_url=url)
+async_client = relaypass.AsyncRelayPass(base_url=url)
+
+def start(work):
+    threading.Thread(target=work, daemon=True).start()
+
+def call():
+    client.relays.create(claim_type="age_over18_verified")
+
+async def call_many():
+    await asyncio.gather(
+        *[async_client.relays.create(claim_type="age_over18_verified") for _ in range(10)],
+        return_exceptions=True,
+    )
+
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(1)
+# Taken down late, while the interpreter ends: calls come back at the worst moment.
+sys.modules["slow"] = Slow()
+"""
+
+IN_FLIGHT = {
+    "sync": "for _ in range(5): start(call)",
+    "asyncio": "start(lambda: asyncio.run(call_many()))",
+    "both": "for _ in range(5): start(call)\nstart(lambda: asyncio.run(call_many()))",
+    "none": "",
+}
+
+
+@pytest.mark.parametrize("in_flight", IN_FLIGHT.values(), ids=IN_FLIGHT.keys())
+def test_exit_while_no_answer_comes(in_flight: str, silent_server: SilentServer) -> None:
+    started = time.monotonic()
+    run_script(BEGIN + in_flight + "\ntime.sleep(0.3)", silent_server.url)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("delay", [350, 700, 1100])
+@pytest.mark.parametrize("in_flight", IN_FLIGHT.values(), ids=IN_FLIGHT.keys())
+def test_exit_while_answers_come(in_flight: str, delay: int, sandbox: Sandbox) -> None:
+    sandbox.fault("create", "delay", milliseconds=delay, times=20)
+    run_script(BEGIN + in_flight + "\ntime.sleep(0.3)", sandbox.url)
+
+
+def test_a_call_in_an_exit_function_works(sandbox: Sandbox) -> None:
+    # Registered before relaypass is imported, and so called after our own exit function.
+    script = """
+        import atexit, sys
+        def at_exit():
+            print(bool(client.relays.create(claim_type="age_over18_verified").relay_token))
+            call = async_client.relays.create(claim_type="age_over18_verified")
+            try:
+                asyncio.run(call)
+            except RuntimeError as error:
+                print(error)
+        atexit.register(at_exit)
+        import asyncio, relaypass
+        client = relaypass.RelayPass(base_url=sys.argv[1])
+        async_client = relaypass.AsyncRelayPass(base_url=sys.argv[1])
+        client.relays.create(claim_type="age_over18_verified")
+    """
+    said = "the interpreter is exiting; asyncio calls are no longer possible"
+    assert run_script(script, sandbox.url) == f"True\n{said}\n"
+
+
+def test_importing_starts_no_thread() -> None:
+    script = """
+        import os, relaypass
+        relaypass.RelayPass(api_key="persona_sandbox_x")
+        print(len(os.listdir("/proc/self/task")))
+    """
+    assert run_script(script) == "1\n"

@@ -1,0 +1,164 @@
+"""After fork, the child works: it never hangs on what only its parent has."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from support import Sandbox, run_script
+
+BEGIN = """
+import asyncio, multiprocessing, os, sys, threading, warnings, relaypass
+# Python 3.12 and later rightly say that a fork among threads is dangerous.
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+url, key = sys.argv[1:]
+client = relaypass.RelayPass(api_key=key, base_url=url)
+
+def flow(client=client):
+    relay = client.relays.create(claim_type="age_over18_verified")
+    ticket = client.relays.issue_privacy_pass(claim_type="age_over18_verified")
+    answer = client.relays.generate_claim(
+        relay_token=relay.relay_token,
+        relay_secret=relay.relay_secret,
+        privacy_pass_token=ticket.privacy_pass_token,
+    )
+    assert answer.claim.passed
+    return os.getpid()
+
+async def async_flow():
+    async with relaypass.AsyncRelayPass(api_key=key, base_url=url) as client:
+        await client.relays.create(claim_type="age_over18_verified")
+
+def in_child(work):
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return pid
+
+def ended_well(pid):
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, status
+"""
+
+SCRIPTS = {
+    "a used client in the child, and again in the parent": """
+        flow()
+        ended_well(in_child(flow))
+        flow()
+    """,
+    "a client first used in the child": """
+        ended_well(in_child(flow))
+        flow()
+    """,
+    "a grandchild": """
+        flow()
+        ended_well(in_child(lambda: (flow(), ended_well(in_child(flow)))))
+    """,
+    "asyncio in both": """
+        asyncio.run(async_flow())
+        ended_well(in_child(lambda: asyncio.run(async_flow())))
+        asyncio.run(async_flow())
+    """,
+    "multiprocessing": """
+        flow()
+        context = multiprocessing.get_context("fork")
+        with context.Pool(3) as pool:
+            pids = {result.get(20) for result in [pool.apply_async(flow) for _ in range(6)]}
+        assert os.getpid() not in pids
+    """,
+    "a fork while other threads call": """
+        stop = threading.Event()
+        def call():
+            while not stop.is_set():
+                flow()
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(15):
+            ended_well(in_child(flow))
+        stop.set()
+        for thread in threads:
+            thread.join()
+    """,
+    "a fork in the middle of asyncio": """
+        async def main():
+            async with relaypass.AsyncRelayPass(api_key=key, base_url=url) as client:
+                calls = asyncio.gather(*[
+                    client.relays.create(claim_type="age_over18_verified") for _ in range(30)
+                ])
+                for _ in range(10):
+                    ended_well(in_child(flow))
+                    await asyncio.sleep(0.001)
+                await calls
+        asyncio.run(main())
+    """,
+    "a child that cancels and drops what its parent began": """
+        async def main():
+            client = relaypass.AsyncRelayPass(api_key=key, base_url=url)
+            future = await_later(client)
+            await asyncio.sleep(0)
+            def child():
+                future.cancel()
+                flow()
+            ended_well(in_child(child))
+            await future
+        def await_later(client):
+            return asyncio.ensure_future(client.relays.create(claim_type="age_over18_verified"))
+        asyncio.run(main())
+    """,
+    "gunicorn with preload: made and used in the parent, served by threads of the workers": """
+        flow()
+        def worker():
+            threads = [threading.Thread(target=flow) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            asyncio.run(async_flow())
+            client.close()
+        workers = [in_child(worker) for _ in range(3)]
+        for pid in workers:
+            ended_well(pid)
+    """,
+    "a signal handler that forks during a call": """
+        import signal, socket
+        silent = socket.create_server(("127.0.0.1", 0))
+        waiting = relaypass.RelayPass(
+            base_url=f"http://127.0.0.1:{silent.getsockname()[1]}", retries=0
+        )
+        def handler(*_):
+            global pid
+            pid = os.fork()
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        try:
+            waiting.relays.create(claim_type="age_over18_verified", timeout=1)
+        except relaypass.RequestTimeoutError:
+            assert pid != 0
+        except RuntimeError as error:
+            assert pid == 0 and "forked" in str(error)
+            flow()
+            os._exit(0)
+        ended_well(pid)
+    """,
+    "a child that exits as Python does": """
+        flow()
+        asyncio.run(async_flow())
+        pid = os.fork()
+        if pid == 0:
+            flow()
+            asyncio.run(async_flow())
+            sys.exit(0)
+        ended_well(pid)
+    """,
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
+def test_fork(script: str, sandbox: Sandbox) -> None:
+    run_script(BEGIN + textwrap.dedent(script), sandbox.url, sandbox.api_key, timeout=30)

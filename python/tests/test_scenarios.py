@@ -1,0 +1,182 @@
+"""Runs `tests/scenarios/*.json`, which say what every language must do, with both clients."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import pytest
+from support import REPOSITORY, Sandbox
+
+import relaypass
+
+SCENARIOS = [
+    pytest.param(scenario, id=f"{file.stem}: {scenario['name']}")
+    for file in sorted((REPOSITORY / "tests/scenarios").glob("*.json"))
+    for scenario in json.loads(file.read_text())
+]
+
+
+JSON_TYPES: dict[str, Any] = {
+    "string": str,
+    "number": (int, float),
+    "boolean": bool,
+    "null": type(None),
+}
+
+
+class Client(Protocol):
+    """Either client, as the runner sees it."""
+
+    async def call(self, method: str, arguments: dict[str, Any]) -> object: ...
+    async def close(self) -> None: ...
+
+
+class Waiting:
+    def __init__(self, **options: Any) -> None:
+        self.client = relaypass.RelayPass(**options)
+
+    async def call(self, method: str, arguments: dict[str, Any]) -> object:
+        answer: object = getattr(self.client.relays, method)(**arguments)
+        return answer
+
+    async def close(self) -> None:
+        self.client.close()
+
+
+class Awaiting:
+    def __init__(self, **options: Any) -> None:
+        self.client = relaypass.AsyncRelayPass(**options)
+
+    async def call(self, method: str, arguments: dict[str, Any]) -> object:
+        call: Awaitable[object] = getattr(self.client.relays, method)(**arguments)
+        return await call
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+
+def test_the_scenarios_are_there() -> None:
+    assert len(SCENARIOS) >= 30
+
+
+@pytest.mark.parametrize("make_client", [Waiting, Awaiting], ids=["sync", "async"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_scenario(
+    scenario: dict[str, Any], make_client: Callable[..., Client], sandbox: Sandbox
+) -> None:
+    described = scenario.get("client", {})
+    expected = described.get("expect", {})
+    try:
+        client = make_client(**client_options(described, sandbox))
+    except relaypass.RelayPassError as error:
+        assert "error" in expected, error
+        compare(error_members(error), expected)
+        return
+    assert "error" not in expected, "the client was made"
+    saved: dict[str, Any] = {}
+    for index, step in enumerate(scenario["steps"]):
+        expected = step.get("expect", {})
+        try:
+            actual = as_json(await make_step(step, client, sandbox, saved))
+        except relaypass.RelayPassError as error:
+            assert "error" in expected, (index, step["do"], error)
+            actual = error_members(error)
+        else:
+            assert "error" not in expected, (index, step["do"], "succeeded")
+        if "save" in step:
+            saved[step["save"]] = actual
+        compare(actual, expected, index, step["do"])
+    await client.close()
+
+
+def client_options(described: dict[str, Any], sandbox: Sandbox) -> dict[str, Any]:
+    environment = described.get("environment", "production")
+    keys = {"production": sandbox.production_api_key, "sandbox": sandbox.api_key}
+    options = {
+        "api_key": described.get("api_key", keys[environment]),
+        "base_url": described.get("base_url", sandbox.url),
+        **described.get("options", {}),
+    }
+    if options["api_key"] is None:
+        # A client without a key has no prefix to tell the environment by.
+        options.setdefault("environment", environment)
+    return options
+
+
+async def make_step(
+    step: dict[str, Any], client: Client, sandbox: Sandbox, saved: dict[str, Any]
+) -> object:
+    arguments = {name: resolve(value, saved) for name, value in step.get("with", {}).items()}
+    place, _, name = step["do"].partition(".")
+    match place, name:
+        case "relays", ("create" | "issue_privacy_pass" | "generate_claim"):
+            return await client.call(name, arguments)
+        case "generate_key", "":
+            return relaypass.EncryptionKey.generate(**arguments)
+        case "sandbox", "finish":
+            return sandbox.control(f"relays/{arguments.pop('relay_token')}/finish", arguments)
+        case "sandbox", ("clock" | "faults" | "settings"):
+            return sandbox.control(name, arguments)
+        case "sandbox", ("ledger" | "requests"):
+            return sandbox.control(name)
+    raise AssertionError(f"there is no such step: {step['do']}")
+
+
+def resolve(value: Any, saved: dict[str, Any]) -> Any:
+    if isinstance(value, str) and value.startswith("$"):
+        return look_up(saved, value[1:])
+    return value
+
+
+def as_json(result: object) -> Any:
+    if dataclasses.is_dataclass(result) and not isinstance(result, type):
+        result = dataclasses.asdict(result)
+    return json.loads(json.dumps(result))
+
+
+def error_members(error: relaypass.RelayPassError) -> dict[str, Any]:
+    return {
+        "error": error.code,
+        "status": error.status,
+        "retryable": error.retryable,
+        "operation": error.operation,
+        "title": error.title,
+        "details": error.details,
+        "token_consumed": error.token_consumed,
+        "claim_payload": error.claim_payload,
+        "idempotency_key": error.idempotency_key,
+    }
+
+
+def look_up(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = value[int(name)] if isinstance(value, list) else value[name]
+    return value
+
+
+def compare(actual: Any, expected: dict[str, Any], *where: object) -> None:
+    for path, wanted in expected.items():
+        value = look_up(actual, path)
+        assert matches(value, wanted), (*where, path, value, wanted)
+
+
+def matches(value: Any, wanted: Any) -> bool:
+    match wanted:
+        case {"type": str(kind), **rest} if not rest:
+            kinds: dict[str, Any] = {
+                "string": str,
+                "number": (int, float),
+                "boolean": bool,
+                "null": type(None),
+            }
+            return isinstance(value, kinds[kind])
+        case {"contains": str(part), **rest} if not rest:
+            return isinstance(value, str) and part in value
+        case {"not": other, **rest} if not rest:
+            return bool(value != other)
+        case {"length": int(length), **rest} if not rest:
+            return len(value) == length
+    return bool(value == wanted)

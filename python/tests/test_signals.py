@@ -1,0 +1,101 @@
+"""Ctrl-C ends a call that waits."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+
+from support import SilentServer, start_script
+
+SYNC = """
+    import sys, relaypass
+    client = relaypass.RelayPass(base_url=sys.argv[1])
+    try:
+        client.relays.create(claim_type="a")
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+ASYNC = """
+    import asyncio, sys, relaypass
+    async def main():
+        async with relaypass.AsyncRelayPass(base_url=sys.argv[1]) as client:
+            await client.relays.create(claim_type="a")
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def interrupt(script: str, server: SilentServer) -> float:
+    """How long it takes from Ctrl-C to the end of the process."""
+    with start_script(script, server.url) as process:
+        assert server.opened.acquire(timeout=10)
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        output, errors = process.communicate(timeout=10)
+        took = time.monotonic() - started
+    assert (process.returncode, output, errors) == (0, "interrupted\n", "")
+    return took
+
+
+def test_ctrl_c_ends_a_waiting_call(silent_server: SilentServer) -> None:
+    # 200 ms for us, the rest for the interpreter to end on a busy machine.
+    assert interrupt(SYNC, silent_server) < 1
+
+
+def test_ctrl_c_ends_an_awaited_call(silent_server: SilentServer) -> None:
+    assert interrupt(ASYNC, silent_server) < 1
+
+
+def test_the_call_hears_ctrl_c_within_200_ms_and_drops_its_connection(
+    silent_server: SilentServer,
+) -> None:
+    script = """
+        import signal, sys, time, relaypass
+        def remember(*_):
+            global heard
+            heard = time.monotonic()
+            raise KeyboardInterrupt
+        signal.signal(signal.SIGALRM, remember)
+        client = relaypass.RelayPass(base_url=sys.argv[1])
+        signal.setitimer(signal.ITIMER_REAL, 0.35)
+        started = time.monotonic()
+        try:
+            client.relays.create(claim_type="a")
+        except KeyboardInterrupt:
+            print(heard - started - 0.35)
+        sys.stdin.read()
+    """
+    with start_script(script, silent_server.url, stdin=subprocess.PIPE) as process:
+        # The process still runs, and its connection is gone.
+        assert silent_server.closed.acquire(timeout=10)
+        assert process.poll() is None
+        output, errors = process.communicate(timeout=10)
+    assert errors == ""
+    assert float(output) < 0.2
+
+
+def test_a_signal_handler_may_call_and_the_waiting_call_goes_on(
+    silent_server: SilentServer,
+) -> None:
+    script = """
+        import signal, sys, relaypass
+        client = relaypass.RelayPass(base_url=sys.argv[1], retries=0)
+        def call(*_):
+            try:
+                client.relays.create(claim_type="inner", timeout=0.1)
+            except relaypass.RequestTimeoutError:
+                print("inner")
+        signal.signal(signal.SIGALRM, call)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        try:
+            client.relays.create(claim_type="outer", timeout=1)
+        except relaypass.RequestTimeoutError:
+            print("outer")
+    """
+    with start_script(script, silent_server.url) as process:
+        output, errors = process.communicate(timeout=10)
+    assert (output, errors) == ("inner\nouter\n", "")
