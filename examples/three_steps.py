@@ -17,9 +17,7 @@ CLAIM_TYPE = "age_over18_verified"
 
 
 def main() -> None:
-    key = (
-        EncryptionKey.generate()
-    )  # in production: made once, and kept with your secrets
+    key = EncryptionKey.generate()  # in production: made once, and kept with your secrets
     with RelayPass(api_key=API_KEY, base_url=BASE_URL, decryption_key=key) as client:
         # 1. Open a session for the visitor. Names nobody.
         relay = client.relays.create(claim_type=CLAIM_TYPE)

@@ -9,6 +9,7 @@ import re
 import statistics
 import subprocess
 import sys
+import urllib.request
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,8 +28,9 @@ PYTHON = [sys.executable]
 
 def run(command: list[str], env: dict[str, str] | None = None) -> dict[str, float]:
     """Runs a program and reads the JSON object on its last line."""
+    environment = {**os.environ, **(env or {})}
     process = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **(env or {})}, cwd=ROOT
+        command, capture_output=True, check=False, text=True, env=environment, cwd=ROOT
     )
     if process.returncode != 0:
         raise SystemExit(f"{command} failed:\n{process.stdout}{process.stderr}")
@@ -45,8 +47,6 @@ def best(command: list[str], env: dict[str, str] | None = None) -> dict[str, flo
 @contextmanager
 def sandbox() -> Iterator[dict[str, str]]:
     """A sandbox of its own process, its log switched off."""
-    import urllib.request
-
     process = subprocess.Popen(
         [ROOT / "target/release/relaypass", "sandbox", "--until-stdin-closes"],
         stdin=subprocess.PIPE,
@@ -108,7 +108,13 @@ def measure_flows(env: dict[str, str]) -> str:
             cells.append(f"{1000 * result['cpu_seconds'] / result['flows']:.2f} ms")
         rows.append(cells)
         print(f"  {name}: done", file=sys.stderr)
-    head = ["1,000 whole flows", "flows/s, 1 at once", "CPU each", "flows/s, 32 at once", "CPU each"]
+    head = [
+        "1,000 whole flows",
+        "flows/s, 1 at once",
+        "CPU each",
+        "flows/s, 32 at once",
+        "CPU each",
+    ]
     return table(head, rows)
 
 
