@@ -7,7 +7,7 @@ Against a local sandbox, which prints the address and the key (production_api_ke
 """
 
 import os
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 from relaypass import EncryptionKey, RelayPass
 
@@ -38,7 +38,8 @@ def visitor_verifies(relay_token: str) -> None:
     """In life the visitor does this in a browser, on Persona's page; here the sandbox is told."""
     url = f"{BASE_URL}/_sandbox/relays/{relay_token}/finish"
     headers = {"content-type": "application/json"}
-    urlopen(Request(url, data=b'{"result": "passed"}', headers=headers)).close()
+    direct = build_opener(ProxyHandler({}))  # the sandbox is on this machine
+    direct.open(Request(url, data=b'{"result": "passed"}', headers=headers)).close()
 
 
 if __name__ == "__main__":

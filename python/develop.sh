@@ -13,7 +13,8 @@ target=${CARGO_TARGET_DIR:-$root/target}
 venv=$root/.venv
 
 # The virtual environment, and in it exactly what `requirements-dev.txt` lists.
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+# One whose making was interrupted has no pip, and is made anew.
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear "$venv"
 if ! cmp -s "$here/requirements-dev.txt" "$venv/installed-requirements.txt"; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
         --requirement "$here/requirements-dev.txt"

@@ -38,12 +38,6 @@ def run(command: list[str], env: dict[str, str] | None = None) -> dict[str, floa
     return result
 
 
-def best(command: list[str], env: dict[str, str] | None = None) -> dict[str, float]:
-    """The median of three runs, by its first number: the machine is shared."""
-    results = sorted((run(command, env) for _ in range(3)), key=lambda r: next(iter(r.values())))
-    return results[1]
-
-
 @contextmanager
 def sandbox() -> Iterator[dict[str, str]]:
     """A sandbox of its own process, its log switched off."""
@@ -76,9 +70,9 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def measure_pass() -> str:
     rows = []
     for bits in (2048, 4096):
-        ours = best([*RUST, "pass", str(bits)])["micros"]
-        typescript = best([*NODE, str(BENCH / "peer.mjs"), "pass", str(bits)])["micros"]
-        integers = best([*PYTHON, str(BENCH / "peer.py"), "pass", str(bits)])["micros"]
+        ours = run([*RUST, "pass", str(bits)])["micros"]
+        typescript = run([*NODE, str(BENCH / "peer.mjs"), "pass", str(bits)])["micros"]
+        integers = run([*PYTHON, str(BENCH / "peer.py"), "pass", str(bits)])["micros"]
         rows.append(
             [
                 f"{bits} bits",

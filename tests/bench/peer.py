@@ -7,6 +7,7 @@ peer.py flows COUNT CONCURRENCY  whole flows
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import secrets
@@ -17,6 +18,7 @@ from math import gcd
 from pathlib import Path
 
 import httpx
+from relaypass import EncryptionKey
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cross"))
 import reference
@@ -49,19 +51,14 @@ def measure_pass(bits: int) -> None:
 
 
 def generate_key(bits: int) -> tuple[reference.PublicKey, int]:
-    while True:
-        p, q = random_prime(bits // 2), random_prime(bits // 2)
-        n, phi = p * q, (p - 1) * (q - 1)
-        if n.bit_length() == bits and gcd(65537, phi) == 1:
-            return reference.PublicKey(n, 65537), pow(65537, -1, phi)
-
-
-def random_prime(bits: int) -> int:
-    """A number that is prime beyond doubt enough for a benchmark (Fermat)."""
-    while True:
-        candidate = secrets.randbits(bits) | 1 | 3 << (bits - 2)
-        if all(pow(base, candidate - 1, candidate) == 1 for base in (2, 3, 5, 7)):
-            return candidate
+    """A key and its private exponent. Made by the package: primes are not what is measured."""
+    pem = EncryptionKey.generate(bits).private_key_pem
+    der = base64.b64decode("".join(pem.splitlines()[1:-1]))
+    # PKCS#8 around PKCS#1: version, n, e, d, …
+    pkcs1 = reference.children(reference.children(der)[0])[2]
+    _version, n, e, d, *_primes = reference.children(reference.children(pkcs1)[0])
+    number = int.from_bytes
+    return reference.PublicKey(number(n, "big"), number(e, "big")), number(d, "big")
 
 
 async def post(

@@ -23,8 +23,8 @@ class PublicKey:
     @classmethod
     def from_spki(cls, der: bytes) -> PublicKey:
         """Reads a SubjectPublicKeyInfo (RFC 5280, section 4.1) that holds an RSA key."""
-        _algorithm, bits = _children(_children(der)[0])
-        n, e = _children(_children(bits[1:])[0])  # the first byte counts unused bits: none
+        _algorithm, bits = children(children(der)[0])
+        n, e = children(children(bits[1:])[0])  # the first byte counts unused bits: none
         return cls(int.from_bytes(n, "big"), int.from_bytes(e, "big"))
 
     @property
@@ -134,7 +134,7 @@ def _without_top_bits(data: bytes, count: int) -> bytes:
     return bytes([data[0] & (0xFF >> count)]) + data[1:]
 
 
-def _children(der: bytes) -> list[bytes]:
+def children(der: bytes) -> list[bytes]:
     """The contents of the DER elements that stand one after the other in ``der``."""
     contents = []
     while der:

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-/// Reads a file of `../shared/vectors`. Absent, the test is skipped, loudly; where `REQUIRE_ALL`
+/// Reads a file of `../shared/vectors`, or of the folder that RELAYPASS_SHARED names. Absent, the test is skipped, loudly; where `REQUIRE_ALL`
 /// is set, that is a failure.
 pub fn read(name: &str) -> Option<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors/");
-    match std::fs::read(format!("{path}{name}")) {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
+    let shared = std::env::var("RELAYPASS_SHARED").unwrap_or_else(|_| beside.to_owned());
+    match std::fs::read(format!("{shared}/vectors/{name}")) {
         Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
         Err(_) if std::env::var("REQUIRE_ALL").is_ok_and(|value| value == "1") => {
             panic!("{name} is missing and REQUIRE_ALL is set")
