@@ -7,9 +7,12 @@
 # Then require('…/node') and import('…/node/dist/index.mjs') work.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+root=$(dirname -- "$PWD")
 
 profile=${1:-debug}
-target=${CARGO_TARGET_DIR:-../target}
+# A relative one is meant from the repository's root, where cargo is called.
+target=${CARGO_TARGET_DIR:-target}
+[[ $target == /* ]] || target=$root/$target
 
 # The name under which src/native.ts looks for it.
 case $(uname -s) in
@@ -18,7 +21,8 @@ case $(uname -s) in
 esac
 name=relaypass.$(node -p 'process.platform + "-" + process.arch')
 if [[ $name == *.linux-* ]]; then
-  if ldd --version 2>&1 | grep -qi musl; then name+=-musl; else name+=-gnu; fi
+  libc=$(ldd --version 2>&1 || true) # musl's says what it is, and fails
+  if grep -qi musl <<<"$libc"; then name+=-musl; else name+=-gnu; fi
 fi
 
 built=$target/$profile/$library

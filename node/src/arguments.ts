@@ -60,7 +60,8 @@ export function readSignal(value: unknown, name: string): AbortSignal {
   if (
     typeof signal !== 'object' ||
     typeof signal?.aborted !== 'boolean' ||
-    typeof signal.addEventListener !== 'function'
+    typeof signal.addEventListener !== 'function' ||
+    typeof signal.removeEventListener !== 'function'
   ) {
     throw new TypeError(`${name} must be an AbortSignal`);
   }

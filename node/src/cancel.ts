@@ -63,8 +63,12 @@ function cancelOnAbort(signal: AbortSignal, token: NativeCancelToken): () => voi
   return () => {
     listener.tokens.delete(token);
     if (listener.tokens.size === 0) {
-      signal.removeEventListener('abort', listener.cancelAll);
       LISTENERS.delete(signal);
+      try {
+        signal.removeEventListener('abort', listener.cancelAll);
+      } catch {
+        // A foreign signal's failure must not cost the result; a listener left cancels nothing.
+      }
     }
   };
 }

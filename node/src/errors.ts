@@ -56,7 +56,9 @@ export interface ErrorFacts {
 /**
  * A call that failed: the base of one class for each {@link ErrorCode}.
  *
- * Its message and its properties hold no secret and may be logged.
+ * It may be logged: its message and what shows of it hold no secret.
+ * {@link RelayPassError.claimPayload} and {@link RelayPassError.idempotencyKey} are secret, and
+ * show only where they are read.
  *
  * @example
  * ```ts

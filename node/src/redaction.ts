@@ -17,7 +17,8 @@ export const inspect: unique symbol = Symbol.for('nodejs.util.inspect.custom');
  * Freezes an object whose secrets do not show when it is inspected.
  *
  * The values stay what they are: reading, spreading and `JSON.stringify` give them, for that is
- * how callers store them. Logging is what must not.
+ * how callers store them. Logging is what must not. `console.dir` and the diffs of `assert` switch
+ * custom inspection off and show everything: members that they leave out could not be spread.
  *
  * @internal
  */

@@ -11,6 +11,9 @@ export interface CallOptions {
   /**
    * Takes the call back: it is rejected with the signal's reason, as `fetch` is. What was sent
    * stays sent. With a signal that is aborted already, nothing is sent.
+   *
+   * The reason carries nothing of relaypass: a redemption can be asked for again only under the
+   * {@link GenerateClaimArguments.idempotencyKey} that it was given.
    */
   readonly signal?: AbortSignal | undefined;
   /** How long the whole call may take, retries included, in milliseconds. */
@@ -54,10 +57,18 @@ export interface GenerateClaimArguments {
   /** The private key that opens the claim, in PEM; by default the client's. */
   readonly decryptionKey?: string | EncryptionKey | undefined;
   /**
-   * The {@link RelayPassError.idempotencyKey} of an earlier call for the same relay and pass whose
-   * answer never arrived, at most 24 hours ago: asks for that very answer.
+   * The key under which Persona keeps the answer for 24 hours: with the same relay and pass it asks
+   * for the same answer, after a lost answer, an abort or a crash. Left out or `null`, the call
+   * makes one of its own.
+   *
+   * Best made by the caller: `const idempotencyKey = crypto.randomUUID()`, stored beside the relay
+   * before the call. The {@link RelayPassError.idempotencyKey} that an {@link OutcomeUnknownError}
+   * carries serves the same end. It is as secret as the pass.
+   *
+   * After a {@link PermissionDeniedError} (not finished yet) make a new one: the key keeps that
+   * answer too, and the claim that comes later would not be under it.
    */
-  readonly idempotencyKey?: string | undefined;
+  readonly idempotencyKey?: string | null | undefined;
 }
 
 /** Members of earlier results, which callers may spread into a call: `{ ...relay, ...pass }`. */
@@ -113,7 +124,11 @@ export class Relays {
    *
    * The challenge is fetched without the API key; only a blinded message travels with it. An answer
    * that does not arrive is asked for again with the same key and bytes, so that one call is billed
-   * once.
+   * once. The exception: a server error that Persona has stored under the key is passed by with one
+   * new key and the same blinded message, and may have billed before. The core logs this as
+   * `possible_double_charge`; this package does not pass its log on.
+   *
+   * Aborting may leave a pass that is billed and that nobody gets.
    *
    * @throws {@link InvalidArgumentError} without an API key; {@link AuthenticationError},
    * {@link PermissionDeniedError}, {@link RateLimitedError}, {@link ProtocolError},
@@ -160,11 +175,13 @@ export class Relays {
    *
    * @example
    * ```ts
+   * const idempotencyKey = crypto.randomUUID(); // stored beside the relay
    * const { claim, tokenConsumed } = await client.relays.generateClaim({
    *   relayToken,
    *   relaySecret,
    *   privacyPassToken,
    *   claimType: 'age_over18_verified',
+   *   idempotencyKey,
    * });
    * ```
    */
@@ -179,7 +196,8 @@ export class Relays {
     const privacyPassToken = readText(given.privacyPassToken, 'privacyPassToken');
     const claimType = optional(readText, given.claimType, 'claimType');
     const decryptionKey = optional(readPrivateKey, given.decryptionKey, 'decryptionKey');
-    const idempotencyKey = optional(readText, given.idempotencyKey, 'idempotencyKey');
+    // Errors without a key have `null`; callers hand it on as it is.
+    const idempotencyKey = optional(readText, given.idempotencyKey ?? undefined, 'idempotencyKey');
     const { signal, timeoutSeconds } = readCallOptions(options);
     const generated = await call(signal, (token) =>
       this.#client.generateClaim(

@@ -42,7 +42,7 @@ export interface AnswerFacts {
  * A relay session. It lives 30 minutes.
  *
  * A frozen object of plain values: spread it, store it as JSON. Only inspection
- * (`console.log`, `util.inspect`) leaves out the secrets.
+ * (`console.log`, `util.inspect`, not `console.dir`) leaves out the secrets.
  */
 export interface Relay extends AnswerFacts {
   /** Names the relay in later calls. */

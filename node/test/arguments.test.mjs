@@ -52,6 +52,7 @@ for (const [method, args, wrong] of [
       privacyPassToken: null,
       claimType: 1,
       decryptionKey: {},
+      idempotencyKey: 1,
     },
   ],
 ]) {
@@ -69,6 +70,10 @@ for (const [method, args, wrong] of [
     await assert.rejects(call(args, { timeout: 5 }), namesArgument('timeout'));
     await assert.rejects(call(args, { timeoutMs: '5' }), namesArgument('timeoutMs'));
     await assert.rejects(call(args, { signal: {} }), namesArgument('signal'));
+    const clinging = { aborted: false, addEventListener() {} };
+    await assert.rejects(call(args, { signal: clinging }), {
+      message: 'signal must be an AbortSignal',
+    });
   });
 }
 

@@ -109,6 +109,44 @@ test('a call that is over is not changed by its signal', async () => {
   assert.ok(relay.relayToken);
 });
 
+test('a signal that fails when it is left does not cost the result', async () => {
+  const signal = Object.assign(new EventTarget(), {
+    aborted: false,
+    removeEventListener() {
+      throw new Error('not implemented');
+    },
+  });
+  const { relays } = sandbox.client();
+  for (let call = 0; call < 2; call += 1) {
+    assert.ok((await relays.create({ claimType }, { signal })).relayToken);
+  }
+});
+
+test('an aborted redemption is asked for again under the key that it was given', async () => {
+  await sandbox.reset();
+  const { relays } = sandbox.client();
+  const relay = await relays.create({ claimType });
+  const pass = await relays.issuePrivacyPass({ claimType });
+  const withNewKey = () => ({ ...relay, ...pass, idempotencyKey: crypto.randomUUID() });
+  await assert.rejects(relays.generateClaim(withNewKey()), { code: 'permission_denied' });
+  await sandbox.finish(relay.relayToken);
+  const redemption = withNewKey();
+
+  await sandbox.faults({ step: 'redeem', fault: 'delay', milliseconds: 60_000 });
+  const controller = new AbortController();
+  const aborted = assert.rejects(relays.generateClaim(redemption, controller), {
+    name: 'AbortError',
+  });
+  for (let asked = 0; asked < 1_000 && (await sandbox.ledger()).redeemed === 0; asked += 1);
+  controller.abort();
+  await aborted;
+
+  const { claim } = await relays.generateClaim(redemption);
+  assert.equal(claim.passed, true);
+  const { redeemed, double_spends } = await sandbox.ledger();
+  assert.deepEqual({ redeemed, double_spends }, { redeemed: 1, double_spends: 0 });
+});
+
 test("timeoutMs limits one call, the client's own every request", async () => {
   for (const [options, callOptions] of [
     [{ timeoutMs: 60_000 }, { timeoutMs: 50 }],

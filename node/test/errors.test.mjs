@@ -133,6 +133,24 @@ test('a claim that does not open is not lost, and does not show', async () => {
   }
 });
 
+test("an error's key may be handed on, whether it has one or not", async () => {
+  const client = sandbox.client({ retries: 0 });
+  const relay = await client.relays.create({ claimType });
+  const pass = await client.relays.issuePrivacyPass({ claimType });
+  const unfinished = await thrownBy(() => client.relays.generateClaim({ ...relay, ...pass }));
+  assert.equal(unfinished.code, 'permission_denied');
+  assert.equal(unfinished.idempotencyKey, null);
+  await sandbox.finish(relay.relayToken);
+  await sandbox.faults({ step: 'redeem', fault: 'drop_after_commit' });
+  const { idempotencyKey } = unfinished;
+  const lost = await thrownBy(() =>
+    client.relays.generateClaim({ ...relay, ...pass, idempotencyKey }),
+  );
+  assert.equal(lost.code, 'outcome_unknown');
+  const again = { ...relay, ...pass, idempotencyKey: lost.idempotencyKey };
+  assert.equal((await client.relays.generateClaim(again)).claim.passed, true);
+});
+
 test('a caller can make an error to test its own handling', () => {
   const error = new relaypass.RateLimitedError('slow down', { retryable: true, status: 429 });
   assert.equal(error.code, 'rate_limited');

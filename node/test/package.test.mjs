@@ -40,7 +40,7 @@ async function main() {
   const relay = await client.relays.create({ claimType });
   const pass = await client.relays.issuePrivacyPass({ claimType });
   const { claim } = await client.relays.generateClaim({ ...relay, ...pass, claimType });
-  console.log(claim.passed);
+  console.log(claim?.passed);
 }
 main();
 `;
@@ -107,6 +107,9 @@ async function main(signal: AbortSignal): Promise<Claim | null> {
     if (error instanceof RelayPassError) {
       const code: ErrorCode = error.code;
       console.log(code, error.status?.toFixed(), error.rateLimit?.resetSeconds, error.cause);
+      const { idempotencyKey } = error;
+      const again = await client.relays.generateClaim({ ...relay, ...pass, idempotencyKey });
+      return again.claim;
     }
     return null;
   }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { format, inspect } from 'node:util';
 
-import { EncryptionKey, RelayPass } from 'relaypass';
+import { EncryptionKey, OutcomeUnknownError, RelayPass } from 'relaypass';
 
 import { startSandbox } from './support/sandbox.mjs';
 
@@ -69,6 +69,27 @@ for (const [name, secrets] of Object.entries(SECRETS)) {
     }, TypeError);
   });
 }
+
+test('what console.dir shows: everything in a result, as the README says', () => {
+  for (const [name, secrets] of Object.entries(SECRETS)) {
+    const shown = inspect(results[name], { customInspect: false, maxStringLength: null });
+    for (const secret of secrets) {
+      assert.ok(shown.includes(inspect(results[name][secret])), secret);
+    }
+  }
+});
+
+test('what console.dir shows: no secret in keys, clients and errors', async () => {
+  const key = await EncryptionKey.generate();
+  const client = new RelayPass({ apiKey: 'persona_sandbox_canary', decryptionKey: key });
+  const error = new OutcomeUnknownError('lost', {
+    claimPayload: 'canary',
+    idempotencyKey: 'canary',
+  });
+  const shown = inspect([key, client, error], { customInspect: false, showHidden: true, depth: 9 });
+  assert.doesNotMatch(shown, /canary|PRIVATE/);
+  assert.ok(!shown.includes(key.privateKeyPem.split('\n')[3]));
+});
 
 test('a claim does not change', () => {
   const { claim } = results.generated;

@@ -49,7 +49,8 @@ function makeClient(described) {
   const { api_key: apiKey = key, base_url: baseUrl = sandbox.url } = described;
   const { timeout, ...options } = described.options ?? {};
   return new RelayPass({
-    ...(apiKey === null ? {} : { apiKey }),
+    // A client without a key has no prefix to tell the environment by.
+    ...(apiKey === null ? { environment: described.environment } : { apiKey }),
     baseUrl,
     ...camelCase(options),
     ...(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }),

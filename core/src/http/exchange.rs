@@ -71,8 +71,8 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
             Some(timeout) => exchange.lane().send(&request, connection, timeout).await,
             None => Err(out_of_time()),
         };
-        let scrub = |text: &str| keys.scrub(&exchange.lane().scrub(&request, text));
-        let attempt = match Attempt::read(exchange, result, scrub) {
+        let scrub = |keys: &Keys, text: &str| keys.scrub(&exchange.lane().scrub(&request, text));
+        let attempt = match Attempt::read(exchange, result, |text| scrub(&keys, text)) {
             Ok((answer, info)) => return Ok(Ending::Done(answer, info)),
             Err(attempt) => attempt,
         };
@@ -84,10 +84,13 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
             attempt.body(),
             &mut history,
         );
+        if history.is_present_key_lost() {
+            keys.lose_present();
+        }
         let fail = |kind| {
             let unknown_redemption = kind == ErrorKind::OutcomeUnknown && E::STEP == Step::Redeem;
             attempt
-                .error(E::STEP, kind, scrub)
+                .error(E::STEP, kind, |text| scrub(&keys, text))
                 .with_retryable(is_retryable(E::STEP, kind, &history))
                 .with_idempotency_key(unknown_redemption.then(|| keys.unresolved().clone()))
         };
@@ -114,7 +117,7 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
         if attempt.answer == Answer::Unknown {
             connection = Connection::Fresh;
         }
-        keys.follow(next_key, history.is_ambiguous(), &mut rng);
+        keys.follow(next_key, &mut rng);
         retry += 1;
         tokio::time::sleep(pause).await;
     }
@@ -123,8 +126,8 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
 /// The idempotency keys of one call.
 struct Keys {
     present: IdempotencyKey,
-    /// Given up while their answers were unknown.
-    earlier: Vec<IdempotencyKey>,
+    /// Those under which an answer was lost, the last one last.
+    lost: Vec<IdempotencyKey>,
 }
 
 impl Keys {
@@ -133,22 +136,26 @@ impl Keys {
             present: first
                 .cloned()
                 .unwrap_or_else(|| IdempotencyKey::random(rng)),
-            earlier: Vec::new(),
+            lost: Vec::new(),
         }
     }
 
-    fn follow(&mut self, next: NextKey, is_ambiguous: bool, rng: &mut impl CryptoRng) {
+    fn lose_present(&mut self) {
+        if self.lost.last() != Some(&self.present) {
+            self.lost.push(self.present.clone());
+        }
+    }
+
+    fn follow(&mut self, next: NextKey, rng: &mut impl CryptoRng) {
         match next {
             NextKey::Same => {}
-            NextKey::New => {
-                let given_up = std::mem::replace(&mut self.present, IdempotencyKey::random(rng));
-                if is_ambiguous {
-                    self.earlier.push(given_up);
-                }
-            }
+            NextKey::New => self.present = IdempotencyKey::random(rng),
             NextKey::Earlier => {
-                if let Some(earlier) = self.earlier.pop() {
-                    self.present = earlier;
+                while let Some(earlier) = self.lost.pop() {
+                    if earlier != self.present {
+                        self.present = earlier;
+                        break;
+                    }
                 }
             }
         }
@@ -156,12 +163,12 @@ impl Keys {
 
     /// The key under which the answer may be stored.
     fn unresolved(&self) -> &IdempotencyKey {
-        self.earlier.first().unwrap_or(&self.present)
+        self.lost.last().unwrap_or(&self.present)
     }
 
     /// Takes the keys that are no longer in the request out of a text, too.
     fn scrub(&self, text: &str) -> String {
-        self.earlier.iter().fold(text.to_owned(), |text, key| {
+        self.lost.iter().fold(text.to_owned(), |text, key| {
             text.replace(key.expose(), "[redacted]")
         })
     }

@@ -79,6 +79,8 @@ pub(crate) enum Action {
 pub(crate) struct History {
     /// An earlier attempt may have been executed.
     ambiguous: bool,
+    /// One under the present key may have been.
+    present_key_lost: bool,
     /// Keys that were given up for new ones while their answers were unknown.
     earlier_keys: u32,
     unreadable: u32,
@@ -98,16 +100,23 @@ impl History {
         }
     }
 
-    /// Whether nobody can tell if the call was executed.
-    pub(crate) fn is_ambiguous(&self) -> bool {
-        self.ambiguous
+    /// Whether an answer under the present key was lost.
+    pub(crate) fn is_present_key_lost(&self) -> bool {
+        self.present_key_lost
+    }
+
+    /// Notes that an attempt under the present key may have been executed.
+    fn lose(&mut self) {
+        self.ambiguous = true;
+        self.present_key_lost = true;
     }
 
     /// Gives up the present key.
     fn rotate(&mut self) -> Action {
-        if self.ambiguous {
+        if self.present_key_lost {
             self.earlier_keys += 1;
         }
+        self.present_key_lost = false;
         self.last_failure = None;
         Action::Again(NextKey::New)
     }
@@ -149,12 +158,12 @@ pub(crate) fn judge(
     match (answer, step) {
         (Answer::NotSent, _) => Again(Same),
         (Answer::Unknown | Answer::Status(408 | 425), _) => {
-            history.ambiguous = true;
+            history.lose();
             Again(Same)
         }
         // A success that cannot be read was executed all the same.
         (Answer::Unreadable, _) => {
-            history.ambiguous = true;
+            history.lose();
             history.unreadable += 1;
             match (history.unreadable, step) {
                 (1, _) => Again(Same),
@@ -164,7 +173,7 @@ pub(crate) fn judge(
             }
         }
         (Answer::BadSignature, _) => {
-            history.ambiguous = true;
+            history.lose();
             history.bad_signatures += 1;
             match history.bad_signatures {
                 1 => Again(Same),
@@ -179,7 +188,11 @@ pub(crate) fn judge(
         (Answer::Status(401), Step::RelayBoundChallenge) => Stop(ErrorKind::Protocol),
         (Answer::Status(401), _) => Stop(ErrorKind::Authentication),
         // Most likely "not finished yet": a new question needs a new key.
-        (Answer::Status(403), Step::Redeem) => history.rotate(),
+        (Answer::Status(403), Step::Redeem) => {
+            // It is also the answer to an earlier call with this key: that one spent nothing.
+            history.ambiguous = history.present_key_lost || history.earlier_keys > 0;
+            history.rotate()
+        }
         (Answer::Status(402 | 403), _) => Stop(ErrorKind::PermissionDenied),
         // After an unknown answer, a second blinded message could be billed too.
         (Answer::Status(404), Step::Sign) if !history.ambiguous => RefetchChallenge,
@@ -205,7 +218,7 @@ pub(crate) fn judge(
         (Answer::Status(429), _) => Again(Same),
         (Answer::Status(status @ 500..), _) => {
             let replayed = history.is_replay(step, status, request_id, body);
-            history.ambiguous = true;
+            history.lose();
             let most_rotations = match step {
                 Step::Sign => 1,
                 Step::Redeem => 2,

@@ -315,6 +315,14 @@ fn a_refusal_after_a_key_was_given_up_looks_under_the_earlier_key_first() {
 }
 
 #[test]
+fn a_key_of_an_earlier_call_that_was_only_too_early_resolves_that_call() {
+    let mut history = History::new(true);
+    let mut judged = |status| judge(Step::Redeem, Status(status), None, b"", &mut history);
+    assert_eq!(judged(403), Again(New));
+    assert_eq!(judged(401), Stop(Kind::PassRejected));
+}
+
+#[test]
 fn every_stop_explains_itself() {
     for step in ALL_STEPS {
         for kind in Kind::ALL {

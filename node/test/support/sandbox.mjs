@@ -3,13 +3,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { RelayPass } from 'relaypass';
 
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const CLI =
   process.env.RELAYPASS_CLI ??
-  fileURLToPath(new URL('../../../target/debug/relaypass', import.meta.url));
+  resolve(ROOT, process.env.CARGO_TARGET_DIR || 'target', 'debug', 'relaypass');
 
 export async function startSandbox(...flags) {
   const child = spawn(CLI, ['sandbox', '--until-stdin-closes', ...flags], {
