@@ -1,8 +1,9 @@
 """Ask whether a person is over 18 without learning who the person is: Persona Relay for servers.
 
 :class:`RelayPass` waits, :class:`AsyncRelayPass` is awaited; both have ``client.relays`` with the
-three steps ``create``, ``issue_privacy_pass`` and ``generate_claim``. Everything that relaypass
-raises is a :class:`RelayPassError`. Not affiliated with Persona.
+three steps ``create``, ``issue_privacy_pass`` and ``generate_claim``. A call that fails raises a
+:class:`RelayPassError`; a program that misuses a client gets a :class:`TypeError` or a
+:class:`RuntimeError`. Not affiliated with Persona.
 """
 
 from __future__ import annotations
@@ -68,9 +69,3 @@ __all__ = [
     "__version__",
     "open_claim",
 ]
-
-# Where things are defined is our business; tracebacks, pickles and docs name what people import.
-for _name in __all__:
-    if _name != "__version__":
-        globals()[_name].__module__ = __name__
-del _name

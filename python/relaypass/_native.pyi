@@ -1,15 +1,16 @@
 """The native module. Private: it translates between Python and the Rust core, and changes at will.
 
-Checked against the built module by `mypy.stubtest` (tests/test_types.py).
+Checked against the built module by `mypy.stubtest` (`tests/run lint`).
 """
 
-from collections.abc import Generator
+from asyncio import Future
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar, final
 
-from relaypass.errors import RelayPassError
 from relaypass.results import (
     ClaimAnswer,
     GeneratedClaimAnswer,
+    KeyPairAnswer,
     PrivacyPassAnswer,
     RelayAnswer,
 )
@@ -17,8 +18,10 @@ from relaypass.results import (
 __all__ = [
     "Call",
     "Client",
+    "Outcome",
+    "WhenDone",
     "__version__",
-    "_example_errors",
+    "_example_failures",
     "generate_key_pair",
     "open_claim",
     "read_key_pair",
@@ -29,9 +32,22 @@ __version__: str
 _Answer = TypeVar("_Answer", covariant=True)
 
 @final
+class Outcome(Generic[_Answer]):
+    def failure(self) -> dict[str, Any] | None: ...
+    def answer(self) -> _Answer: ...
+
+@final
+class WhenDone:
+    def __call__(self, _future: Future[Any]) -> None: ...
+
+@final
 class Call(Generic[_Answer]):
-    def wait(self) -> _Answer: ...
-    def __await__(self) -> Generator[Any, None, _Answer]: ...
+    def wait(self) -> Outcome[_Answer]: ...
+    def start(
+        self,
+        call_soon_threadsafe: Callable[..., object],
+        settle: Callable[[Outcome[_Answer]], None],
+    ) -> WhenDone: ...
 
 @final
 class Client:
@@ -48,6 +64,7 @@ class Client:
         identified_proxy: str | None = None,
         decryption_key: str | None = None,
     ) -> Client: ...
+    def connect(self) -> Outcome[None]: ...
     def create(
         self,
         *,
@@ -76,12 +93,12 @@ class Client:
     ) -> Call[GeneratedClaimAnswer]: ...
     def noop(self) -> Call[None]: ...
 
-def generate_key_pair(bits: int) -> tuple[str, str]: ...
-def read_key_pair(private_pem: str) -> tuple[str, str]: ...
+def generate_key_pair(bits: int) -> Outcome[KeyPairAnswer]: ...
+def read_key_pair(private_pem: str) -> Outcome[KeyPairAnswer]: ...
 def open_claim(
     *,
     claim_payload: str,
     decryption_key: str | None = None,
     claim_type: str | None = None,
-) -> ClaimAnswer: ...
-def _example_errors() -> list[RelayPassError]: ...
+) -> Outcome[ClaimAnswer]: ...
+def _example_failures() -> list[Outcome[None]]: ...

@@ -7,6 +7,7 @@ from types import TracebackType
 from relaypass import _native
 from relaypass.connection import Connection
 from relaypass.keys import EncryptionKey, private_half
+from relaypass.outcomes import opened
 from relaypass.relays import AsyncRelays, Relays
 
 
@@ -50,19 +51,19 @@ class _Options:
         Raises:
             InvalidArgumentError: an option cannot be right; the message says what to change.
         """
-        self._connection = Connection(
-            _native.Client(
-                api_key=api_key,
-                base_url=base_url,
-                environment=environment,
-                timeout=timeout,
-                retries=retries,
-                ca_pem=ca_pem,
-                anonymous_proxy=anonymous_proxy,
-                identified_proxy=identified_proxy,
-                decryption_key=private_half(decryption_key),
-            )
+        native = _native.Client(
+            api_key=api_key,
+            base_url=base_url,
+            environment=environment,
+            timeout=timeout,
+            retries=retries,
+            ca_pem=ca_pem,
+            anonymous_proxy=anonymous_proxy,
+            identified_proxy=identified_proxy,
+            decryption_key=private_half(decryption_key),
         )
+        opened(native.connect())
+        self._connection = Connection(native)
 
     @property
     def _native(self) -> _native.Client:
@@ -89,7 +90,7 @@ class RelayPass(_Options):
     ...         relay_secret=relay.relay_secret,
     ...         privacy_pass_token=ticket.privacy_pass_token,
     ...     )
-    >>> answer.claim.passed
+    >>> answer.claim is not None and answer.claim.passed
     True
     """
 
@@ -136,7 +137,7 @@ class AsyncRelayPass(_Options):
     ...             relay_secret=relay.relay_secret,
     ...             privacy_pass_token=ticket.privacy_pass_token,
     ...         )
-    ...         return answer.claim.passed
+    ...         return answer.claim is not None and answer.claim.passed
     >>> asyncio.run(main())
     True
     """

@@ -14,9 +14,11 @@ from relaypass.results import RateLimit
 
 
 class RelayPassError(Exception):
-    """A call that failed. Catch this for everything that relaypass raises.
+    """A call that failed. Catch this for everything that can go wrong with one.
 
-    Wrong types of arguments are a :class:`TypeError`, as everywhere in Python.
+    What a program does wrong is not among it, as everywhere in Python: an argument of a wrong type
+    is a :class:`TypeError`; a closed client, a call that a fork cut off in the child, and an
+    asyncio call while the interpreter exits are a :class:`RuntimeError`.
 
     Attributes:
         code: What happened, as a stable string such as ``"rate_limited"``.

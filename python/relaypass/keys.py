@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from relaypass import _native, results
+from relaypass.errors import InvalidArgumentError
+from relaypass.outcomes import opened
 from relaypass.results import Claim
 
 
@@ -14,7 +16,8 @@ class EncryptionKey:
 
     Persona gets the public half with ``relays.create(encryption_key=...)``; the private half stays
     with you and opens the claim (``decryption_key=...``). Either argument takes the whole pair and
-    uses the right half.
+    uses the right half. A stored pair may be put together again; halves of different keys raise
+    :class:`InvalidArgumentError`.
 
     >>> key = EncryptionKey.generate()
     >>> key.public_key_pem.splitlines()[0]
@@ -28,6 +31,14 @@ class EncryptionKey:
     private_key_pem: str = field(repr=False)
     """The private half in PEM (PKCS#8). Keep it where you keep secrets."""
 
+    def __post_init__(self) -> None:
+        public_key_pem, _ = opened(_native.read_key_pair(self.private_key_pem))
+        if self.public_key_pem != public_key_pem:
+            raise InvalidArgumentError(
+                "public_key_pem is not the public half of private_key_pem; "
+                "EncryptionKey.from_pem makes the pair from the private half [invalid_argument]"
+            )
+
     @classmethod
     def generate(cls, bits: int = 2048) -> EncryptionKey:
         """Generates a key pair of 2048, 3072 or 4096 bits with the system's randomness.
@@ -38,7 +49,7 @@ class EncryptionKey:
         Raises:
             InvalidArgumentError: ``bits`` is another number.
         """
-        return cls(*_native.generate_key_pair(bits))
+        return cls(*opened(_native.generate_key_pair(bits)))
 
     @classmethod
     def from_pem(cls, private_pem: str) -> EncryptionKey:
@@ -47,7 +58,7 @@ class EncryptionKey:
         Raises:
             InvalidArgumentError: it is anything else, a public key for example.
         """
-        return cls(*_native.read_key_pair(private_pem))
+        return cls(*opened(_native.read_key_pair(private_pem)))
 
 
 def open_claim(
@@ -75,13 +86,12 @@ def open_claim(
     >>> open_claim(claim_payload=payload).passed
     True
     """
-    return results.claim(
-        _native.open_claim(
-            claim_payload=claim_payload,
-            decryption_key=private_half(decryption_key),
-            claim_type=claim_type,
-        )
+    outcome = _native.open_claim(
+        claim_payload=claim_payload,
+        decryption_key=private_half(decryption_key),
+        claim_type=claim_type,
     )
+    return results.claim(opened(outcome))
 
 
 def public_half(key: str | EncryptionKey | None) -> str | None:

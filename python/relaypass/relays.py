@@ -9,6 +9,7 @@ from relaypass import results
 from relaypass._native import Call
 from relaypass.connection import Connection
 from relaypass.keys import EncryptionKey, private_half, public_half
+from relaypass.outcomes import awaited, waited
 from relaypass.results import GeneratedClaim, PrivacyPass, Relay
 
 
@@ -47,7 +48,8 @@ class Relays:
 
         Source: Persona, "Create a Relay".
         """
-        return results.relay(_create(self._connection, claim_type, encryption_key, timeout).wait())
+        call = _create(self._connection, claim_type, encryption_key, timeout)
+        return results.relay(waited(call))
 
     def issue_privacy_pass(
         self,
@@ -61,7 +63,12 @@ class Relays:
 
         Give a claim type, or a relay by its token and its secret. Persona signs without seeing
         what it signs, so it cannot recognise the pass later. An answer that gets lost is asked for
-        again with the same idempotency key: one call is billed once.
+        again with the same idempotency key, so that one call is billed once. There is one
+        exception: a server error that Persona stored under that key is passed by with one new key,
+        for the same blinded message, and the log gets a warning ``possible_double_charge``.
+
+        Cancelling the call (``asyncio.wait_for``, Ctrl-C) does not call back what was sent: it may
+        leave a pass that is billed and that nobody gets.
 
         Args:
             claim_type: The pass will fit every relay of this claim type and environment.
@@ -80,7 +87,7 @@ class Relays:
         Source: Persona, "Create a Privacy Pass"; RFC 9474.
         """
         call = _issue_privacy_pass(self._connection, claim_type, relay_token, relay_secret, timeout)
-        return results.privacy_pass(call.wait())
+        return results.privacy_pass(waited(call))
 
     def generate_claim(
         self,
@@ -95,6 +102,12 @@ class Relays:
     ) -> GeneratedClaim:
         """Step 3: redeems a pass for the claim. Names nobody, and works once per pass.
 
+        Give an idempotency key of your own: make one with ``uuid.uuid4()``, store it beside the
+        relay, then call. The same key asks for the same answer for 24 hours, whether the answer
+        got lost, the call was cancelled, or the process crashed. Without one, cancelling the call
+        (``asyncio.wait_for``, Ctrl-C) after the request has left may spend the pass and lose the
+        claim.
+
         Args:
             relay_token: The relay's token.
             relay_secret: The relay's secret.
@@ -102,8 +115,9 @@ class Relays:
             claim_type: What was asked. A claim of another type is refused.
             decryption_key: Opens the claim: a private key in PEM or an :class:`EncryptionKey`.
                 By default the client's.
-            idempotency_key: The key that an :class:`OutcomeUnknownError` carried, at most 24 hours
-                ago and for the same relay and pass: asks for the very answer that got lost.
+            idempotency_key: Names this redemption, such as ``str(uuid.uuid4())``: see above. The
+                key that an :class:`OutcomeUnknownError` carried serves the same end. For one relay
+                and pass only; keep it as secret as the pass.
             timeout: Seconds for the whole call, retries included.
 
         Raises:
@@ -114,12 +128,15 @@ class Relays:
                 error's ``idempotency_key``; ``decryption``, ``claim_mismatch``, ``protocol`` when
                 it arrived and is no good: the error's ``claim_payload`` has it.
 
+        >>> import uuid
+        >>> idempotency_key = str(uuid.uuid4())  # stored beside the relay before the call
         >>> answer = client.relays.generate_claim(
         ...     relay_token=relay.relay_token,
         ...     relay_secret=relay.relay_secret,
         ...     privacy_pass_token=ticket.privacy_pass_token,
+        ...     idempotency_key=idempotency_key,
         ... )
-        >>> answer.claim.passed
+        >>> answer.claim is not None and answer.claim.passed
         True
 
         Source: Persona, "Generate a Relay claim".
@@ -134,13 +151,14 @@ class Relays:
             idempotency_key,
             timeout,
         )
-        return results.generated_claim(call.wait())
+        return results.generated_claim(waited(call))
 
 
 class AsyncRelays:
     """``client.relays`` of a :class:`relaypass.AsyncRelayPass`: :class:`Relays`, to be awaited.
 
-    Cancelling the task cancels the call; what was sent stays sent.
+    Cancelling the task cancels the call; what was sent stays sent. What that may cost, and how an
+    idempotency key brings the claim back, is told there.
     """
 
     __slots__ = ("_connection",)
@@ -156,7 +174,8 @@ class AsyncRelays:
         timeout: float | None = None,
     ) -> Relay:
         """Step 1: see :meth:`Relays.create`."""
-        return results.relay(await _create(self._connection, claim_type, encryption_key, timeout))
+        call = _create(self._connection, claim_type, encryption_key, timeout)
+        return results.relay(await awaited(call))
 
     async def issue_privacy_pass(
         self,
@@ -168,7 +187,7 @@ class AsyncRelays:
     ) -> PrivacyPass:
         """Step 2: see :meth:`Relays.issue_privacy_pass`."""
         call = _issue_privacy_pass(self._connection, claim_type, relay_token, relay_secret, timeout)
-        return results.privacy_pass(await call)
+        return results.privacy_pass(await awaited(call))
 
     async def generate_claim(
         self,
@@ -192,7 +211,7 @@ class AsyncRelays:
             idempotency_key,
             timeout,
         )
-        return results.generated_claim(await call)
+        return results.generated_claim(await awaited(call))
 
 
 def _create(

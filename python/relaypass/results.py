@@ -12,6 +12,7 @@ RelayAnswer: TypeAlias = tuple[str, str, str, InfoAnswer]
 PrivacyPassAnswer: TypeAlias = tuple[str, InfoAnswer]
 ClaimAnswer: TypeAlias = tuple[str, str, bool, list[tuple[str, str]]]
 GeneratedClaimAnswer: TypeAlias = tuple[str, bool, ClaimAnswer | None, InfoAnswer]
+KeyPairAnswer: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,3 +103,11 @@ def test_whole_numbers_and_texts_of_other_classes_are_fine() -> None:
         __slots__ = ()
 
     relaypass.RelayPass(timeout=5, retries=True, api_key=Text("persona_sandbox_x"))
+
+
+def test_halves_of_different_keys_are_refused(key: relaypass.EncryptionKey) -> None:
+    other = relaypass.EncryptionKey.generate()
+    assert relaypass.EncryptionKey(key.public_key_pem, key.private_key_pem) == key
+    with pytest.raises(relaypass.InvalidArgumentError, match="public half") as caught:
+        relaypass.EncryptionKey(other.public_key_pem, key.private_key_pem)
+    assert "PRIVATE KEY-----\n" not in str(caught.value)

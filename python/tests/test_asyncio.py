@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import threading
 import time
+import uuid
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 from support import CLAIM_TYPE, Sandbox, SilentServer, run_script
 
 import relaypass
+from relaypass.outcomes import awaited
 
 
 async def until(event: threading.Semaphore) -> bool:
@@ -54,7 +58,7 @@ async def test_an_answer_that_meets_a_cancelled_task_is_dropped_in_silence() -> 
     client = relaypass.AsyncRelayPass()
 
     async def call() -> None:
-        await client._native.noop()
+        await awaited(client._native.noop())
 
     task = asyncio.create_task(call())
     await asyncio.sleep(0)
@@ -65,6 +69,34 @@ async def test_an_answer_that_meets_a_cancelled_task_is_dropped_in_silence() -> 
         await task
     await asyncio.sleep(0)
     assert complaints == []
+
+
+async def test_a_cancelled_redemption_is_asked_for_again_with_its_key(sandbox: Sandbox) -> None:
+    async with relaypass.AsyncRelayPass(**sandbox.options) as client:
+        relay = await client.relays.create(claim_type=CLAIM_TYPE)
+        ticket = await client.relays.issue_privacy_pass(claim_type=CLAIM_TYPE)
+        before = sandbox.control("ledger")["redeemed"]
+
+        def redeem() -> Coroutine[Any, Any, relaypass.GeneratedClaim]:
+            return client.relays.generate_claim(
+                relay_token=relay.relay_token,
+                relay_secret=relay.relay_secret,
+                privacy_pass_token=ticket.privacy_pass_token,
+                idempotency_key=idempotency_key,
+            )
+
+        idempotency_key = str(uuid.uuid4())
+        sandbox.fault("redeem", "delay", milliseconds=5000)
+        task = asyncio.create_task(redeem())
+        while sandbox.control("ledger")["redeemed"] == before:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        answer = await redeem()
+        assert answer.claim is not None
+        assert answer.claim.passed
+        assert sandbox.control("ledger")["redeemed"] == before + 1
 
 
 async def test_the_loop_goes_on_while_calls_wait(sandbox: Sandbox) -> None:
@@ -116,11 +148,9 @@ def test_an_answer_for_a_loop_that_is_closed_is_dropped_in_silence(sandbox: Sand
         import asyncio, sys, time, relaypass
         client = relaypass.AsyncRelayPass(base_url=sys.argv[1])
         loop = asyncio.new_event_loop()
-        # A future and no task: asyncio would complain about a task that is never finished.
+        # No task: asyncio would complain about one that is never finished.
         call = client._native.create(claim_type="age_over18_verified")
-        async def begin():
-            return call.__await__()
-        waiting = loop.run_until_complete(begin())
+        call.start(loop.call_soon_threadsafe, print)
         loop.close()
         time.sleep(0.5)
         """,
@@ -131,9 +161,9 @@ def test_an_answer_for_a_loop_that_is_closed_is_dropped_in_silence(sandbox: Sand
 async def test_a_call_is_made_once() -> None:
     client = relaypass.AsyncRelayPass()
     call = client._native.noop()
-    await call
+    await awaited(call)
     with pytest.raises(RuntimeError, match="made already"):
-        await call
+        await awaited(call)
 
 
 async def test_an_error_is_raised_where_it_is_awaited() -> None:

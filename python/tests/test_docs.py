@@ -56,12 +56,7 @@ def test_the_readme_example_prints_true(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     [code] = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
-    real = relaypass.RelayPass
-
-    def connect(*, api_key: str) -> relaypass.RelayPass:
-        assert api_key == "persona_sandbox_…"
-        return real(**sandbox.options)
-
-    monkeypatch.setattr(relaypass, "RelayPass", connect)
+    monkeypatch.setenv("RELAYPASS_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("RELAYPASS_BASE_URL", sandbox.url)
     exec(code, {})
     assert capsys.readouterr().out == "True\n"

@@ -5,14 +5,23 @@ from __future__ import annotations
 import copy
 import pickle
 import traceback
+from typing import get_type_hints
 
 import pytest
 from support import CLAIM_TYPE, Sandbox
 
 import relaypass
 from relaypass import _native
+from relaypass.outcomes import opened
 
-EXAMPLES = _native._example_errors()
+
+def example_error(outcome: _native.Outcome[None]) -> relaypass.RelayPassError:
+    with pytest.raises(relaypass.RelayPassError) as caught:
+        opened(outcome)
+    return caught.value
+
+
+EXAMPLES = [example_error(outcome) for outcome in _native._example_failures()]
 
 
 def test_every_code_of_the_core_has_its_class_and_every_class_its_code() -> None:
@@ -32,7 +41,7 @@ def test_an_error_of_each_code(example: relaypass.RelayPassError) -> None:
     # The message ends with the code that the core gave: the class has the same.
     assert str(example).endswith(f"[{example.code}]")
     assert isinstance(example, relaypass.RelayPassError)
-    assert type(example).__module__ == "relaypass"
+    assert "code" in get_type_hints(type(example))
     assert type(example).__doc__
     assert example.operation == "example"
     assert example.retryable is False

@@ -44,6 +44,7 @@ IN_FLIGHT = {
 def test_exit_while_no_answer_comes(in_flight: str, silent_server: SilentServer) -> None:
     started = time.monotonic()
     run_script(BEGIN + in_flight + "\ntime.sleep(0.3)", silent_server.url)
+    assert silent_server.opened.acquire(blocking=False) == bool(in_flight)
     assert time.monotonic() - started < 5
 
 
@@ -73,6 +74,23 @@ def test_a_call_in_an_exit_function_works(sandbox: Sandbox) -> None:
     """
     said = "the interpreter is exiting; asyncio calls are no longer possible"
     assert run_script(script, sandbox.url) == f"True\n{said}\n"
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_exit_while_threads_raise_our_exceptions(attempt: int) -> None:
+    script = """
+        import threading, time, relaypass
+        def fail():
+            while True:
+                try:
+                    relaypass.open_claim(claim_payload="not json")
+                except relaypass.ProtocolError:
+                    pass
+        for _ in range(2):
+            threading.Thread(target=fail, daemon=True).start()
+        time.sleep(0.25)
+    """
+    run_script(script)
 
 
 def test_importing_starts_no_thread() -> None:

@@ -40,6 +40,16 @@ def in_child(work):
             os._exit(code)
     return pid
 
+def slow_down():
+    import json, urllib.request
+    fault = {"step": "create", "fault": "delay", "milliseconds": 500}
+    request = urllib.request.Request(
+        f"{url}/_sandbox/faults",
+        data=json.dumps({"faults": [fault]}).encode(),
+        headers={"content-type": "application/json"},
+    )
+    urllib.request.urlopen(request).close()
+
 def ended_well(pid):
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0, status
@@ -145,6 +155,33 @@ SCRIPTS = {
             flow()
             os._exit(0)
         ended_well(pid)
+    """,
+    "a signal handler that forks during a call, and whose child leaves by an exception": """
+        import signal
+        waiting = relaypass.RelayPass(base_url=url, retries=0)
+        def handler(*_):
+            global pid
+            pid = os.fork()
+            if pid == 0:
+                sys.exit(0)
+        signal.signal(signal.SIGALRM, handler)
+        slow_down()
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        try:
+            assert waiting.relays.create(claim_type="age_over18_verified").relay_token
+        except SystemExit:
+            assert pid == 0
+            flow()
+            raise
+        ended_well(pid)
+        assert waiting.relays.create(claim_type="age_over18_verified").relay_token
+    """,
+    "a call that was prepared before the fork, and made in the child": """
+        from relaypass.outcomes import waited
+        flow()
+        call = client._native.create(claim_type="age_over18_verified")
+        ended_well(in_child(lambda: waited(call)))
+        flow()
     """,
     "a child that exits as Python does": """
         flow()

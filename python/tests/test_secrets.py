@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from typing import Any
@@ -86,6 +87,34 @@ def test_an_error_hides_the_key_to_its_answer(
     answer = client.relays.generate_claim(**arguments, idempotency_key=error.idempotency_key)
     assert answer.claim is not None
     assert answer.claim.passed
+
+
+async def test_the_debug_log_of_asyncio_hides_everything(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0
+    caplog.set_level(logging.DEBUG)
+    async with relaypass.AsyncRelayPass(**sandbox.options) as client:
+        relay = await client.relays.create(claim_type=CLAIM_TYPE)
+        ticket = await client.relays.issue_privacy_pass(claim_type=CLAIM_TYPE)
+        answer = await client.relays.generate_claim(
+            relay_token=relay.relay_token,
+            relay_secret=relay.relay_secret,
+            privacy_pass_token=ticket.privacy_pass_token,
+        )
+    loop.set_debug(False)
+    # The log is there, and tells of our callbacks.
+    assert "settle" in caplog.text
+    for secret in (
+        relay.relay_secret,
+        relay.relay_session_access_token,
+        ticket.privacy_pass_token,
+        answer.claim_payload,
+    ):
+        assert secret[:10] not in caplog.text
+        assert secret[-10:] not in caplog.text
 
 
 def test_a_refused_argument_is_not_repeated() -> None:

@@ -1,17 +1,21 @@
 //! Answers on their way to Python: tuples, which `relaypass/results.py` gives names.
 
 use pyo3::prelude::*;
-use relaypass::{Claim, GeneratedClaim, PrivacyPass, RateLimit, Relay, ResponseInfo};
+use relaypass::{
+    Claim, DecryptionKey, GeneratedClaim, PrivacyPass, RateLimit, Relay, ResponseInfo,
+};
 
 /// What a call answers.
 pub(crate) enum Answer {
     Relay(Relay),
     PrivacyPass(PrivacyPass),
     GeneratedClaim(GeneratedClaim),
+    Claim(Claim),
+    KeyPair(DecryptionKey),
     Nothing,
 }
 
-impl<'py> IntoPyObject<'py> for Answer {
+impl<'py> IntoPyObject<'py> for &Answer {
     type Target = PyAny;
     type Output = Bound<'py, PyAny>;
     type Error = PyErr;
@@ -35,6 +39,10 @@ impl<'py> IntoPyObject<'py> for Answer {
                 info(&answer.info),
             )
                 .into_pyobject(py)?,
+            Answer::Claim(opened) => claim(opened).into_pyobject(py)?,
+            Answer::KeyPair(key) => {
+                (key.encryption_key().as_pem(), key.to_pem().expose()).into_pyobject(py)?
+            }
             Answer::Nothing => return Ok(py.None().into_bound(py)),
         };
         Ok(tuple.into_any())
@@ -43,7 +51,7 @@ impl<'py> IntoPyObject<'py> for Answer {
 
 type ClaimTuple<'a> = (&'a str, &'a str, bool, Vec<(&'a str, &'a str)>);
 
-pub(crate) fn claim(claim: &Claim) -> ClaimTuple<'_> {
+fn claim(claim: &Claim) -> ClaimTuple<'_> {
     let methodology = claim
         .methodology
         .iter()

@@ -4,7 +4,7 @@
 //! enters Python, tells the event loop to settle the `asyncio.Future` that the caller awaits. The
 //! runtime's own threads never wait for Python's lock, and every reference to a Python object is
 //! dropped inside Python. (pyo3-async-runtimes does neither, and cannot be kept out of an
-//! interpreter that ends.)
+//! interpreter that ends.) What asyncio itself has to do with it is in `relaypass/outcomes.py`.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::{io, mem, process, thread};
@@ -13,47 +13,46 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use tokio::task::AbortHandle;
 
-use crate::answer::Answer;
 use crate::call::Work;
 use crate::engine::Engine;
-use crate::errors;
-use crate::exit::Gate;
+use crate::exit::{self, Gate};
+use crate::outcome::Outcome;
 
-/// Starts the call, and returns the `asyncio.Future` of its answer. Cancelling that drops the call.
-pub(crate) fn start(py: Python<'_>, work: Work) -> PyResult<Bound<'_, PyAny>> {
-    let engine = Engine::of_this_process()?;
-    if engine.gate().is_closed() {
+/// Starts the call, and returns what aborts it.
+pub(crate) fn start(
+    work: Work,
+    call_soon_threadsafe: Py<PyAny>,
+    settle: Py<PyAny>,
+) -> PyResult<WhenDone> {
+    if exit::has_begun() {
         return Err(PyRuntimeError::new_err(
             "the interpreter is exiting; asyncio calls are no longer possible",
         ));
     }
-    let event_loop = py.import("asyncio")?.call_method0("get_running_loop")?;
-    let future = event_loop.call_method0("create_future")?;
+    let engine = Engine::of_this_process()?;
     let mut delivery = Delivery {
         letter: Some(Letter {
-            event_loop: event_loop.unbind(),
-            future: future.clone().unbind(),
-            answer: None,
+            call_soon_threadsafe,
+            settle,
+            outcome: Outcome::none(),
         }),
         outbox: engine.messenger()?.outbox.clone(),
     };
     let task = engine.runtime().spawn(async move {
-        let answer = work.await;
+        let result = work.await;
         if let Some(letter) = &mut delivery.letter {
-            letter.answer = Some(answer);
+            letter.outcome = Outcome::new(result);
         }
     });
-    let when_done = WhenDone {
+    Ok(WhenDone {
         pid: process::id(),
         task: task.abort_handle(),
-    };
-    future.call_method1("add_done_callback", (when_done,))?;
-    Ok(future)
+    })
 }
 
 /// Called by the future when it is settled or cancelled. Only then is there something to abort.
 #[pyclass(frozen, module = "relaypass._native")]
-struct WhenDone {
+pub(crate) struct WhenDone {
     pid: u32,
     task: AbortHandle,
 }
@@ -68,12 +67,11 @@ impl WhenDone {
     }
 }
 
-/// An answer and whom to tell.
+/// An outcome and whom to tell.
 struct Letter {
-    event_loop: Py<PyAny>,
-    future: Py<PyAny>,
-    /// `None`: the call was aborted, or it panicked.
-    answer: Option<relaypass::Result<Answer>>,
+    call_soon_threadsafe: Py<PyAny>,
+    settle: Py<PyAny>,
+    outcome: Outcome,
 }
 
 /// Sends its letter when it is dropped, which happens however the call ends.
@@ -128,50 +126,9 @@ fn bring(inbox: &Receiver<Letter>, gate: &Gate) {
 impl Letter {
     fn hand_over(self, py: Python<'_>) {
         // A loop that was closed meanwhile refuses; then nobody is waiting any more.
-        let _ = self.try_hand_over(py);
-    }
-
-    fn try_hand_over(self, py: Python<'_>) -> PyResult<()> {
-        if is_done(self.future.bind(py))? {
-            return Ok(());
-        }
-        let answer = match self.answer {
-            Some(answer) => answer
-                .map_err(|error| errors::exception(py, &error))
-                .and_then(|answer| answer.into_pyobject(py)),
-            None => Err(panicked()),
-        };
-        let (value, failed) = match answer {
-            Ok(value) => (value, false),
-            Err(error) => (error.into_value(py).into_bound(py).into_any(), true),
-        };
-        let settle = wrap_pyfunction!(settle, py)?;
-        self.event_loop
+        let _ = self
+            .call_soon_threadsafe
             .bind(py)
-            .call_method1("call_soon_threadsafe", (settle, self.future, value, failed))?;
-        Ok(())
+            .call1((self.settle, self.outcome));
     }
-}
-
-/// Runs in the event loop's own thread; the future may have been cancelled on the way.
-#[pyfunction]
-fn settle(future: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, failed: bool) -> PyResult<()> {
-    if is_done(future)? {
-        return Ok(());
-    }
-    let method = if failed {
-        "set_exception"
-    } else {
-        "set_result"
-    };
-    future.call_method1(method, (value,))?;
-    Ok(())
-}
-
-fn is_done(future: &Bound<'_, PyAny>) -> PyResult<bool> {
-    future.call_method0("done")?.is_truthy()
-}
-
-fn panicked() -> PyErr {
-    PyRuntimeError::new_err("relaypass failed inside; this is a mistake of ours, please report it")
 }

@@ -8,13 +8,15 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::answer::Answer;
+use crate::asyncio::{self, WhenDone};
 use crate::engine::Engine;
-use crate::{asyncio, errors};
+use crate::outcome::Outcome;
 
-/// What is left to do of a call.
+/// What is to be done for a call. Nothing is before it is polled, so that a call may be prepared
+/// in one process and made in its child.
 pub(crate) type Work = Pin<Box<dyn Future<Output = relaypass::Result<Answer>> + Send>>;
 
-/// A prepared call: `call.wait()` makes it in this thread, `await call` in asyncio.
+/// A prepared call: `call.wait()` makes it in this thread, `call.start(…)` for asyncio.
 #[pyclass(frozen, module = "relaypass._native")]
 pub(crate) struct Call {
     work: Mutex<Option<Work>>,
@@ -40,15 +42,15 @@ impl Call {
 
 #[pymethods]
 impl Call {
-    fn wait<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let work = self.take()?;
-        Engine::of_this_process()?
-            .wait(py, work)?
-            .map_err(|error| errors::exception(py, &error))?
-            .into_pyobject(py)
+    /// Makes the call in this thread.
+    fn wait(&self, py: Python<'_>) -> PyResult<Outcome> {
+        let engine = Engine::of_this_process()?;
+        engine.wait(py, self.take()?).map(Outcome::new)
     }
 
-    fn __await__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        asyncio::start(py, self.take()?)?.call_method0("__await__")
+    /// Makes the call; when it ends, another thread calls `call_soon_threadsafe(settle, outcome)`.
+    /// What is returned aborts the call when it is called.
+    fn start(&self, call_soon_threadsafe: Py<PyAny>, settle: Py<PyAny>) -> PyResult<WhenDone> {
+        asyncio::start(self.take()?, call_soon_threadsafe, settle)
     }
 }

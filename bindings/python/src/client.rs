@@ -1,5 +1,7 @@
 //! The client: arguments in, a prepared call out.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use relaypass::arguments::{ClaimArguments, ClientArguments, CreateArguments, IssueArguments};
 use relaypass::Relays;
@@ -7,13 +9,16 @@ use relaypass::Relays;
 use crate::answer::Answer;
 use crate::argument::{optional, seconds, secret, text, whole};
 use crate::call::Call;
-use crate::errors::exception;
+use crate::outcome::Outcome;
 use crate::per_process::PerProcess;
 
-/// A client, and how to make it again: after `fork` the child connects anew. It is made from the
-/// arguments as they were given, because a parsed key has locks of its own.
+/// A client. The calls under way hold what it stands on too.
 #[pyclass(frozen, module = "relaypass._native")]
-pub(crate) struct Client {
+pub(crate) struct Client(Arc<Connection>);
+
+/// A connected client, and how to make it again: after `fork` the child connects anew. It is made
+/// from the arguments as they were given, because a parsed key has locks of its own.
+struct Connection {
     arguments: ClientArguments,
     connected: PerProcess<relaypass::Client>,
 }
@@ -32,7 +37,6 @@ impl Client {
         reason = "these are the options that Python has"
     )]
     fn new(
-        py: Python<'_>,
         api_key: Given<'_, '_>,
         base_url: Given<'_, '_>,
         environment: Given<'_, '_>,
@@ -43,7 +47,7 @@ impl Client {
         identified_proxy: Given<'_, '_>,
         decryption_key: Given<'_, '_>,
     ) -> PyResult<Self> {
-        let client = Self {
+        Ok(Self(Arc::new(Connection {
             arguments: ClientArguments {
                 api_key: optional(secret, api_key, "api_key")?,
                 base_url: optional(text, base_url, "base_url")?,
@@ -56,15 +60,17 @@ impl Client {
                 decryption_key: optional(secret, decryption_key, "decryption_key")?,
             },
             connected: PerProcess::new(),
-        };
-        client.connected(py)?;
-        Ok(client)
+        })))
+    }
+
+    /// Checks the options, and makes the client of this process.
+    fn connect(&self) -> Outcome {
+        Outcome::new(self.0.connected().map(|_| Answer::Nothing))
     }
 
     #[pyo3(signature = (*, claim_type, encryption_key=None, timeout=None))]
     fn create(
         &self,
-        py: Python<'_>,
         claim_type: &Bound<'_, PyAny>,
         encryption_key: Given<'_, '_>,
         timeout: Given<'_, '_>,
@@ -73,9 +79,9 @@ impl Client {
             claim_type: text(claim_type, "claim_type")?,
             encryption_key: optional(text, encryption_key, "encryption_key")?,
         };
-        let request = request.parse().map_err(|error| exception(py, &error))?;
-        let client = self.limited(py, timeout)?;
+        let client = self.limited(timeout)?;
         Ok(Call::new(async move {
+            let request = request.parse()?;
             let relay = client.relays()?.create(request).await;
             relay.map(Answer::Relay)
         }))
@@ -84,7 +90,6 @@ impl Client {
     #[pyo3(signature = (*, claim_type=None, relay_token=None, relay_secret=None, timeout=None))]
     fn issue_privacy_pass(
         &self,
-        py: Python<'_>,
         claim_type: Given<'_, '_>,
         relay_token: Given<'_, '_>,
         relay_secret: Given<'_, '_>,
@@ -95,9 +100,9 @@ impl Client {
             relay_token: optional(text, relay_token, "relay_token")?,
             relay_secret: optional(secret, relay_secret, "relay_secret")?,
         };
-        let request = request.parse().map_err(|error| exception(py, &error))?;
-        let client = self.limited(py, timeout)?;
+        let client = self.limited(timeout)?;
         Ok(Call::new(async move {
+            let request = request.parse()?;
             let pass = client.relays()?.issue_privacy_pass(request).await;
             pass.map(Answer::PrivacyPass)
         }))
@@ -111,7 +116,6 @@ impl Client {
     )]
     fn generate_claim(
         &self,
-        py: Python<'_>,
         relay_token: &Bound<'_, PyAny>,
         relay_secret: &Bound<'_, PyAny>,
         privacy_pass_token: &Bound<'_, PyAny>,
@@ -128,17 +132,17 @@ impl Client {
             decryption_key: optional(secret, decryption_key, "decryption_key")?,
             idempotency_key: optional(secret, idempotency_key, "idempotency_key")?,
         };
-        let request = request.parse().map_err(|error| exception(py, &error))?;
-        let client = self.limited(py, timeout)?;
+        let client = self.limited(timeout)?;
         Ok(Call::new(async move {
+            let request = request.parse()?;
             let answer = client.relays()?.generate_claim(request).await;
             answer.map(Answer::GeneratedClaim)
         }))
     }
 
     /// A call that returns at once: what the way there and back costs.
-    fn noop(&self, py: Python<'_>) -> PyResult<Call> {
-        let client = self.limited(py, None)?;
+    fn noop(&self) -> PyResult<Call> {
+        let client = self.limited(None)?;
         Ok(Call::new(async move {
             client.relays()?;
             Ok(Answer::Nothing)
@@ -147,30 +151,34 @@ impl Client {
 }
 
 impl Client {
+    /// The client for one call.
+    fn limited(&self, timeout: Given<'_, '_>) -> PyResult<Limited> {
+        Ok(Limited {
+            connection: Arc::clone(&self.0),
+            seconds: optional(seconds, timeout, "timeout")?,
+        })
+    }
+}
+
+impl Connection {
     /// The client of this process.
-    fn connected(&self, py: Python<'_>) -> PyResult<&relaypass::Client> {
+    fn connected(&self) -> relaypass::Result<&relaypass::Client> {
         self.connected
             .get_or_try_make(|| self.arguments.parse()?.build())
-            .map_err(|error| exception(py, &error))
-    }
-
-    /// The client of this process, for one call.
-    fn limited(&self, py: Python<'_>, timeout: Given<'_, '_>) -> PyResult<Limited> {
-        Ok(Limited {
-            seconds: optional(seconds, timeout, "timeout")?,
-            client: self.connected(py)?.clone(),
-        })
     }
 }
 
 /// A client that one call keeps alive, and how long that call may take.
 struct Limited {
-    client: relaypass::Client,
+    connection: Arc<Connection>,
     seconds: Option<f64>,
 }
 
 impl Limited {
     fn relays(&self) -> relaypass::Result<Relays<'_>> {
-        self.client.relays().within_seconds(self.seconds)
+        self.connection
+            .connected()?
+            .relays()
+            .within_seconds(self.seconds)
     }
 }

@@ -74,7 +74,7 @@ impl Engine {
     }
 
     /// Waits in this thread, while the others go on with Python, and looks for signals now and
-    /// then. The future is dropped when a signal's handler raises.
+    /// then. The future is dropped when a signal's handler raises, even if it is ready by then.
     ///
     /// Handlers run between two waits, outside the runtime: they may call us.
     pub(crate) fn wait<T: Send>(
@@ -83,27 +83,41 @@ impl Engine {
         mut future: Pin<Box<dyn Future<Output = T> + Send>>,
     ) -> PyResult<T> {
         loop {
-            let (waited, pass) = py.detach(|| {
-                let waited = self.runtime.block_on(async {
+            let waited = self.away(py, || {
+                self.runtime.block_on(async {
                     // Polls the future first: one that is ready never arms a timer.
                     tokio::time::timeout(SIGNALS_ARE_CHECKED_EVERY, future.as_mut()).await
-                });
-                (waited, self.gate.pass_or_wait_for_the_end())
+                })
             });
-            drop(pass);
-            match waited {
-                Ok(answer) => return Ok(answer),
-                Err(_elapsed) => py.check_signals()?,
+            if let Ok(answer) = waited {
+                return Ok(answer);
             }
+            let handled = py.check_signals();
             if !self.is_of_this_process() {
                 // A signal's handler forked, and this is the child: what the future holds is the
                 // parent's.
                 mem::forget(future);
+                handled?;
                 return Err(PyRuntimeError::new_err(
                     "the process forked during this call; only the parent gets its answer",
                 ));
             }
+            if let Err(raised) = handled {
+                self.away(py, || {
+                    // A connection that is dropped in the middle of an exchange spawns a task.
+                    let _runtime = self.runtime.enter();
+                    drop(future);
+                });
+                return Err(raised);
+            }
         }
+    }
+
+    /// Does something outside Python, and comes back.
+    fn away<T: Send>(&self, py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
+        let (done, pass) = py.detach(|| (work(), self.gate.pass_or_wait_for_the_end()));
+        drop(pass);
+        done
     }
 
     fn is_of_this_process(&self) -> bool {

@@ -4,23 +4,17 @@ use std::error::Error as StdError;
 use std::iter;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
-use relaypass::{Error, ErrorKind, IdempotencyKey};
+use pyo3::types::PyDict;
+use relaypass::{Error, IdempotencyKey};
 
 use crate::answer::rate_limit;
 
-/// The exception for an error.
-pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
-    match make(py, error) {
-        Ok(exception) => PyErr::from_value(exception),
-        Err(failed) => failed,
-    }
-}
-
-fn make<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
+/// What the exception for an error is made from: the arguments of `from_native` in `errors.py`.
+pub(crate) fn members<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyDict>> {
     let unopened = error.unopened_claim();
     let causes: Vec<String> = causes(error).map(ToString::to_string).collect();
     let members = PyDict::new(py);
+    members.set_item("code", error.code())?;
     members.set_item("message", error.to_string())?;
     members.set_item("operation", error.operation())?;
     members.set_item("retryable", error.retryable())?;
@@ -41,22 +35,11 @@ fn make<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
     let key = error.idempotency_key();
     members.set_item("idempotency_key", key.map(IdempotencyKey::expose))?;
     members.set_item("causes", causes)?;
-    py.import("relaypass.errors")?
-        .getattr("from_native")?
-        .call((error.code(),), Some(&members))
+    Ok(members)
 }
 
 fn causes(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| {
         (*cause).source()
     })
-}
-
-/// An exception of every kind there is, for the test that must not forget one.
-#[pyfunction(name = "_example_errors")]
-pub(crate) fn example_errors(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
-    let exceptions = ErrorKind::ALL
-        .into_iter()
-        .map(|kind| exception(py, &Error::example(kind)).into_value(py));
-    PyList::new(py, exceptions)
 }

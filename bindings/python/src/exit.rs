@@ -6,7 +6,8 @@
 //! between gate and interpreter any more, and from then on it keeps everybody out for ever.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::process;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -19,10 +20,22 @@ thread_local! {
     static ENDS_THE_INTERPRETER: Cell<bool> = const { Cell::new(false) };
 }
 
+/// The process whose gate is closed, whether or not it has an engine by then; 0: none. A child
+/// that a thread forks meanwhile has an interpreter of its own, which goes on.
+static CLOSED_IN: AtomicU32 = AtomicU32::new(0);
+
+fn is_closed() -> bool {
+    CLOSED_IN.load(Ordering::SeqCst) == process::id()
+}
+
+/// Whether the interpreter ends: nothing may be left behind that would have to go in later.
+pub(crate) fn has_begun() -> bool {
+    is_closed() || ENDS_THE_INTERPRETER.get()
+}
+
 /// The way into the interpreter for threads that are outside. One per process.
 #[derive(Default)]
 pub(crate) struct Gate {
-    closed: AtomicBool,
     passing: AtomicUsize,
 }
 
@@ -34,7 +47,7 @@ impl Gate {
     pub(crate) fn pass(&self) -> Option<Pass<'_>> {
         self.passing.fetch_add(1, Ordering::SeqCst);
         let pass = Pass(self);
-        let open = !self.is_closed() || ENDS_THE_INTERPRETER.get();
+        let open = !is_closed() || ENDS_THE_INTERPRETER.get();
         open.then_some(pass)
     }
 
@@ -46,16 +59,8 @@ impl Gate {
         })
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
-    }
-
-    fn close(&self) {
-        ENDS_THE_INTERPRETER.set(true);
-        self.closed.store(true, Ordering::SeqCst);
-        while self.passing.load(Ordering::SeqCst) > 0 {
-            thread::sleep(Duration::from_millis(1));
-        }
+    fn is_empty(&self) -> bool {
+        self.passing.load(Ordering::SeqCst) == 0
     }
 }
 
@@ -76,7 +81,11 @@ pub(crate) fn watch(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 #[pyfunction(name = "_close_gate")]
 fn close_gate(py: Python<'_>) {
-    if let Some(engine) = Engine::existing() {
-        py.detach(|| engine.gate().close());
-    }
+    ENDS_THE_INTERPRETER.set(true);
+    CLOSED_IN.store(process::id(), Ordering::SeqCst);
+    py.detach(|| {
+        while Engine::existing().is_some_and(|engine| !engine.gate().is_empty()) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
 }

@@ -1,0 +1,42 @@
+"""How calls are made, and what comes of them: an answer is returned, an error raised.
+
+The native module hands over an opaque outcome, never a bare answer or an exception: asyncio prints
+what it is given in its debug log, and an exception has to be made here (``outcome.rs`` says why).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeVar
+
+from relaypass._native import Call, Outcome
+from relaypass.errors import from_native
+
+_Answer = TypeVar("_Answer")
+
+
+def opened(outcome: Outcome[_Answer]) -> _Answer:
+    """The answer; raises the error if it is one."""
+    failure = outcome.failure()
+    if failure is not None:
+        raise from_native(**failure)
+    return outcome.answer()
+
+
+def waited(call: Call[_Answer]) -> _Answer:
+    """Makes the call in this thread."""
+    return opened(call.wait())
+
+
+async def awaited(call: Call[_Answer]) -> _Answer:
+    """Makes the call in asyncio. Cancelling the task drops it."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Outcome[_Answer]] = loop.create_future()
+
+    def settle(outcome: Outcome[_Answer]) -> None:
+        # It may have been cancelled while the outcome was on its way.
+        if not future.done():
+            future.set_result(outcome)
+
+    future.add_done_callback(call.start(loop.call_soon_threadsafe, settle))
+    return opened(await future)
