@@ -143,6 +143,27 @@ fn a_pass_of_every_key_size_verifies_over_the_98_bytes() {
 }
 
 #[test]
+fn the_crates_own_finalize_gives_the_same_signatures_and_verdicts() {
+    for bits in [2048, 3072, 4096] {
+        let pair = Signer::new(bits).pair;
+        let key = PublicKey::from_spki(&pair.pk.to_der().unwrap()).unwrap();
+        for round in 0..8u8 {
+            let message = [round; 98];
+            let theirs = pair.pk.blind(&mut os_random(), message).unwrap();
+            let mut blind_signature = pair.sk.blind_sign(&theirs.blind_message).unwrap();
+            // Every other one is broken somewhere.
+            if round % 2 == 1 {
+                blind_signature.0[usize::from(round) * 7] ^= 1;
+            }
+            let inverse = Secret::new(theirs.secret.0.clone());
+            let ours = key.finalize(&blind_signature.0, &inverse, &message);
+            let theirs = pair.pk.finalize(&blind_signature, &theirs, message);
+            assert_eq!(ours.ok(), theirs.ok().map(|signature| signature.0));
+        }
+    }
+}
+
+#[test]
 fn a_restart_between_asking_and_the_answer_makes_the_same_pass() {
     let signer = Signer::new(2048);
     let pending = signer.blind();
