@@ -24,10 +24,12 @@ mod claim;
 mod client;
 mod encoding;
 mod error;
+mod future;
 mod http;
 mod outcome;
 pub mod pass;
 mod secret;
+pub mod store;
 mod wire;
 
 pub use claim::{
@@ -50,8 +52,9 @@ pub mod arguments {
 
 /// The transport, for those who bring their own.
 pub mod transport {
+    pub use crate::future::BoxFuture;
     pub use crate::http::{
-        BoxFuture, Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
+        Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
     };
     pub use crate::wire::{Request, ResponseHead};
 }

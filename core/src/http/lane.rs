@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::transport::{BoxFuture, Connection, Response, SendFailure, Transport};
+use super::transport::{Connection, Response, SendFailure, Transport};
 use crate::error::{Error, Result};
+use crate::future::BoxFuture;
 use crate::secret::ApiKey;
 use crate::wire::{AnonymousRequest, Request, SignRequest};
 

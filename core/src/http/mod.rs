@@ -12,5 +12,5 @@ pub(crate) use exchange::{run, Ending, Exchange, Misread};
 pub(crate) use lane::{AnonymousLane, BaseUrl, IdentifiedLane};
 pub(crate) use reqwest_transport::{parse_proxy, ReqwestTransport, RouteOptions};
 pub use transport::{
-    BoxFuture, Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
+    Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
 };

@@ -15,9 +15,10 @@ use zeroize::Zeroizing;
 use super::clock::now_ms;
 use super::lane::{is_loopback, BaseUrl};
 use super::transport::{
-    BoxFuture, Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
+    Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
 };
 use super::watched_body::WatchedBody;
+use crate::future::BoxFuture;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::wire::{Request, ResponseHead};

@@ -1,17 +1,13 @@
 //! What a transport promises.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
+use crate::future::BoxFuture;
 use crate::secret::Secret;
 use crate::wire::{Request, ResponseHead};
 
 /// The largest body that is read, in bytes. Real ones have a few thousand.
 pub const LARGEST_BODY: usize = 64 * 1024;
-
-/// A future that may move between threads.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Sends one request, once, and reads one answer.
 ///
