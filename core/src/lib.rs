@@ -24,12 +24,16 @@ mod claim;
 mod client;
 mod encoding;
 mod error;
+mod events;
 mod future;
 mod http;
 mod outcome;
 pub mod pass;
+mod passes;
+mod records;
 mod secret;
 pub mod store;
+mod verification;
 mod wire;
 
 pub use claim::{
@@ -37,17 +41,23 @@ pub use claim::{
 };
 pub use client::{
     Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, GeneratedClaim,
-    IssuePrivacyPass, PassText, PrivacyPass, Relay, RelayToken, Relays,
+    IssuePrivacyPass, PassBinding, PassText, PrivacyPass, Relay, RelayToken, Relays,
 };
 pub use error::{Error, ErrorKind, RateLimit, ResponseInfo, Result, UnopenedClaim};
+pub use events::{Event, EventKind, Listener};
+pub use passes::Passes;
 pub use secret::{os_random, rand_core, ApiKey, IdempotencyKey, RelaySecret, SealKey, Secret};
+pub use verification::{
+    Completion, StartVerification, Status, Verification, VerificationId, Verifications,
+};
 
 /// Arguments as plain texts and numbers: what the packages of other languages pass on.
 pub mod arguments {
     pub use crate::client::{
         parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IssueArguments,
-        OpenArguments,
+        OpenArguments, StoreArgument,
     };
+    pub use crate::verification::StartArguments;
 }
 
 /// The transport, for those who bring their own.

@@ -3,15 +3,18 @@
 //! Bindings translate and never decide; so the rules about what may be left out, what excludes
 //! what, and what a number may be stand here once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, IssuePrivacyPass, RelayToken,
-    Relays,
+    Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, IssuePrivacyPass, PassBinding,
+    RelayToken, Relays,
 };
 use crate::claim::{open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey};
 use crate::error::{Error, Result};
-use crate::secret::{IdempotencyKey, RelaySecret, Secret};
+use crate::events::Listener;
+use crate::secret::{IdempotencyKey, RelaySecret, SealKey, Secret};
+use crate::store::{self, Store};
 
 /// The options of a client. See [`ClientBuilder`] for each.
 #[derive(Clone, Default)]
@@ -34,6 +37,29 @@ pub struct ClientArguments {
     pub identified_proxy: Option<Secret<String>>,
     /// A private key in PEM: [`ClientBuilder::decryption_key`].
     pub decryption_key: Option<Secret<String>>,
+    /// [`ClientBuilder::store`].
+    pub store: Option<StoreArgument>,
+    /// Seconds: [`ClientBuilder::store_timeout`].
+    pub store_timeout_seconds: Option<f64>,
+    /// Keys of 32 bytes: [`ClientBuilder::seal_keys`].
+    pub seal_keys: Vec<Secret<Vec<u8>>>,
+    /// `claim_type` or `relay`: [`ClientBuilder::pass_binding`].
+    pub pass_binding: Option<String>,
+    /// [`ClientBuilder::pass_pool`].
+    pub pass_pool: Option<i64>,
+    /// [`ClientBuilder::background`].
+    pub background: Option<bool>,
+    /// [`ClientBuilder::on_event`].
+    pub on_event: Option<Listener>,
+}
+
+/// A store, as other languages name it.
+#[derive(Clone)]
+pub enum StoreArgument {
+    /// By address: see [`store::open`](crate::store::open).
+    Url(Secret<String>),
+    /// An object of the host language.
+    Object(Arc<dyn Store>),
 }
 
 impl ClientArguments {
@@ -73,8 +99,40 @@ impl ClientArguments {
         if let Some(pem) = &self.decryption_key {
             builder = builder.decryption_key(DecryptionKey::from_pem(pem.expose())?);
         }
+        match &self.store {
+            None => {}
+            Some(StoreArgument::Object(store)) => builder = builder.store(Arc::clone(store)),
+            Some(StoreArgument::Url(url)) => builder = builder.store(store::open(url.expose())?),
+        }
+        if let Some(seconds) = self.store_timeout_seconds {
+            builder = builder.store_timeout(parse_seconds(seconds)?);
+        }
+        let seal_keys = self.seal_keys.iter().map(parse_seal_key);
+        builder = builder.seal_keys(seal_keys.collect::<Result<_>>()?);
+        if let Some(binding) = &self.pass_binding {
+            builder = builder.pass_binding(PassBinding::parse(binding)?);
+        }
+        if let Some(target) = self.pass_pool {
+            let target = u32::try_from(target).map_err(|_| {
+                Error::invalid_argument("The pass pool must hold from 0 to 100 passes.")
+            })?;
+            builder = builder.pass_pool(target);
+        }
+        if let Some(background) = self.background {
+            builder = builder.background(background);
+        }
+        if let Some(listener) = &self.on_event {
+            builder = builder.on_event(listener.clone());
+        }
         Ok(builder)
     }
+}
+
+fn parse_seal_key(bytes: &Secret<Vec<u8>>) -> Result<SealKey> {
+    let bytes: [u8; SealKey::LEN] = bytes.expose().as_slice().try_into().map_err(|_| {
+        Error::invalid_argument("A seal key has exactly 32 bytes; make it with a secure generator.")
+    })?;
+    Ok(SealKey::new(bytes))
 }
 
 /// Reads a time in seconds, as other languages write it.

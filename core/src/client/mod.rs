@@ -3,22 +3,28 @@
 mod arguments;
 mod options;
 mod relays;
-mod steps;
+pub(crate) mod steps;
 
 pub use arguments::{
     parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IssueArguments, OpenArguments,
+    StoreArgument,
 };
-pub use options::{ClientBuilder, Environment};
+pub(crate) use options::MOST_PASSES;
+pub use options::{ClientBuilder, Environment, PassBinding};
 pub use relays::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
     RelayToken, Relays,
 };
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::claim::DecryptionKey;
+use crate::events::Listener;
 use crate::http::{AnonymousLane, IdentifiedLane};
+use crate::store::{Sealer, Store};
 
 /// Persona Relay for one customer and one environment.
 ///
@@ -52,16 +58,39 @@ use crate::http::{AnonymousLane, IdentifiedLane};
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    anonymous: AnonymousLane,
-    identified: Option<IdentifiedLane>,
-    environment: Environment,
-    decryption_key: Option<DecryptionKey>,
-    timeout: Duration,
-    retries: u32,
+pub(crate) struct Inner {
+    pub(crate) anonymous: AnonymousLane,
+    pub(crate) identified: Option<IdentifiedLane>,
+    pub(crate) environment: Environment,
+    pub(crate) decryption_key: Option<DecryptionKey>,
+    pub(crate) timeout: Duration,
+    pub(crate) retries: u32,
+    /// The address of the page for visitors.
+    pub(crate) hosted_page: String,
+    pub(crate) keeping: Option<Keeping>,
+    pub(crate) listener: Option<Listener>,
+    pub(crate) seen: Seen,
+}
+
+/// How verifications and passes are kept.
+pub(crate) struct Keeping {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) sealer: Sealer,
+    pub(crate) pass_binding: PassBinding,
+    pub(crate) pass_pool: u32,
+    pub(crate) background: bool,
+}
+
+/// What this process has seen. Only for notices: nothing is decided by it.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// The last token key's id, by claim type.
+    pub(crate) key_ids: Mutex<HashMap<String, String>>,
+    /// Whether the task in the background has begun.
+    pub(crate) background: AtomicBool,
 }
 
 impl Client {

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Client, Inner};
+use super::{Client, Inner, Keeping, Seen};
 use crate::claim::DecryptionKey;
 use crate::error::{Error, Result};
+use crate::events::Listener;
 use crate::http::{
     parse_proxy, AnonymousLane, BaseUrl, IdentifiedLane, ReqwestTransport, RouteOptions, Transport,
 };
-use crate::secret::ApiKey;
-use crate::secret::Secret;
+use crate::secret::{ApiKey, SealKey, Secret};
+use crate::store::{Sealer, Store, Timed};
+
+/// More passes of one claim type are never held ready.
+pub(crate) const MOST_PASSES: u32 = 100;
 
 /// Which of Persona's two worlds: passes and relays of one do not fit the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +60,32 @@ impl Environment {
     }
 }
 
+/// What a pass is bound to when a verification buys one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PassBinding {
+    /// Every relay of its claim type: Persona's current generation. It can be bought ahead.
+    #[default]
+    ClaimType,
+    /// The one relay it is for: the first generation.
+    Relay,
+}
+
+impl PassBinding {
+    /// Reads `claim_type` or `relay`.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "claim_type" => Ok(PassBinding::ClaimType),
+            "relay" => Ok(PassBinding::Relay),
+            _ => Err(Error::invalid_argument(
+                "The pass binding is \"claim_type\" or \"relay\".",
+            )),
+        }
+    }
+}
+
 /// Describes a [`Client`]. Texts are checked by [`ClientBuilder::build`].
 #[derive(Clone, Default)]
 pub struct ClientBuilder {
@@ -70,6 +100,13 @@ pub struct ClientBuilder {
     decryption_key: Option<DecryptionKey>,
     identified_transport: Option<Arc<dyn Transport>>,
     anonymous_transport: Option<Arc<dyn Transport>>,
+    store: Option<Arc<dyn Store>>,
+    store_timeout: Option<Duration>,
+    seal_keys: Vec<SealKey>,
+    pass_binding: PassBinding,
+    pass_pool: u32,
+    background: bool,
+    listener: Option<Listener>,
 }
 
 impl ClientBuilder {
@@ -144,6 +181,53 @@ impl ClientBuilder {
         self
     }
 
+    /// Where verifications and passes are kept. Without a store there are the three steps only.
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// How long one call of the store may take; the default is 10 seconds, the longest 10 minutes.
+    pub fn store_timeout(mut self, limit: Duration) -> Self {
+        self.store_timeout = Some(limit);
+        self
+    }
+
+    /// The keys under which records are sealed before they reach the store: the first seals, all
+    /// open. To rotate, put the new key first, and drop the old one when no open verification and
+    /// no pass is left that it sealed. Without keys, records are stored as they are.
+    pub fn seal_keys(mut self, keys: Vec<SealKey>) -> Self {
+        self.seal_keys = keys;
+        self
+    }
+
+    /// What verifications bind their passes to; by default the claim type.
+    pub fn pass_binding(mut self, binding: PassBinding) -> Self {
+        self.pass_binding = binding;
+        self
+    }
+
+    /// How many passes to hold ready for each claim type that is asked for: 0 (none, the default)
+    /// to 100. The pool is filled in the background ([`ClientBuilder::background`]).
+    pub fn pass_pool(mut self, target: u32) -> Self {
+        self.pass_pool = target;
+        self
+    }
+
+    /// Whether a task in the background drives open verifications on and fills the pool, about once
+    /// a minute. By default it does not: call `recover` yourself. The task begins with the first
+    /// call that needs the store, and ends with the client.
+    pub fn background(mut self, background: bool) -> Self {
+        self.background = background;
+        self
+    }
+
+    /// Who is told of [`Event`](crate::Event)s.
+    pub fn on_event(mut self, listener: Listener) -> Self {
+        self.listener = Some(listener);
+        self
+    }
+
     /// Checks everything and makes the client. Nothing is sent.
     ///
     /// # Errors
@@ -166,6 +250,22 @@ impl ClientBuilder {
         if retries > 10 {
             return Err(Error::invalid_argument("At most 10 retries are possible."));
         }
+        let store_timeout = self.store_timeout.unwrap_or(Duration::from_secs(10));
+        if store_timeout.is_zero() || store_timeout > Duration::from_secs(600) {
+            return Err(Error::invalid_argument(
+                "The store's timeout must be more than nothing and at most 10 minutes.",
+            ));
+        }
+        if self.pass_pool > MOST_PASSES {
+            return Err(Error::invalid_argument(
+                "At most 100 passes of a claim type can be held ready.",
+            ));
+        }
+        if self.store.is_none() && (self.background || self.pass_pool > 0) {
+            return Err(Error::invalid_argument(
+                "A pool of passes and work in the background need a store: set one.",
+            ));
+        }
         let identified = self.open_lane(
             &base_url,
             self.identified_transport.as_ref(),
@@ -182,12 +282,22 @@ impl ClientBuilder {
         )?;
         Ok(Client {
             inner: Arc::new(Inner {
+                hosted_page: base_url.hosted_page(),
                 anonymous: AnonymousLane::new(anonymous, base_url.clone()),
                 identified: api_key.map(|key| IdentifiedLane::new(identified, base_url, key)),
                 environment,
                 decryption_key: self.decryption_key.clone(),
                 timeout,
                 retries,
+                keeping: self.store.clone().map(|store| Keeping {
+                    store: Arc::new(Timed::new(store, store_timeout)),
+                    sealer: Sealer::new(self.seal_keys.clone()),
+                    pass_binding: self.pass_binding,
+                    pass_pool: self.pass_pool,
+                    background: self.background,
+                }),
+                listener: self.listener.clone(),
+                seen: Seen::default(),
             }),
         })
     }

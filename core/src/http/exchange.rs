@@ -12,7 +12,7 @@ use crate::outcome::{
 };
 use crate::secret::rand_core::{CryptoRng, Rng};
 use crate::secret::{os_random, IdempotencyKey, Secret};
-use crate::wire::{decode_server_error, ResponseHead};
+use crate::wire::{decode_server_error, ResponseHead, ServerError};
 
 /// One call to Persona: how to ask, and how to read the answer.
 pub(crate) trait Exchange: Sync {
@@ -66,13 +66,9 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
     let mut connection = Connection::Any;
     let mut retry = 0;
     loop {
-        let request = exchange.request(&keys.present);
-        let result = match budget.next_attempt(started.elapsed()) {
-            Some(timeout) => exchange.lane().send(&request, connection, timeout).await,
-            None => Err(out_of_time()),
-        };
-        let scrub = |keys: &Keys, text: &str| keys.scrub(&exchange.lane().scrub(&request, text));
-        let attempt = match Attempt::read(exchange, result, |text| scrub(&keys, text)) {
+        let timeout = budget.next_attempt(started.elapsed());
+        let attempt = match ask_once(exchange, &keys.present, &keys.lost, connection, timeout).await
+        {
             Ok((answer, info)) => return Ok(Ending::Done(answer, info)),
             Err(attempt) => attempt,
         };
@@ -90,7 +86,7 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
         let fail = |kind| {
             let unknown_redemption = kind == ErrorKind::OutcomeUnknown && E::STEP == Step::Redeem;
             attempt
-                .error(E::STEP, kind, |text| scrub(&keys, text))
+                .error(E::STEP, kind)
                 .with_retryable(is_retryable(E::STEP, kind, &history))
                 .with_idempotency_key(unknown_redemption.then(|| keys.unresolved().clone()))
         };
@@ -121,6 +117,33 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
         retry += 1;
         tokio::time::sleep(pause).await;
     }
+}
+
+/// Makes one attempt under `key`, or none if there is no time for it.
+///
+/// `earlier_keys` were used before for the same end; a server that repeats one of them does not get
+/// it into an error.
+///
+/// # Errors
+/// What came instead of a good answer.
+pub(crate) async fn ask_once<E: Exchange>(
+    exchange: &E,
+    key: &IdempotencyKey,
+    earlier_keys: &[IdempotencyKey],
+    connection: Connection,
+    timeout: Option<Duration>,
+) -> std::result::Result<(E::Answer, ResponseInfo), Box<Attempt>> {
+    let request = exchange.request(key);
+    let result = match timeout {
+        Some(timeout) => exchange.lane().send(&request, connection, timeout).await,
+        None => Err(out_of_time()),
+    };
+    Attempt::read(exchange, result, |text| {
+        let text = exchange.lane().scrub(&request, text);
+        earlier_keys
+            .iter()
+            .fold(text, |text, key| text.replace(key.expose(), "[redacted]"))
+    })
 }
 
 /// The idempotency keys of one call.
@@ -165,13 +188,6 @@ impl Keys {
     fn unresolved(&self) -> &IdempotencyKey {
         self.lost.last().unwrap_or(&self.present)
     }
-
-    /// Takes the keys that are no longer in the request out of a text, too.
-    fn scrub(&self, text: &str) -> String {
-        self.lost.iter().fold(text.to_owned(), |text, key| {
-            text.replace(key.expose(), "[redacted]")
-        })
-    }
 }
 
 fn out_of_time() -> SendFailure {
@@ -183,10 +199,12 @@ fn out_of_time() -> SendFailure {
 }
 
 /// One attempt that did not succeed.
-struct Attempt {
-    answer: Answer,
+pub(crate) struct Attempt {
+    pub(crate) answer: Answer,
     head: Option<ResponseHead>,
     body: Option<Secret<Vec<u8>>>,
+    /// What the server says, without the request's secrets.
+    texts: ServerError,
     failure: Option<SendFailure>,
     /// What is wrong with a success.
     misread: Option<String>,
@@ -207,7 +225,9 @@ impl Attempt {
                 200..300 => Answer::Unreadable,
                 status => Answer::Status(status),
             };
-            return Err(Self::answered(answer, head, body));
+            let mut attempt = Self::answered(answer, head, body);
+            attempt.texts = decode_server_error(attempt.body(), scrub);
+            return Err(attempt);
         }
         let misread = match &body {
             None => Misread::Unreadable("its body is larger than 64 KiB".to_owned(), None),
@@ -226,7 +246,7 @@ impl Attempt {
         Err(attempt)
     }
 
-    fn unanswered(failure: SendFailure) -> Box<Self> {
+    pub(crate) fn unanswered(failure: SendFailure) -> Box<Self> {
         Box::new(Self {
             answer: match failure.sent {
                 Sent::Nothing => Answer::NotSent,
@@ -234,39 +254,45 @@ impl Attempt {
             },
             head: None,
             body: None,
+            texts: ServerError::default(),
             failure: Some(failure),
             misread: None,
             unopened: None,
         })
     }
 
-    fn answered(answer: Answer, head: ResponseHead, body: Option<Secret<Vec<u8>>>) -> Box<Self> {
+    pub(crate) fn answered(
+        answer: Answer,
+        head: ResponseHead,
+        body: Option<Secret<Vec<u8>>>,
+    ) -> Box<Self> {
         Box::new(Self {
             answer,
             head: Some(head),
             body,
+            texts: ServerError::default(),
             failure: None,
             misread: None,
             unopened: None,
         })
     }
 
-    fn request_id(&self) -> Option<&str> {
+    pub(crate) fn request_id(&self) -> Option<&str> {
         self.head.as_ref()?.info.request_id.as_deref()
     }
 
-    fn body(&self) -> &[u8] {
+    pub(crate) fn body(&self) -> &[u8] {
         self.body.as_ref().map_or(&[], |body| body.expose())
     }
 
-    fn timed_out(&self) -> bool {
+    pub(crate) fn timed_out(&self) -> bool {
         self.failure
             .as_ref()
             .is_some_and(|failure| failure.cause == FailureCause::Timeout)
     }
 
     /// How long the server asks us to wait.
-    fn wish(&self) -> Option<Duration> {
+    pub(crate) fn wish(&self) -> Option<Duration> {
         let head = self.head.as_ref()?;
         let reset = || {
             let limit = head.info.rate_limit.as_ref()?;
@@ -275,14 +301,19 @@ impl Attempt {
         head.retry_after.or_else(reset)
     }
 
-    fn error(&self, step: Step, kind: ErrorKind, scrub: impl Fn(&str) -> String) -> Error {
+    /// The claim of an answer that is unreadable otherwise.
+    pub(crate) fn unopened(&self) -> Option<&UnopenedClaim> {
+        self.unopened.as_ref()
+    }
+
+    pub(crate) fn error(&self, step: Step, kind: ErrorKind) -> Error {
         let message = explain(step, kind);
         let mut error = match &self.misread {
             Some(why) => Error::new(kind, format!("{message} What is wrong: {why}.")),
             None => Error::new(kind, message),
         };
         if let Some(head) = &self.head {
-            let texts = decode_server_error(self.body(), scrub);
+            let texts = self.texts.clone();
             error = error
                 .with_status(head.status)
                 .with_response(head.info.clone())

@@ -48,6 +48,14 @@ impl BaseUrl {
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
 
+    /// The page for visitors: Persona's own, or that of whoever stands in for Persona.
+    pub(crate) fn hosted_page(&self) -> String {
+        match self.0.as_str() {
+            Self::PERSONA => "https://relay.withpersona.com/relay".to_owned(),
+            _ => self.join("/relay"),
+        }
+    }
+
     pub(super) fn is_https(&self) -> bool {
         self.0.starts_with("https:")
     }

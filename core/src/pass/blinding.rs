@@ -118,17 +118,10 @@ impl PendingPass {
 
     /// Takes the state out, sealed, so that a restart can go on with it.
     pub fn seal(&self, key: &SealKey, rng: &mut impl CryptoRng) -> Vec<u8> {
-        let saved = Saved {
-            nonce: self.nonce.expose().clone(),
-            inverse: encode_base64url(self.inverse.expose()),
-            blinded_message: encode_base64url(&self.blinded_message),
-            token_key: self.token_key.encoded().to_owned(),
-            token_key_id: self.token_key.id().to_owned(),
-            challenge: self.challenge.object().to_owned(),
-        };
-        let mut bytes = Zeroizing::new(Vec::with_capacity(SAVED_CAPACITY));
+        let saved = self.save();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(1 + saved.expose().len()));
         bytes.push(FORMAT);
-        serde_json::to_writer(&mut *bytes, &saved).expect("strings are always JSON");
+        bytes.extend_from_slice(saved.expose().as_bytes());
         key.seal(&bytes, SEAL_CONTEXT, rng)
     }
 
@@ -145,15 +138,34 @@ impl PendingPass {
                 "The saved state has a format that this version does not know; a newer one wrote it.",
             ));
         }
-        let saved: Saved = serde_json::from_slice(json).map_err(|_| damaged())?;
-        let inverse = decode_base64url(&saved.inverse).map(Secret::new);
-        Ok(Self {
+        let json = std::str::from_utf8(json).map_err(|_| damaged())?;
+        Self::restore(json).ok_or_else(damaged)
+    }
+
+    /// The state as a text, to be kept inside a record.
+    pub(crate) fn save(&self) -> Secret<String> {
+        let saved = Saved {
+            nonce: self.nonce.expose().clone(),
+            inverse: encode_base64url(self.inverse.expose()),
+            blinded_message: encode_base64url(&self.blinded_message),
+            token_key: self.token_key.encoded().to_owned(),
+            token_key_id: self.token_key.id().to_owned(),
+            challenge: self.challenge.object().to_owned(),
+        };
+        let mut bytes = Vec::with_capacity(SAVED_CAPACITY);
+        serde_json::to_writer(&mut bytes, &saved).expect("strings are always JSON");
+        Secret::new(String::from_utf8(bytes).expect("JSON is UTF-8"))
+    }
+
+    /// The state that [`PendingPass::save`] took out, or nothing if the text is damaged.
+    pub(crate) fn restore(saved: &str) -> Option<Self> {
+        let saved: Saved = serde_json::from_str(saved).ok()?;
+        Some(Self {
             nonce: Secret::new(saved.nonce.clone()),
-            inverse: inverse.ok_or_else(damaged)?,
-            blinded_message: decode_base64url(&saved.blinded_message).ok_or_else(damaged)?,
-            token_key: TokenKey::decode(&saved.token_key, &saved.token_key_id)
-                .map_err(|_| damaged())?,
-            challenge: Challenge::from_object(saved.challenge.clone()).map_err(|_| damaged())?,
+            inverse: decode_base64url(&saved.inverse).map(Secret::new)?,
+            blinded_message: decode_base64url(&saved.blinded_message)?,
+            token_key: TokenKey::decode(&saved.token_key, &saved.token_key_id).ok()?,
+            challenge: Challenge::from_object(saved.challenge.clone()).ok()?,
         })
     }
 }

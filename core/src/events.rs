@@ -1,0 +1,81 @@
+//! What happens on the way and is no error: for the caller's log.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Something that the caller's log should know. It holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// The verification it happened to; none for passes bought ahead.
+    pub verification_id: Option<String>,
+    /// Persona's `Request-Id`, if an answer led to it.
+    pub request_id: Option<String>,
+    /// What happened, in a sentence.
+    pub message: String,
+}
+
+/// What an [`Event`] is about. The string ([`EventKind::name`]) is public API and the same in every
+/// language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A blinded message that may have been billed already is sent under a new idempotency key.
+    PossibleDoubleCharge,
+    /// Nobody can tell whether a pass was billed, or whether it is spent.
+    UnknownOutcome,
+    /// Persona signs with another key than before.
+    KeyChanged,
+    /// Persona does not answer the question yet.
+    Pending,
+    /// A pass that was not consumed went back to the pool.
+    Refunded,
+    /// Work in the background failed, and will be tried again.
+    BackgroundFailure,
+}
+
+impl EventKind {
+    /// Every kind, for tests and tables that must not forget one.
+    pub const ALL: [EventKind; 6] = [
+        EventKind::PossibleDoubleCharge,
+        EventKind::UnknownOutcome,
+        EventKind::KeyChanged,
+        EventKind::Pending,
+        EventKind::Refunded,
+        EventKind::BackgroundFailure,
+    ];
+
+    /// The stable name of this kind, the same in every language.
+    pub fn name(self) -> &'static str {
+        match self {
+            EventKind::PossibleDoubleCharge => "possible_double_charge",
+            EventKind::UnknownOutcome => "unknown_outcome",
+            EventKind::KeyChanged => "key_changed",
+            EventKind::Pending => "pending",
+            EventKind::Refunded => "refunded",
+            EventKind::BackgroundFailure => "background_failure",
+        }
+    }
+}
+
+/// Whoever is told of events. It is called from any thread and must return at once.
+#[derive(Clone)]
+pub struct Listener(Arc<dyn Fn(&Event) + Send + Sync>);
+
+impl Listener {
+    /// Tells `listen` of every event.
+    pub fn new(listen: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(listen))
+    }
+
+    pub(crate) fn tell(&self, event: &Event) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}

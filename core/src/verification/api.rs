@@ -1,0 +1,124 @@
+//! Durable verifications as people use them.
+
+use crate::claim::{Claim, ClaimType};
+use crate::error::{Error, Result};
+use crate::secret::{check_visible, Secret};
+
+/// The name of a verification: a random UUID. It is no secret, and says nothing about the person.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VerificationId(String);
+
+impl VerificationId {
+    /// Reads an id that [`Verifications::start`](super::Verifications::start) returned.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything that is no lower-case UUID.
+    pub fn parse(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        let well_formed = text.len() == 36
+            && text.bytes().enumerate().all(|(index, byte)| match index {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+            });
+        if !well_formed {
+            return Err(Error::invalid_argument(
+                "This is no id of a verification: it must be the text that start returned, \
+                 unchanged.",
+            ));
+        }
+        Ok(Self(text))
+    }
+
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What [`Verifications::start`](super::Verifications::start) needs.
+#[derive(Clone, Debug)]
+pub struct StartVerification {
+    /// What is asked about the person.
+    pub claim_type: ClaimType,
+    /// A name of the caller's for this verification, such as an order's number: the same reference
+    /// returns the same verification for as long as it is open. Up to 512 visible ASCII characters;
+    /// only its hash is stored.
+    pub reference: Option<String>,
+}
+
+impl StartVerification {
+    /// A verification of this claim type.
+    pub fn new(claim_type: ClaimType) -> Self {
+        Self {
+            claim_type,
+            reference: None,
+        }
+    }
+
+    /// Names it, so that starting it twice is harmless.
+    ///
+    /// # Errors
+    /// `invalid_argument` for an empty or overlong name, or one with other than visible ASCII
+    /// characters.
+    pub fn reference(mut self, reference: impl Into<String>) -> Result<Self> {
+        let reference = reference.into();
+        check_visible(&reference, "the reference", 512)?;
+        self.reference = Some(reference);
+        Ok(self)
+    }
+}
+
+/// How far a verification is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// The claim is true.
+    Passed,
+    /// The claim is not true, or Persona could not find out.
+    Failed,
+    /// There is no answer yet: the person has most likely not finished.
+    Pending,
+    /// The session ended without an answer. Start another verification.
+    Expired,
+}
+
+impl Status {
+    /// `passed`, `failed`, `pending` or `expired`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Passed => "passed",
+            Status::Failed => "failed",
+            Status::Pending => "pending",
+            Status::Expired => "expired",
+        }
+    }
+}
+
+/// A verification, as it is stored.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// Names it in later calls.
+    pub id: VerificationId,
+    /// What is asked.
+    pub claim_type: ClaimType,
+    /// How far it is.
+    pub status: Status,
+    /// The answer, once it is known.
+    pub claim: Option<Claim>,
+    /// A JWT for the visitor's browser; none once the verification is over.
+    pub session_access_token: Option<Secret<String>>,
+    /// Persona's page for the visitor, with the token in it; none once the verification is over.
+    /// The page refuses requests that carry a `Referer`.
+    pub hosted_url: Option<Secret<String>>,
+    /// When the session ends, in milliseconds since the epoch, UTC: 30 minutes after it began.
+    pub expires_at: u64,
+}
+
+/// What [`Verifications::complete`](super::Verifications::complete) found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Passed, failed, pending or expired.
+    pub status: Status,
+    /// The claim, with passed and failed.
+    pub claim: Option<Claim>,
+}
