@@ -18,8 +18,8 @@ use super::transport::{
     Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
 };
 use super::watched_body::WatchedBody;
-use crate::future::BoxFuture;
 use crate::error::{Error, Result};
+use crate::future::BoxFuture;
 use crate::secret::Secret;
 use crate::wire::{Request, ResponseHead};
 

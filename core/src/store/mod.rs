@@ -10,11 +10,12 @@ mod open;
 mod postgres;
 mod seal;
 mod sqlite;
+mod table;
 mod timed;
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use open::{open, postgres_ddl, sqlite_ddl};
+pub use open::{create_table, open, postgres_ddl, sqlite_ddl};
 pub use postgres::PostgresStore;
 pub use seal::Sealer;
 pub use sqlite::SqliteStore;
