@@ -86,27 +86,61 @@ fn sqlite_works_in_parent_and_children() {
     std::fs::create_dir(&folder).unwrap();
     let url = format!("sqlite://{}/store.db", folder.display());
     parent_and_child_both_go_on(&*open(&url).unwrap(), &*open(&url).unwrap());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
 
-    // What a child wrote is there although the parent, the last one but the child, ended first: the
-    // child holds locks of its own.
-    let store = open(&url).unwrap();
-    let before = runtime();
-    assert_eq!(before.block_on(version(&*store)), Some(6));
-    let (store_in_child, url_in_child) = (&store, &url);
-    assert!(in_child(|| async {
-        let opened = swap(&**store_in_child, Some(6)).await;
-        // Another process that opens and closes the file must not clear the log away.
-        let path = url_in_child.strip_prefix("sqlite://").unwrap();
-        let other = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "opens_and_closes", "--nocapture"])
-            .env("FORK_TEST_FILE", path)
-            .stdout(std::process::Stdio::null())
-            .status();
-        let log_is_there = std::path::Path::new(&format!("{path}-wal")).exists();
-        opened && other.unwrap().success() && log_is_there && swap(&**store_in_child, Some(7)).await
-    }));
-    assert_eq!(before.block_on(version(&*store)), Some(8));
-    drop(store);
+/// A daemon: its parent used the store, forked, and ended. The log that the daemon writes to must
+/// not be cleared away by the next process that opens the file.
+#[test]
+fn sqlite_in_an_orphaned_child_holds_locks_of_its_own() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let name = format!("relaypass-fork-orphan-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir(&folder).unwrap();
+    let file = folder.join("store.db");
+    let verdict = folder.join("verdict");
+    let url = format!("sqlite://{}", file.display());
+    let parent_ended = in_child(|| async {
+        let store = open(&url).unwrap();
+        let used = swap(&*store, None).await;
+        let parent = std::process::id();
+        // SAFETY: as in `in_child`.
+        if unsafe { libc::fork() } == 0 {
+            let orphan = || {
+                while std::os::unix::process::parent_id() == parent {
+                    std::thread::yield_now();
+                }
+                runtime().block_on(async {
+                    let before = swap(&*store, Some(1)).await;
+                    let other = std::process::Command::new(std::env::current_exe().unwrap())
+                        .args(["--exact", "opens_and_closes"])
+                        .env("FORK_TEST_FILE", &file)
+                        .stdout(std::process::Stdio::null())
+                        .status();
+                    before
+                        && other.unwrap().success()
+                        && swap(&*store, Some(2)).await
+                        && version(&*open(&url).unwrap()).await == Some(3)
+                })
+            };
+            let works = std::thread::scope(|threads| threads.spawn(orphan).join());
+            let works = works.unwrap_or(false);
+            std::fs::write(folder.join("new"), works.to_string()).unwrap();
+            std::fs::rename(folder.join("new"), &verdict).unwrap();
+            // SAFETY: as in `in_child`.
+            unsafe { libc::_exit(0) };
+        }
+        used
+    });
+    assert!(parent_ended);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !verdict.exists() && std::time::Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    assert_eq!(std::fs::read_to_string(&verdict).unwrap(), "true");
+    // And a process that was never near those.
+    let version_now = runtime().block_on(version(&*open(&url).unwrap()));
+    assert_eq!(version_now, Some(3));
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

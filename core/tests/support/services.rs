@@ -1,4 +1,6 @@
 //! PostgreSQL and Redis, started by tests/services/run for one test binary.
+// No binary uses all of it.
+#![allow(dead_code)]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};
