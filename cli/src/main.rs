@@ -1,9 +1,11 @@
-//! The command `relaypass`: a local sandbox, a demonstration, a key generator.
+//! The command `relaypass`: a local sandbox, a demonstration, a key generator, and what a store
+//! needs.
 
 mod demo;
 mod keygen;
 mod narrate;
 mod sandbox;
+mod store;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Generate the key pair that claims are encrypted with
     Keygen(keygen::Arguments),
+    /// Create or check the database that verifications are kept in
+    Store(store::Arguments),
 }
 
 #[tokio::main]
@@ -33,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Store(arguments) => store::run(arguments).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
