@@ -3,18 +3,18 @@
 //! Between the client and the real store stands one that looks: it opens every value that is
 //! written, collects the secrets in it, and dumps the whole table as whoever stole it would.
 
+#[path = "support/persona.rs"]
+mod persona;
 #[path = "support/services.rs"]
 mod services;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use persona::{claim_type, Persona};
 use relaypass::store::{create_table, open, BoxFuture, Record, Sealer, Store, StoreError, Swap};
-use relaypass::{
-    generate_key_pair, ClaimType, Client, SealKey, StartVerification, Status, Verification,
-};
-use relaypass_sandbox::{Options, Sandbox};
-use serde_json::{json, Value};
+use relaypass::{generate_key_pair, SealKey, StartVerification, Status, Verification};
+use serde_json::Value;
 use services::{connect, Services};
 
 const SEAL_KEY: [u8; 32] = [7; 32];
@@ -170,18 +170,16 @@ async fn live_a_life(store: Arc<dyn Store>, thief: Thief) -> Arc<Looking> {
         states: Mutex::default(),
         dumps: Mutex::default(),
     });
-    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let persona = Persona::start().await;
     let key = generate_key_pair(2048).unwrap();
-    let client = Client::builder()
-        .base_url(&sandbox.ready().url)
-        .api_key(&sandbox.ready().production_api_key)
+    let client = persona
+        .client()
         .decryption_key(key.clone())
         .store(looking.clone())
         .seal_keys(vec![SealKey::new(SEAL_KEY)])
         .retries(1)
         .build()
         .unwrap();
-    let claim_type = ClaimType::parse("age_over18_verified").unwrap();
     let pem = key.to_pem();
     let lines = pem.expose().lines().filter(|line| !line.starts_with('-'));
     looking
@@ -191,7 +189,7 @@ async fn live_a_life(store: Arc<dyn Store>, thief: Thief) -> Arc<Looking> {
         .extend(lines.map(str::to_owned));
 
     let verifications = client.verifications();
-    let start = || verifications.start(StartVerification::new(claim_type.clone()));
+    let start = || verifications.start(StartVerification::new(claim_type()));
     let complete = |started: &Verification| {
         let id = started.id.clone();
         let verifications = client.verifications();
@@ -199,24 +197,24 @@ async fn live_a_life(store: Arc<dyn Store>, thief: Thief) -> Arc<Looking> {
     };
 
     // A signature that is lost, a question that comes too early, an answer that is lost.
-    control(&sandbox, "faults", &fault("sign", "drop_after_commit", 1)).await;
+    persona.fault("sign", "drop_after_commit", 1).await;
     let first = start().await.unwrap();
     assert_eq!(complete(&first).await.unwrap().status, Status::Pending);
-    visit(&first, "passed").await;
-    control(&sandbox, "faults", &fault("redeem", "drop_after_commit", 2)).await;
+    persona.visit(&first, "passed").await;
+    persona.fault("redeem", "drop_after_commit", 2).await;
     assert!(complete(&first).await.is_err());
     assert_eq!(complete(&first).await.unwrap().status, Status::Passed);
 
     // A pass that is refunded, and used by the next one.
     let second = start().await.unwrap();
-    visit(&second, "failed").await;
+    persona.visit(&second, "failed").await;
     assert_eq!(complete(&second).await.unwrap().status, Status::Failed);
     let third = start().await.unwrap();
-    visit(&third, "passed").await;
+    persona.visit(&third, "passed").await;
     assert_eq!(complete(&third).await.unwrap().status, Status::Passed);
 
-    client.passes().prefetch(&claim_type, 1).await.unwrap();
-    sandbox.stop().await;
+    client.passes().prefetch(&claim_type(), 1).await.unwrap();
+    persona.stop().await;
     looking
 }
 
@@ -287,26 +285,4 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
             [18, 12, 6, 0].map(|shift| LETTERS[(bits >> shift & 63) as usize])
         })
         .collect()
-}
-
-fn fault(step: &str, fault: &str, times: u32) -> Value {
-    json!({"faults": [{"step": step, "fault": fault, "times": times}]})
-}
-
-async fn control(sandbox: &Sandbox, path: &str, body: &Value) {
-    let url = format!("{}/_sandbox/{path}", sandbox.ready().url);
-    post(&url, "application/json", body.to_string()).await;
-}
-
-async fn visit(started: &Verification, result: &str) {
-    let page = started.hosted_url.as_ref().unwrap().expose();
-    let form = "application/x-www-form-urlencoded";
-    post(page, form, format!("result={result}")).await;
-}
-
-async fn post(url: &str, content_type: &str, body: String) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = http.post(url).header("content-type", content_type);
-    let response = request.body(body).send().await.unwrap();
-    assert!(response.status().is_success());
 }
