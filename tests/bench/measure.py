@@ -9,6 +9,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = Path(__file__).parent
 FLOWS = 1000
+RECOVER = ["cargo", "bench", "--quiet", "--locked", "-p", "relaypass", "--bench", "recover", "--"]
 RUST = ["cargo", "bench", "--quiet", "--locked", "-p", "relaypass", "--bench", "client", "--"]
 NODE = ["node"]
 PYTHON = [sys.executable]
@@ -123,6 +125,49 @@ def measure_binding(env: dict[str, str]) -> str:
     return table(["a call that returns at once", "cost", "goal"], rows)
 
 
+@contextmanager
+def services() -> Iterator[dict[str, str]]:
+    """PostgreSQL and Redis, for as long as they are needed."""
+    process = subprocess.Popen(
+        [ROOT / "tests/services/run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.stdin.close()
+        process.wait(timeout=30)
+
+
+def measure_recover(env: dict[str, str]) -> str:
+    rows = []
+    for name in ("SQLite", "PostgreSQL"):
+        millis = []
+        for closed in (1_000, 1_000_000):
+            with services() as urls, tempfile.TemporaryDirectory() as folder:
+                place = ["sqlite", folder] if name == "SQLite" else ["postgres", urls["postgres"]]
+                millis.append(run([*RECOVER, *place, str(closed)], env)["millis"])
+        few, many = millis
+        rows.append([name, f"{few:.1f} ms", f"{many:.1f} ms", f"{many / few:.2f}x", "within 2x"])
+        print(f"  {name}: done", file=sys.stderr)
+    head = ["recover, 100 due", "1,000 finished", "1,000,000 finished", "ratio", "goal"]
+    return table(head, rows)
+
+
+def measure_callbacks(env: dict[str, str]) -> str:
+    rows = []
+    for name, command in (
+        ("Python, sync", [*PYTHON, str(BENCH / "callback.py")]),
+        ("Node", [*NODE, str(BENCH / "callback.mjs")]),
+    ):
+        result = run(command, env)
+        added = result["host"] - result["builtin"]
+        row = [name, f"{result['builtin']:.0f} µs", f"{result['host']:.0f} µs", f"{added:.0f} µs"]
+        rows.append([*row, "under 100 µs"])
+    head = ["`get` of a known answer", "`memory:`", "a store in the language", "added", "goal"]
+    return table(head, rows)
+
+
 def main() -> None:
     print("pass…", file=sys.stderr)
     passes = measure_pass()
@@ -131,9 +176,13 @@ def main() -> None:
         binding = measure_binding(env)
         print("flows…", file=sys.stderr)
         flows = measure_flows(env)
+        print("callbacks…", file=sys.stderr)
+        callbacks = measure_callbacks(env)
+        print("recover…", file=sys.stderr)
+        recover = measure_recover(env)
     day = datetime.now(tz=timezone.utc).date().isoformat()
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    text = f"Measured on {day}, {machine}.\n\n{passes}\n\n{flows}\n\n{binding}\n"
+    text = f"Measured on {day}, {machine}.\n\n{passes}\n\n{flows}\n\n{binding}\n\n{callbacks}\n\n{recover}\n"
     print(text)
     if "--write" in sys.argv:
         page = ROOT / "docs/benchmarks.md"

@@ -1,0 +1,188 @@
+//! Measures `recover` with few and with many finished verifications beside 100 that are due, and
+//! prints one JSON object; `tests/bench/run` puts it into a table.
+//!
+//! `sqlite FOLDER CLOSED` or `postgres URL CLOSED`, against RELAYPASS_BASE_URL with
+//! RELAYPASS_API_KEY. The rows are written behind the store's back, a million by the store itself
+//! would take too long.
+
+use std::time::{Duration, Instant};
+
+use relaypass::store::{create_table, open, Record, Store};
+use relaypass::{ClaimType, Client, Environment, StartVerification, Status};
+use serde_json::{json, Value};
+
+const DUE: usize = 100;
+const ROUNDS: usize = 7;
+
+fn main() {
+    // `cargo bench` adds `--bench`; `cargo test` runs benches without arguments of their own.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| a != "--bench")
+        .collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    match arguments.first().map(String::as_str) {
+        Some("sqlite") => {
+            let file = format!("{}/recover.sqlite", arguments[1]);
+            runtime.block_on(measure(
+                &format!("sqlite://{file}"),
+                &arguments[2],
+                |rows| fill_sqlite(&file, rows),
+            ));
+        }
+        Some("postgres") => {
+            let url = arguments[1].clone();
+            runtime.block_on(measure(&url, &arguments[2], |rows| {
+                fill_postgres(&url, rows)
+            }));
+        }
+        _ => println!("nothing to measure: say `sqlite FOLDER CLOSED` or `postgres URL CLOSED`"),
+    }
+}
+
+async fn measure(url: &str, closed: &str, fill: impl FnOnce(Rows)) {
+    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+    create_table(url).await.expect("a table");
+    let store = open(url).expect("a store");
+    let client = Client::builder()
+        .base_url(variable("RELAYPASS_BASE_URL"))
+        .api_key(variable("RELAYPASS_API_KEY"))
+        .environment(Environment::Sandbox)
+        .store(store.clone())
+        .build()
+        .expect("a client");
+    let closed = closed.parse().expect("a number");
+    let template = finish_one(&client, &*store).await;
+    tokio::task::block_in_place(|| {
+        fill(Rows {
+            count: closed,
+            template,
+        });
+    });
+    let mut open = Vec::new();
+    for _ in 0..DUE {
+        open.push(start_one(&client, &*store).await);
+    }
+    let mut millis = Vec::new();
+    for _ in 0..ROUNDS {
+        for key in &open {
+            make_due(&*store, key).await;
+        }
+        let began = Instant::now();
+        let driven = client.verifications().recover().await.expect("recovers");
+        millis.push(began.elapsed().as_secs_f64() * 1e3);
+        assert_eq!(driven, DUE as u64, "all that is due, and nothing else");
+    }
+    millis.sort_by(f64::total_cmp);
+    println!(r#"{{"millis": {:.2}}}"#, millis[ROUNDS / 2]);
+}
+
+/// Finished verifications: the same value under other keys.
+struct Rows {
+    count: u64,
+    template: Record,
+}
+
+impl Rows {
+    fn key(number: u64) -> String {
+        format!("verification/00000000-0000-4000-8000-{number:012x}")
+    }
+}
+
+fn fill_sqlite(file: &str, rows: Rows) {
+    let mut connection = rusqlite::Connection::open(file).expect("opens");
+    let transaction = connection.transaction().expect("begins");
+    {
+        let mut insert = transaction
+            .prepare("INSERT INTO relaypass_records VALUES (?1, ?2, ?3, NULL, ?4)")
+            .expect("the table of the store");
+        let expires_at = rows.template.expires_at.map(|at| at as i64);
+        let version = rows.template.version as i64;
+        for number in 0..rows.count {
+            let value = &rows.template.value;
+            insert
+                .execute((Rows::key(number), value, version, expires_at))
+                .expect("inserts");
+        }
+    }
+    transaction.commit().expect("commits");
+}
+
+fn fill_postgres(url: &str, rows: Rows) {
+    tokio::runtime::Handle::current().block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+            .await
+            .expect("connects");
+        tokio::spawn(connection);
+        let Record {
+            value,
+            version,
+            expires_at,
+            ..
+        } = rows.template;
+        let insert = "INSERT INTO relaypass_records \
+             SELECT 'verification/00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'), \
+                    $1, $2, NULL, $3 FROM generate_series(0, $4::bigint - 1) n";
+        let expires_at = expires_at.map(|at| at as i64);
+        client
+            .execute(
+                insert,
+                &[&value, &(version as i64), &expires_at, &(rows.count as i64)],
+            )
+            .await
+            .expect("inserts");
+        client
+            .batch_execute("ANALYZE relaypass_records")
+            .await
+            .expect("analyses");
+    });
+}
+
+async fn finish_one(client: &Client, store: &dyn Store) -> Record {
+    let key = start_one(client, store).await;
+    let id = key.strip_prefix("verification/").expect("its key");
+    let id = relaypass::VerificationId::parse(id).expect("its id");
+    let answer = client.verifications().complete(&id, false).await;
+    assert_eq!(answer.expect("completes").status, Status::Passed);
+    let record = store.load(&key).await.expect("loads");
+    record.expect("the record is there")
+}
+
+/// A verification that has its pass; its key.
+async fn start_one(client: &Client, store: &dyn Store) -> String {
+    let claim_type = ClaimType::parse("age_over18_verified").expect("a claim type");
+    let request = StartVerification::new(claim_type);
+    let started = client.verifications().start(request).await.expect("starts");
+    let key = format!("verification/{}", started.id.as_str());
+    loop {
+        let record = store.load(&key).await.expect("loads").expect("is there");
+        if content(&record)["state"]["is"] == "ready" {
+            return key;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+async fn make_due(store: &dyn Store, key: &str) {
+    let record = store.load(key).await.expect("loads").expect("is there");
+    let mut content = content(&record);
+    content["due_at"] = json!(1);
+    let due = Record {
+        value: [&record.value[..3], content.to_string().as_bytes()].concat(),
+        version: record.version + 1,
+        due_at: Some(1),
+        expires_at: None,
+    };
+    store
+        .compare_and_swap(key, Some(record.version), Some(due))
+        .await
+        .expect("swaps");
+}
+
+/// What is in a record that is not sealed: three bytes of formats, and JSON.
+fn content(record: &Record) -> Value {
+    serde_json::from_slice(&record.value[3..]).expect("JSON")
+}
