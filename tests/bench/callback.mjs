@@ -2,7 +2,6 @@
 
 import { RelayPass } from '../../node/dist/index.mjs';
 
-
 /** As little work of its own as can be. */
 class MapStore {
   records = new Map();

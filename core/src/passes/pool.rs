@@ -4,7 +4,7 @@ use super::record::{Held, Pooled, PooledState};
 use super::{Bought, Purchase};
 use crate::claim::ClaimType;
 use crate::client::{Attempting, IssuePrivacyPass, Ports, MOST_PASSES};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
 use crate::outcome::{out_of_patience, Step};
 use crate::records::{Changed, Loaded};
@@ -79,8 +79,9 @@ impl Ports {
     /// Takes a pass for the verification `by`, or finds that it is no longer there. To ask again
     /// after a crash is harmless.
     pub(crate) async fn take_pooled(&self, key: &str, by: &str) -> Result<Option<Held>> {
+        let mut found = self.vault.load::<Pooled>(key).await?;
         loop {
-            let Some(place) = self.vault.load::<Pooled>(key).await? else {
+            let Some(place) = found else {
                 return Ok(None);
             };
             let now = self.now();
@@ -96,8 +97,9 @@ impl Ports {
                 by: by.to_owned(),
             };
             let taken = place.content.moved(state, now, &mut self.random());
-            if let Changed::Done(_) = self.vault.put(key, Some(place.version), taken).await? {
-                return Ok(Some(pass));
+            match self.vault.put(key, Some(place.version), taken).await? {
+                Changed::Done(_) => return Ok(Some(pass)),
+                Changed::Refused(there) => found = there,
             }
         }
     }
@@ -153,8 +155,10 @@ impl Ports {
         );
         match self.vault.put(&key, None, place).await? {
             Changed::Done(place) => self.drive_pooled(&key, place, true).await,
-            // A random key was there before: somebody plays with the store, and will not be billed.
-            Changed::Refused => Ok(()),
+            Changed::Refused(_) => Err(Error::new(
+                ErrorKind::Store,
+                "A place of the pool with a random name was taken already; nothing was bought.",
+            )),
         }
     }
 
@@ -258,7 +262,7 @@ impl Ports {
         Ok(
             match self.vault.put(key, Some(place.version), moved).await? {
                 Changed::Done(changed) => Some(changed),
-                Changed::Refused => None,
+                Changed::Refused(_) => None,
             },
         )
     }
@@ -278,7 +282,7 @@ impl Ports {
                 let postponed = place.content.postponed(now, &mut self.random());
                 match self.vault.put(key, Some(place.version), postponed).await? {
                     Changed::Done(place) => self.drive_pooled(key, place, false).await?,
-                    Changed::Refused => {}
+                    Changed::Refused(_) => {}
                 }
                 Ok(None)
             }

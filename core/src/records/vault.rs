@@ -34,8 +34,8 @@ pub(crate) struct Loaded<T> {
 pub(crate) enum Changed<T> {
     /// It is stored.
     Done(Loaded<T>),
-    /// Somebody else was faster.
-    Refused,
+    /// Somebody else was faster: this is there now.
+    Refused(Option<Loaded<T>>),
 }
 
 /// A store, behind a seal.
@@ -70,7 +70,8 @@ impl Vault {
     /// Puts `content` under `key`, where the version `expected` must be (none: nothing).
     ///
     /// # Errors
-    /// `store` when the store fails: nobody knows then whether it was stored.
+    /// `store` when the store fails: nobody knows then whether it was stored. Also when it refuses
+    /// although the expected version is there: asking again would never end.
     pub(crate) async fn put<T: Stored>(
         &self,
         key: &str,
@@ -91,10 +92,14 @@ impl Vault {
             ));
         }
         let swap = self.store.compare_and_swap(key, expected, Some(record));
-        Ok(match swap.await.map_err(store_failed)? {
-            Swap::Done => Changed::Done(Loaded { content, version }),
-            Swap::Refused => Changed::Refused,
-        })
+        if swap.await.map_err(store_failed)? == Swap::Done {
+            return Ok(Changed::Done(Loaded { content, version }));
+        }
+        let there = self.load::<T>(key).await?;
+        if there.as_ref().map(|there| there.version) == expected {
+            return Err(refused_in_vain());
+        }
+        Ok(Changed::Refused(there))
     }
 
     /// Deletes what is under `key` if it has this version.
@@ -103,7 +108,14 @@ impl Vault {
     /// `store` when the store fails.
     pub(crate) async fn delete(&self, key: &str, version: u64) -> Result<Swap> {
         let swap = self.store.compare_and_swap(key, Some(version), None);
-        swap.await.map_err(store_failed)
+        if swap.await.map_err(store_failed)? == Swap::Done {
+            return Ok(Swap::Done);
+        }
+        let there = self.store.load(key).await.map_err(store_failed)?;
+        if there.is_some_and(|there| there.version == version) {
+            return Err(refused_in_vain());
+        }
+        Ok(Swap::Refused)
     }
 
     /// See [`Store::scan`].
@@ -146,6 +158,16 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         )),
         _ => Err(refused("is damaged")),
     }
+}
+
+/// Asking such a store again would never end.
+fn refused_in_vain() -> Error {
+    Error::new(
+        ErrorKind::Store,
+        "The store refused a swap although the expected version is there. It breaks its contract: \
+         check it with the store suite.",
+    )
+    .with_retryable(true)
 }
 
 fn store_failed(error: StoreError) -> Error {

@@ -121,7 +121,7 @@ impl Engine {
         match ports.vault.put(&record_key(&id), None, record).await? {
             Changed::Done(stored) => Ok((stored, true)),
             // Another start with the same reference was faster; this relay is left to expire.
-            Changed::Refused => Ok((self.load(&id).await?, false)),
+            Changed::Refused(there) => Ok((there.ok_or_else(unknown_id)?, false)),
         }
     }
 
@@ -146,8 +146,8 @@ impl Engine {
     /// Finds the open verification of a reference, or the id of the one to come.
     async fn refer(&self, key: &str, request: &StartVerification) -> Result<Referred> {
         let vault = &self.ports.vault;
+        let mut reference = vault.load::<Reference>(key).await?;
         loop {
-            let reference = vault.load::<Reference>(key).await?;
             if let Some(reference) = &reference {
                 let id = &reference.content.id;
                 match vault.load::<Durable>(&record_key(id)).await? {
@@ -172,8 +172,9 @@ impl Engine {
             };
             let id = fresh.id.clone();
             let version = reference.map(|reference| reference.version);
-            if let Changed::Done(_) = vault.put(key, version, fresh).await? {
-                return Ok(Referred::New(id));
+            match vault.put(key, version, fresh).await? {
+                Changed::Done(_) => return Ok(Referred::New(id)),
+                Changed::Refused(there) => reference = there,
             }
         }
     }
@@ -468,18 +469,18 @@ impl Drive<'_> {
                 }
                 Ok(next.effect)
             }
-            Changed::Refused => self.look_again().await,
+            Changed::Refused(there) => Ok(self.take_over(there.ok_or_else(unknown_id)?)),
         }
     }
 
-    /// Reads what somebody else stored.
-    async fn look_again(&mut self) -> Result<Effect> {
-        self.stored = self.engine.load(&self.stored.content.id).await?;
+    /// Goes on from what somebody else stored.
+    fn take_over(&mut self, there: Loaded<Durable>) -> Effect {
+        self.stored = there;
         self.run.reloaded();
-        Ok(match self.stored.content.was_answered_since(self.began) {
+        match self.stored.content.was_answered_since(self.began) {
             true => Effect::TellPending,
             false => Effect::Continue,
-        })
+        }
     }
 
     async fn perform(&mut self, effect: Effect) -> Result<Performed> {
@@ -610,7 +611,8 @@ impl Drive<'_> {
             .with_retryable(true));
         }
         ports.world.sleep(pause).await;
-        Ok(match self.look_again().await? {
+        let there = self.engine.load(&self.stored.content.id).await?;
+        Ok(match self.take_over(there) {
             Effect::TellPending => Performed::Told(Told::Pending),
             _ => Performed::Then(Event::Continue),
         })
