@@ -15,5 +15,8 @@ mod cancel;
 mod claim;
 mod client;
 mod errors;
+mod events;
 mod keys;
 mod results;
+mod store;
+mod verifications;
