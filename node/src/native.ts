@@ -86,11 +86,13 @@ export interface NativeClient {
   prefetchPasses(
     claimType: string,
     count: number,
+    timeoutSeconds: number | undefined,
     token: NativeCancelToken | undefined,
     scope: number,
   ): Promised<number>;
   countPasses(
     claimType: string,
+    timeoutSeconds: number | undefined,
     token: NativeCancelToken | undefined,
     scope: number,
   ): Promised<number>;

@@ -1,6 +1,7 @@
-import { optional, readInteger, readObject, readSignal, readText } from './arguments.js';
+import { readInteger, readObject, readText } from './arguments.js';
 import { call } from './cancel.js';
 import type { NativeClient } from './native.js';
+import { readCallOptions } from './relays.js';
 import type { CallOptions } from './relays.js';
 import { withScope } from './scope.js';
 
@@ -31,35 +32,33 @@ export class Passes {
   }
 
   /**
-   * Buys passes ahead. Each is billed. No more than 100 of a claim type are ever held ready.
+   * Buys passes ahead. Each is billed. No more than 100 of a claim type are ever held ready. What
+   * was bought before an error or an abort stays in the pool.
+   *
+   * @throws {@link InvalidArgumentError} without an API key or a store, or for more than 100;
+   * {@link StoreError}, and what `relays.issuePrivacyPass` throws.
    *
    * @returns how many were bought.
    */
-  async prefetch(
-    args: PrefetchArguments,
-    options: Pick<CallOptions, 'signal'> = {},
-  ): Promise<number> {
+  async prefetch(args: PrefetchArguments, options: CallOptions = {}): Promise<number> {
     const given = readObject(args, 'passes.prefetch', ['claimType', 'count']);
     const claimType = readText(given.claimType, 'claimType');
     const count = readInteger(given.count, 'count');
-    const signal = readOptions(options);
+    const { signal, timeoutSeconds } = readCallOptions(options);
     return withScope((scope) =>
-      call(signal, (token) => this.#client.prefetchPasses(claimType, count, token, scope)),
+      call(signal, (token) =>
+        this.#client.prefetchPasses(claimType, count, timeoutSeconds, token, scope),
+      ),
     );
   }
 
   /** How many passes of a claim type are ready. Nothing is sent. */
-  async count(args: CountArguments, options: Pick<CallOptions, 'signal'> = {}): Promise<number> {
+  async count(args: CountArguments, options: CallOptions = {}): Promise<number> {
     const given = readObject(args, 'passes.count', ['claimType']);
     const claimType = readText(given.claimType, 'claimType');
-    const signal = readOptions(options);
+    const { signal, timeoutSeconds } = readCallOptions(options);
     return withScope((scope) =>
-      call(signal, (token) => this.#client.countPasses(claimType, token, scope)),
+      call(signal, (token) => this.#client.countPasses(claimType, timeoutSeconds, token, scope)),
     );
   }
-}
-
-function readOptions(options: unknown): AbortSignal | undefined {
-  const given = readObject(options, 'options', ['signal']);
-  return optional(readSignal, given.signal, 'signal');
 }

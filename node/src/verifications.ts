@@ -22,8 +22,9 @@ export interface StartArguments {
 /** What {@link Verifications.complete} takes beside the id. */
 export interface CompleteOptions extends CallOptions {
   /**
-   * Whether to buy another pass if Persona rejected the one there was. It may be billed again, so
-   * this is never done by itself.
+   * Accepts that another pass may be billed, after an error that left it to you: pass rejected;
+   * conflict, unprocessable, unknown outcome or protocol while buying the pass. Otherwise it changes
+   * nothing.
    */
   readonly reissue?: boolean | undefined;
 }
@@ -44,10 +45,13 @@ export class Verifications {
   }
 
   /**
-   * Starts a verification: creates a relay, and issues a pass at the same time. It returns as soon
-   * as the relay is stored; {@link Verifications.complete} does whatever is missing.
+   * Starts a verification: creates a relay, and returns as soon as it is stored. The pass is taken
+   * from the pool, or bought in the background, which does not keep the process alive; if it ends
+   * meanwhile, {@link Verifications.complete} does what is missing.
    *
-   * @throws {@link InvalidArgumentError}, {@link StoreError}, and what `relays.create` throws.
+   * @throws {@link InvalidArgumentError} without a store or an API key, or if the open verification
+   * of the reference asks for another claim type; {@link StoreError}, and what `relays.create`
+   * throws. Nothing is billed then.
    *
    * @example
    * ```ts
@@ -73,9 +77,16 @@ export class Verifications {
   /**
    * Asks for the answer. Once it is known it is returned as it was stored, without a network call.
    *
-   * @throws {@link NotFoundError} for an id that the store does not have.
-   * @throws {@link PassRejectedError}: `reissue` buys another pass.
-   * @throws {@link OutcomeUnknownError}: nobody can tell what came of a request; final.
+   * @throws {@link NotFoundError} for an id that the store does not have;
+   * {@link InvalidArgumentError} for one of the other environment.
+   * @throws {@link AuthenticationError}, {@link PermissionDeniedError}, {@link RateLimitedError},
+   * {@link ServerError}, {@link RequestTimeoutError}, {@link NetworkError}, {@link StoreError}:
+   * nothing is lost. Call again when the cause is mended.
+   * @throws {@link PassRejectedError}, and while buying {@link ConflictError},
+   * {@link UnprocessableError}, {@link ProtocolError}: call with `reissue`, or start another one.
+   * @throws {@link OutcomeUnknownError}: nobody can tell whether a pass was billed or is spent.
+   * @throws {@link DecryptionError}, {@link ClaimMismatchError}: the answer came and is no good. It
+   * is kept, and the error's `claimPayload` has it.
    *
    * @example
    * ```ts
@@ -96,7 +107,12 @@ export class Verifications {
     return makeCompletion(completion);
   }
 
-  /** A verification as it is stored. Nothing is sent. */
+  /**
+   * A verification as it is stored. Nothing is sent, and nothing is changed.
+   *
+   * @throws {@link NotFoundError}, {@link InvalidArgumentError}, {@link StoreError}; and the error
+   * that a verification ended with.
+   */
   async get(id: string, options: CallOptions = {}): Promise<Verification> {
     const named = readText(id, 'id');
     const { signal, timeoutSeconds } = readCallOptions(options);
@@ -106,7 +122,12 @@ export class Verifications {
     return makeVerification(verification);
   }
 
-  /** Deletes a verification from the store, with all that is known of it. */
+  /**
+   * Deletes what is stored of a verification. A pass that is certainly unspent goes to the pool;
+   * what was in flight is given up.
+   *
+   * @throws {@link NotFoundError}, {@link InvalidArgumentError}, {@link StoreError}.
+   */
   async forget(id: string, options: CallOptions = {}): Promise<void> {
     const named = readText(id, 'id');
     const { signal, timeoutSeconds } = readCallOptions(options);
@@ -116,8 +137,11 @@ export class Verifications {
   }
 
   /**
-   * Drives on what was left behind: by a crash, or waiting for its time. Call it now and then, or
-   * set `background`. Its cost follows what is open, not what is stored.
+   * Drives on whatever a crash or a broken network left behind. Call it about once a minute, from as
+   * many processes as you like, or set `background`. Its cost follows what is open, not what is
+   * stored. A record that fails does not keep the others: `onEvent` is told of it.
+   *
+   * @throws {@link InvalidArgumentError} without a store; {@link StoreError}.
    *
    * @returns how many records it drove on.
    */

@@ -19,4 +19,5 @@ mod events;
 mod keys;
 mod results;
 mod store;
+mod testing;
 mod verifications;

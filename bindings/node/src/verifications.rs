@@ -129,6 +129,7 @@ impl Client {
         env: &'env Env,
         claim_type: String,
         count: f64,
+        timeout_seconds: Option<f64>,
         token: Option<&CancelToken>,
         scope: u32,
     ) -> napi::Result<Promised<'env, u32>> {
@@ -137,7 +138,11 @@ impl Client {
         let client = self.core().clone();
         promise_in_scope(env, token, scope, async move {
             let claim_type = ClaimType::parse(claim_type)?;
-            client.passes().prefetch(&claim_type, count).await
+            client
+                .passes()
+                .within_seconds(timeout_seconds)?
+                .prefetch(&claim_type, count)
+                .await
         })
     }
 
@@ -147,13 +152,18 @@ impl Client {
         &self,
         env: &'env Env,
         claim_type: String,
+        timeout_seconds: Option<f64>,
         token: Option<&CancelToken>,
         scope: u32,
     ) -> napi::Result<Promised<'env, u32>> {
         let client = self.core().clone();
         promise_in_scope(env, token, scope, async move {
             let claim_type = ClaimType::parse(claim_type)?;
-            client.passes().count(&claim_type).await
+            client
+                .passes()
+                .within_seconds(timeout_seconds)?
+                .count(&claim_type)
+                .await
         })
     }
 }
