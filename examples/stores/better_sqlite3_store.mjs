@@ -12,11 +12,14 @@ export class BetterSqlite3Store {
         ON relaypass_records (due_at, key) WHERE due_at IS NOT NULL`);
     const record = 'value, version, due_at AS dueAt, expires_at AS expiresAt';
     this.select = db.prepare(`SELECT ${record} FROM relaypass_records WHERE key = ?`);
-    this.insert = db.prepare(`INSERT INTO relaypass_records (key, value, version, due_at, expires_at)
+    this.insert =
+      db.prepare(`INSERT INTO relaypass_records (key, value, version, due_at, expires_at)
       VALUES (@key, @value, @version, @dueAt, @expiresAt) ON CONFLICT DO NOTHING`);
     this.update = db.prepare(`UPDATE relaypass_records SET value = @value, version = @version,
       due_at = @dueAt, expires_at = @expiresAt WHERE key = @key AND version = @expected`);
-    this.delete = db.prepare('DELETE FROM relaypass_records WHERE key = @key AND version = @expected');
+    this.delete = db.prepare(
+      'DELETE FROM relaypass_records WHERE key = @key AND version = @expected',
+    );
     const inRange = 'SELECT key FROM relaypass_records WHERE key >= @prefix AND key < @end';
     this.all = db.prepare(`${inRange} ORDER BY key LIMIT @limit`).pluck();
     this.due = db

@@ -57,5 +57,7 @@ export function makeListener(
 }
 
 function describe(thrown: unknown): string {
-  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : `It threw a ${typeof thrown}.`;
+  return thrown instanceof Error
+    ? (thrown.stack ?? thrown.message)
+    : `It threw a ${typeof thrown}.`;
 }

@@ -20,8 +20,8 @@ export async function withScope<T>(call: (scope: number) => Promise<T>): Promise
   try {
     return await call(scope);
   } finally {
-    // Events of the call arrive in the same turn as its result, before or after it.
-    setImmediate(() => SCOPES.delete(scope));
+    // An event that was told before the result may yet arrive in the next turn of the event loop.
+    setImmediate(() => setImmediate(() => SCOPES.delete(scope)));
   }
 }
 

@@ -42,7 +42,14 @@ for (const [name, value] of Object.entries({
 }
 
 test('new RelayPass: a seal key of the wrong type', () => {
-  for (const sealKey of ['canary'.repeat(6), [], [1], new Uint16Array(32), new ArrayBuffer(32), null]) {
+  for (const sealKey of [
+    'canary'.repeat(6),
+    [],
+    [1],
+    new Uint16Array(32),
+    new ArrayBuffer(32),
+    null,
+  ]) {
     assert.throws(() => new RelayPass({ sealKey }), namesArgument('sealKey'));
   }
 });
@@ -109,9 +116,21 @@ for (const [method, args, wrong] of [
 const stored = new RelayPass({ store: 'memory:' });
 const id = crypto.randomUUID();
 for (const [name, call, wrong] of [
-  ['start', (args, options) => stored.verifications.start({ claimType, ...args }, options), { claimType: 5, reference: null }],
-  ['prefetch', (args, options) => stored.passes.prefetch({ claimType, count: 1, ...args }, options), { claimType: 5, count: '1' }],
-  ['count', (args, options) => stored.passes.count({ claimType, ...args }, options), { claimType: 5 }],
+  [
+    'start',
+    (args, options) => stored.verifications.start({ claimType, ...args }, options),
+    { claimType: 5, reference: null },
+  ],
+  [
+    'prefetch',
+    (args, options) => stored.passes.prefetch({ claimType, count: 1, ...args }, options),
+    { claimType: 5, count: '1' },
+  ],
+  [
+    'count',
+    (args, options) => stored.passes.count({ claimType, ...args }, options),
+    { claimType: 5 },
+  ],
 ]) {
   test(`${name}: arguments and options of the wrong type`, async () => {
     for (const [argument, value] of Object.entries(wrong)) {

@@ -49,7 +49,8 @@ test('the three steps', async () => {
 
 test('durable verifications', async () => {
   // In Persona's sandbox environment everybody passes at once.
-  const ask = 'const { id } = await begin(7); console.log((await begin(7)).id === id, await end(id));';
+  const ask =
+    'const { id } = await begin(7); console.log((await begin(7)).id === id, await end(id));';
   assert.equal(await runExample(EXAMPLES[1] + ask), 'true passed\n');
 });
 

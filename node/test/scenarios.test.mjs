@@ -48,7 +48,7 @@ async function play({ client: described = {}, steps }) {
   for (const [index, step] of steps.entries()) {
     const args = fillIn(step.with ?? {}, saved);
     const result = await attempt(() => perform(clientOf(step), step.do, args));
-    compare(result, step.expect, `step ${index}, ${step.do}`);
+    compare(result, fillIn(step.expect ?? {}, saved), `step ${index}, ${step.do}`);
     if (step.save !== undefined) {
       saved.set(step.save, result.result ?? errorMembers(result.error));
     }

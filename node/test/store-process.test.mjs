@@ -233,8 +233,8 @@ test('2,000 calls leave nothing behind, and neither do 500 clients', async () =>
   // A handle takes 32 bytes or so: one for each call would be 64,000.
   for (const grown of [byCalls, byClients]) {
     assert.ok(grown.handles < 8_000, stdout);
-    assert.ok(grown.heap < 400_000, stdout);
-    assert.ok(grown.external < 400_000, stdout);
+    assert.ok(grown.heap < 150_000, stdout);
+    assert.ok(grown.external < 150_000, stdout);
   }
   assert.ok(kept <= 1, stdout);
 });

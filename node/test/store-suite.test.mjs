@@ -29,7 +29,9 @@ for (const [kind, store] of Object.entries({
 
     const reopened = await checkStore(store, { reopen: () => store });
     assert.deepEqual(reopened.skipped, []);
-    assert.ok((await checkStore(store, { reopen: async () => store })).passed.includes('reopening'));
+    assert.ok(
+      (await checkStore(store, { reopen: async () => store })).passed.includes('reopening'),
+    );
   });
 }
 
@@ -43,18 +45,32 @@ for (const [fear, store, rule] of [
   ['swaps whatever is there', swapsAlways(), /refused/],
   ['answers before it has written', forgetful(), /./],
   ['compares keys without case', caseless(), /./],
-  ['takes _ for a wildcard', broken('scan', (own, prefix, ...rest) => {
-    const pattern = new RegExp(`^${prefix.replaceAll('.', '\\.').replaceAll('_', '.')}`);
-    return own('', ...rest.with(1, Infinity)).filter((key) => pattern.test(key)).slice(0, rest[1]);
-  }), /prefix/],
-  ['returns more than the limit', broken('scan', (own, prefix, due) => own(prefix, due, 1e6)), /limit/],
+  [
+    'takes _ for a wildcard',
+    broken('scan', (own, prefix, ...rest) => {
+      const pattern = new RegExp(`^${prefix.replaceAll('.', '\\.').replaceAll('_', '.')}`);
+      return own('', ...rest.with(1, Infinity))
+        .filter((key) => pattern.test(key))
+        .slice(0, rest[1]);
+    }),
+    /prefix/,
+  ],
+  [
+    'returns more than the limit',
+    broken('scan', (own, prefix, due) => own(prefix, due, 1e6)),
+    /limit/,
+  ],
   ['scans in the wrong order', broken('scan', (own, ...args) => own(...args).reverse()), /order/],
   ['drops dueAt', broken('load', (own, key) => own(key) && { ...own(key), dueAt: null }), /./],
-  ['cuts values at a zero', broken('load', (own, key) => {
-    const found = own(key);
-    const end = found?.value.indexOf(0) ?? -1;
-    return end === -1 ? found : { ...found, value: found.value.subarray(0, end) };
-  }), /bytes|exactly/],
+  [
+    'cuts values at a zero',
+    broken('load', (own, key) => {
+      const found = own(key);
+      const end = found?.value.indexOf(0) ?? -1;
+      return end === -1 ? found : { ...found, value: found.value.subarray(0, end) };
+    }),
+    /bytes|exactly/,
+  ],
 ]) {
   test(`a store that ${fear} is found out`, async () => {
     await assert.rejects(checkStore(store), (error) => {

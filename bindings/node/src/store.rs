@@ -83,11 +83,7 @@ impl Store for HostStore {
 }
 
 /// Calls a method on the thread that it belongs to, and waits for its answer.
-async fn ask<A, T>(
-    name: &'static str,
-    method: &Method<A, T>,
-    arguments: A,
-) -> Result<T, StoreError>
+async fn ask<A, T>(name: &'static str, method: &Method<A, T>, arguments: A) -> Result<T, StoreError>
 where
     A: JsValuesTupleIntoVec + Send,
     T: FromNapiValue + TypeName + ValidateNapiValue + Send,
