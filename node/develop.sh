@@ -41,11 +41,6 @@ fi
 # npm writes this copy of the lock file when it has installed what the lock file says.
 if [[ ! -f node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-  # One test needs it. With the headers that came with node, if they did, nothing is downloaded.
-  prefix=$(node -p 'path.resolve(process.execPath, "../..")')
-  [[ ! -f $prefix/include/node/node.h ]] || export npm_config_nodedir=$prefix
-  npm_config_build_from_source=true npm rebuild better-sqlite3 --loglevel=silent >/dev/null ||
-    echo "better-sqlite3 cannot be built here: the test of its store will be skipped" >&2
   touch node_modules/.package-lock.json
 fi
 

@@ -41,8 +41,8 @@ export class IoredisStore {
 
   async scan(prefix, dueBefore, limit) {
     if (dueBefore === null) {
-      // '\x7f' sorts after every character that a key may have.
-      return this.redis.zrangebylex(KEYS, `[${prefix}`, `(${prefix}\x7f`, 'LIMIT', 0, limit);
+      const end = `(${prefix}\x7f`; // after all that a key may hold
+      return this.redis.zrangebylex(KEYS, `[${prefix}`, end, 'LIMIT', 0, limit);
     }
     const due = await this.redis.zrangebyscore(DUE, '-inf', dueBefore);
     return due.filter((key) => key.startsWith(prefix)).slice(0, limit);

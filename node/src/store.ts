@@ -28,8 +28,8 @@ export interface StoreRecord {
  * The contract between relaypass and your database: three methods that return their answer or a
  * promise of it. `checkStore` of `relaypass/testing` tests all of what follows.
  *
- * - **Keys** are 1 to 255 characters out of `A-Z a-z 0-9 - . _ ~ /`, compared byte for byte: `a` and
- *   `A` are two keys, and `_` is no wildcard.
+ * - **Keys** are 1 to 255 characters out of `A-Z a-z 0-9 - . _ ~ /`, compared byte for byte: `a`
+ *   and `A` are two keys, and `_` is no wildcard.
  * - **`compareAndSwap` is atomic, and durable** when its promise resolves. Of several writers who
  *   expect the same version, exactly one gets `true`.
  * - **`load` sees the latest swap**, whoever made it. No replica that lags, no cache.

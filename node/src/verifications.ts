@@ -23,8 +23,8 @@ export interface StartArguments {
 export interface CompleteOptions extends CallOptions {
   /**
    * Accepts that another pass may be billed, after an error that left it to you: pass rejected;
-   * conflict, unprocessable, unknown outcome or protocol while buying the pass. Otherwise it changes
-   * nothing.
+   * conflict, unprocessable, unknown outcome or protocol while buying the pass. Otherwise it
+   * changes nothing.
    */
   readonly reissue?: boolean | undefined;
 }
@@ -137,8 +137,8 @@ export class Verifications {
   }
 
   /**
-   * Drives on whatever a crash or a broken network left behind. Call it about once a minute, from as
-   * many processes as you like, or set `background`. Its cost follows what is open, not what is
+   * Drives on whatever a crash or a broken network left behind. Call it about once a minute, from
+   * as many processes as you like, or set `background`. Its cost follows what is open, not what is
    * stored. A record that fails does not keep the others: `onEvent` is told of it.
    *
    * @throws {@link InvalidArgumentError} without a store; {@link StoreError}.

@@ -142,7 +142,8 @@ class MyStore implements RelayStore {
   }
   async compareAndSwap(key: string, expected: number | null, next: StoreRecord | null) {
     const swapped = (this.#records.get(key)?.version ?? null) === expected;
-    if (swapped && next !== null) this.#records.set(key, { ...next, value: Buffer.from(next.value) });
+    const value = Buffer.from(next?.value ?? []);
+    if (swapped && next !== null) this.#records.set(key, { ...next, value });
     return swapped;
   }
   async scan(prefix: string, dueBefore: number | null, limit: number): Promise<string[]> {

@@ -46,7 +46,8 @@ for (const background of [false, true]) {
       `${PRELUDE}
       const options = { background: ${background}, onEvent() {}, passPool: ${background ? 1 : 0} };
       globalThis.unused = new RelayPass({ store: new MapStore(), ...options });
-      globalThis.used = new RelayPass({ baseUrl, apiKey, store: later(new MapStore()), ...options });
+      const store = later(new MapStore());
+      globalThis.used = new RelayPass({ baseUrl, apiKey, store, ...options });
       const { id } = await used.verifications.start({ claimType });
       console.log((await used.verifications.complete(id)).status);
       `,
@@ -151,7 +152,7 @@ for (const [how, end, endings] of [
   });
 }
 
-test('a store and its client that are dropped during a call serve it to its end, then go', async () => {
+test('a store and its client dropped during a call serve it to its end, then go', async () => {
   const stdout = await collects(`${PRELUDE}
     const gone = [];
     function ask() {
@@ -194,7 +195,8 @@ test('2,000 calls leave nothing behind, and neither do 500 clients', async () =>
     };
     const good = new MapStore();
     const options = { onEvent() {} };
-    const clients = [good, failing].map((store) => new RelayPass({ store, ...options }).verifications);
+    const clients = [good, failing]
+      .map((store) => new RelayPass({ store, ...options }).verifications);
     async function calls(count) {
       for (let done = 0; done < count; done += 20) {
         await Promise.all(Array.from({ length: 20 }, (_, index) =>
@@ -220,7 +222,8 @@ test('2,000 calls leave nothing behind, and neither do 500 clients', async () =>
       const before = await settled();
       await action();
       const after = await settled();
-      return Object.fromEntries(Object.keys(before).map((name) => [name, after[name] - before[name]]));
+      const names = Object.keys(before);
+      return Object.fromEntries(names.map((name) => [name, after[name] - before[name]]));
     };
     await calls(400);
     await made(50);

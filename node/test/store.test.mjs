@@ -249,7 +249,7 @@ for (const [method, expected, answers] of [
     [undefined, null, 'canary', {}, new Set(), [1], ['canary', null]],
   ],
 ]) {
-  test(`${method}: an answer of the wrong type is named, and not shown (${expected.source})`, async () => {
+  test(`${method}: the wrong type is named, not shown (${expected.source})`, async () => {
     for (const answer of answers) {
       for (const given of [() => answer, async () => answer]) {
         const error = await thrownBy(() => CALLS[method](clientOf(storeWith(method, given))));
@@ -313,7 +313,7 @@ test('a damaged record is left untouched', async () => {
   }
 });
 
-test('a store that says a swap was done and does nothing loses the verification, not the truth', async () => {
+test('a store that claims a swap and does nothing loses the verification', async () => {
   const client = clientOf(storeWith('compareAndSwap', () => true));
   const started = await client.verifications.start({ claimType });
   await assert.rejects(client.verifications.complete(started.id), { code: 'not_found' });
@@ -480,7 +480,7 @@ test('a record keeps its bytes: those it had when it was returned', async () => 
   assert.equal((await client.verifications.get(id)).id, id);
 });
 
-test('a seal key: no secret in the store, none but it opens, the first of several seals', async () => {
+test('seal keys: no secret in the store, the first seals, all open', async () => {
   const store = new MapStore();
   const [old, fresh] = [randomBytes(32), new Uint8Array(randomBytes(32))];
   const started = await clientOf(store, { sealKey: old }).verifications.start({ claimType });
@@ -518,7 +518,7 @@ test('a store by URL: memory, and SQLite in a file', async (t) => {
   }
 });
 
-test('a verification shows neither token nor page when it is inspected, and keeps them', async () => {
+test('a verification shows neither token nor page when inspected, and keeps them', async () => {
   const { verifications } = clientOf(new MapStore());
   const started = await verifications.start({ claimType });
   const shown = inspect([started], { depth: 9, showHidden: true });
