@@ -7,7 +7,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
-import { RelayPass, StoreError } from 'relaypass';
+import { RelayPass, RelayPassError, StoreError } from 'relaypass';
 
 import { startSandbox } from './support/sandbox.mjs';
 import { later, MapStore } from './support/stores.mjs';
@@ -199,6 +199,28 @@ for (const [method, call] of Object.entries(CALLS)) {
   });
 }
 
+test('with a signal that is aborted already no store is called', async () => {
+  const store = new MapStore();
+  const signal = AbortSignal.abort();
+  for (const call of Object.values(CALLS)) {
+    await assert.rejects(call(clientOf(store), { signal }), (reason) => reason === signal.reason);
+  }
+  assert.deepEqual(store.calls, { load: 0, compareAndSwap: 0, scan: 0 });
+});
+
+test('a finished verification costs one load and no request', async () => {
+  const store = new MapStore();
+  const client = clientOf(store);
+  const started = await client.verifications.start({ claimType });
+  await sandbox.visit(started);
+  await client.verifications.complete(started.id);
+  const { requests } = await sandbox.get('requests');
+  store.calls = { load: 0, compareAndSwap: 0, scan: 0 };
+  assert.equal((await client.verifications.complete(started.id)).status, 'passed');
+  assert.deepEqual(store.calls, { load: 1, compareAndSwap: 0, scan: 0 });
+  assert.equal((await sandbox.get('requests')).requests.length, requests.length);
+});
+
 function withResolvers() {
   const all = {};
   all.promise = new Promise((resolve, reject) => Object.assign(all, { resolve, reject }));
@@ -337,6 +359,20 @@ test('a store that does a swap and denies it: once, the flow goes on', async () 
   assert.equal((await client.verifications.complete(started.id)).status, 'passed');
   const { billed, double_spends } = await sandbox.ledger();
   assert.deepEqual({ billed, double_spends }, { billed: 1, double_spends: 0 });
+});
+
+test('a store that refuses every swap is an error', async () => {
+  const client = clientOf(storeWith('compareAndSwap', () => false));
+  await assert.rejects(client.verifications.start({ claimType }), RelayPassError);
+  assert.equal((await sandbox.ledger()).billed, 0);
+});
+
+const endless = { todo: 'the core goes round for ever, whatever timeoutMs says' };
+test('a store that refuses every swap is an error, with a reference too', endless, async () => {
+  const client = clientOf(storeWith('compareAndSwap', () => false));
+  const options = { timeoutMs: 200, signal: AbortSignal.timeout(2_000) };
+  const start = client.verifications.start({ claimType, reference: 'order-1' }, options);
+  await assert.rejects(start, RelayPassError);
 });
 
 test('the flow resumes when a store is back', async () => {
