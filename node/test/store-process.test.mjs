@@ -218,12 +218,16 @@ test('2,000 calls leave nothing behind, and neither do 500 clients', async () =>
       const { used_global_handles_size: handles, used_heap_size: heap } = getHeapStatistics();
       return { handles, heap, external: process.memoryUsage().external };
     }
+    // A leak shows in each of three rounds; what the engine compiles meanwhile does not.
     const grown = async (action) => {
-      const before = await settled();
-      await action();
-      const after = await settled();
-      const names = Object.keys(before);
-      return Object.fromEntries(names.map((name) => [name, after[name] - before[name]]));
+      const rounds = [await settled()];
+      for (let round = 0; round < 3; round += 1) {
+        await action();
+        rounds.push(await settled());
+      }
+      const least = (name) =>
+        Math.min(...rounds.slice(1).map((after, index) => after[name] - rounds[index][name]));
+      return { handles: least('handles'), heap: least('heap'), external: least('external') };
     };
     await calls(400);
     await made(50);
