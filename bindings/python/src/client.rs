@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use relaypass::arguments::{ClaimArguments, ClientArguments, CreateArguments, IssueArguments};
-use relaypass::Relays;
+use relaypass::arguments::{
+    ClaimArguments, ClientArguments, CreateArguments, IssueArguments, StartArguments, StoreArgument,
+};
+use relaypass::{ClaimType, Passes, Relays, VerificationId, Verifications};
 
 use crate::answer::Answer;
-use crate::argument::{optional, seconds, secret, text, whole};
+use crate::argument::{keys, optional, seconds, secret, text, truth, whole};
 use crate::call::Call;
+use crate::events;
 use crate::outcome::Outcome;
 use crate::per_process::PerProcess;
+use crate::store::{CallerNumber, PythonStore};
 
 /// A client. The calls under way hold what it stands on too.
 #[pyclass(frozen, module = "relaypass._native")]
@@ -31,7 +35,9 @@ impl Client {
     #[new]
     #[pyo3(signature = (*, api_key=None, base_url=None, environment=None, timeout=None,
         retries=None, ca_pem=None, anonymous_proxy=None, identified_proxy=None,
-        decryption_key=None))]
+        decryption_key=None, store_url=None, store_timeout=None, seal_key=None,
+        pass_binding=None, pass_pool=None, background=None, store_caller=None,
+        event_caller=None))]
     #[expect(
         clippy::too_many_arguments,
         reason = "these are the options that Python has"
@@ -46,7 +52,19 @@ impl Client {
         anonymous_proxy: Given<'_, '_>,
         identified_proxy: Given<'_, '_>,
         decryption_key: Given<'_, '_>,
+        store_url: Given<'_, '_>,
+        store_timeout: Given<'_, '_>,
+        seal_key: Given<'_, '_>,
+        pass_binding: Given<'_, '_>,
+        pass_pool: Given<'_, '_>,
+        background: Given<'_, '_>,
+        store_caller: Option<CallerNumber>,
+        event_caller: Option<CallerNumber>,
     ) -> PyResult<Self> {
+        let store = match store_caller {
+            Some(caller) => Some(StoreArgument::Object(Arc::new(PythonStore::new(caller)))),
+            None => optional(secret, store_url, "store")?.map(StoreArgument::Url),
+        };
         Ok(Self(Arc::new(Connection {
             arguments: ClientArguments {
                 api_key: optional(secret, api_key, "api_key")?,
@@ -58,6 +76,13 @@ impl Client {
                 anonymous_proxy: optional(secret, anonymous_proxy, "anonymous_proxy")?,
                 identified_proxy: optional(secret, identified_proxy, "identified_proxy")?,
                 decryption_key: optional(secret, decryption_key, "decryption_key")?,
+                store,
+                store_timeout_seconds: optional(seconds, store_timeout, "store_timeout")?,
+                seal_keys: optional(keys, seal_key, "seal_key")?.unwrap_or_default(),
+                pass_binding: optional(text, pass_binding, "pass_binding")?,
+                pass_pool: optional(whole, pass_pool, "pass_pool")?,
+                background: optional(truth, background, "background")?,
+                on_event: event_caller.map(events::listener),
             },
             connected: PerProcess::new(),
         })))
@@ -140,6 +165,102 @@ impl Client {
         }))
     }
 
+    #[pyo3(signature = (*, claim_type, reference=None, timeout=None))]
+    fn start_verification(
+        &self,
+        claim_type: &Bound<'_, PyAny>,
+        reference: Given<'_, '_>,
+        timeout: Given<'_, '_>,
+    ) -> PyResult<Call> {
+        let request = StartArguments {
+            claim_type: text(claim_type, "claim_type")?,
+            reference: optional(text, reference, "reference")?,
+        };
+        let client = self.limited(timeout)?;
+        Ok(Call::new(async move {
+            let request = request.parse()?;
+            let started = client.verifications()?.start(request).await;
+            started.map(Answer::Verification)
+        }))
+    }
+
+    #[pyo3(signature = (id, *, reissue, timeout=None))]
+    fn complete_verification(
+        &self,
+        id: &Bound<'_, PyAny>,
+        reissue: &Bound<'_, PyAny>,
+        timeout: Given<'_, '_>,
+    ) -> PyResult<Call> {
+        let id = text(id, "id")?;
+        let reissue = truth(reissue, "reissue")?;
+        let client = self.limited(timeout)?;
+        Ok(Call::new(async move {
+            let id = VerificationId::parse(id)?;
+            let completed = client.verifications()?.complete(&id, reissue).await;
+            completed.map(Answer::Completion)
+        }))
+    }
+
+    #[pyo3(signature = (id, *, timeout=None))]
+    fn get_verification(&self, id: &Bound<'_, PyAny>, timeout: Given<'_, '_>) -> PyResult<Call> {
+        let id = text(id, "id")?;
+        let client = self.limited(timeout)?;
+        Ok(Call::new(async move {
+            let id = VerificationId::parse(id)?;
+            let verification = client.verifications()?.get(&id).await;
+            verification.map(Answer::Verification)
+        }))
+    }
+
+    #[pyo3(signature = (id, *, timeout=None))]
+    fn forget_verification(&self, id: &Bound<'_, PyAny>, timeout: Given<'_, '_>) -> PyResult<Call> {
+        let id = text(id, "id")?;
+        let client = self.limited(timeout)?;
+        Ok(Call::new(async move {
+            let id = VerificationId::parse(id)?;
+            let forgotten = client.verifications()?.forget(&id).await;
+            forgotten.map(|()| Answer::Nothing)
+        }))
+    }
+
+    #[pyo3(signature = (*, timeout=None))]
+    fn recover_verifications(&self, timeout: Given<'_, '_>) -> PyResult<Call> {
+        let client = self.limited(timeout)?;
+        Ok(Call::new(async move {
+            let recovered = client.verifications()?.recover().await;
+            recovered.map(Answer::Count)
+        }))
+    }
+
+    #[pyo3(signature = (*, claim_type, count))]
+    fn prefetch_passes(
+        &self,
+        claim_type: &Bound<'_, PyAny>,
+        count: &Bound<'_, PyAny>,
+    ) -> PyResult<Call> {
+        let claim_type = text(claim_type, "claim_type")?;
+        let count = whole(count, "count")?;
+        // A number without an equal becomes the nearest one, and the core says what it thinks.
+        let count = u32::try_from(count.max(0)).unwrap_or(u32::MAX);
+        let client = self.limited(None)?;
+        Ok(Call::new(async move {
+            let claim_type = ClaimType::parse(claim_type)?;
+            let bought = client.passes()?.prefetch(&claim_type, count).await;
+            bought.map(|bought| Answer::Count(bought.into()))
+        }))
+    }
+
+    #[pyo3(signature = (*, claim_type))]
+    fn count_passes(&self, claim_type: &Bound<'_, PyAny>) -> PyResult<Call> {
+        let claim_type = text(claim_type, "claim_type")?;
+        let client = self.limited(None)?;
+        Ok(Call::new(async move {
+            let claim_type = ClaimType::parse(claim_type)?;
+            let ready = client.passes()?.count(&claim_type).await;
+            ready.map(|ready| Answer::Count(ready.into()))
+        }))
+    }
+
     /// A call that returns at once: what the way there and back costs.
     fn noop(&self) -> PyResult<Call> {
         let client = self.limited(None)?;
@@ -180,5 +301,16 @@ impl Limited {
             .connected()?
             .relays()
             .within_seconds(self.seconds)
+    }
+
+    fn verifications(&self) -> relaypass::Result<Verifications<'_>> {
+        self.connection
+            .connected()?
+            .verifications()
+            .within_seconds(self.seconds)
+    }
+
+    fn passes(&self) -> relaypass::Result<Passes<'_>> {
+        Ok(self.connection.connected()?.passes())
     }
 }

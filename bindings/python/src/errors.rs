@@ -8,11 +8,13 @@ use pyo3::types::PyDict;
 use relaypass::{Error, IdempotencyKey};
 
 use crate::answer::rate_limit;
+use crate::store::Raised;
 
 /// What the exception for an error is made from: the arguments of `from_native` in `errors.py`.
 pub(crate) fn members<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyDict>> {
     let unopened = error.unopened_claim();
-    let causes: Vec<String> = causes(error).map(ToString::to_string).collect();
+    let causes = causes(error).map(|cause| cause_of_python(py, cause));
+    let causes = causes.collect::<PyResult<Vec<_>>>()?;
     let members = PyDict::new(py);
     members.set_item("code", error.code())?;
     members.set_item("message", error.to_string())?;
@@ -36,6 +38,20 @@ pub(crate) fn members<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py
     members.set_item("idempotency_key", key.map(IdempotencyKey::expose))?;
     members.set_item("causes", causes)?;
     Ok(members)
+}
+
+/// An exception of the caller's store as it was raised; anything else in words.
+fn cause_of_python<'py>(
+    py: Python<'py>,
+    cause: &(dyn StdError + 'static),
+) -> PyResult<Bound<'py, PyAny>> {
+    let raised = cause
+        .downcast_ref::<Raised>()
+        .and_then(|raised| raised.take(py));
+    match raised {
+        Some(exception) => Ok(exception),
+        None => Ok(cause.to_string().into_pyobject(py)?.into_any()),
+    }
 }
 
 fn causes(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
