@@ -68,9 +68,19 @@ impl Listener {
     pub fn new(listen: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         Self(Arc::new(listen))
     }
+}
 
-    pub(crate) fn tell(&self, event: &Event) {
-        (self.0)(event);
+/// Tells the caller's log, if it listens, and `tracing`.
+pub(crate) fn tell(listener: Option<&Listener>, event: Event) {
+    tracing::info!(
+        event = event.kind.name(),
+        verification_id = event.verification_id,
+        request_id = event.request_id,
+        "{}",
+        event.message
+    );
+    if let Some(Listener(listen)) = listener {
+        listen(&event);
     }
 }
 

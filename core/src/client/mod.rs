@@ -2,8 +2,10 @@
 
 mod arguments;
 mod options;
+mod persona;
+mod ports;
 mod relays;
-pub(crate) mod steps;
+mod steps;
 
 pub use arguments::{
     parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IssueArguments, OpenArguments,
@@ -11,12 +13,14 @@ pub use arguments::{
 };
 pub(crate) use options::MOST_PASSES;
 pub use options::{ClientBuilder, Environment, PassBinding};
+pub(crate) use persona::{Attempting, Persona, Question};
+pub(crate) use ports::Ports;
 pub use relays::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
     RelayToken, Relays,
 };
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -89,6 +93,8 @@ pub(crate) struct Keeping {
 pub(crate) struct Seen {
     /// The last token key's id, by claim type.
     pub(crate) key_ids: Mutex<HashMap<String, String>>,
+    /// The claim types that were asked for: those whose pools are filled.
+    pub(crate) claim_types: Mutex<BTreeSet<String>>,
     /// Whether the task in the background has begun.
     pub(crate) background: AtomicBool,
 }

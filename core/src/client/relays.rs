@@ -8,7 +8,7 @@ use super::steps::{Challenge, Create, Redeem, RelayBoundChallenge, Sign};
 use super::{Environment, Inner};
 use crate::claim::{is_ciphertext, open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey};
 use crate::error::{Error, ResponseInfo, Result, UnopenedClaim};
-use crate::http::{now_ms, run, Ending};
+use crate::http::{now_ms, run, Ending, IdentifiedLane};
 use crate::outcome::Budget;
 use crate::pass::{Challenge as DecodedChallenge, PendingPass, PrivacyPassToken, TokenKey};
 use crate::secret::{check_visible, os_random, IdempotencyKey, RelaySecret, Secret};
@@ -205,27 +205,8 @@ impl<'a> Relays<'a> {
     ///
     /// Source: Persona, "Create a Relay".
     pub async fn create(&self, request: CreateRelay) -> Result<Relay> {
-        let own_key = || {
-            self.inner
-                .decryption_key
-                .as_ref()
-                .map(DecryptionKey::encryption_key)
-        };
-        let exchange = Create {
-            inner: self.inner,
-            claim_type: &request.claim_type,
-            encryption_key: request.encryption_key.as_ref().or_else(own_key),
-        };
-        let (answer, info) = finish(
-            run(&exchange, &self.budget(Duration::ZERO)).await,
-            "relays.create",
-        )?;
-        Ok(Relay {
-            relay_token: answer.relay_token,
-            relay_secret: answer.relay_secret,
-            relay_session_access_token: answer.relay_session_access_token,
-            info,
-        })
+        let budget = self.budget(Duration::ZERO);
+        self.inner.create_relay(request, &budget).await
     }
 
     /// Step 2: buys a Privacy Pass. This is the call that names us, and the one that is billed.
@@ -242,15 +223,16 @@ impl<'a> Relays<'a> {
     /// Source: Persona, "Create a Privacy Pass"; RFC 9474.
     pub async fn issue_privacy_pass(&self, request: IssuePrivacyPass) -> Result<PrivacyPass> {
         const OPERATION: &str = "relays.issue_privacy_pass";
-        let lane = self.inner.identified.as_ref().ok_or_else(|| {
-            Error::invalid_argument("This client has no API key, and only a key can buy a pass.")
-                .in_operation(OPERATION)
-        })?;
+        let lane = self
+            .inner
+            .signing_lane()
+            .map_err(|error| error.in_operation(OPERATION))?;
         let started = Instant::now();
         let mut refetched = false;
         loop {
             let pending = self
-                .blind(&request, &self.budget(started.elapsed()))
+                .inner
+                .blind_message(&request, &self.budget(started.elapsed()))
                 .await
                 .map_err(|error| error.in_operation(OPERATION))?;
             let exchange = Sign {
@@ -319,13 +301,56 @@ impl<'a> Relays<'a> {
         })
     }
 
+    /// What is left for a call that has used `spent` already.
+    fn budget(&self, spent: Duration) -> Budget {
+        self.inner.budget(self.limit, spent)
+    }
+}
+
+impl Inner {
+    /// Step 1, within `budget`.
+    pub(super) async fn create_relay(
+        &self,
+        request: CreateRelay,
+        budget: &Budget,
+    ) -> Result<Relay> {
+        let own_key = || {
+            self.decryption_key
+                .as_ref()
+                .map(DecryptionKey::encryption_key)
+        };
+        let exchange = Create {
+            inner: self,
+            claim_type: &request.claim_type,
+            encryption_key: request.encryption_key.as_ref().or_else(own_key),
+        };
+        let (answer, info) = finish(run(&exchange, budget).await, "relays.create")?;
+        Ok(Relay {
+            relay_token: answer.relay_token,
+            relay_secret: answer.relay_secret,
+            relay_session_access_token: answer.relay_session_access_token,
+            info,
+        })
+    }
+
+    /// The lane of the call that names us.
+    pub(super) fn signing_lane(&self) -> Result<&IdentifiedLane> {
+        self.identified.as_ref().ok_or_else(|| {
+            Error::invalid_argument("This client has no API key, and only a key can buy a pass.")
+        })
+    }
+
     /// Step 2a: fetches a challenge and blinds a fresh nonce for it.
-    async fn blind(&self, request: &IssuePrivacyPass, budget: &Budget) -> Result<PendingPass> {
+    pub(super) async fn blind_message(
+        &self,
+        request: &IssuePrivacyPass,
+        budget: &Budget,
+    ) -> Result<PendingPass> {
         const OPERATION: &str = "relays.issue_privacy_pass";
         let (answer, info) = match request {
             IssuePrivacyPass::ClaimType(claim_type) => {
                 let exchange = Challenge {
-                    inner: self.inner,
+                    inner: self,
                     claim_type,
                 };
                 finish(run(&exchange, budget).await, OPERATION)?
@@ -335,7 +360,7 @@ impl<'a> Relays<'a> {
                 relay_secret,
             } => {
                 let exchange = RelayBoundChallenge {
-                    inner: self.inner,
+                    inner: self,
                     relay_token,
                     relay_secret,
                 };
@@ -345,21 +370,17 @@ impl<'a> Relays<'a> {
         blind(&answer).map_err(|error| error.with_response(info))
     }
 
-    /// What is left for a call that has used `spent` already.
-    fn budget(&self, spent: Duration) -> Budget {
-        let whole = self
-            .limit
-            .unwrap_or_else(|| LONGEST_CALL.max(self.inner.timeout));
+    /// What is left for a call that has used `spent` of its time; `limit` is the caller's.
+    pub(crate) fn budget(&self, limit: Option<Duration>, spent: Duration) -> Budget {
+        let whole = limit.unwrap_or_else(|| LONGEST_CALL.max(self.timeout));
         Budget {
-            retries: self.inner.retries,
-            attempt: self.inner.timeout,
+            retries: self.retries,
+            attempt: self.timeout,
             total: whole.saturating_sub(spent),
-            floor: FLOOR.min(self.inner.timeout / 2).min(whole / 4),
+            floor: FLOOR.min(self.timeout / 2).min(whole / 4),
         }
     }
-}
 
-impl Inner {
     pub(super) fn is_sandbox(&self) -> bool {
         self.environment == Environment::Sandbox
     }

@@ -3,7 +3,9 @@
 mod base64;
 mod hex;
 mod json;
+mod percent;
 
 pub(crate) use base64::{decode_base64_any, decode_base64url, encode_base64url};
 pub(crate) use hex::{encode_hex, push_hex};
 pub(crate) use json::{member, parse_object, take_text, Unreadable};
+pub(crate) use percent::percent_encode;

@@ -9,9 +9,11 @@
 
 mod budget;
 mod explain;
+mod ruling;
 
 pub(crate) use budget::Budget;
 pub(crate) use explain::explain;
+pub(crate) use ruling::{out_of_patience, rule_redeeming, rule_signing, Ruling};
 
 use crate::error::ErrorKind;
 
@@ -98,6 +100,28 @@ impl History {
             ambiguous,
             ..Self::default()
         }
+    }
+
+    /// A question is taken up that somebody may have asked before: under the present key (`lost`),
+    /// and under so many earlier ones.
+    pub(crate) fn resumed(lost: bool, earlier_keys: u32, rotations: u32) -> Self {
+        Self {
+            ambiguous: lost || earlier_keys > 0,
+            present_key_lost: lost,
+            earlier_keys,
+            rotations,
+            ..Self::default()
+        }
+    }
+
+    /// How often a stored answer that was no use made a new key necessary.
+    pub(crate) fn rotations(&self) -> u32 {
+        self.rotations
+    }
+
+    /// Whether an earlier attempt may have been executed, under whatever key.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        self.ambiguous
     }
 
     /// Whether an answer under the present key was lost.

@@ -3,12 +3,22 @@
 //! A store sees opaque bytes. What they mean is the business of `verification` and `passes`; with a
 //! seal key ([`Sealer`]) they are encrypted before they get here.
 
+pub mod conformance;
 mod error;
+mod memory;
+mod open;
+mod postgres;
 mod seal;
+mod sqlite;
+mod table;
 mod timed;
 
 pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use open::{create_table, open, postgres_ddl, sqlite_ddl};
+pub use postgres::PostgresStore;
 pub use seal::Sealer;
+pub use sqlite::SqliteStore;
 pub(crate) use timed::Timed;
 
 pub use crate::future::BoxFuture;
@@ -66,7 +76,7 @@ pub enum Swap {
 /// **Methods run concurrently**, from any thread, with no order among them. relaypass holds no lock
 /// while it waits for a store, and a store may call the client again.
 ///
-/// `conformance::check` tests all of this.
+/// [`conformance::check`] tests all of this.
 pub trait Store: Send + Sync {
     /// The record under `key`, or nothing.
     ///
@@ -112,11 +122,4 @@ impl std::fmt::Debug for Record {
             .field("expires_at", &self.expires_at)
             .finish()
     }
-}
-/// Interim.
-///
-/// # Errors
-/// Always.
-pub fn open(_: &str) -> crate::Result<std::sync::Arc<dyn Store>> {
-    Err(crate::Error::invalid_argument("interim"))
 }

@@ -1,16 +1,41 @@
-//! Durable verifications: start, complete, and nothing is billed twice or lost in between.
+//! Durable verifications: they say `start`, they say `complete`, and whatever crashes in between,
+//! nothing is billed twice and no claim is lost.
+//!
+//! The rules (W1 to W9 in the comments):
+//! * W1: what is to be sent is stored before the first byte leaves; the same key means the same bytes.
+//! * W2: every step is a compare-and-swap. A lease saves work between workers, and decides nothing.
+//! * W3: the blinding state is stored with the intent and erased when the pass is finalized.
+//! * W4: keys, nonces and blinds are random and stored, never derived.
+//! * W5: every new question has a new key; a question whose answer was lost keeps its own.
+//! * W6: what is closed never changes, and holds no secret.
+//! * W7: `recover` costs what is open, not what is stored.
+//! * W8: `expired` needs proof: a question asked 10 minutes after the session's end.
+//! * W9: a pass that was not consumed goes back to the pool.
 
 mod api;
+mod background;
+mod engine;
+mod machine;
+mod record;
 
 pub use api::{Completion, StartVerification, Status, Verification, VerificationId};
 
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use self::engine::{Engine, Told};
+use self::record::Durable;
 use crate::claim::ClaimType;
-use crate::client::{parse_seconds, Client};
-use crate::error::{Error, ErrorKind, Result};
+use crate::client::{parse_seconds, Client, Inner, Ports};
+use crate::encoding::percent_encode;
+use crate::error::{Error, Result};
+use crate::outcome::Budget;
+use crate::secret::Secret;
 
 /// The durable verifications of a [`Client`] that has a store.
+///
+/// Every method may be called from any process, any number of times. Dropping a future cancels the
+/// call; what it had stored is taken up by the next one.
 #[derive(Clone)]
 pub struct Verifications<'a> {
     client: &'a Client,
@@ -18,7 +43,7 @@ pub struct Verifications<'a> {
 }
 
 impl Client {
-    /// The durable verifications. They need a store.
+    /// The durable verifications. They need a store ([`ClientBuilder::store`](crate::ClientBuilder::store)).
     pub fn verifications(&self) -> Verifications<'_> {
         Verifications {
             client: self,
@@ -47,49 +72,167 @@ impl Verifications<'_> {
         }
     }
 
-    /// Starts.
+    /// Creates a relay for a visitor and stores the verification. The pass is taken from the pool,
+    /// or bought in the background; if the process ends meanwhile, [`Verifications::complete`] does
+    /// what is missing.
+    ///
+    /// With a [`reference`](StartVerification::reference), the same reference returns the same
+    /// verification for as long as it is open and its session lasts.
     ///
     /// # Errors
-    /// Some.
+    /// `invalid_argument` without a store or an API key, or if the open verification of the
+    /// reference asks for another claim type; those of [`Relays::create`](crate::Relays::create);
+    /// `store`. Nothing is billed then.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: relaypass::Client) -> relaypass::Result<()> {
+    /// use relaypass::{ClaimType, StartVerification, Status};
+    ///
+    /// let claim_type = ClaimType::parse("age_over18_verified")?;
+    /// let request = StartVerification::new(claim_type).reference("order-1234")?;
+    /// let verification = client.verifications().start(request).await?;
+    /// // … the visitor opens verification.hosted_url, and returns …
+    /// let answer = client.verifications().complete(&verification.id, false).await?;
+    /// assert_eq!(answer.status, Status::Passed);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start(&self, request: StartVerification) -> Result<Verification> {
-        let _ = (self.client, self.limit, request);
-        Err(Error::example(ErrorKind::Store))
+        const OPERATION: &str = "verifications.start";
+        let start = async {
+            let engine = self.engine()?;
+            let asked = &self.client.inner.seen.claim_types;
+            (asked.lock().unwrap_or_else(PoisonError::into_inner))
+                .insert(request.claim_type.as_str().to_owned());
+            let (stored, is_new) = engine.start(&request).await?;
+            let verification = self.describe(&engine, &stored.content);
+            if is_new {
+                let engine = engine.clone();
+                tokio::spawn(async move { engine.prepare(stored).await });
+            }
+            verification
+        };
+        start
+            .await
+            .map_err(|error: Error| error.in_operation(OPERATION))
     }
 
-    /// Completes.
+    /// Finishes whatever is missing and asks for the answer. Once it is known, it comes from the
+    /// store, without a call to Persona.
+    ///
+    /// `reissue`: accept that another pass may be billed, after an error that left it to you
+    /// (`pass_rejected`; `conflict`, `unprocessable`, `outcome_unknown` or `protocol` while buying
+    /// the pass). Otherwise it changes nothing.
     ///
     /// # Errors
-    /// Some.
+    /// * `not_found`: the store has no such verification, or Persona does not know its relay;
+    ///   `invalid_argument`: it is of the other environment.
+    /// * `authentication`, `permission_denied`, `rate_limited`, `server_error`, `timeout`, `network`,
+    ///   `store`: nothing is lost; call again when the cause is mended.
+    /// * `pass_rejected`, and while buying `conflict`, `unprocessable`, `protocol`: call with
+    ///   `reissue`, or start another verification.
+    /// * `outcome_unknown`: nobody can tell whether a pass was billed or is spent.
+    /// * `decryption`, `claim_mismatch`: the answer came and cannot be opened or accepted. It is
+    ///   kept, and comes with the error ([`Error::unopened_claim`]).
     pub async fn complete(&self, id: &VerificationId, reissue: bool) -> Result<Completion> {
-        let _ = (id, reissue);
-        Err(Error::example(ErrorKind::Store))
+        let complete = async {
+            let engine = self.engine()?;
+            engine.complete(id.as_str(), reissue).await.map(completion)
+        };
+        complete
+            .await
+            .map_err(|error| error.in_operation("verifications.complete"))
     }
 
-    /// Gets.
+    /// The verification as it is stored. Nobody is asked, and nothing is changed.
     ///
     /// # Errors
-    /// Some.
+    /// `not_found`, `invalid_argument`, `store`; and the error that a verification ended with.
     pub async fn get(&self, id: &VerificationId) -> Result<Verification> {
-        let _ = id;
-        Err(Error::example(ErrorKind::Store))
+        let get = async {
+            let engine = self.engine()?;
+            let stored = engine.load(id.as_str()).await?;
+            self.describe(&engine, &stored.content)
+        };
+        get.await
+            .map_err(|error: Error| error.in_operation("verifications.get"))
     }
 
-    /// Forgets.
+    /// Deletes what is stored of a verification. A pass that is certainly unspent goes to the pool;
+    /// what was in flight is given up.
     ///
     /// # Errors
-    /// Some.
+    /// `not_found`, `invalid_argument`, `store`.
     pub async fn forget(&self, id: &VerificationId) -> Result<()> {
-        let _ = id;
-        Err(Error::example(ErrorKind::Store))
+        let forget = async { self.engine()?.forget(id.as_str()).await };
+        forget
+            .await
+            .map_err(|error| error.in_operation("verifications.forget"))
     }
 
-    /// Recovers.
+    /// Drives on whatever a crash or a broken network left behind, and says how many records that
+    /// were: passes that were being bought, questions without an answer, sessions that ended, places
+    /// of the pool. Call it about once a minute, from as many processes as you like, or switch the
+    /// task in the background on ([`ClientBuilder::background`](crate::ClientBuilder::background)).
     ///
     /// # Errors
-    /// Some.
+    /// `invalid_argument` without a store; `store` when it cannot say what is due. A record that
+    /// fails does not keep the others: it is told as an [`Event`](crate::Event).
     pub async fn recover(&self) -> Result<u64> {
-        Err(Error::example(ErrorKind::Store))
+        let recover = async { self.engine()?.recover().await };
+        recover
+            .await
+            .map_err(|error| error.in_operation("verifications.recover"))
     }
+
+    fn engine(&self) -> Result<Engine> {
+        let inner = &self.client.inner;
+        let engine = Engine::of(inner, inner.budget(self.limit, Duration::ZERO))?;
+        background::begin(inner);
+        Ok(engine)
+    }
+
+    fn describe(&self, engine: &Engine, record: &Durable) -> Result<Verification> {
+        let Completion { status, claim } = completion(engine.tell(record)?);
+        let token = record.session_access_token();
+        let hosted_url = token.as_ref().map(|token| {
+            let page = &self.client.inner.hosted_page;
+            let token = percent_encode(token.expose());
+            Secret::new(format!("{page}?relay-session-access-token={token}"))
+        });
+        Ok(Verification {
+            id: VerificationId::parse(record.id())?,
+            claim_type: ClaimType::parse(record.claim_type())?,
+            status,
+            claim,
+            session_access_token: token,
+            hosted_url,
+            expires_at: record.session_ends_at(),
+        })
+    }
+}
+
+impl Engine {
+    /// The engine of a client that has a store.
+    fn of(inner: &Arc<Inner>, budget: Budget) -> Result<Self> {
+        let ports = Ports::of(inner, budget)?;
+        let keeping = inner.keeping.as_ref();
+        Ok(Self {
+            ports,
+            binding: keeping.map_or_else(Default::default, |keeping| keeping.pass_binding),
+        })
+    }
+}
+
+fn completion(told: Told) -> Completion {
+    let (status, claim) = match told {
+        Told::Pending => (Status::Pending, None),
+        Told::Expired => (Status::Expired, None),
+        Told::Answered(claim) if claim.passed() => (Status::Passed, Some(claim)),
+        Told::Answered(claim) => (Status::Failed, Some(claim)),
+    };
+    Completion { status, claim }
 }
 
 /// The arguments of `verifications.start`.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::encoding::percent_encode;
 use crate::secret::{ApiKey, IdempotencyKey, RelaySecret, Secret};
 
 /// The headers that every request carries, the same in all languages and all versions of this
@@ -103,7 +104,7 @@ impl AnonymousRequest {
         struct Body {}
         let path = format!(
             "/api/privacy/v1/relays/{}/generate-claim",
-            percent_encode_segment(relay_token)
+            percent_encode(relay_token)
         );
         Self(Request::new(path, &Body {}).with_secret(
             "persona-relay-secret",
@@ -195,22 +196,6 @@ impl Request {
                 text.replace(secret, "[redacted]")
             })
     }
-}
-
-/// Encodes a text as one segment of a path: everything but RFC 3986's unreserved characters.
-///
-/// `.` and `..` would still be read as steps up the path; the callers refuse them.
-fn percent_encode_segment(text: &str) -> String {
-    use std::fmt::Write;
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            write!(encoded, "%{byte:02X}").expect("writing to a String cannot fail");
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -1,0 +1,210 @@
+//! Persona as the durable flow sees it: the free calls whole, the two that are at stake one attempt
+//! at a time, because what is decided in between must be stored first.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::steps::{Redeem, Sign};
+use super::{CreateRelay, Inner, IssuePrivacyPass, Relay, RelayToken};
+use crate::claim::{open_claim, Claim, ClaimType};
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::{tell, Event, EventKind};
+use crate::future::BoxFuture;
+use crate::http::{ask_once, now_ms, Attempt, Connection};
+use crate::outcome::Budget;
+use crate::pass::{PendingPass, PrivacyPassToken};
+use crate::records::Kept;
+use crate::secret::{IdempotencyKey, RelaySecret};
+
+/// A question about a relay.
+pub(crate) struct Question<'a> {
+    pub(crate) relay_token: &'a Kept,
+    pub(crate) relay_secret: &'a Kept,
+    pub(crate) pass: &'a Kept,
+    pub(crate) key: IdempotencyKey,
+    /// Keys of earlier questions.
+    pub(crate) earlier_keys: Vec<IdempotencyKey>,
+}
+
+/// What one attempt is given.
+#[derive(Clone, Copy)]
+pub(crate) struct Attempting {
+    pub(crate) connection: Connection,
+    /// None: there is no time left, and nothing is sent.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// What one attempt at a call that is at stake came to.
+pub(crate) type Attempted<T> = std::result::Result<T, Box<Attempt>>;
+
+/// The calls.
+pub(crate) trait Persona: Send + Sync {
+    /// Whether passes can be bought.
+    ///
+    /// # Errors
+    /// `invalid_argument` without an API key.
+    fn check_can_issue(&self) -> Result<()>;
+
+    /// Whether claims are to be encrypted.
+    fn encrypts(&self) -> bool;
+
+    fn create<'a>(
+        &'a self,
+        claim_type: &'a ClaimType,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<Relay>>;
+
+    /// Fetches a challenge and blinds a message for it: the state to finalize with, see
+    /// `PendingPass::save`.
+    fn blind<'a>(
+        &'a self,
+        bound_to: &'a IssuePrivacyPass,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<Kept>>;
+
+    /// One attempt to have a message signed; the pass, verified.
+    fn sign<'a>(
+        &'a self,
+        blinded: &'a Kept,
+        key: IdempotencyKey,
+        attempting: Attempting,
+    ) -> BoxFuture<'a, Result<Attempted<Kept>>>;
+
+    /// One attempt to redeem a pass; the payload, and whether the pass is spent.
+    fn redeem<'a>(
+        &'a self,
+        question: Question<'a>,
+        attempting: Attempting,
+    ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>>;
+
+    /// Opens a payload.
+    ///
+    /// # Errors
+    /// As [`open_claim`].
+    fn open(&self, payload: &Kept, encrypted: bool, asked: &ClaimType) -> Result<Claim>;
+}
+
+impl Persona for Inner {
+    fn check_can_issue(&self) -> Result<()> {
+        self.signing_lane().map(|_| ())
+    }
+
+    fn encrypts(&self) -> bool {
+        self.decryption_key.is_some()
+    }
+
+    fn create<'a>(
+        &'a self,
+        claim_type: &'a ClaimType,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<Relay>> {
+        Box::pin(self.create_relay(CreateRelay::new(claim_type.clone()), budget))
+    }
+
+    fn blind<'a>(
+        &'a self,
+        bound_to: &'a IssuePrivacyPass,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<Kept>> {
+        Box::pin(async move {
+            let pending = self.blind_message(bound_to, budget).await?;
+            if let IssuePrivacyPass::ClaimType(claim_type) = bound_to {
+                self.see_key(claim_type, pending.token_key().id());
+            }
+            Ok(Kept::new(pending.save().expose().as_str()))
+        })
+    }
+
+    fn sign<'a>(
+        &'a self,
+        blinded: &'a Kept,
+        key: IdempotencyKey,
+        attempting: Attempting,
+    ) -> BoxFuture<'a, Result<Attempted<Kept>>> {
+        Box::pin(async move {
+            let lane = self.signing_lane()?;
+            let pending = PendingPass::restore(blinded.expose()).ok_or_else(damaged)?;
+            let exchange = Sign {
+                lane,
+                pending: &pending,
+            };
+            let Attempting {
+                connection,
+                timeout,
+            } = attempting;
+            let attempt = ask_once(&exchange, &key, &[], connection, timeout).await;
+            Ok(attempt.map(|(pass, _)| Kept::new(pass.expose())))
+        })
+    }
+
+    fn redeem<'a>(
+        &'a self,
+        question: Question<'a>,
+        attempting: Attempting,
+    ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>> {
+        Box::pin(async move {
+            let relay_token = RelayToken::parse(question.relay_token.expose())?;
+            let relay_secret = RelaySecret::parse(question.relay_secret.expose())?;
+            let pass = PrivacyPassToken::parse(question.pass.expose(), now_ms())?;
+            let exchange = Redeem {
+                inner: self,
+                relay_token: &relay_token,
+                relay_secret: &relay_secret,
+                privacy_pass_token: &pass,
+                idempotency_key: None,
+            };
+            let Attempting {
+                connection,
+                timeout,
+            } = attempting;
+            let (key, earlier) = (&question.key, &question.earlier_keys);
+            let attempt = ask_once(&exchange, key, earlier, connection, timeout).await;
+            Ok(attempt.map(|(answer, _)| {
+                let payload = Kept::new(answer.claim_payload.expose().as_str());
+                (payload, answer.token_consumed)
+            }))
+        })
+    }
+
+    fn open(&self, payload: &Kept, encrypted: bool, asked: &ClaimType) -> Result<Claim> {
+        match (&self.decryption_key, encrypted) {
+            (key, true) if key.is_none() => Err(Error::new(
+                ErrorKind::Decryption,
+                "The claim is encrypted and this client has no decryption key. It is kept: complete \
+                 it with a client that has the key.",
+            )),
+            (key, true) => open_claim(payload.expose(), key.as_ref(), Some(asked)),
+            (_, false) => open_claim(payload.expose(), None, Some(asked)),
+        }
+    }
+}
+
+impl Inner {
+    /// Tells the caller's log when Persona signs with another key than before.
+    fn see_key(&self, claim_type: &ClaimType, key_id: &str) {
+        let claim_type = claim_type.as_str().to_owned();
+        let mut seen = (self.seen.key_ids.lock()).unwrap_or_else(PoisonError::into_inner);
+        let before = seen.insert(claim_type, key_id.to_owned());
+        drop(seen);
+        if before.is_some_and(|before| before != key_id) {
+            tell(
+                self.listener.as_ref(),
+                Event {
+                    kind: EventKind::KeyChanged,
+                    verification_id: None,
+                    request_id: None,
+                    message:
+                        "Persona signs passes of this claim type with another key than before."
+                            .to_owned(),
+                },
+            );
+        }
+    }
+}
+
+fn damaged() -> Error {
+    Error::new(
+        ErrorKind::Store,
+        "The record's blinding state is damaged. It was left untouched.",
+    )
+}

@@ -1,0 +1,126 @@
+//! What is stored of a pass that is held ready.
+//!
+//! ```text
+//! issuing -> available -> taken by a verification -> gone
+//! ```
+//! A pass that is taken stays in its record until the verification has it in its own: a crash in
+//! between leaves it in one of the two. What is gone stays as a mark for a while, so that a worker
+//! who slept does not put a pass back that somebody has used (it may do so only where nothing is).
+
+use serde::{Deserialize, Serialize};
+
+use super::Purchase;
+use crate::records::{next_look, Kept, Stored, DAY, HOUR, LEASE};
+use crate::secret::rand_core::CryptoRng;
+
+/// Passes are used for 80 of the 90 days that they live.
+pub(super) const USABLE: u64 = 80 * DAY;
+/// How long a mark stays.
+const MARK: u64 = 2 * HOUR;
+
+/// A pass that was paid for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Held {
+    pub(crate) token: Kept,
+    /// Milliseconds since the epoch.
+    pub(crate) bought_at: u64,
+}
+
+/// A place in the pool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Pooled {
+    pub(super) environment: String,
+    pub(super) claim_type: String,
+    pub(super) state: PooledState,
+    #[serde(default)]
+    tries: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leased_until: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_at: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
+}
+
+/// What is in a place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub(crate) enum PooledState {
+    Issuing { purchase: Purchase },
+    Available { pass: Held },
+    Taken { pass: Held, by: String },
+    Gone,
+}
+
+impl Pooled {
+    pub(super) fn new(
+        environment: &str,
+        claim_type: &str,
+        state: PooledState,
+        now: u64,
+        random: &mut impl CryptoRng,
+    ) -> Self {
+        let mut pooled = Self {
+            environment: environment.to_owned(),
+            claim_type: claim_type.to_owned(),
+            state,
+            tries: 0,
+            leased_until: Some(now + LEASE),
+            due_at: None,
+            expires_at: None,
+        };
+        pooled.schedule(now, random);
+        pooled
+    }
+
+    pub(super) fn moved(&self, state: PooledState, now: u64, random: &mut impl CryptoRng) -> Self {
+        Self::new(&self.environment, &self.claim_type, state, now, random)
+    }
+
+    /// The record after a look in vain.
+    pub(super) fn postponed(&self, now: u64, random: &mut impl CryptoRng) -> Self {
+        let mut postponed = Self {
+            tries: self.tries.saturating_add(1),
+            leased_until: None,
+            ..self.clone()
+        };
+        postponed.schedule(now, random);
+        postponed
+    }
+
+    pub(super) fn is_leased(&self, now: u64) -> bool {
+        self.leased_until
+            .is_some_and(|until| now < until && until <= now + LEASE)
+    }
+
+    /// The pass, if it is there for the taking.
+    pub(super) fn available(&self, now: u64) -> Option<&Held> {
+        match &self.state {
+            PooledState::Available { pass } if now < pass.bought_at + USABLE => Some(pass),
+            _ => None,
+        }
+    }
+
+    fn schedule(&mut self, now: u64, random: &mut impl CryptoRng) {
+        (self.due_at, self.expires_at) = match &self.state {
+            PooledState::Issuing { purchase } if purchase.stuck.is_some() => {
+                (Some(now + DAY), None)
+            }
+            PooledState::Issuing { .. } | PooledState::Taken { .. } => {
+                (Some(next_look(now, self.tries, random)), None)
+            }
+            PooledState::Available { pass } => (Some(pass.bought_at + USABLE), None),
+            PooledState::Gone => (Some(now + MARK), Some(now + DAY)),
+        };
+    }
+}
+
+impl Stored for Pooled {
+    fn due_at(&self) -> Option<u64> {
+        self.due_at
+    }
+
+    fn expires_at(&self) -> Option<u64> {
+        self.expires_at
+    }
+}

@@ -1,0 +1,158 @@
+//! Reading and writing records: encoded, sealed, and swapped against the version that was read.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Record, Sealer, Store, StoreError, Swap, LARGEST_VALUE};
+
+/// The format of records' contents. A newer one is refused and left untouched.
+const FORMAT: u8 = 1;
+
+/// A content that is stored under a key.
+pub(crate) trait Stored:
+    Serialize + DeserializeOwned + PartialEq + Clone + Send + Sync
+{
+    /// When it is to be looked at again.
+    fn due_at(&self) -> Option<u64>;
+
+    /// When the store may drop it.
+    fn expires_at(&self) -> Option<u64>;
+}
+
+/// A content and the version it was read in.
+#[derive(Clone)]
+pub(crate) struct Loaded<T> {
+    pub(crate) content: T,
+    pub(crate) version: u64,
+}
+
+/// What became of a swap.
+pub(crate) enum Changed<T> {
+    /// It is stored.
+    Done(Loaded<T>),
+    /// Somebody else was faster.
+    Refused,
+}
+
+/// A store, behind a seal.
+pub(crate) struct Vault {
+    store: Arc<dyn Store>,
+    sealer: Sealer,
+}
+
+impl Vault {
+    pub(crate) fn new(store: Arc<dyn Store>, sealer: Sealer) -> Self {
+        Self { store, sealer }
+    }
+
+    /// What is under `key`.
+    ///
+    /// # Errors
+    /// `store` when the store fails, or the record is damaged or of a newer format; `decryption` for
+    /// a seal that does not open. Nothing is overwritten.
+    pub(crate) async fn load<T: Stored>(&self, key: &str) -> Result<Option<Loaded<T>>> {
+        let record = self.store.load(key).await.map_err(store_failed)?;
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let content = self.sealer.open(key, record.version, &record.value)?;
+        let content = decode(&content)?;
+        Ok(Some(Loaded {
+            content,
+            version: record.version,
+        }))
+    }
+
+    /// Puts `content` under `key`, where the version `expected` must be (none: nothing).
+    ///
+    /// # Errors
+    /// `store` when the store fails: nobody knows then whether it was stored.
+    pub(crate) async fn put<T: Stored>(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        content: T,
+    ) -> Result<Changed<T>> {
+        let version = expected.map_or(1, |expected| expected + 1);
+        let record = Record {
+            value: self.sealer.seal(key, version, &encode(&content)),
+            version,
+            due_at: content.due_at(),
+            expires_at: content.expires_at(),
+        };
+        if record.value.len() > LARGEST_VALUE {
+            return Err(Error::new(
+                ErrorKind::Store,
+                "The record would be larger than 64 KiB; nothing was stored.",
+            ));
+        }
+        let swap = self.store.compare_and_swap(key, expected, Some(record));
+        Ok(match swap.await.map_err(store_failed)? {
+            Swap::Done => Changed::Done(Loaded { content, version }),
+            Swap::Refused => Changed::Refused,
+        })
+    }
+
+    /// Deletes what is under `key` if it has this version.
+    ///
+    /// # Errors
+    /// `store` when the store fails.
+    pub(crate) async fn delete(&self, key: &str, version: u64) -> Result<Swap> {
+        let swap = self.store.compare_and_swap(key, Some(version), None);
+        swap.await.map_err(store_failed)
+    }
+
+    /// See [`Store::scan`].
+    ///
+    /// # Errors
+    /// `store` when the store fails.
+    pub(crate) async fn scan(
+        &self,
+        prefix: &str,
+        due_before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<String>> {
+        let keys = self.store.scan(prefix, due_before, limit);
+        keys.await.map_err(store_failed)
+    }
+}
+
+/// `format (1 byte) || JSON`.
+fn encode(content: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(16_384));
+    bytes.push(FORMAT);
+    serde_json::to_writer(&mut *bytes, content).expect("records are plain JSON");
+    bytes
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let refused = |what: &str| {
+        Error::new(
+            ErrorKind::Store,
+            format!("The record {what}. It was left untouched."),
+        )
+    };
+    match bytes {
+        [FORMAT, json @ ..] => {
+            // What serde says of a wrong value quotes it.
+            serde_json::from_slice(json).map_err(|_| refused("is damaged"))
+        }
+        [format, ..] if *format > FORMAT => Err(refused(
+            "has a format that this version of relaypass does not know; a newer one wrote it",
+        )),
+        _ => Err(refused("is damaged")),
+    }
+}
+
+fn store_failed(error: StoreError) -> Error {
+    let (what, source) = error.into_parts();
+    let error = Error::new(ErrorKind::Store, what).with_retryable(true);
+    match source {
+        Some(source) => error.with_source(source),
+        None => error,
+    }
+}

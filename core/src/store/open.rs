@@ -1,0 +1,167 @@
+//! Stores by URL: the same texts in every language.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+
+use super::table::{POSTGRES_DDL, SQLITE_DDL};
+use super::{MemoryStore, PostgresStore, SqliteStore, Store, StoreError};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Opens the store at `url`. Nothing is connected or created yet.
+///
+/// * `memory:`: a new [`MemoryStore`], each time.
+/// * `sqlite:///absolute/path` or `sqlite:relative/path`: a [`SqliteStore`]. Percent-encoding is
+///   decoded, so that a path may hold `%`, `?` and `#` as `%25`, `%3F` and `%23`.
+/// * `postgres://…` or `postgresql://…`: a [`PostgresStore`], which has the parameters.
+///
+/// # Errors
+/// `invalid_argument`: the URL cannot be right. No error repeats the URL, which may hold a password.
+pub fn open(url: &str) -> Result<Arc<dyn Store>> {
+    Ok(match Location::parse(url)? {
+        Location::Memory => Arc::new(MemoryStore::new()),
+        Location::Sqlite(path) => Arc::new(SqliteStore::open(path)),
+        Location::Postgres(store) => Arc::new(store),
+    })
+}
+
+/// Creates the table of the store at `url`, unless it is there. Only PostgreSQL needs it: SQLite
+/// does it by itself, and memory has none.
+///
+/// # Errors
+/// * `invalid_argument`: the URL cannot be right.
+/// * `store`: the database failed or refused.
+pub async fn create_table(url: &str) -> Result<()> {
+    let created = match Location::parse(url)? {
+        Location::Memory => Ok(()),
+        Location::Sqlite(path) => SqliteStore::open(path).create_table().await,
+        Location::Postgres(store) => store.create_table().await,
+    };
+    created.map_err(store_failed)
+}
+
+/// The statements that create the table in PostgreSQL. They may be run again.
+pub fn postgres_ddl() -> &'static str {
+    POSTGRES_DDL
+}
+
+/// The statements that create the table in SQLite. [`SqliteStore`] runs them by itself.
+pub fn sqlite_ddl() -> &'static str {
+    SQLITE_DDL
+}
+
+enum Location {
+    Memory,
+    Sqlite(PathBuf),
+    Postgres(PostgresStore),
+}
+
+impl Location {
+    fn parse(url: &str) -> Result<Self> {
+        let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
+        match scheme {
+            "memory" if rest.is_empty() => Ok(Self::Memory),
+            "memory" => Err(Error::invalid_argument(
+                "The store's URL is `memory:` and nothing more.",
+            )),
+            "sqlite" => sqlite_path(rest).map(Self::Sqlite),
+            "postgres" | "postgresql" => PostgresStore::open(url).map(Self::Postgres),
+            _ => Err(Error::invalid_argument(
+                "The store's URL must begin with memory:, sqlite:, postgres:// or postgresql://.",
+            )),
+        }
+    }
+}
+
+fn sqlite_path(rest: &str) -> Result<PathBuf> {
+    let wrong = |what| Err(Error::invalid_argument(format!("The SQLite URL {what}")));
+    let path = match rest.strip_prefix("//") {
+        Some(path) if path.starts_with('/') => path,
+        Some(_) => {
+            return wrong(
+                "has two slashes: it is sqlite:///absolute/path, or sqlite:relative/path.",
+            )
+        }
+        None => rest,
+    };
+    if path.contains(['?', '#']) {
+        return wrong("takes no parameters; in a path, `?` is %3F and `#` is %23.");
+    }
+    let Ok(path) = percent_decode_str(path).decode_utf8() else {
+        return wrong("is not UTF-8 when its percent-encoding is decoded.");
+    };
+    if path.contains('\0') {
+        return wrong("has a zero character in its path.");
+    }
+    if path.is_empty() || path.ends_with('/') {
+        return wrong("names no file.");
+    }
+    Ok(PathBuf::from(&*path))
+}
+
+fn store_failed(error: StoreError) -> Error {
+    let (what, source) = error.into_parts();
+    let error = Error::new(ErrorKind::Store, what).in_operation("store.create_table");
+    match source {
+        Some(source) => error.with_source(source),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Record, Swap};
+
+    fn path(url: &str) -> PathBuf {
+        match Location::parse(url) {
+            Ok(Location::Sqlite(path)) => path,
+            _ => panic!("{url}"),
+        }
+    }
+
+    #[test]
+    fn a_path_is_absolute_with_three_slashes_and_relative_without() {
+        assert_eq!(path("sqlite:///a/b%20c.db"), PathBuf::from("/a/b c.db"));
+        assert_eq!(path("sqlite:/a/b"), PathBuf::from("/a/b"));
+        assert_eq!(path("sqlite:a/b%3f%25"), PathBuf::from("a/b?%"));
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_right_is_refused_with_the_reason_and_not_repeated() {
+        for (url, words) in [
+            ("", "begin with"),
+            ("canary", "begin with"),
+            ("redis://:canary@h", "begin with"),
+            ("memory:canary", "memory:"),
+            ("sqlite://canary/x", "two slashes"),
+            ("sqlite:", "no file"),
+            ("sqlite:///", "no file"),
+            ("sqlite:///canary?mode=ro", "parameters"),
+            ("sqlite:canary%00", "zero"),
+            ("sqlite:canary%ff", "UTF-8"),
+            ("postgres://u:canary@h/d?x=y", "parameter 1"),
+            ("postgres:u:canary", "postgres://"),
+        ] {
+            let error = open(url).err().expect(url);
+            assert_eq!(error.code(), "invalid_argument");
+            assert!(error.message().contains(words), "{url}: {error}");
+            assert!(!format!("{error} {error:?}").contains("canary"), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn two_memory_stores_share_nothing() {
+        let (one, other) = (open("memory:").unwrap(), open("memory:").unwrap());
+        let record = Record {
+            value: vec![1],
+            version: 1,
+            due_at: None,
+            expires_at: None,
+        };
+        let swap = one.compare_and_swap("key", None, Some(record)).await;
+        assert_eq!(swap.unwrap(), Swap::Done);
+        assert!(other.load("key").await.unwrap().is_none());
+    }
+}

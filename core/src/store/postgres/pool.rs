@@ -1,0 +1,215 @@
+//! The pool, and what is tried again when.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, Object, Pool, PoolError};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::Row;
+
+use super::per_process::PerProcess;
+use super::url::Settings;
+use crate::store::table::POSTGRES_DDL;
+use crate::store::StoreError;
+
+/// A connection that rested longer is not trusted: firewalls forget such ones without a word, and a
+/// swap over it would hang.
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// How often a statement is repeated that had no effect, for certain.
+const REPEATS: usize = 4;
+
+/// Creating the table is not safe against itself, so two processes take turns. The number means
+/// nothing and belongs to this purpose.
+const CREATE_LOCK: &str = "SELECT pg_advisory_xact_lock(7380954215263498);";
+
+/// Whether a statement may be sent again when its connection broke and its effect is unknown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    Once,
+    Never,
+}
+
+pub(super) struct Connections {
+    settings: Settings,
+    pool: PerProcess<Pool>,
+}
+
+impl Connections {
+    pub(super) fn new(settings: Settings) -> Self {
+        let pool = PerProcess::new(make_pool(&settings));
+        Self { settings, pool }
+    }
+
+    /// The rows of one statement, which is a transaction of its own.
+    pub(super) async fn query(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+        again: Again,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut once_more = again == Again::Once;
+        let mut repeats = REPEATS;
+        let mut may_create = self.settings.create_table;
+        loop {
+            let cause = match self.attempt(sql, parameters).await? {
+                Ok(rows) => return Ok(rows),
+                Err(cause) => cause,
+            };
+            if was_rolled_back(&cause) && repeats > 0 {
+                repeats -= 1;
+            } else if cause.code() == Some(&SqlState::UNDEFINED_TABLE) && may_create {
+                may_create = false;
+                self.create_table().await?;
+            } else if is_broken(&cause) && once_more {
+                once_more = false;
+                // What else rests in the pool is as old as the one that broke.
+                self.pool().retain(|_, _| false);
+            } else {
+                return Err(failed(cause));
+            }
+        }
+    }
+
+    /// Makes the table and the index, in one transaction.
+    pub(super) async fn create_table(&self) -> Result<(), StoreError> {
+        let lent = self.lend().await?;
+        let result = lent
+            .connection()
+            .batch_execute(&format!("{CREATE_LOCK}{POSTGRES_DDL}"))
+            .await;
+        match result {
+            Ok(()) => {
+                lent.give_back();
+                Ok(())
+            }
+            Err(cause) => Err(StoreError::caused_by(
+                "PostgreSQL refused to create the table relaypass_records.",
+                cause,
+            )),
+        }
+    }
+
+    /// Outer error: no connection. Inner error: the statement.
+    async fn attempt(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Result<Vec<Row>, tokio_postgres::Error>, StoreError> {
+        let lent = self.lend().await?;
+        let connection = lent.connection();
+        let rows = async {
+            let statement = connection.prepare_cached(sql).await?;
+            connection.query(&statement, parameters).await
+        };
+        let rows = rows.await;
+        if !rows.as_ref().is_err_and(is_broken) {
+            lent.give_back();
+        }
+        Ok(rows)
+    }
+
+    async fn lend(&self) -> Result<Lent, StoreError> {
+        match self.pool().get().await {
+            Ok(connection) => Ok(Lent(Some(connection))),
+            Err(PoolError::Backend(cause)) => Err(StoreError::caused_by(
+                format!(
+                    "Cannot connect to PostgreSQL ({}).",
+                    self.settings.tls_in_words
+                ),
+                cause,
+            )),
+            Err(cause) => Err(StoreError::caused_by(
+                "Cannot get a connection to PostgreSQL.",
+                cause,
+            )),
+        }
+    }
+
+    fn pool(&self) -> &Pool {
+        self.pool.value(|| make_pool(&self.settings))
+    }
+}
+
+/// A connection out of the pool. It goes back only when it is given back: one on which a statement
+/// is still under way, because nobody waited for its end, is closed.
+struct Lent(Option<Object>);
+
+impl Lent {
+    fn connection(&self) -> &Object {
+        self.0.as_ref().expect("only giving back takes it out")
+    }
+
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+fn make_pool(settings: &Settings) -> Pool {
+    let manager = Manager::new(settings.config.clone(), settings.tls.clone());
+    Pool::builder(manager)
+        .max_size(settings.pool_size)
+        .pre_recycle(Hook::sync_fn(|_, metrics| {
+            if metrics.last_used() > LONGEST_REST {
+                return Err(HookError::message("rested too long"));
+            }
+            Ok(())
+        }))
+        .build()
+        .expect("a pool without time limits needs no timer")
+}
+
+/// The server says that the statement had no effect, because another was in its way.
+fn was_rolled_back(cause: &tokio_postgres::Error) -> bool {
+    matches!(
+        cause.code(),
+        Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)
+    )
+}
+
+/// The connection is of no use any more: it ended, or the server is ending it.
+fn is_broken(cause: &tokio_postgres::Error) -> bool {
+    match cause.code() {
+        Some(code) => {
+            code.code().starts_with("08")
+                || [
+                    SqlState::ADMIN_SHUTDOWN,
+                    SqlState::CRASH_SHUTDOWN,
+                    SqlState::CANNOT_CONNECT_NOW,
+                ]
+                .contains(code)
+        }
+        None => true,
+    }
+}
+
+fn failed(cause: tokio_postgres::Error) -> StoreError {
+    let what = match cause.code() {
+        Some(&SqlState::UNDEFINED_TABLE) => {
+            "The table relaypass_records is missing in this database: run `relaypass store create` \
+             with its URL, or the statements that `relaypass store ddl` prints."
+        }
+        Some(&SqlState::UNDEFINED_COLUMN) => {
+            "The table relaypass_records is not the one that `relaypass store ddl` prints."
+        }
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            "PostgreSQL refused: this user needs SELECT, INSERT, UPDATE and DELETE on \
+             relaypass_records."
+        }
+        Some(&SqlState::DISK_FULL) => "PostgreSQL has no room left on its disk.",
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
+            "This PostgreSQL server takes no writes: it is a replica, or set to read-only."
+        }
+        _ if is_broken(&cause) => "The connection to PostgreSQL broke.",
+        _ => "PostgreSQL refused a statement.",
+    };
+    StoreError::caused_by(what, cause)
+}

@@ -1,0 +1,74 @@
+//! The task in the background: recovers, and fills the pool at times that nobody can foresee.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use super::Engine;
+use crate::claim::ClaimType;
+use crate::client::Inner;
+use crate::error::Result;
+use crate::events::EventKind;
+use crate::secret::os_random;
+use crate::secret::rand_core::Rng;
+
+/// About how often it wakes.
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// Begins the task, if the client is to have one and has none yet.
+pub(super) fn begin(inner: &Arc<Inner>) {
+    let wanted = (inner.keeping.as_ref()).is_some_and(|keeping| keeping.background);
+    if wanted && !inner.seen.background.swap(true, Ordering::Relaxed) {
+        let client = Arc::downgrade(inner);
+        tokio::spawn(async move {
+            loop {
+                // Half a period to one and a half.
+                tokio::time::sleep(PERIOD / 2 + part_of(PERIOD)).await;
+                if round(&client).await.is_none() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// One round, or nothing if the client is gone.
+async fn round(client: &Weak<Inner>) -> Option<()> {
+    let inner = client.upgrade()?;
+    let engine = Engine::of(&inner, inner.budget(None, Duration::ZERO)).ok()?;
+    if let Err(error) = recover_and_refill(&inner, &engine).await {
+        let message = error.to_string();
+        let kind = EventKind::BackgroundFailure;
+        engine.ports.tell(kind, None, error.request_id(), &message);
+    }
+    Some(())
+}
+
+async fn recover_and_refill(inner: &Inner, engine: &Engine) -> Result<()> {
+    engine.recover().await?;
+    let target = (inner.keeping.as_ref()).map_or(0, |keeping| keeping.pass_pool);
+    let asked = (inner.seen.claim_types.lock())
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    for claim_type in asked {
+        let there = engine.ports.count_pooled(&claim_type).await?;
+        let missing = u64::from(target.saturating_sub(there));
+        if missing == 0 {
+            continue;
+        }
+        // None at all as often as not, so that a purchase does not follow a use.
+        let wanted = os_random().next_u64() % (2 * missing + 1);
+        let claim_type = ClaimType::parse(claim_type)?;
+        for _ in 0..wanted.min(missing) {
+            tokio::time::sleep(part_of(PERIOD / 10)).await;
+            engine.ports.buy_pooled(&claim_type).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A uniform part of a duration.
+fn part_of(whole: Duration) -> Duration {
+    let millis = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX).max(1);
+    Duration::from_millis(os_random().next_u64() % millis)
+}

@@ -1,0 +1,586 @@
+//! The state machine: what a verification does next.
+//!
+//! Pure: `step(record, event, now, random) -> record, effect`. The engine stores the record that a
+//! step returns *before* it performs the effect (W1), so that whoever comes next knows what may
+//! have been sent.
+//!
+//! ```text
+//! created -> issuing -> ready -> redeeming -> passed | failed
+//!                         ^          |
+//!                         +- pending-+            side exits: expired, failed with evidence
+//! ```
+
+use std::sync::Arc;
+
+use super::record::{Asked, Durable, Refund, State, AFTER_THE_END};
+use crate::claim::Claim;
+use crate::error::{Error, ErrorKind, UnopenedClaim};
+use crate::events::EventKind;
+use crate::http::{Attempt, Connection};
+use crate::outcome::{rule_redeeming, History, NextKey, Ruling, Step as Call};
+use crate::passes::{Asking, Bought, Held, Purchase};
+use crate::records::{Evidence, Kept, ANSWER_LIFE, DAY, KEY_LIFE};
+use crate::secret::rand_core::CryptoRng;
+use crate::secret::IdempotencyKey;
+
+/// A verification that is still without an answer this long after its session's end gets none.
+const GIVE_UP: u64 = 7 * DAY;
+/// So many keys whose answers were lost are remembered.
+const MOST_EARLIER: usize = 8;
+
+/// What somebody wants of a verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// A pass to redeem.
+    Pass,
+    /// The answer, or that there is none yet.
+    Answer,
+}
+
+/// What happened.
+pub(crate) enum Event {
+    /// The record was just loaded, or a step is done: what now?
+    Continue,
+    /// The caller accepts that a pass may be billed a second time.
+    Reissue,
+    /// The pool's pass, or that it is gone.
+    Pooled(Option<Held>),
+    /// A challenge was fetched and a message blinded.
+    Blinded(Kept),
+    /// A pass was signed, and its signature verified.
+    Signed(Kept),
+    /// No pass was signed.
+    NotSigned(Arc<Attempt>),
+    /// An answer to the question came.
+    Redeemed {
+        payload: Kept,
+        consumed: bool,
+        opened: Result<Claim, Error>,
+    },
+    /// No answer to the question came.
+    NotRedeemed(Arc<Attempt>),
+    /// The refund is in the pool.
+    Refunded,
+}
+
+/// What to do next, after the record is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Effect {
+    /// Take this pass out of the pool.
+    TakePooled(String),
+    /// Fetch a challenge and blind a message for it.
+    Blind,
+    /// Ask for the signature.
+    Sign,
+    /// Ask the question.
+    Redeem,
+    /// As before, after a pause, as far as the budget goes.
+    Again,
+    /// Give the pass that was not consumed back to the pool.
+    Refund(Refund),
+    /// Wait for the worker who holds the lease, then look again.
+    Wait,
+    /// Look at the record again.
+    Continue,
+    /// Tell the caller what the record says.
+    Tell,
+    /// Tell the caller that there is no answer yet.
+    TellPending,
+    /// Tell the caller of the attempt that failed.
+    Fail(ErrorKind),
+}
+
+/// What one worker knows of a verification beside its record.
+pub(crate) struct Run {
+    pub(crate) goal: Goal,
+    /// Whether this worker stored the record as it is. If not, somebody may have sent what it says.
+    pub(crate) is_own: bool,
+    pub(crate) asking: Option<Asking>,
+    blinded_again: bool,
+}
+
+impl Run {
+    pub(crate) fn new(goal: Goal) -> Self {
+        Self {
+            goal,
+            is_own: false,
+            asking: None,
+            blinded_again: false,
+        }
+    }
+
+    /// How the next attempt is to travel.
+    pub(crate) fn connection(&self) -> Connection {
+        let asking = self.asking.as_ref();
+        asking.map_or(Connection::Any, |asking| asking.connection)
+    }
+
+    /// The record was read anew: what was known of its question is no longer.
+    pub(crate) fn reloaded(&mut self) {
+        self.is_own = false;
+        self.asking = None;
+    }
+}
+
+/// A step: the record to store, if it changed; what to do then; what to tell the caller's log.
+pub(crate) struct Step {
+    pub(crate) store: Option<Durable>,
+    pub(crate) effect: Effect,
+    pub(crate) notice: Option<EventKind>,
+}
+
+impl Step {
+    fn just(effect: Effect) -> Self {
+        Self {
+            store: None,
+            effect,
+            notice: None,
+        }
+    }
+
+    fn store(record: Durable, effect: Effect) -> Self {
+        Self {
+            store: Some(record),
+            effect,
+            notice: None,
+        }
+    }
+
+    fn noting(self, notice: EventKind) -> Self {
+        Self {
+            notice: Some(notice),
+            ..self
+        }
+    }
+}
+
+/// Decides what follows from `event`.
+pub(crate) fn step(
+    record: &Durable,
+    run: &mut Run,
+    event: Event,
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Step {
+    match (event, &record.state) {
+        (Event::Continue, _) => go_on(record, run, now, random),
+        (Event::Reissue, _) => reissue(record, run, now, random),
+        (Event::Pooled(Some(pass)), State::Created { .. }) => Step::store(
+            record.moved(ready(pass, Vec::new()), now, random),
+            Effect::Continue,
+        ),
+        (Event::Pooled(None), State::Created { .. }) => {
+            let state = State::Created { pooled: None };
+            Step::store(record.moved(state, now, random), Effect::Continue)
+        }
+        (Event::Blinded(blinded), State::Created { .. }) => {
+            let purchase = Purchase::new(blinded, now, random);
+            run.asking = Some(purchase.asking(false));
+            let state = State::Issuing { purchase };
+            Step::store(record.moved(state, now, random), Effect::Sign)
+        }
+        (Event::Signed(token), State::Issuing { purchase }) => {
+            run.asking = None;
+            let pass = Held {
+                token,
+                bought_at: purchase.key_made_at,
+            };
+            Step::store(
+                record.moved(ready(pass, Vec::new()), now, random),
+                Effect::Continue,
+            )
+        }
+        (Event::NotSigned(attempt), State::Issuing { purchase }) => {
+            not_signed(record, run, purchase, &attempt, now, random)
+        }
+        (
+            Event::Redeemed {
+                payload,
+                consumed,
+                opened,
+            },
+            State::Redeeming { pass, .. },
+        ) => {
+            let state = match opened {
+                Ok(claim) => State::Answered {
+                    claim: (&claim).into(),
+                },
+                Err(error) => State::Unopened {
+                    payload,
+                    consumed: Some(consumed),
+                    evidence: Evidence::of(&error),
+                },
+            };
+            let mut closed = record.clone();
+            if !consumed {
+                closed.refund = refund(record, pass, random);
+            }
+            Step::store(closed.moved(state, now, random), Effect::Continue)
+        }
+        (Event::NotRedeemed(attempt), State::Redeeming { .. }) => {
+            not_redeemed(record, run, &attempt, now, random)
+        }
+        (Event::Refunded, _) => {
+            let mut settled = record.clone();
+            settled.refund = None;
+            let state = settled.state.clone();
+            Step::store(settled.moved(state, now, random), Effect::Continue)
+                .noting(EventKind::Refunded)
+        }
+        // An event that belongs to a state the record is no longer in: look again.
+        _ => Step::just(Effect::Continue),
+    }
+}
+
+/// What to do with a record as it is.
+fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Step {
+    match &record.state {
+        State::Created { pooled: Some(key) } => Step::just(Effect::TakePooled(key.clone())),
+        State::Created { pooled: None } => Step::just(Effect::Blind),
+        State::Issuing { purchase } => match &purchase.stuck {
+            Some(evidence) if record.is_over(now) => {
+                let state = State::Failed {
+                    evidence: evidence.clone(),
+                };
+                Step::store(record.moved(state, now, random), Effect::Tell)
+            }
+            // Another worker's request was in the way: the same question may be asked again.
+            Some(evidence) if evidence.kind() != ErrorKind::Conflict => Step::just(Effect::Tell),
+            _ => take_up_signing(record, run, purchase, now, random),
+        },
+        State::Ready {
+            rejected: Some(evidence),
+            ..
+        } => {
+            if !record.is_over(now) {
+                return Step::just(Effect::Tell);
+            }
+            let state = State::Failed {
+                evidence: evidence.clone(),
+            };
+            Step::store(record.moved(state, now, random), Effect::Tell)
+        }
+        State::Ready { .. } if run.goal == Goal::Pass => Step::just(Effect::TellPending),
+        State::Ready { pass, earlier, .. } => {
+            let question = ask(now, random);
+            let earlier = still_stored(earlier, now);
+            run.asking = Some(Asking::new(History::resumed(false, count(&earlier), 0)));
+            let state = State::Redeeming {
+                pass: pass.clone(),
+                question,
+                earlier,
+                rotations: 0,
+            };
+            Step::store(record.moved(state, now, random), Effect::Redeem)
+        }
+        State::Redeeming { .. } => take_up_redeeming(record, run, now, random),
+        _ => match &record.refund {
+            Some(refund) => Step::just(Effect::Refund(refund.clone())),
+            None => Step::just(Effect::Tell),
+        },
+    }
+}
+
+fn take_up_signing(
+    record: &Durable,
+    run: &mut Run,
+    purchase: &Purchase,
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Step {
+    if run.asking.is_none() && !run.is_own && record.is_leased(now) {
+        return Step::just(Effect::Wait);
+    }
+    if purchase.is_too_late(now) {
+        let state = State::Issuing {
+            purchase: purchase.given_up(),
+        };
+        return Step::store(record.moved(state, now, random), Effect::Tell)
+            .noting(EventKind::UnknownOutcome);
+    }
+    run.asking
+        .get_or_insert_with(|| purchase.asking(!run.is_own));
+    Step::just(Effect::Sign)
+}
+
+fn take_up_redeeming(
+    record: &Durable,
+    run: &mut Run,
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Step {
+    let State::Redeeming {
+        pass,
+        question,
+        earlier,
+        rotations,
+    } = &record.state
+    else {
+        return Step::just(Effect::Continue);
+    };
+    if run.asking.is_none() && !run.is_own && record.is_leased(now) {
+        return Step::just(Effect::Wait);
+    }
+    if now > record.session_ends_at + GIVE_UP {
+        return Step::store(record.moved(unknown(), now, random), Effect::Tell)
+            .noting(EventKind::UnknownOutcome);
+    }
+    if now >= question.at + KEY_LIFE {
+        // The nonce protects: under a new key the pass can only turn out to be spent.
+        let mut earlier = earlier.clone();
+        earlier.push(question.clone());
+        let earlier = still_stored(&earlier, now);
+        // Even if no stored answer is left to look for, an answer was lost.
+        let lost = count(&earlier).max(1);
+        run.asking = Some(Asking::new(History::resumed(false, lost, 0)));
+        let state = State::Redeeming {
+            pass: pass.clone(),
+            question: ask(now, random),
+            earlier,
+            rotations: 0,
+        };
+        return Step::store(record.moved(state, now, random), Effect::Redeem);
+    }
+    run.asking.get_or_insert_with(|| {
+        Asking::new(History::resumed(!run.is_own, count(earlier), *rotations))
+    });
+    Step::just(Effect::Redeem)
+}
+
+fn reissue(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Step {
+    let state = match &record.state {
+        State::Issuing { purchase } => match purchase.stuck.as_ref().map(Evidence::kind) {
+            // The same blinded message under a new key: should both be billed, the two identical
+            // bodies prove it.
+            Some(ErrorKind::Conflict | ErrorKind::Unprocessable | ErrorKind::OutcomeUnknown) => {
+                let purchase = purchase.with_new_key(now, random);
+                run.asking = Some(purchase.asking(false));
+                State::Issuing { purchase }
+            }
+            Some(_) => State::Created { pooled: None },
+            None => return go_on(record, run, now, random),
+        },
+        State::Ready {
+            rejected: Some(_), ..
+        } => State::Created { pooled: None },
+        _ => return go_on(record, run, now, random),
+    };
+    Step::store(record.moved(state, now, random), Effect::Continue)
+        .noting(EventKind::PossibleDoubleCharge)
+}
+
+fn not_signed(
+    record: &Durable,
+    run: &mut Run,
+    purchase: &Purchase,
+    attempt: &Attempt,
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Step {
+    let lost = !run.is_own;
+    let asking = run.asking.get_or_insert_with(|| purchase.asking(lost));
+    match purchase.refused(attempt, asking, now, random) {
+        Bought::Again => Step::just(Effect::Again),
+        Bought::AgainAs(purchase, notice) => {
+            let state = State::Issuing { purchase };
+            Step::store(record.moved(state, now, random), Effect::Again).noting(notice)
+        }
+        Bought::BlindAgain => {
+            let effect = match std::mem::replace(&mut run.blinded_again, true) {
+                false => Effect::Continue,
+                true => Effect::Fail(ErrorKind::NotFound),
+            };
+            let state = State::Created { pooled: None };
+            run.asking = None;
+            Step::store(record.moved(state, now, random), effect)
+        }
+        Bought::Fail(kind) => Step::just(Effect::Fail(kind)),
+        Bought::FailAs(purchase, kind) => {
+            let state = State::Issuing { purchase };
+            let step = Step::store(record.moved(state, now, random), Effect::Fail(kind));
+            match kind {
+                ErrorKind::OutcomeUnknown => step.noting(EventKind::UnknownOutcome),
+                _ => step,
+            }
+        }
+    }
+}
+
+fn not_redeemed(
+    record: &Durable,
+    run: &mut Run,
+    attempt: &Attempt,
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Step {
+    let State::Redeeming {
+        pass,
+        question,
+        earlier,
+        rotations,
+    } = &record.state
+    else {
+        return Step::just(Effect::Continue);
+    };
+    let lost = !run.is_own;
+    let asking = run
+        .asking
+        .get_or_insert_with(|| Asking::new(History::resumed(lost, count(earlier), *rotations)));
+    let was_lost = asking.history.is_present_key_lost();
+    asking.note(attempt.answer);
+    let ruling = rule_redeeming(
+        attempt.answer,
+        attempt.request_id(),
+        attempt.body(),
+        &mut asking.history,
+    );
+    let is_lost = was_lost || asking.history.is_present_key_lost();
+    let is_ambiguous = is_lost || asking.history.is_ambiguous();
+    let rotations = asking.history.rotations();
+    // This question's key joins the earlier ones if its answer may be elsewhere.
+    let with_present = || {
+        let mut keys = earlier.clone();
+        if is_lost {
+            keys.push(question.clone());
+        }
+        let surplus = keys.len().saturating_sub(MOST_EARLIER);
+        keys.drain(..surplus);
+        keys
+    };
+    let asks = |question, earlier, random: &mut _| {
+        let state = State::Redeeming {
+            pass: pass.clone(),
+            question,
+            earlier,
+            rotations,
+        };
+        Step::store(record.moved(state, now, random), Effect::Again)
+    };
+    // Only a question asked after the session's end proves anything (W8).
+    let is_final = question.at > record.session_ends_at + AFTER_THE_END;
+    let close = |state, unspent: bool, random: &mut _| {
+        let mut closed = record.clone();
+        if unspent {
+            closed.refund = refund(record, pass, random);
+        }
+        closed.moved(state, now, random)
+    };
+    let failed = |kind| State::Failed {
+        evidence: Evidence::of(&attempt.error(Call::Redeem, kind)),
+    };
+    match ruling {
+        Ruling::Again(NextKey::Same) => Step::just(Effect::Again),
+        Ruling::Again(NextKey::New) => asks(ask(now, random), with_present(), random),
+        Ruling::Again(NextKey::Earlier) => {
+            let mut keys = earlier.clone();
+            match keys.pop() {
+                None => Step::just(Effect::Again),
+                Some(last) => {
+                    if is_lost {
+                        keys.insert(0, question.clone());
+                    }
+                    asks(last, keys, random)
+                }
+            }
+        }
+        Ruling::NotYet if is_final => {
+            let closed = close(State::Expired, !is_ambiguous, random);
+            Step::store(closed, Effect::Continue)
+        }
+        Ruling::Refused(kind) if is_final => {
+            let state = if is_ambiguous {
+                unknown()
+            } else {
+                failed(kind)
+            };
+            Step::store(close(state, false, random), Effect::Tell)
+        }
+        Ruling::NotYet | Ruling::Refused(_) => {
+            let mut state = ready(pass.clone(), with_present());
+            if let State::Ready { answered_at, .. } = &mut state {
+                *answered_at = Some(now);
+            }
+            Step::store(record.moved(state, now, random), Effect::TellPending)
+                .noting(EventKind::Pending)
+        }
+        Ruling::NewLater(kind) if is_final => {
+            let unspent = kind == ErrorKind::NotFound && !is_ambiguous;
+            Step::store(close(failed(kind), unspent, random), Effect::Continue)
+        }
+        Ruling::NewLater(kind) => {
+            let state = ready(pass.clone(), with_present());
+            Step::store(record.moved(state, now, random), Effect::Fail(kind))
+        }
+        Ruling::PassRejected => {
+            let mut state = ready(pass.clone(), Vec::new());
+            if let State::Ready { rejected, .. } = &mut state {
+                let error = attempt.error(Call::Redeem, ErrorKind::PassRejected);
+                *rejected = Some(Evidence::of(&error));
+            }
+            Step::store(
+                record.moved(state, now, random),
+                Effect::Fail(ErrorKind::PassRejected),
+            )
+        }
+        Ruling::Unknown => {
+            let state = match attempt.unopened() {
+                Some(UnopenedClaim {
+                    claim_payload,
+                    token_consumed,
+                }) => State::Unopened {
+                    payload: Kept::new(claim_payload.expose().as_str()),
+                    consumed: *token_consumed,
+                    evidence: Evidence::of(&attempt.error(Call::Redeem, ErrorKind::Protocol)),
+                },
+                None => failed(ErrorKind::OutcomeUnknown),
+            };
+            Step::store(close(state, false, random), Effect::Tell).noting(EventKind::UnknownOutcome)
+        }
+        Ruling::SameLater(kind) | Ruling::Stuck(kind) => Step::just(Effect::Fail(kind)),
+        Ruling::RefetchChallenge => Step::just(Effect::Fail(ErrorKind::Protocol)),
+    }
+}
+
+fn ready(pass: Held, earlier: Vec<Asked>) -> State {
+    State::Ready {
+        pass,
+        earlier,
+        answered_at: None,
+        rejected: None,
+    }
+}
+
+fn unknown() -> State {
+    State::Failed {
+        evidence: Evidence::new(
+            ErrorKind::OutcomeUnknown,
+            "Persona was asked for the claim, its answer was lost, and nobody can tell whether the \
+             pass is spent.",
+        ),
+    }
+}
+
+fn ask(now: u64, random: &mut impl CryptoRng) -> Asked {
+    Asked {
+        key: (&IdempotencyKey::random(random)).into(),
+        at: now,
+    }
+}
+
+/// Keys under which Persona may still hold an answer.
+fn still_stored(earlier: &[Asked], now: u64) -> Vec<Asked> {
+    let stored = earlier.iter().filter(|asked| now < asked.at + ANSWER_LIFE);
+    stored.cloned().collect()
+}
+
+fn count(earlier: &[Asked]) -> u32 {
+    u32::try_from(earlier.len()).expect("a handful of keys")
+}
+
+/// A pass that is bound to a relay fits no other one: it is of no use to a pool.
+fn refund(record: &Durable, pass: &Held, random: &mut impl CryptoRng) -> Option<Refund> {
+    (!record.relay_bound).then(|| Refund {
+        pass: pass.clone(),
+        pool_key: crate::passes::new_pool_key(&record.environment, &record.claim_type, random),
+    })
+}

@@ -1,0 +1,325 @@
+//! What is stored of a verification, and when somebody should look at it again.
+
+use serde::{Deserialize, Serialize};
+
+use super::machine::Goal;
+use crate::claim::{Claim, Method};
+use crate::passes::{new_pool_key, Held, Purchase};
+use crate::records::{next_look, Evidence, Kept, Stored, KEEP_FINISHED, LEASE, MINUTE};
+use crate::secret::rand_core::CryptoRng;
+use crate::secret::Secret;
+
+/// How long a session lasts. Source: Persona, "Create a Relay".
+pub(super) const SESSION: u64 = 30 * MINUTE;
+
+/// A question asked this long after a session's end is proof of what it is answered (W8).
+pub(super) const AFTER_THE_END: u64 = 10 * MINUTE;
+
+/// A verification.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Durable {
+    pub(super) id: String,
+    pub(super) environment: String,
+    pub(super) claim_type: String,
+    /// The key of the record that leads from the caller's reference here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reference_key: Option<String>,
+    /// Whether the relay was created with an encryption key.
+    pub(super) encrypted: bool,
+    /// Whether its pass is bound to the relay: Persona's first generation.
+    #[serde(default)]
+    pub(super) relay_bound: bool,
+    pub(super) session_ends_at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) relay: Option<RelayKept>,
+    pub(super) state: State,
+    /// A pass that was not consumed, on its way to the pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refund: Option<Refund>,
+    /// How often it was looked at in vain.
+    #[serde(default)]
+    pub(super) tries: u32,
+    /// Until when whoever wrote this is left alone with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) leased_until: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_at: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
+}
+
+/// The relay, for as long as the verification is open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RelayKept {
+    pub(super) token: Kept,
+    pub(super) secret: Kept,
+    pub(super) session_access_token: Kept,
+}
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub(crate) enum State {
+    /// There is a relay and no pass; one of the pool is to be taken, or one bought.
+    Created {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pooled: Option<String>,
+    },
+    /// A pass is being bought.
+    Issuing { purchase: Purchase },
+    /// There is a pass, and no open question.
+    Ready {
+        pass: Held,
+        /// Questions whose answers were lost.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        earlier: Vec<Asked>,
+        /// When the last question was answered with "not yet".
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answered_at: Option<u64>,
+        /// Why Persona does not take the pass. The caller may say `reissue`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rejected: Option<Evidence>,
+    },
+    /// A question is open.
+    Redeeming {
+        pass: Held,
+        question: Asked,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        earlier: Vec<Asked>,
+        #[serde(default)]
+        rotations: u32,
+    },
+    /// Passed or failed.
+    Answered { claim: ClaimKept },
+    /// An answer came that could not be opened or accepted, and is kept.
+    Unopened {
+        payload: Kept,
+        consumed: Option<bool>,
+        evidence: Evidence,
+    },
+    /// The session ended without an answer.
+    Expired,
+    /// It failed for good.
+    Failed { evidence: Evidence },
+}
+
+/// An idempotency key and when it was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    pub(super) key: Kept,
+    pub(super) at: u64,
+}
+
+/// A pass on its way to the pool, under the key it will have there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Refund {
+    pub(super) pass: Held,
+    pub(super) pool_key: String,
+}
+
+/// A claim as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ClaimKept {
+    claim_type: String,
+    claim_result: String,
+    methodology: Vec<(String, String)>,
+}
+
+impl From<&Claim> for ClaimKept {
+    fn from(claim: &Claim) -> Self {
+        let methodology = claim.methodology.iter();
+        Self {
+            claim_type: claim.claim_type.clone(),
+            claim_result: claim.claim_result.clone(),
+            methodology: methodology
+                .map(|method| (method.method.clone(), method.result.clone()))
+                .collect(),
+        }
+    }
+}
+
+impl From<&ClaimKept> for Claim {
+    fn from(claim: &ClaimKept) -> Self {
+        let methodology = claim.methodology.iter().cloned();
+        Self {
+            claim_type: claim.claim_type.clone(),
+            claim_result: claim.claim_result.clone(),
+            methodology: methodology
+                .map(|(method, result)| Method { method, result })
+                .collect(),
+        }
+    }
+}
+
+/// What a new verification begins with.
+pub(super) struct Beginning {
+    pub(super) id: String,
+    pub(super) environment: String,
+    pub(super) claim_type: String,
+    pub(super) reference_key: Option<String>,
+    pub(super) encrypted: bool,
+    pub(super) relay_bound: bool,
+    pub(super) relay: RelayKept,
+    pub(super) state: State,
+}
+
+impl Durable {
+    pub(super) fn begin(beginning: Beginning, now: u64, random: &mut impl CryptoRng) -> Self {
+        let mut durable = Self {
+            id: beginning.id,
+            environment: beginning.environment,
+            claim_type: beginning.claim_type,
+            reference_key: beginning.reference_key,
+            encrypted: beginning.encrypted,
+            relay_bound: beginning.relay_bound,
+            session_ends_at: now + SESSION,
+            relay: Some(beginning.relay),
+            state: beginning.state,
+            refund: None,
+            tries: 0,
+            leased_until: Some(now + LEASE),
+            due_at: None,
+            expires_at: None,
+        };
+        durable.schedule(now, random);
+        durable
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn claim_type(&self) -> &str {
+        &self.claim_type
+    }
+
+    pub(super) fn session_ends_at(&self) -> u64 {
+        self.session_ends_at
+    }
+
+    /// The token for the visitor's browser, for as long as the verification is open.
+    pub(super) fn session_access_token(&self) -> Option<Secret<String>> {
+        let relay = self.relay.as_ref()?;
+        Some(Secret::new(relay.session_access_token.expose().to_owned()))
+    }
+
+    /// Whether nothing will change any more.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(
+            self.state,
+            State::Answered { .. } | State::Unopened { .. } | State::Expired | State::Failed { .. }
+        )
+    }
+
+    /// Whether a question asked now proves what it is answered.
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        now > self.session_ends_at + AFTER_THE_END
+    }
+
+    /// Whether somebody else is at work on it.
+    pub(super) fn is_leased(&self, now: u64) -> bool {
+        // A lease from far ahead was written by a clock that is wrong.
+        self.leased_until
+            .is_some_and(|until| now < until && until <= now + LEASE)
+    }
+
+    /// Whether its time to be looked at has come, and nobody is at work on it.
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        self.due_at.is_some_and(|due_at| due_at <= now) && !self.is_leased(now)
+    }
+
+    /// How far to drive it when nobody asks: an open question is asked to its end, a new one only
+    /// once the session is over, because the person may still be at it.
+    pub(super) fn goal_of_recovery(&self) -> Goal {
+        match self.state {
+            State::Redeeming { .. } => Goal::Answer,
+            _ => Goal::Pass,
+        }
+    }
+
+    /// Whether somebody was told "not yet" at or after this time.
+    pub(super) fn was_answered_since(&self, time: u64) -> bool {
+        match self.state {
+            State::Ready { answered_at, .. } => answered_at.is_some_and(|at| at >= time),
+            _ => false,
+        }
+    }
+
+    /// The record on its way to be forgotten, if it holds a pass that is certainly unspent.
+    pub(super) fn forgotten(&self, now: u64, random: &mut impl CryptoRng) -> Option<Self> {
+        if self.refund.is_some() {
+            return Some(self.clone());
+        }
+        match &self.state {
+            State::Ready {
+                pass,
+                earlier,
+                rejected: None,
+                ..
+            } if earlier.is_empty() && !self.relay_bound => {
+                let mut closed = self.clone();
+                closed.refund = Some(Refund {
+                    pass: pass.clone(),
+                    pool_key: new_pool_key(&self.environment, &self.claim_type, random),
+                });
+                Some(closed.moved(State::Expired, now, random))
+            }
+            _ => None,
+        }
+    }
+
+    /// The record in another state, after a step forward.
+    pub(super) fn moved(&self, state: State, now: u64, random: &mut impl CryptoRng) -> Self {
+        let mut moved = Self {
+            state,
+            tries: 0,
+            leased_until: Some(now + LEASE),
+            ..self.clone()
+        };
+        if moved.is_closed() {
+            // W6: nothing secret outlives the verification.
+            moved.relay = None;
+            moved.leased_until = None;
+        }
+        moved.schedule(now, random);
+        moved
+    }
+
+    /// The record after a look in vain: the next one is later.
+    pub(super) fn postponed(&self, now: u64, random: &mut impl CryptoRng) -> Self {
+        let mut postponed = Self {
+            tries: self.tries.saturating_add(1),
+            leased_until: None,
+            ..self.clone()
+        };
+        postponed.schedule(now, random);
+        postponed
+    }
+
+    fn schedule(&mut self, now: u64, random: &mut impl CryptoRng) {
+        let waiting = match &self.state {
+            State::Issuing { purchase } => purchase.stuck.is_some(),
+            State::Ready { .. } => true,
+            _ => false,
+        };
+        self.due_at = if self.is_closed() && self.refund.is_none() {
+            None
+        } else if waiting && !self.is_over(now) {
+            // Only the session's end changes anything; the person has time until then.
+            Some(self.session_ends_at + AFTER_THE_END + 1 + random.next_u64() % (5 * MINUTE))
+        } else {
+            Some(next_look(now, self.tries, random))
+        };
+        self.expires_at = (self.due_at.is_none()).then_some(now + KEEP_FINISHED);
+    }
+}
+
+impl Stored for Durable {
+    fn due_at(&self) -> Option<u64> {
+        self.due_at
+    }
+
+    fn expires_at(&self) -> Option<u64> {
+        self.expires_at
+    }
+}
