@@ -1,8 +1,8 @@
 """How code that is not ours is called: a store's methods, and whoever listens to events.
 
 The native module says what is to be called, and daemon threads of this module fetch it there
-(``inbox.rs`` says why they are Python's). It knows of all this no more than a caller's number: the
-objects live here and are the garbage collector's, even a store that holds its own client.
+(``inbox.rs`` says why they are Python's). It knows of all this no more than numbers: the objects
+live here and are the garbage collector's, even a store that holds its own client.
 """
 
 from __future__ import annotations
@@ -22,44 +22,29 @@ from relaypass.events import Event
 from relaypass.stores import AsyncStore, Store, StoreRecord
 
 
-class Caller:
-    """In whose name code is called: with which context variables, and in which event loop.
+class Callbacks:
+    """What a client was given to call: a store, and whoever listens to events."""
 
-    A client has one for its work in the background. Every call of it has one of its own.
-    """
-
-    __slots__ = ("__weakref__", "_context", "_loop", "number", "on_event", "store")
+    __slots__ = ("__weakref__", "background", "number", "on_event", "store")
 
     def __init__(
         self,
         store: Store | AsyncStore | None,
-        on_event: Callable[[Event], object] | None,
-        loop: asyncio.AbstractEventLoop | None = None,
+        on_event: Callable[[Event], object] | None = None,
     ) -> None:
         self.store = store
         self.on_event = on_event
+        self.background = Caller()
         self.number = next(_numbers)
-        self._context = contextvars.copy_context()
-        self._loop = loop
-        _callers[self.number] = self
+        _callbacks[self.number] = self
 
-    def of_a_call(self, loop: asyncio.AbstractEventLoop | None = None) -> Caller:
+    def caller(self, loop: asyncio.AbstractEventLoop | None = None) -> Caller:
         """The caller of a call that begins here, in this event loop if it is awaited."""
-        if loop is not None and (self._loop is None or not self._loop.is_running()):
+        if loop is not None and not self.background.has_running_loop():
             # Work in the background goes on in the first loop for as long as that runs.
-            self._loop = loop
+            self.background.loop = loop
         self._start_threads()
-        return Caller(self.store, self.on_event, loop)
-
-    def context(self) -> contextvars.Context:
-        """The context variables. A copy for each use: no two can run in one context at once."""
-        return self._context.copy()
-
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """Where to await: in the caller's event loop while it runs, else in our own."""
-        if self._loop is not None and self._loop.is_running():
-            return self._loop
-        return _own_loop()
+        return Caller(loop)
 
     def _start_threads(self) -> None:
         # After a fork they are gone, and the native module asks for them again.
@@ -69,7 +54,36 @@ class Caller:
             _start(_tell_of_events, "relaypass-events", _native.event_thread_failed)
 
 
+class Caller:
+    """In whose name code is called: with which context variables, and in which event loop.
+
+    Every call of a client has its own; work in the background has the one of its client.
+    """
+
+    __slots__ = ("__weakref__", "_context", "loop", "number")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.loop = loop
+        self.number = next(_numbers)
+        self._context = contextvars.copy_context()
+        _callers[self.number] = self
+
+    def context(self) -> contextvars.Context:
+        """The context variables. A copy for each use: no two can run in one context at once."""
+        return self._context.copy()
+
+    def has_running_loop(self) -> bool:
+        return self.loop is not None and self.loop.is_running()
+
+    def loop_to_await_in(self) -> asyncio.AbstractEventLoop:
+        """The caller's event loop while it runs, else our own."""
+        if self.loop is not None and self.loop.is_running():
+            return self.loop
+        return _own_loop()
+
+
 _numbers = itertools.count(1)
+_callbacks: WeakValueDictionary[int, Callbacks] = WeakValueDictionary()
 _callers: WeakValueDictionary[int, Caller] = WeakValueDictionary()
 
 
@@ -110,19 +124,22 @@ def _call_store(call: _native.StoreCall) -> None:
         if question is None:
             return
         method, arguments = question
-        caller = _callers.get(call.caller)
-        if caller is None:
+        callbacks = _callbacks.get(call.callbacks)
+        if callbacks is None:
             raise RuntimeError("the client of this store is no longer there")
+        caller = callbacks.background
+        if call.caller is not None:
+            caller = _callers.get(call.caller, caller)
         if method == "compare_and_swap":
             key, expected, new = arguments
             arguments = (key, expected, None if new is None else StoreRecord(*new))
         context = caller.context()
-        answer = context.run(getattr(caller.store, method), *arguments)
+        answer = context.run(getattr(callbacks.store, method), *arguments)
         if not inspect.isawaitable(answer):
             call.reply(answer)
             return
         try:
-            caller.loop().call_soon_threadsafe(_begin, call, answer, context=context)
+            caller.loop_to_await_in().call_soon_threadsafe(_begin, call, answer, context=context)
         except BaseException:
             if inspect.iscoroutine(answer):
                 answer.close()
@@ -189,12 +206,14 @@ def _tell_of_events() -> None:
     process = os.getpid()
     while os.getpid() == process and (fetched := _native.next_event()) is not None:
         number, *members = fetched
-        caller = _callers.get(number)
-        if caller is None or caller.on_event is None:
-            continue
-        try:
-            caller.context().run(caller.on_event, Event(*members))
-        except BaseException as error:
-            _native.report_unraisable(error, caller.on_event)
-            del error
-        del caller
+        callbacks = _callbacks.get(number)
+        if callbacks is not None and callbacks.on_event is not None:
+            _tell(callbacks, callbacks.on_event, Event(*members))
+        del callbacks
+
+
+def _tell(callbacks: Callbacks, on_event: Callable[[Event], object], event: Event) -> None:
+    try:
+        callbacks.background.context().run(on_event, event)
+    except BaseException as error:
+        _native.report_unraisable(error, on_event)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from relaypass import _native
-from relaypass.callbacks import Caller
+from relaypass.callbacks import Callbacks
 from relaypass.connection import Connection
 from relaypass.events import Event
 from relaypass.keys import EncryptionKey, private_half
@@ -84,9 +84,9 @@ class _Options:
         store_object = None if store is None or isinstance(store, str) else checked(store)
         if on_event is not None and not callable(on_event):
             raise TypeError(f"on_event must be a function, not {type(on_event).__name__}")
-        caller = None
+        callbacks = None
         if store_object is not None or on_event is not None:
-            caller = Caller(store_object, on_event)
+            callbacks = Callbacks(store_object, on_event)
         native = _native.Client(
             api_key=api_key,
             base_url=base_url,
@@ -103,11 +103,12 @@ class _Options:
             pass_binding=pass_binding,
             pass_pool=pass_pool,
             background=background,
-            store_caller=None if caller is None or store_object is None else caller.number,
-            event_caller=None if caller is None or on_event is None else caller.number,
+            callbacks=callbacks,
+            store_number=callbacks.number if callbacks and store_object is not None else None,
+            event_number=callbacks.number if callbacks and on_event is not None else None,
         )
         opened(native.connect())
-        self._connection = Connection(native, caller)
+        self._connection = Connection(native, callbacks)
 
     @property
     def _native(self) -> _native.Client:

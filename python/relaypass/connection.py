@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from relaypass import _native, outcomes
 from relaypass._native import Call
-from relaypass.callbacks import Caller
+from relaypass.callbacks import Callbacks
 
 _Answer = TypeVar("_Answer")
 
@@ -15,11 +15,11 @@ _Answer = TypeVar("_Answer")
 class Connection:
     """Holds the native client. Calls that are on their way hold it too, and so end in peace."""
 
-    __slots__ = ("_caller", "_native")
+    __slots__ = ("_callbacks", "_native")
 
-    def __init__(self, native: _native.Client, caller: Caller | None) -> None:
+    def __init__(self, native: _native.Client, callbacks: Callbacks | None) -> None:
         self._native: _native.Client | None = native
-        self._caller = caller
+        self._callbacks = callbacks
 
     @property
     def native(self) -> _native.Client:
@@ -36,13 +36,13 @@ class Connection:
 
     def waited(self, call: Call[_Answer]) -> _Answer:
         """Makes the call in this thread."""
-        if self._caller is None:
+        if self._callbacks is None:
             return outcomes.waited(call)
-        return outcomes.waited(call, self._caller.of_a_call())
+        return outcomes.waited(call, self._callbacks.caller())
 
     async def awaited(self, call: Call[_Answer]) -> _Answer:
         """Makes the call in asyncio. Cancelling the task drops it."""
-        if self._caller is None:
+        if self._callbacks is None:
             return await outcomes.awaited(call)
-        caller = self._caller.of_a_call(asyncio.get_running_loop())
+        caller = self._callbacks.caller(asyncio.get_running_loop())
         return await outcomes.awaited(call, caller)

@@ -231,11 +231,15 @@ def from_native(
         rate_limit=None if rate_limit is None else RateLimit(*rate_limit),
         **members,
     )
-    inner: BaseException = error
-    for cause in causes:
-        inner.__cause__ = Exception(cause) if isinstance(cause, str) else cause
-        inner = inner.__cause__
+    chain(error, causes)
     return error
+
+
+def chain(error: BaseException, causes: list[str | BaseException]) -> None:
+    """Says what led to the error, the nearest first: exceptions as they were raised, or words."""
+    for cause in causes:
+        error.__cause__ = Exception(cause) if isinstance(cause, str) else cause
+        error = error.__cause__
 
 
 def _restore(

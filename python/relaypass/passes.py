@@ -14,7 +14,7 @@ class Passes:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def prefetch(self, *, claim_type: str, count: int) -> int:
+    def prefetch(self, *, claim_type: str, count: int, timeout: float | None = None) -> int:
         """Buys passes of this claim type, until ``count`` are ready; returns how many it bought.
 
         Verifications take theirs from here. At most 100 of a claim type can be ready.
@@ -26,10 +26,12 @@ class Passes:
         >>> client.passes.prefetch(claim_type="age_over18_verified", count=2)
         2
         """
-        call = self._connection.native.prefetch_passes(claim_type=claim_type, count=count)
+        call = self._connection.native.prefetch_passes(
+            claim_type=claim_type, count=count, timeout=timeout
+        )
         return self._connection.waited(call)
 
-    def count(self, *, claim_type: str) -> int:
+    def count(self, *, claim_type: str, timeout: float | None = None) -> int:
         """How many passes of this claim type are ready.
 
         Raises:
@@ -38,7 +40,8 @@ class Passes:
         >>> client.passes.count(claim_type="age_over18_verified")
         2
         """
-        return self._connection.waited(self._connection.native.count_passes(claim_type=claim_type))
+        call = self._connection.native.count_passes(claim_type=claim_type, timeout=timeout)
+        return self._connection.waited(call)
 
 
 class AsyncPasses:
@@ -50,12 +53,14 @@ class AsyncPasses:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def prefetch(self, *, claim_type: str, count: int) -> int:
+    async def prefetch(self, *, claim_type: str, count: int, timeout: float | None = None) -> int:
         """See :meth:`Passes.prefetch`."""
-        call = self._connection.native.prefetch_passes(claim_type=claim_type, count=count)
+        call = self._connection.native.prefetch_passes(
+            claim_type=claim_type, count=count, timeout=timeout
+        )
         return await self._connection.awaited(call)
 
-    async def count(self, *, claim_type: str) -> int:
+    async def count(self, *, claim_type: str, timeout: float | None = None) -> int:
         """See :meth:`Passes.count`."""
-        call = self._connection.native.count_passes(claim_type=claim_type)
+        call = self._connection.native.count_passes(claim_type=claim_type, timeout=timeout)
         return await self._connection.awaited(call)

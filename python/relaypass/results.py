@@ -18,6 +18,8 @@ VerificationAnswer: TypeAlias = tuple[
     str, str, str, ClaimAnswer | None, str | None, str | None, int
 ]
 CompletionAnswer: TypeAlias = tuple[str, ClaimAnswer | None]
+ViolationAnswer: TypeAlias = tuple[str, str, list[str | BaseException]]
+StoreCheckAnswer: TypeAlias = tuple[list[str], list[str], ViolationAnswer | None]
 
 Status: TypeAlias = Literal["passed", "failed", "pending", "expired"]
 """How far a verification is.

@@ -91,10 +91,13 @@ class Verifications:
         return results.verification(self._connection.waited(call))
 
     def forget(self, id: str, *, timeout: float | None = None) -> None:
-        """Deletes the verification from the store.
+        """Deletes the verification from the store. What was in flight is given up; a pass that is
+        certainly unspent goes back to the pool.
 
         Raises:
-            RelayPassError: ``store``.
+            RelayPassError: ``not_found``, ``store``.
+
+        >>> client.verifications.forget(verification.id)
         """
         self._connection.waited(self._connection.native.forget_verification(id, timeout=timeout))
 
@@ -106,6 +109,9 @@ class Verifications:
 
         Raises:
             RelayPassError: ``store``.
+
+        >>> client.verifications.recover()
+        0
         """
         call = self._connection.native.recover_verifications(timeout=timeout)
         return self._connection.waited(call)
