@@ -1,10 +1,14 @@
 //! Answers on their way to Python: tuples, which `relaypass/results.py` gives names.
 
 use pyo3::prelude::*;
+use pyo3::types::PyList;
+use relaypass::store::conformance::{Report, Violation};
 use relaypass::{
     Claim, Completion, DecryptionKey, GeneratedClaim, PrivacyPass, RateLimit, Relay, ResponseInfo,
     Secret, Verification,
 };
+
+use crate::errors::causes_of_python;
 
 /// What a call answers.
 pub(crate) enum Answer {
@@ -16,6 +20,7 @@ pub(crate) enum Answer {
     Verification(Verification),
     Completion(Completion),
     Count(u64),
+    StoreCheck(Result<Report, Violation>),
     Nothing,
 }
 
@@ -62,6 +67,15 @@ impl<'py> IntoPyObject<'py> for &Answer {
                 completion.claim.as_ref().map(claim),
             )
                 .into_pyobject(py)?,
+            Answer::StoreCheck(Ok(report)) => {
+                (&report.passed, &report.skipped, py.None()).into_pyobject(py)?
+            }
+            Answer::StoreCheck(Err(violation)) => {
+                let nothing = PyList::empty(py);
+                let causes = causes_of_python(py, violation)?;
+                let violation = (violation.rule(), violation.found(), causes);
+                (&nothing, &nothing, violation).into_pyobject(py)?
+            }
             Answer::Count(count) => return Ok(count.into_pyobject(py)?.into_any()),
             Answer::Nothing => return Ok(py.None().into_bound(py)),
         };

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use relaypass::arguments::{
     ClaimArguments, ClientArguments, CreateArguments, IssueArguments, StartArguments, StoreArgument,
 };
+use relaypass::store::Store;
 use relaypass::{ClaimType, Passes, Relays, VerificationId, Verifications};
 
 use crate::answer::Answer;
@@ -14,16 +16,22 @@ use crate::call::Call;
 use crate::events;
 use crate::outcome::Outcome;
 use crate::per_process::PerProcess;
-use crate::store::{CallerNumber, PythonStore};
+use crate::store::{CallbacksNumber, PythonStore};
 
 /// A client. The calls under way hold what it stands on too.
 #[pyclass(frozen, module = "relaypass._native")]
-pub(crate) struct Client(Arc<Connection>);
+pub(crate) struct Client {
+    connection: Arc<Connection>,
+    /// The client's `Callbacks`, if it has any. Python's garbage collector knows of it.
+    callbacks: Option<Py<PyAny>>,
+}
 
 /// A connected client, and how to make it again: after `fork` the child connects anew. It is made
 /// from the arguments as they were given, because a parsed key has locks of its own.
 struct Connection {
     arguments: ClientArguments,
+    /// The store, if it is Python's.
+    python_store: Option<Arc<PythonStore>>,
     connected: PerProcess<relaypass::Client>,
 }
 
@@ -36,8 +44,8 @@ impl Client {
     #[pyo3(signature = (*, api_key=None, base_url=None, environment=None, timeout=None,
         retries=None, ca_pem=None, anonymous_proxy=None, identified_proxy=None,
         decryption_key=None, store_url=None, store_timeout=None, seal_key=None,
-        pass_binding=None, pass_pool=None, background=None, store_caller=None,
-        event_caller=None))]
+        pass_binding=None, pass_pool=None, background=None, callbacks=None,
+        store_number=None, event_number=None))]
     #[expect(
         clippy::too_many_arguments,
         reason = "these are the options that Python has"
@@ -58,14 +66,16 @@ impl Client {
         pass_binding: Given<'_, '_>,
         pass_pool: Given<'_, '_>,
         background: Given<'_, '_>,
-        store_caller: Option<CallerNumber>,
-        event_caller: Option<CallerNumber>,
+        callbacks: Option<Py<PyAny>>,
+        store_number: Option<CallbacksNumber>,
+        event_number: Option<CallbacksNumber>,
     ) -> PyResult<Self> {
-        let store = match store_caller {
-            Some(caller) => Some(StoreArgument::Object(Arc::new(PythonStore::new(caller)))),
+        let python_store = store_number.map(|number| Arc::new(PythonStore::new(number)));
+        let store = match &python_store {
+            Some(store) => Some(StoreArgument::Object(Arc::clone(store) as Arc<dyn Store>)),
             None => optional(secret, store_url, "store")?.map(StoreArgument::Url),
         };
-        Ok(Self(Arc::new(Connection {
+        let connection = Connection {
             arguments: ClientArguments {
                 api_key: optional(secret, api_key, "api_key")?,
                 base_url: optional(text, base_url, "base_url")?,
@@ -82,15 +92,24 @@ impl Client {
                 pass_binding: optional(text, pass_binding, "pass_binding")?,
                 pass_pool: optional(whole, pass_pool, "pass_pool")?,
                 background: optional(truth, background, "background")?,
-                on_event: event_caller.map(events::listener),
+                on_event: event_number.map(events::listener),
             },
+            python_store,
             connected: PerProcess::new(),
-        })))
+        };
+        Ok(Self {
+            connection: Arc::new(connection),
+            callbacks,
+        })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.callbacks)
     }
 
     /// Checks the options, and makes the client of this process.
     fn connect(&self) -> Outcome {
-        Outcome::new(self.0.connected().map(|_| Answer::Nothing))
+        Outcome::new(self.connection.connected().map(|_| Answer::Nothing))
     }
 
     #[pyo3(signature = (*, claim_type, encryption_key=None, timeout=None))]
@@ -232,17 +251,18 @@ impl Client {
         }))
     }
 
-    #[pyo3(signature = (*, claim_type, count))]
+    #[pyo3(signature = (*, claim_type, count, timeout=None))]
     fn prefetch_passes(
         &self,
         claim_type: &Bound<'_, PyAny>,
         count: &Bound<'_, PyAny>,
+        timeout: Given<'_, '_>,
     ) -> PyResult<Call> {
         let claim_type = text(claim_type, "claim_type")?;
         let count = whole(count, "count")?;
-        // A number without an equal becomes the nearest one, and the core says what it thinks.
-        let count = u32::try_from(count.max(0)).unwrap_or(u32::MAX);
-        let client = self.limited(None)?;
+        // A number that is no count becomes one that the core refuses.
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let client = self.limited(timeout)?;
         Ok(Call::new(async move {
             let claim_type = ClaimType::parse(claim_type)?;
             let bought = client.passes()?.prefetch(&claim_type, count).await;
@@ -250,10 +270,14 @@ impl Client {
         }))
     }
 
-    #[pyo3(signature = (*, claim_type))]
-    fn count_passes(&self, claim_type: &Bound<'_, PyAny>) -> PyResult<Call> {
+    #[pyo3(signature = (*, claim_type, timeout=None))]
+    fn count_passes(
+        &self,
+        claim_type: &Bound<'_, PyAny>,
+        timeout: Given<'_, '_>,
+    ) -> PyResult<Call> {
         let claim_type = text(claim_type, "claim_type")?;
-        let client = self.limited(None)?;
+        let client = self.limited(timeout)?;
         Ok(Call::new(async move {
             let claim_type = ClaimType::parse(claim_type)?;
             let ready = client.passes()?.count(&claim_type).await;
@@ -275,9 +299,18 @@ impl Client {
     /// The client for one call.
     fn limited(&self, timeout: Given<'_, '_>) -> PyResult<Limited> {
         Ok(Limited {
-            connection: Arc::clone(&self.0),
+            connection: Arc::clone(&self.connection),
             seconds: optional(seconds, timeout, "timeout")?,
         })
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let store = self.connection.python_store.as_ref();
+        if let (Some(store), Some(callbacks)) = (store, self.callbacks.take()) {
+            store.inherit(callbacks);
+        }
     }
 }
 
@@ -311,6 +344,9 @@ impl Limited {
     }
 
     fn passes(&self) -> relaypass::Result<Passes<'_>> {
-        Ok(self.connection.connected()?.passes())
+        self.connection
+            .connected()?
+            .passes()
+            .within_seconds(self.seconds)
     }
 }

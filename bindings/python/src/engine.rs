@@ -14,7 +14,7 @@ use crate::asyncio::Messenger;
 use crate::exit::Gate;
 use crate::inbox::Inbox;
 use crate::per_process::PerProcess;
-use crate::store::{CallerNumber, Errand};
+use crate::store::{CallbacksNumber, Errand};
 
 /// How long Ctrl-C may go unnoticed.
 const SIGNALS_ARE_CHECKED_EVERY: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ pub(crate) struct Engine {
     gate: Gate,
     messenger: PerProcess<Messenger>,
     store_calls: Inbox<Errand>,
-    events: Inbox<(CallerNumber, Event)>,
+    events: Inbox<(CallbacksNumber, Event)>,
 }
 
 static ENGINE: PerProcess<Engine> = PerProcess::new();
@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// What happened, and which client is to be told.
-    pub(crate) fn events(&self) -> &Inbox<(CallerNumber, Event)> {
+    pub(crate) fn events(&self) -> &Inbox<(CallbacksNumber, Event)> {
         &self.events
     }
 

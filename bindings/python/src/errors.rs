@@ -13,8 +13,6 @@ use crate::store::Raised;
 /// What the exception for an error is made from: the arguments of `from_native` in `errors.py`.
 pub(crate) fn members<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyDict>> {
     let unopened = error.unopened_claim();
-    let causes = causes(error).map(|cause| cause_of_python(py, cause));
-    let causes = causes.collect::<PyResult<Vec<_>>>()?;
     let members = PyDict::new(py);
     members.set_item("code", error.code())?;
     members.set_item("message", error.to_string())?;
@@ -36,8 +34,18 @@ pub(crate) fn members<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py
     )?;
     let key = error.idempotency_key();
     members.set_item("idempotency_key", key.map(IdempotencyKey::expose))?;
-    members.set_item("causes", causes)?;
+    members.set_item("causes", causes_of_python(py, error)?)?;
     Ok(members)
+}
+
+/// What led to an error, the nearest first.
+pub(crate) fn causes_of_python<'py>(
+    py: Python<'py>,
+    error: &(dyn StdError + 'static),
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    causes(error)
+        .map(|cause| cause_of_python(py, cause))
+        .collect()
 }
 
 /// An exception of the caller's store as it was raised; anything else in words.
@@ -54,7 +62,9 @@ fn cause_of_python<'py>(
     }
 }
 
-fn causes(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| {
         (*cause).source()
     })

@@ -4,11 +4,11 @@ use pyo3::prelude::*;
 use relaypass::{Event, EventKind, Listener};
 
 use crate::engine::Engine;
-use crate::store::CallerNumber;
+use crate::store::CallbacksNumber;
 
 /// The members of `relaypass.Event`, after whom to tell.
 type EventTuple = (
-    CallerNumber,
+    CallbacksNumber,
     &'static str,
     Option<String>,
     Option<String>,
@@ -16,10 +16,10 @@ type EventTuple = (
 );
 
 /// Who tells this client of events. It returns at once, and never enters Python.
-pub(crate) fn listener(client: CallerNumber) -> Listener {
+pub(crate) fn listener(callbacks: CallbacksNumber) -> Listener {
     Listener::new(move |event: &Event| {
         if let Some(engine) = Engine::existing() {
-            engine.events().put((client, event.clone()));
+            engine.events().put((callbacks, event.clone()));
         }
     })
 }
@@ -43,9 +43,9 @@ pub(crate) fn event_thread_failed() -> PyResult<()> {
 pub(crate) fn next_event(py: Python<'_>) -> PyResult<Option<EventTuple>> {
     let engine = Engine::of_this_process()?;
     let next = engine.away(py, || engine.events().next());
-    Ok(next.map(|((client, event), _)| {
+    Ok(next.map(|((callbacks, event), _)| {
         (
-            client,
+            callbacks,
             event.kind.name(),
             event.verification_id,
             event.request_id,
@@ -56,7 +56,7 @@ pub(crate) fn next_event(py: Python<'_>) -> PyResult<Option<EventTuple>> {
 
 /// An event of every kind, as if the core had told of them: for the test that must not forget one.
 #[pyfunction(name = "_example_events")]
-pub(crate) fn example_events(client: CallerNumber) -> PyResult<()> {
+pub(crate) fn example_events(callbacks: CallbacksNumber) -> PyResult<()> {
     let engine = Engine::of_this_process()?;
     for kind in EventKind::ALL {
         let event = Event {
@@ -65,7 +65,7 @@ pub(crate) fn example_events(client: CallerNumber) -> PyResult<()> {
             request_id: None,
             message: format!("an example of {}", kind.name()),
         };
-        engine.events().put((client, event));
+        engine.events().put((callbacks, event));
     }
     Ok(())
 }

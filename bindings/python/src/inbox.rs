@@ -53,6 +53,11 @@ impl<T> Inbox<T> {
         first
     }
 
+    /// Whether any thread serves.
+    pub(crate) fn is_served(&self) -> bool {
+        self.state().threads > 0
+    }
+
     /// A thread that was to be started could not be.
     pub(crate) fn thread_failed(&self) {
         let mut state = self.state();

@@ -24,6 +24,7 @@ mod keys;
 mod outcome;
 mod per_process;
 mod store;
+mod testing;
 
 use pyo3::prelude::*;
 
@@ -43,6 +44,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(store::store_thread_failed, module)?)?;
     module.add_function(wrap_pyfunction!(store::next_store_call, module)?)?;
     module.add_function(wrap_pyfunction!(store::report_unraisable, module)?)?;
+    module.add_function(wrap_pyfunction!(testing::check_store, module)?)?;
     module.add_function(wrap_pyfunction!(events::events_need_thread, module)?)?;
     module.add_function(wrap_pyfunction!(events::event_thread_failed, module)?)?;
     module.add_function(wrap_pyfunction!(events::next_event, module)?)?;

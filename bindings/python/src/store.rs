@@ -1,9 +1,9 @@
 //! A store that is an object of Python's.
 //!
-//! Its methods are called by threads of Python's ([`crate::inbox`]). Rust holds no reference to the
-//! object: it knows a number, under which `relaypass/callbacks.py` finds the object, the context
-//! variables and the event loop of whoever called the client. So Python's garbage collector sees
-//! all there is, even a store that holds its own client.
+//! Its methods are called by threads of Python's ([`crate::inbox`]). Rust knows numbers, under which
+//! `relaypass/callbacks.py` finds the object, and the context variables and event loop of whoever
+//! called the client. It holds no reference while the client lives; so Python's garbage collector
+//! sees all there is, even a store that holds its own client.
 
 use std::{fmt, mem, process};
 
@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyInt, PyList, PyString, PyTuple, PyType};
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use relaypass::store::{Record, Store, StoreError, Swap};
@@ -21,11 +21,14 @@ use relaypass::transport::BoxFuture;
 use crate::engine::Engine;
 use crate::inbox::MustStartAnother;
 
-/// Names a `Caller` of `relaypass/callbacks.py`.
+/// Names a client's `Callbacks` of `relaypass/callbacks.py`.
+pub(crate) type CallbacksNumber = u64;
+
+/// Names a `Caller` there.
 pub(crate) type CallerNumber = u64;
 
 tokio::task_local! {
-    /// Who made the client's call that is under way in this task.
+    /// Who made the call that is under way in this task.
     static CALLER: CallerNumber;
 }
 
@@ -39,13 +42,32 @@ pub(crate) async fn called_by<T>(caller: Option<CallerNumber>, work: impl Future
 
 /// The core's view of the store.
 pub(crate) struct PythonStore {
-    /// In whose name it is called in the background, where no call is under way.
-    client: CallerNumber,
+    callbacks: CallbacksNumber,
+    /// What a client that is gone left for the work that goes on in the background.
+    legacy: Mutex<Option<Released>>,
 }
 
 impl PythonStore {
-    pub(crate) fn new(client: CallerNumber) -> Self {
-        Self { client }
+    pub(crate) fn new(callbacks: CallbacksNumber) -> Self {
+        Self {
+            callbacks,
+            legacy: Mutex::new(None),
+        }
+    }
+
+    /// The client that owned the callbacks is gone. Whoever still uses the store keeps them.
+    pub(crate) fn inherit(&self, callbacks: Py<PyAny>) {
+        // If nobody ever called a store in this process, nobody does now.
+        let is_used = Engine::existing().is_some_and(|engine| engine.store_calls().is_served());
+        if is_used {
+            *lock(&self.legacy) = Some(Released::new(callbacks));
+        }
+    }
+
+    /// Opens another handle on the same data, with a method that only `relaypass/testing.py` has.
+    pub(crate) async fn reopen(&self) -> Result<Self, StoreError> {
+        let opened = self.ask(|reply| Question::Reopen { reply });
+        opened.await.map(Self::new)
     }
 
     /// Has a thread of Python's call a method, and waits for what it returns.
@@ -56,7 +78,8 @@ impl PythonStore {
         let method = question.method();
         engine.store_calls().put(Errand::Call(StoreCall {
             pid: process::id(),
-            caller: CALLER.try_with(|caller| *caller).unwrap_or(self.client),
+            callbacks: self.callbacks,
+            caller: CALLER.try_with(|caller| *caller).ok(),
             question: Mutex::new(Some(question)),
         }));
         answer.await.unwrap_or_else(|_| Err(unanswered(method)))
@@ -119,6 +142,9 @@ enum Question {
         limit: usize,
         reply: Reply<Vec<String>>,
     },
+    Reopen {
+        reply: Reply<CallbacksNumber>,
+    },
 }
 
 impl Question {
@@ -127,6 +153,7 @@ impl Question {
             Question::Load { .. } => "load",
             Question::CompareAndSwap { .. } => "compare_and_swap",
             Question::Scan { .. } => "scan",
+            Question::Reopen { .. } => "reopen",
         }
     }
 
@@ -136,6 +163,7 @@ impl Question {
             Question::Load { reply, .. } => reply.is_closed(),
             Question::CompareAndSwap { reply, .. } => reply.is_closed(),
             Question::Scan { reply, .. } => reply.is_closed(),
+            Question::Reopen { reply } => reply.is_closed(),
         }
     }
 
@@ -145,6 +173,10 @@ impl Question {
             Question::Load { reply, .. } => drop(reply.send(loaded(value))),
             Question::CompareAndSwap { reply, .. } => drop(reply.send(swapped(value))),
             Question::Scan { reply, .. } => drop(reply.send(scanned(value))),
+            Question::Reopen { reply } => {
+                let number = number(value).ok_or_else(|| wrong("reopen", "a store", value));
+                drop(reply.send(number));
+            }
         }
     }
 
@@ -153,6 +185,7 @@ impl Question {
             Question::Load { reply, .. } => drop(reply.send(Err(error))),
             Question::CompareAndSwap { reply, .. } => drop(reply.send(Err(error))),
             Question::Scan { reply, .. } => drop(reply.send(Err(error))),
+            Question::Reopen { reply } => drop(reply.send(Err(error))),
         }
     }
 }
@@ -162,16 +195,24 @@ impl Question {
 #[pyclass(frozen, module = "relaypass._native")]
 pub(crate) struct StoreCall {
     pid: u32,
-    caller: CallerNumber,
+    callbacks: CallbacksNumber,
+    /// `None`: in the background there is no caller.
+    caller: Option<CallerNumber>,
     /// `None` once it is answered.
     question: Mutex<Option<Question>>,
 }
 
 #[pymethods]
 impl StoreCall {
-    /// In whose name the method is called.
+    /// Whose store it is.
     #[getter]
-    fn caller(&self) -> CallerNumber {
+    fn callbacks(&self) -> CallbacksNumber {
+        self.callbacks
+    }
+
+    /// In whose name the method is called; nobody's in the background.
+    #[getter]
+    fn caller(&self) -> Option<CallerNumber> {
         self.caller
     }
 
@@ -181,7 +222,7 @@ impl StoreCall {
         &self,
         py: Python<'py>,
     ) -> PyResult<Option<(&'static str, Bound<'py, PyTuple>)>> {
-        let question = self.question.lock().unwrap_or_else(PoisonError::into_inner);
+        let question = lock(&self.question);
         let Some(question) = question.as_ref().filter(|question| !question.is_given_up()) else {
             return Ok(None);
         };
@@ -202,6 +243,7 @@ impl StoreCall {
                 limit,
                 ..
             } => (prefix, due_before, limit).into_pyobject(py)?,
+            Question::Reopen { .. } => PyTuple::empty(py),
         };
         Ok(Some((question.method(), arguments)))
     }
@@ -229,7 +271,7 @@ impl StoreCall {
 
 impl StoreCall {
     fn take(&self) -> Option<Question> {
-        let mut question = self.question.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut question = lock(&self.question);
         // In a forked child, whoever waits for the answer is the parent's.
         (self.pid == process::id()).then(|| question.take())?
     }
@@ -343,28 +385,23 @@ fn record_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 }
 
 /// What a store's method raised, on its way back to the caller.
-#[derive(Debug)]
-pub(crate) struct Raised {
-    pid: u32,
-    /// `None` once Python has it back.
-    exception: Mutex<Option<Py<PyAny>>>,
-}
+pub(crate) struct Raised(Mutex<Option<Released>>);
 
 impl Raised {
     fn new(exception: &Bound<'_, PyAny>) -> Self {
-        Self {
-            pid: process::id(),
-            exception: Mutex::new(Some(exception.clone().unbind())),
-        }
+        let exception = Released::new(exception.clone().unbind());
+        Self(Mutex::new(Some(exception)))
     }
 
     /// Gives the exception back. It is here once.
     pub(crate) fn take<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let mut exception = self
-            .exception
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        Some(exception.take()?.into_bound(py))
+        Some(lock(&self.0).take()?.into_inner()?.into_bound(py))
+    }
+}
+
+impl fmt::Debug for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Raised")
     }
 }
 
@@ -376,23 +413,43 @@ impl fmt::Display for Raised {
 
 impl std::error::Error for Raised {}
 
-impl Drop for Raised {
-    /// An exception that nobody asked for is dropped in Python, by a thread of Python's.
+/// A Python object that a thread of Python's lets go of, wherever Rust drops it: what is behind it
+/// may run code that is not ours.
+struct Released {
+    pid: u32,
+    object: Option<Py<PyAny>>,
+}
+
+impl Released {
+    fn new(object: Py<PyAny>) -> Self {
+        Self {
+            pid: process::id(),
+            object: Some(object),
+        }
+    }
+
+    fn into_inner(mut self) -> Option<Py<PyAny>> {
+        self.object.take()
+    }
+}
+
+impl Drop for Released {
     fn drop(&mut self) {
-        let exception = self
-            .exception
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        let Some(exception) = exception.take() else {
+        let Some(object) = self.object.take() else {
             return;
         };
         match Engine::existing() {
             Some(engine) if self.pid == process::id() => {
-                engine.store_calls().put(Errand::Drop(exception));
+                engine.store_calls().put(Errand::Drop(object));
             }
-            _ => mem::forget(exception),
+            // In a forked child it is a copy of the parent's.
+            _ => mem::forget(object),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a thread of Python's is asked to do for a store.
