@@ -32,17 +32,20 @@ class AsyncpgStore:
     async def compare_and_swap(
         self, key: str, expected: int | None, new: StoreRecord | None
     ) -> bool:
-        there = (key,) if expected is None else (key, expected)
         record = () if new is None else (new.value, new.version, new.due_at, new.expires_at)
         if new is None:
             query = "DELETE FROM relaypass_records WHERE key = $1 AND version = $2"
+            done = await self.pool.execute(query, key, expected)
         elif expected is None:
-            query = "INSERT INTO relaypass_records VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+            query = (
+                "INSERT INTO relaypass_records VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+            )
+            done = await self.pool.execute(query, key, *record)
         else:
             query = """UPDATE relaypass_records
                 SET value = $3, version = $4, due_at = $5, expires_at = $6
                 WHERE key = $1 AND version = $2"""
-        done = await self.pool.execute(query, *there, *record)
+            done = await self.pool.execute(query, key, expected, *record)
         return done.endswith(" 1")  # such as "UPDATE 1"
 
     async def scan(self, prefix: str, due_before: int | None, limit: int) -> list[str]:

@@ -1,8 +1,8 @@
 """A store for relaypass in any database that SQLAlchemy knows; tested with SQLite and PostgreSQL.
 
-    store = SQLAlchemyStore(create_engine("postgresql+psycopg://…"))
-    metadata.create_all(store.engine)  # once
-    client = RelayPass(api_key=…, store=store)
+store = SQLAlchemyStore(create_engine("postgresql+psycopg://…"))
+metadata.create_all(store.engine)  # once
+client = RelayPass(api_key=…, store=store)
 """
 
 import sqlalchemy as sa
@@ -36,7 +36,9 @@ class SQLAlchemyStore:
         return None if row is None else StoreRecord(*row)
 
     def compare_and_swap(self, key: str, expected: int | None, new: StoreRecord | None) -> bool:
-        columns = {} if new is None else {name: getattr(new, name) for name in StoreRecord.__slots__}
+        columns = (
+            {} if new is None else {name: getattr(new, name) for name in StoreRecord.__slots__}
+        )
         there = sa.and_(records.c.key == key, records.c.version == expected)
         if new is None:
             statement = sa.delete(records).where(there)
@@ -46,13 +48,15 @@ class SQLAlchemyStore:
             statement = sa.update(records).where(there).values(**columns)
         try:
             with self.engine.begin() as connection:
-                return connection.execute(statement).rowcount == 1
+                done = connection.execute(statement)
+                return statement.is_insert or done.rowcount == 1
         except IntegrityError:
             return False  # there is a record, and none was expected
 
     def scan(self, prefix: str, due_before: int | None, limit: int) -> list[str]:
         # No key has a character beyond "~", and "\x7f" is the next one.
-        found = sa.select(records.c.key).where(records.c.key.between(prefix, prefix + "\x7f"))
+        first, past = records.c.key >= prefix, records.c.key < prefix + "\x7f"
+        found = sa.select(records.c.key).where(first, past)
         if due_before is not None:
             found = found.where(records.c.due_at <= due_before).order_by(records.c.due_at)
         with self.engine.begin() as connection:

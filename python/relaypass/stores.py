@@ -58,9 +58,7 @@ class Store(Protocol):
     def load(self, key: str, /) -> StoreRecord | None:
         """The record under ``key``, or ``None``."""
 
-    def compare_and_swap(
-        self, key: str, expected: int | None, new: StoreRecord | None, /
-    ) -> bool:
+    def compare_and_swap(self, key: str, expected: int | None, new: StoreRecord | None, /) -> bool:
         """Puts ``new`` under ``key`` (``None``: deletes it) if the version there is ``expected``
         (``None``: if nothing is there), in one atomic step. Returns whether it did."""
 

@@ -88,22 +88,29 @@ async def check_store_async(
     reopen: Callable[[], Store | AsyncStore | Awaitable[Store | AsyncStore]] | None = None,
 ) -> StoreReport:
     """:func:`check_store`, to be awaited: the store's methods are awaited in this event loop."""
-    opened = _Opened(store, reopen)
+    loop = asyncio.get_running_loop()
+    opened = _Opened(store, reopen, loop)
     callbacks = Callbacks(opened)
     call = _native.check_store(callbacks.number, reopen is not None)
-    caller = callbacks.caller(asyncio.get_running_loop())
+    caller = callbacks.caller(loop)
     return _report(await outcomes.awaited(call, caller))
 
 
 class _Opened:
     """A store that can be opened once more."""
 
-    def __init__(self, store: Store | AsyncStore, reopen: Callable[[], Any] | None) -> None:
+    def __init__(
+        self,
+        store: Store | AsyncStore,
+        reopen: Callable[[], Any] | None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         checked(store)
         self.load: Any = store.load
         self.compare_and_swap: Any = store.compare_and_swap
         self.scan: Any = store.scan
         self._reopen = reopen
+        self._loop = loop
         self._others: list[Callbacks] = []
 
     def reopen(self) -> object:
@@ -117,6 +124,7 @@ class _Opened:
 
     def _keep(self, other: Store | AsyncStore) -> int:
         callbacks = Callbacks(checked(other))
+        callbacks.background.loop = self._loop
         self._others.append(callbacks)
         return callbacks.number
 

@@ -288,5 +288,3 @@ def test_a_wrong_type_is_named_by_the_violation() -> None:
 def test_a_store_that_does_not_open_again_is_found_out(reopen: Callable[[], Any]) -> None:
     with pytest.raises(StoreViolation, match="reopen"):
         check_store(DictStore(), reopen=reopen)
-
-

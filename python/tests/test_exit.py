@@ -81,7 +81,7 @@ import asyncio, sys, threading, time, relaypass
 ID = "00000000-0000-4000-8000-000000000000"
 
 class Waits:
-    """Its methods take a while, in Python and outside of it."""
+    # Its methods take a while, in Python and outside of it.
     def load(self, key):
         deadline = time.monotonic() + WAIT
         while time.monotonic() < deadline:
@@ -134,25 +134,42 @@ def test_exit_while_stores_are_called(wait: float) -> None:
 
 def test_a_store_is_called_in_an_exit_function() -> None:
     script = """
-        import atexit
-        def at_exit():
-            try:
-                client.verifications.get("00000000-0000-4000-8000-000000000000")
-            except relaypass.NotFoundError:
-                print("called")
-        atexit.register(at_exit)
-        import relaypass
+        import atexit, relaypass
         class Store:
             def load(self, key):
                 return None
             compare_and_swap = scan = load
         client = relaypass.RelayPass(store=Store())
-        try:
-            client.verifications.get("00000000-0000-4000-8000-000000000000")
-        except relaypass.NotFoundError:
-            pass
+        def get():
+            try:
+                client.verifications.get("00000000-0000-4000-8000-000000000000")
+            except relaypass.NotFoundError:
+                print("called")
+        atexit.register(get)
+        get()
     """
-    assert run_script(script) == "called\n"
+    assert run_script(script) == "called\ncalled\n"
+
+
+def test_a_store_that_is_called_too_late_says_so_at_once() -> None:
+    # Registered before relaypass is imported, and so called after our own exit function.
+    script = """
+        import atexit
+        def at_exit():
+            try:
+                client.verifications.get("00000000-0000-4000-8000-000000000000")
+            except relaypass.StoreError as error:
+                print(error)
+        atexit.register(at_exit)
+        import relaypass
+        class Store:
+            load = compare_and_swap = scan = print
+        client = relaypass.RelayPass(store=Store())
+    """
+    started = time.monotonic()
+    said = "The interpreter is exiting; its stores can no longer be called."
+    assert run_script(script) == f"verifications.get: {said} [store]\n"
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("attempt", range(3))

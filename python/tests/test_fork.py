@@ -16,7 +16,7 @@ client = relaypass.RelayPass(api_key=key, base_url=url)
 ID = "00000000-0000-4000-8000-000000000000"
 
 class Store:
-    """Every process has a copy of its own."""
+    # Every process has a copy of its own.
     def __init__(self):
         self.records = {}
     def load(self, name):

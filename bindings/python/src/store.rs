@@ -19,6 +19,7 @@ use relaypass::store::{Record, Store, StoreError, Swap};
 use relaypass::transport::BoxFuture;
 
 use crate::engine::Engine;
+use crate::exit;
 use crate::inbox::MustStartAnother;
 
 /// Names a client's `Callbacks` of `relaypass/callbacks.py`.
@@ -72,7 +73,10 @@ impl PythonStore {
 
     /// Has a thread of Python's call a method, and waits for what it returns.
     async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Question) -> Result<T, StoreError> {
-        let engine = Engine::existing().ok_or_else(|| unanswered("method"))?;
+        let engine = Engine::existing().filter(|_| !exit::is_closed());
+        let engine = engine.ok_or_else(|| {
+            StoreError::new("The interpreter is exiting; its stores can no longer be called.")
+        })?;
         let (reply, answer) = oneshot::channel();
         let question = question(reply);
         let method = question.method();
