@@ -1,10 +1,10 @@
 """Ask whether a person is over 18 without learning who the person is: Persona Relay for servers.
 
 :class:`RelayPass` waits, :class:`AsyncRelayPass` is awaited; both have ``client.relays`` with the
-three steps ``create``, ``issue_privacy_pass`` and ``generate_claim``, and, given a store,
-``client.verifications``, which nothing that crashes makes forget or pay twice. A call that fails raises a
-:class:`RelayPassError`; a program that misuses a client gets a :class:`TypeError` or a
-:class:`RuntimeError`. Not affiliated with Persona.
+three steps ``create``, ``issue_privacy_pass`` and ``generate_claim``. Given a store, both have
+``client.verifications`` too, which lose nothing and pay for nothing twice, whatever crashes. A call
+that fails raises a :class:`RelayPassError`; a program that misuses a client gets a
+:class:`TypeError` or a :class:`RuntimeError`. Not affiliated with Persona.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ live here and are the garbage collector's, even a store that holds its own clien
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import itertools
@@ -106,11 +107,9 @@ def _serve_stores() -> None:
         call, must_start_another = fetched
         del fetched
         if must_start_another:
-            try:
+            # If there are no more threads, the work waits for those that are there.
+            with contextlib.suppress(RuntimeError):
                 _start_store_thread()
-            except RuntimeError:
-                # No more threads: then the work waits for those that are there.
-                pass
         if isinstance(call, _native.StoreCall):
             _call_store(call)
         # Anything else was only to be let go of, here.
@@ -195,17 +194,15 @@ _own_loops: dict[int, asyncio.AbstractEventLoop] = {}
 
 def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
     while True:
-        try:
+        # A store may raise it; then the caller has it by now.
+        with contextlib.suppress(KeyboardInterrupt):
             loop.run_forever()
-        except KeyboardInterrupt:
-            # A store raised it; the caller has it by now.
-            pass
 
 
 def _tell_of_events() -> None:
     process = os.getpid()
     while os.getpid() == process and (fetched := _native.next_event()) is not None:
-        number, *members = fetched
+        number, members = fetched
         callbacks = _callbacks.get(number)
         if callbacks is not None and callbacks.on_event is not None:
             _tell(callbacks, callbacks.on_event, Event(*members))

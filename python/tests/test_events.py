@@ -147,7 +147,7 @@ def test_the_events_of_a_client_that_is_gone_are_dropped() -> None:
 
 
 def test_a_listener_must_be_a_function() -> None:
-    with pytest.raises(TypeError, match="^on_event must be a function, not str"):
+    with pytest.raises(TypeError, match=r"^on_event must be a function, not str"):
         relaypass.RelayPass(on_event="print")  # type: ignore[arg-type]
 
 

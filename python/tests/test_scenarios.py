@@ -115,10 +115,10 @@ def client_options(
         case str(url):
             options["store"] = url.replace("$folder", str(tmp_path))
     match options.get("seal_key"):
-        case str(key):
-            options["seal_key"] = bytes.fromhex(key)
-        case [*keys]:
-            options["seal_key"] = [bytes.fromhex(key) for key in keys]
+        case str(digits):
+            options["seal_key"] = bytes.fromhex(digits)
+        case [*several]:
+            options["seal_key"] = [bytes.fromhex(digits) for digits in several]
     return options
 
 

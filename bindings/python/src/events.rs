@@ -6,14 +6,8 @@ use relaypass::{Event, EventKind, Listener};
 use crate::engine::Engine;
 use crate::store::CallbacksNumber;
 
-/// The members of `relaypass.Event`, after whom to tell.
-type EventTuple = (
-    CallbacksNumber,
-    &'static str,
-    Option<String>,
-    Option<String>,
-    String,
-);
+/// The members of `relaypass.Event`.
+type EventTuple = (&'static str, Option<String>, Option<String>, String);
 
 /// Who tells this client of events. It returns at once, and never enters Python.
 pub(crate) fn listener(callbacks: CallbacksNumber) -> Listener {
@@ -38,18 +32,21 @@ pub(crate) fn event_thread_failed() -> PyResult<()> {
     Ok(())
 }
 
-/// Waits for an event.
+/// Waits for an event, and says whom to tell.
 #[pyfunction]
-pub(crate) fn next_event(py: Python<'_>) -> PyResult<Option<EventTuple>> {
+pub(crate) fn next_event(py: Python<'_>) -> PyResult<Option<(CallbacksNumber, EventTuple)>> {
     let engine = Engine::of_this_process()?;
     let next = engine.away(py, || engine.events().next());
     Ok(next.map(|((callbacks, event), _)| {
+        let Event {
+            kind,
+            verification_id,
+            request_id,
+            message,
+        } = event;
         (
             callbacks,
-            event.kind.name(),
-            event.verification_id,
-            event.request_id,
-            event.message,
+            (kind.name(), verification_id, request_id, message),
         )
     }))
 }
