@@ -152,10 +152,17 @@ def _begin(call: _native.StoreCall, answer: Awaitable[Any]) -> None:
     task = asyncio.ensure_future(_await_and_reply(call, answer))
     # Event loops hold their tasks weakly.
     _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
+    task.add_done_callback(_forget)
 
 
 _tasks: set[asyncio.Future[None]] = set()
+
+
+def _forget(task: asyncio.Future[None]) -> None:
+    _tasks.discard(task)
+    # The caller has its exception; asyncio need not complain that nobody looked at it.
+    if not task.cancelled():
+        task.exception()
 
 
 async def _await_and_reply(call: _native.StoreCall, answer: Awaitable[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import importlib.util
 import sqlite3
 import threading
@@ -13,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from support import REPOSITORY, AsyncDictStore, DictStore, Sandbox
+from support import CLAIM_TYPE, REPOSITORY, AsyncDictStore, DictStore, Sandbox
 
 import relaypass
 from relaypass.testing import StoreReport, StoreViolation, check_store, check_store_async
@@ -68,8 +69,15 @@ def postgres(services: Services) -> str:
     return services["postgres"]
 
 
+@pytest.fixture
+def redis_url(services: Services) -> str:
+    if services["redis"] is None:
+        pytest.skip("this system has no Redis")
+    return services["redis"]
+
+
 def check_sqlalchemy(url: str) -> None:
-    sqlalchemy = pytest.importorskip("sqlalchemy")
+    sqlalchemy = importlib.import_module("sqlalchemy")
     module = example("sqlalchemy_store")
     engines = []
 
@@ -96,7 +104,7 @@ def test_the_sqlalchemy_example_on_postgresql(postgres: str) -> None:
 
 
 async def test_the_asyncpg_example(postgres: str) -> None:
-    asyncpg = pytest.importorskip("asyncpg")
+    asyncpg = importlib.import_module("asyncpg")
     module = example("asyncpg_store")
     pools = []
 
@@ -114,15 +122,13 @@ async def test_the_asyncpg_example(postgres: str) -> None:
             await pool.close()
 
 
-def test_the_redis_example(services: Services) -> None:
-    redis = pytest.importorskip("redis")
-    if services["redis"] is None:
-        pytest.skip("this system has no Redis")
+def test_the_redis_example(redis_url: str) -> None:
+    redis = importlib.import_module("redis")
     module = example("redis_store")
     connections = []
 
     def opened() -> Any:
-        connections.append(redis.Redis.from_url(services["redis"]))
+        connections.append(redis.Redis.from_url(redis_url))
         return module.RedisStore(connections[-1])
 
     try:
@@ -133,27 +139,40 @@ def test_the_redis_example(services: Services) -> None:
             connection.close()
 
 
-async def test_the_examples_keep_verifications(
-    sandbox: Sandbox, tmp_path: Path, postgres: str
-) -> None:
-    sqlalchemy = pytest.importorskip("sqlalchemy")
+def test_the_sqlalchemy_example_keeps_verifications(sandbox: Sandbox, tmp_path: Path) -> None:
+    sqlalchemy = importlib.import_module("sqlalchemy")
     module = example("sqlalchemy_store")
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/records.sqlite")
     module.metadata.create_all(engine)
-    with relaypass.RelayPass(store=module.SQLAlchemyStore(engine), **sandbox.options) as client:
-        started = client.verifications.start(claim_type="age_over18_verified")
-        assert client.verifications.complete(started.id).status == "passed"
+    verify(module.SQLAlchemyStore(engine), sandbox)
     engine.dispose()
 
-    asyncpg = pytest.importorskip("asyncpg")
+
+def test_the_redis_example_keeps_verifications(sandbox: Sandbox, redis_url: str) -> None:
+    redis = importlib.import_module("redis")
+    with redis.Redis.from_url(redis_url) as connection:
+        verify(example("redis_store").RedisStore(connection), sandbox)
+        connection.flushdb()
+
+
+def verify(store: Any, sandbox: Sandbox) -> None:
+    with relaypass.RelayPass(store=store, **sandbox.options) as client:
+        started = client.verifications.start(claim_type=CLAIM_TYPE)
+        assert client.verifications.complete(started.id).status == "passed"
+        assert client.verifications.recover() == 0
+
+
+async def test_the_asyncpg_example_keeps_verifications(sandbox: Sandbox, postgres: str) -> None:
+    asyncpg = importlib.import_module("asyncpg")
     module = example("asyncpg_store")
     async with asyncpg.create_pool(postgres, min_size=1, max_size=4) as pool:
         await pool.execute(module.TABLE)
         store = module.AsyncpgStore(pool)
-        async with relaypass.AsyncRelayPass(store=store, **sandbox.options) as async_client:
-            started = await async_client.verifications.start(claim_type="age_over18_verified")
-            completed = await async_client.verifications.complete(started.id)
+        async with relaypass.AsyncRelayPass(store=store, **sandbox.options) as client:
+            started = await client.verifications.start(claim_type=CLAIM_TYPE)
+            completed = await client.verifications.complete(started.id)
             assert completed.status == "passed"
+            assert await client.verifications.recover() == 0
         await pool.execute("DROP TABLE relaypass_records")
 
 

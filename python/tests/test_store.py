@@ -124,18 +124,23 @@ def test_passes_bought_ahead(sandbox: Sandbox) -> None:
 # Errors
 
 
-@pytest.mark.parametrize("asynchronous", [False, True])
+ERRORS = [
+    ConnectionError(SECRET),
+    type("Odd", (Exception,), {})(SECRET),
+    SystemExit(SECRET),
+    asyncio.CancelledError(SECRET),
+]
+# In a coroutine these are Python's own, and the event loop's.
+ERRORS_OF_FUNCTIONS = [StopIteration(SECRET), KeyboardInterrupt(SECRET)]
+
+
 @pytest.mark.parametrize(
-    "error",
+    ("asynchronous", "error"),
     [
-        ConnectionError(SECRET),
-        type("Odd", (Exception,), {})(SECRET),
-        KeyboardInterrupt(SECRET),
-        SystemExit(SECRET),
-        asyncio.CancelledError(SECRET),
-        StopIteration(SECRET),
+        *[(asynchronous, error) for asynchronous in (False, True) for error in ERRORS],
+        *[(False, error) for error in ERRORS_OF_FUNCTIONS],
     ],
-    ids=lambda error: type(error).__name__,
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
 )
 @BOTH
 async def test_what_a_store_raises_comes_back_as_the_cause_the_very_same_object(
@@ -144,8 +149,6 @@ async def test_what_a_store_raises_comes_back_as_the_cause_the_very_same_object(
     def fail(*_: Any) -> None:
         raise error
 
-    if asynchronous and isinstance(error, (KeyboardInterrupt, StopIteration)):
-        pytest.skip("in a coroutine these are the event loop's, and Python's")
     store = with_methods(asynchronous, load=fail)
     caught = await outcome_of_get(call, store)
     assert isinstance(caught, relaypass.StoreError)
@@ -156,6 +159,24 @@ async def test_what_a_store_raises_comes_back_as_the_cause_the_very_same_object(
     # Its traceback leads to the line of the store that raised.
     assert error.__traceback__ is not None
     error.__traceback__ = None
+
+
+def test_a_coroutine_that_raises_keyboard_interrupt_leaves_a_loop_that_works() -> None:
+    script = """
+        import relaypass
+        ID = "00000000-0000-4000-8000-000000000000"
+        class Store:
+            async def load(self, key):
+                raise KeyboardInterrupt
+            compare_and_swap = scan = load
+        client = relaypass.RelayPass(store=Store())
+        for _ in range(3):
+            try:
+                client.verifications.get(ID)
+            except relaypass.StoreError as error:
+                print(type(error.__cause__).__name__)
+    """
+    assert run_script(script) == "KeyboardInterrupt\n" * 3
 
 
 @BOTH
