@@ -1,19 +1,20 @@
-//! `relaypass demo`: the three steps against an embedded sandbox, explained from its own log.
+//! `relaypass demo`: the three steps and a crash against an embedded sandbox, explained.
 
 use std::error::Error;
 use std::process::Stdio;
 
 use relaypass::{
-    generate_key_pair, ClaimType, Client, CreateRelay, GenerateClaim, IssuePrivacyPass, Relay,
+    generate_key_pair, ClaimType, Client, CreateRelay, GenerateClaim, IssuePrivacyPass,
 };
 use relaypass_sandbox::{Options, Ready, Sandbox};
-use serde_json::Value;
 use tokio::process::Command;
 
+use crate::control::Control;
+use crate::crash;
 use crate::narrate::narrate;
 use crate::CommandResult;
 
-const CLAIM_TYPE: &str = "age_over18_verified";
+pub(crate) const CLAIM_TYPE: &str = "age_over18_verified";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -49,6 +50,10 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
         results.push((name.to_owned(), passed));
     }
 
+    println!("== a crash, and nothing lost ==");
+    crash::demonstrate(sandbox.ready(), &control).await?;
+    control.take_requests().await?;
+
     println!("What Persona could still do: match the calls by your address and by time. See");
     println!("docs/privacy.md for what to do about it.\n");
     let ledger = control.ledger().await?;
@@ -68,7 +73,8 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
         ledger["redeemed"]
     );
     sandbox.stop().await;
-    let expected = u64::try_from(results.len()).expect("a handful of programs");
+    // One for each language, and the one that survived the crash.
+    let expected = 1 + u64::try_from(results.len()).expect("a handful of programs");
     let all_passed = results.iter().all(|(_, passed)| *passed);
     let one_bill_each = ledger["billed"] == expected && ledger["redeemed"] == expected;
     if all_passed && one_bill_each && ledger["double_spends"] == 0 {
@@ -118,50 +124,5 @@ async fn run_program(command: &str, ready: &Ready) -> Result<bool, Box<dyn Error
         Some("passed") if output.status.success() => Ok(true),
         Some("failed") if output.status.success() => Ok(false),
         last => Err(format!("the program ended with {}: {last:?}", output.status).into()),
-    }
-}
-
-/// The sandbox's control calls.
-struct Control {
-    http: reqwest::Client,
-    url: String,
-}
-
-impl Control {
-    fn new(ready: &Ready) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build();
-        Self {
-            http: http.expect("a plain client has nothing that could fail"),
-            url: format!("{}/_sandbox", ready.url),
-        }
-    }
-
-    /// The visitor's part: in life, a page of Persona's in their browser.
-    async fn visitor_passes(&self, relay: &Relay) -> Result<(), Box<dyn Error>> {
-        let path = format!("{}/relays/{}/finish", self.url, relay.relay_token.as_str());
-        let body = r#"{"result":"passed"}"#;
-        let request = self
-            .http
-            .post(path)
-            .header("content-type", "application/json");
-        request.body(body).send().await?.error_for_status()?;
-        Ok(())
-    }
-
-    async fn ledger(&self) -> Result<Value, Box<dyn Error>> {
-        let response = self.http.get(format!("{}/ledger", self.url)).send().await?;
-        Ok(serde_json::from_slice(&response.bytes().await?)?)
-    }
-
-    /// The requests since the last time.
-    async fn take_requests(&self) -> Result<Vec<Value>, Box<dyn Error>> {
-        let path = format!("{}/requests", self.url);
-        let response = self.http.get(&path).send().await?;
-        let mut log: Value = serde_json::from_slice(&response.bytes().await?)?;
-        self.http.delete(&path).send().await?.error_for_status()?;
-        match log["requests"].take() {
-            Value::Array(requests) => Ok(requests),
-            _ => Err("the sandbox's log is not a list".into()),
-        }
     }
 }

@@ -1,9 +1,13 @@
-//! The command `relaypass`: a local sandbox, a demonstration, a key generator.
+//! The command `relaypass`: a local sandbox, a demonstration, a key generator, and what a store
+//! needs.
 
+mod control;
+mod crash;
 mod demo;
 mod keygen;
 mod narrate;
 mod sandbox;
+mod store;
 
 use std::process::ExitCode;
 
@@ -21,10 +25,15 @@ struct Arguments {
 enum Command {
     /// Start a stand-in for Persona on this machine, for tests and trials
     Sandbox(sandbox::Arguments),
-    /// Run the three steps against an embedded sandbox and explain each
+    /// Run the three steps and a crash against an embedded sandbox and explain each
     Demo(demo::Arguments),
+    /// One process of the demonstration's crash
+    #[command(hide = true)]
+    DemoProcess(crash::Arguments),
     /// Generate the key pair that claims are encrypted with
     Keygen(keygen::Arguments),
+    /// Create or check the database that verifications are kept in
+    Store(store::Arguments),
 }
 
 #[tokio::main]
@@ -32,7 +41,9 @@ async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
+        Command::DemoProcess(arguments) => crash::run(arguments).await,
         Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Store(arguments) => store::run(arguments).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,9 +2,16 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use relaypass::arguments::{ClaimArguments, ClientArguments, CreateArguments, IssueArguments};
-use relaypass::{generate_key_pair, Claim, Client, Error, RateLimit, ResponseInfo, Secret};
+use relaypass::arguments::{
+    ClaimArguments, ClientArguments, CreateArguments, IssueArguments, StartArguments, StoreArgument,
+};
+use relaypass::store::MemoryStore;
+use relaypass::{
+    generate_key_pair, Claim, ClaimType, Client, Error, RateLimit, ResponseInfo, Secret,
+    Verification, VerificationId,
+};
 use relaypass_sandbox::{Options, Sandbox};
 use serde_json::{json, Map, Value};
 
@@ -53,6 +60,7 @@ struct Runner<'a> {
     sandbox: &'a Sandbox,
     http: reqwest::Client,
     saved: HashMap<String, Value>,
+    host_store: Arc<MemoryStore>,
 }
 
 impl<'a> Runner<'a> {
@@ -61,6 +69,7 @@ impl<'a> Runner<'a> {
             sandbox,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             saved: HashMap::new(),
+            host_store: Arc::new(MemoryStore::new()),
         }
     }
 
@@ -74,8 +83,21 @@ impl<'a> Runner<'a> {
             return compare(&Err(error), expected);
         }
         let client = client.map_err(|error| format!("no client: {error}"))?;
+        // Further clients: other processes, with the same options and the same store.
+        let mut others: HashMap<String, Client> = HashMap::new();
         for (index, step) in scenario["steps"].as_array().unwrap().iter().enumerate() {
-            let outcome = self.step(&client, step).await;
+            let client = match step["client"].as_str() {
+                None => &client,
+                Some(name) => {
+                    if !others.contains_key(name) {
+                        let other = self.client(&self.described_by(described, step));
+                        let other = other.map_err(|error| format!("no other client: {error}"))?;
+                        others.insert(name.to_owned(), other);
+                    }
+                    &others[name]
+                }
+            };
+            let outcome = self.step(client, step).await;
             compare(&outcome, &step["expect"])
                 .map_err(|why| format!("step {index} ({}): {why}", step["do"]))?;
             if let Some(name) = step["save"].as_str() {
@@ -84,6 +106,19 @@ impl<'a> Runner<'a> {
             }
         }
         Ok(())
+    }
+
+    /// How another client is made: as the first one, with the step's own options laid over.
+    fn described_by(&self, described: &Value, step: &Value) -> Value {
+        let mut described = described.clone();
+        let options = step["client_options"].as_object().into_iter().flatten();
+        for (name, value) in options {
+            match name.as_str() {
+                "environment" => described["environment"] = value.clone(),
+                _ => described["options"][name] = self.resolve(value),
+            }
+        }
+        described
     }
 
     fn client(&self, described: &Value) -> Result<Client, Error> {
@@ -116,6 +151,14 @@ impl<'a> Runner<'a> {
             anonymous_proxy: text("anonymous_proxy").map(Secret::new),
             identified_proxy: text("identified_proxy").map(Secret::new),
             decryption_key: text("decryption_key").map(Secret::new),
+            store: text("store").map(|store| match store.as_str() {
+                "host" => StoreArgument::Object(self.host_store.clone()),
+                _ => StoreArgument::Url(Secret::new(store)),
+            }),
+            seal_keys: text("seal_key").iter().map(|hex| from_hex(hex)).collect(),
+            pass_binding: text("pass_binding"),
+            pass_pool: options["pass_pool"].as_i64(),
+            ..ClientArguments::default()
         };
         arguments.parse()?.build()
     }
@@ -179,6 +222,46 @@ impl<'a> Runner<'a> {
                     "rate_limit": rate_limit(&answer.info),
                 }))
             }
+            "verifications.start" => {
+                let arguments = StartArguments {
+                    claim_type: text("claim_type").unwrap(),
+                    reference: text("reference"),
+                };
+                let started = client.verifications().start(arguments.parse()?).await?;
+                Ok(verification(started))
+            }
+            "verifications.complete" => {
+                let id = VerificationId::parse(text("id").unwrap())?;
+                let reissue = with.get("reissue") == Some(&Value::Bool(true));
+                let answer = client.verifications().complete(&id, reissue).await?;
+                Ok(json!({
+                    "status": answer.status.as_str(),
+                    "claim": answer.claim.map(claim),
+                }))
+            }
+            "verifications.get" => {
+                let id = VerificationId::parse(text("id").unwrap())?;
+                Ok(verification(client.verifications().get(&id).await?))
+            }
+            "verifications.forget" => {
+                let id = VerificationId::parse(text("id").unwrap())?;
+                client.verifications().forget(&id).await?;
+                Ok(Value::Null)
+            }
+            "verifications.recover" => Ok(json!({
+                "driven": client.verifications().recover().await?,
+            })),
+            "passes.prefetch" => {
+                let claim_type = ClaimType::parse(text("claim_type").unwrap())?;
+                let count = u32::try_from(with["count"].as_u64().unwrap()).unwrap();
+                Ok(json!({
+                    "bought": client.passes().prefetch(&claim_type, count).await?,
+                }))
+            }
+            "passes.count" => {
+                let claim_type = ClaimType::parse(text("claim_type").unwrap())?;
+                Ok(json!({"count": client.passes().count(&claim_type).await?}))
+            }
             "generate_key" => {
                 let bits = usize::try_from(with["bits"].as_u64().unwrap()).unwrap();
                 let key = generate_key_pair(bits)?;
@@ -192,6 +275,17 @@ impl<'a> Runner<'a> {
                 Ok(self
                     .control(&path, Some(&json!({"result": with["result"]})))
                     .await)
+            }
+            // The visitor's part: a click on the page.
+            "sandbox.visit" => {
+                let request = self
+                    .http
+                    .post(text("hosted_url").unwrap())
+                    .header("content-type", "application/x-www-form-urlencoded")
+                    .body(format!("result={}", text("result").unwrap()));
+                let status = request.send().await.unwrap().status();
+                assert!(status.is_success(), "the hosted page answers {status}");
+                Ok(Value::Null)
             }
             step @ ("sandbox.clock" | "sandbox.faults" | "sandbox.settings") => {
                 Ok(self.control(&step["sandbox.".len()..], Some(&body)).await)
@@ -245,6 +339,27 @@ fn rate_limit(info: &ResponseInfo) -> Value {
                 "reset_seconds": limit.reset_seconds,
             })
         })
+}
+
+fn verification(verification: Verification) -> Value {
+    json!({
+        "id": verification.id.as_str(),
+        "claim_type": verification.claim_type.as_str(),
+        "status": verification.status.as_str(),
+        "claim": verification.claim.map(claim),
+        "session_access_token": verification.session_access_token.map(|token| token.expose().clone()),
+        "hosted_url": verification.hosted_url.map(|url| url.expose().clone()),
+        "expires_at": verification.expires_at,
+    })
+}
+
+fn from_hex(hex: &str) -> Secret<Vec<u8>> {
+    let bytes = (0..hex.len()).step_by(2);
+    Secret::new(
+        bytes
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect(),
+    )
 }
 
 fn claim(claim: Claim) -> Value {

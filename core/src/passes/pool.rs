@@ -182,6 +182,18 @@ impl Ports {
                 }
                 continue;
             }
+            let Some(idempotency_key) = &purchase.key else {
+                let purchase = purchase.with_new_key(now, &mut self.random());
+                asking = Some(purchase.asking(false));
+                match self
+                    .change(key, &place, PooledState::Issuing { purchase })
+                    .await?
+                {
+                    Some(changed) => place = changed,
+                    None => return Ok(()),
+                }
+                continue;
+            };
             let asking = asking.get_or_insert_with(|| purchase.asking(!is_own));
             let attempting = Attempting {
                 connection: asking.connection,
@@ -189,7 +201,7 @@ impl Ports {
             };
             let signed = self
                 .persona
-                .sign(&purchase.blinded, purchase.key.as_key(), attempting)
+                .sign(&purchase.blinded, idempotency_key.as_key(), attempting)
                 .await?;
             let attempt = match signed {
                 Err(attempt) => attempt,

@@ -18,7 +18,10 @@ use crate::secret::IdempotencyKey;
 pub(crate) struct Purchase {
     /// The blinding state, see `PendingPass::save`.
     pub(crate) blinded: Kept,
-    pub(crate) key: Kept,
+    /// The key of the open question; none while the last one is answered for good, and a new one
+    /// is to be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<Kept>,
     /// When the key was made, milliseconds since the epoch.
     pub(crate) key_made_at: u64,
     /// How often a new key was made without the caller's word.
@@ -69,7 +72,7 @@ impl Purchase {
     pub(crate) fn new(blinded: Kept, now: u64, random: &mut impl CryptoRng) -> Self {
         Self {
             blinded,
-            key: (&IdempotencyKey::random(random)).into(),
+            key: Some((&IdempotencyKey::random(random)).into()),
             key_made_at: now,
             rotations: 0,
             stuck: None,
@@ -84,7 +87,7 @@ impl Purchase {
     /// The purchase under a new key, at the caller's word or because the old one is of no use.
     pub(crate) fn with_new_key(&self, now: u64, random: &mut impl CryptoRng) -> Self {
         Self {
-            key: (&IdempotencyKey::random(random)).into(),
+            key: Some((&IdempotencyKey::random(random)).into()),
             key_made_at: now,
             stuck: None,
             ..self.clone()
@@ -93,7 +96,7 @@ impl Purchase {
 
     /// Whether the key is too old to be asked: Persona would take it for a new one, and bill again.
     pub(crate) fn is_too_late(&self, now: u64) -> bool {
-        now >= self.key_made_at + KEY_LIFE
+        self.key.is_some() && now >= self.key_made_at + KEY_LIFE
     }
 
     /// The purchase that nobody asks for any more, because it is too late.
@@ -129,7 +132,13 @@ impl Purchase {
             }
             Ruling::RefetchChallenge => Bought::BlindAgain,
             Ruling::SameLater(kind) => Bought::Fail(kind),
-            Ruling::NewLater(kind) => Bought::FailAs(self.with_new_key(now, random), kind),
+            Ruling::NewLater(kind) => {
+                let answered = Self {
+                    key: None,
+                    ..self.clone()
+                };
+                Bought::FailAs(answered, kind)
+            }
             Ruling::Stuck(kind) => {
                 let evidence = Evidence::of(&attempt.error(Step::Sign, kind));
                 Bought::FailAs(self.stuck_with(evidence), kind)

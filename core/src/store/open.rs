@@ -22,7 +22,7 @@ pub fn open(url: &str) -> Result<Arc<dyn Store>> {
     Ok(match Location::parse(url)? {
         Location::Memory => Arc::new(MemoryStore::new()),
         Location::Sqlite(path) => Arc::new(SqliteStore::open(path)),
-        Location::Postgres(store) => Arc::new(store),
+        Location::Postgres(store) => Arc::new(*store),
     })
 }
 
@@ -54,7 +54,7 @@ pub fn sqlite_ddl() -> &'static str {
 enum Location {
     Memory,
     Sqlite(PathBuf),
-    Postgres(PostgresStore),
+    Postgres(Box<PostgresStore>),
 }
 
 impl Location {
@@ -66,7 +66,7 @@ impl Location {
                 "The store's URL is `memory:` and nothing more.",
             )),
             "sqlite" => sqlite_path(rest).map(Self::Sqlite),
-            "postgres" | "postgresql" => PostgresStore::open(url).map(Self::Postgres),
+            "postgres" | "postgresql" => Ok(Self::Postgres(Box::new(PostgresStore::open(url)?))),
             _ => Err(Error::invalid_argument(
                 "The store's URL must begin with memory:, sqlite:, postgres:// or postgresql://.",
             )),

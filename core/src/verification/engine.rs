@@ -523,8 +523,11 @@ impl Drive<'_> {
         let State::Issuing { purchase } = &self.stored.content.state else {
             return Ok(Event::Continue);
         };
+        let Some(key) = &purchase.key else {
+            return Ok(Event::Continue);
+        };
         let persona = &self.engine.ports.persona;
-        let signed = persona.sign(&purchase.blinded, purchase.key.as_key(), self.attempting());
+        let signed = persona.sign(&purchase.blinded, key.as_key(), self.attempting());
         Ok(match signed.await? {
             Ok(pass) => {
                 self.retry = 0;

@@ -138,7 +138,11 @@ impl Step {
         }
     }
 
-    fn store(record: Durable, effect: Effect) -> Self {
+    fn store(mut record: Durable, effect: Effect) -> Self {
+        if matches!(effect, Effect::Tell | Effect::TellPending | Effect::Fail(_)) {
+            // This worker leaves: nobody needs to wait for it.
+            record.leased_until = None;
+        }
         Self {
             store: Some(record),
             effect,
@@ -297,6 +301,12 @@ fn take_up_signing(
         };
         return Step::store(record.moved(state, now, random), Effect::Tell)
             .noting(EventKind::UnknownOutcome);
+    }
+    if purchase.key.is_none() {
+        let purchase = purchase.with_new_key(now, random);
+        run.asking = Some(purchase.asking(false));
+        let state = State::Issuing { purchase };
+        return Step::store(record.moved(state, now, random), Effect::Sign);
     }
     run.asking
         .get_or_insert_with(|| purchase.asking(!run.is_own));

@@ -68,7 +68,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let key = key.to_owned();
             let row = self.connections.run(Purpose::Read, move |connection| {
-                let mut statement = connection.prepare_cached(LOAD)?;
+                let mut statement = connection.prepare(LOAD)?;
                 let columns = |row: &rusqlite::Row<'_>| {
                     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
                 };
@@ -127,15 +127,15 @@ fn swap(
 ) -> rusqlite::Result<Swap> {
     let changed = match (expected, new) {
         (None, Some((value, version, due_at, expires_at))) => connection
-            .prepare_cached(INSERT)?
+            .prepare(INSERT)?
             .execute(params![key, value, version, due_at, expires_at])?,
         (Some(expected), Some((value, version, due_at, expires_at))) => connection
-            .prepare_cached(UPDATE)?
+            .prepare(UPDATE)?
             .execute(params![key, expected, value, version, due_at, expires_at])?,
         (Some(expected), None) => connection
-            .prepare_cached(DELETE)?
+            .prepare(DELETE)?
             .execute(params![key, expected])?,
-        (None, None) => usize::from(!connection.prepare_cached(LOAD)?.exists([key])?),
+        (None, None) => usize::from(!connection.prepare(LOAD)?.exists([key])?),
     };
     Ok(if changed == 1 {
         Swap::Done
@@ -149,7 +149,7 @@ fn keys(
     sql: &str,
     parameters: impl rusqlite::Params,
 ) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = connection.prepare(sql)?;
     let keys = statement.query_map(parameters, |row| row.get(0))?;
     keys.collect()
 }

@@ -1,0 +1,95 @@
+//! `relaypass store`.
+
+use std::sync::Arc;
+
+use clap::{Subcommand, ValueEnum};
+use relaypass::store::{self, conformance};
+
+use crate::CommandResult;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the statements that create the table
+    Ddl {
+        /// The database they are for
+        #[arg(long, value_enum, default_value = "postgres")]
+        dialect: Dialect,
+    },
+    /// Create the table in the store at URL, unless it is there
+    Create {
+        /// sqlite:///absolute/path, sqlite:relative/path or postgres://user@host/database
+        url: String,
+    },
+    /// Check that the store at URL keeps the contract. Deletes what it writes
+    Check {
+        /// As for create
+        url: String,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Dialect {
+    Postgres,
+    Sqlite,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> CommandResult {
+    match arguments.command {
+        Command::Ddl { dialect } => {
+            print!("{}", ddl(dialect));
+            Ok(())
+        }
+        Command::Create { url } => {
+            store::create_table(&url).await.map_err(with_causes)?;
+            println!("The table relaypass_records is there.");
+            Ok(())
+        }
+        Command::Check { url } => check(url).await,
+    }
+}
+
+fn ddl(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => store::postgres_ddl(),
+        Dialect::Sqlite => store::sqlite_ddl(),
+    }
+}
+
+async fn check(url: String) -> CommandResult {
+    let opened = store::open(&url)?;
+    // A memory store is another one each time it is opened.
+    let reopen = (url != "memory:").then(|| -> conformance::Reopen {
+        Box::new(move || {
+            let reopened = store::open(&url);
+            Box::pin(async move {
+                reopened.map_err(|error| store::StoreError::caused_by("It does not open.", error))
+            })
+        })
+    });
+    let report = conformance::check(Arc::clone(&opened), reopen)
+        .await
+        .map_err(with_causes)?;
+    println!("{report}");
+    Ok(())
+}
+
+/// An error in one line with all that led to it: the person at the terminal set up the database.
+fn with_causes(error: impl std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        // Some errors say their cause as well.
+        if !text.contains(&words) {
+            text = format!("{text} {words}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,194 @@
+//! A store that was opened, and used, before the process forked.
+#![cfg(unix)]
+
+#[path = "support/services.rs"]
+mod services;
+
+use std::future::Future;
+use std::sync::Mutex;
+
+use relaypass::store::{create_table, open, Record, Store, Swap};
+use services::Services;
+
+/// A fork in one test must not fall into the work of another.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Runs `work` in a forked child; whether it returned true.
+fn in_child<F: Future<Output = bool>>(work: impl FnOnce() -> F) -> bool {
+    // SAFETY: the child uses nothing that another thread of the parent may hold: a runtime of its
+    // own, and the store, which is what is tested. glibc makes the allocator usable in children.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime().block_on(async {
+                let limit = std::time::Duration::from_secs(20);
+                tokio::time::timeout(limit, work()).await.unwrap_or(false)
+            })
+        }));
+        // SAFETY: ends the child without the destructors and exit handlers of the parent's state.
+        unsafe { libc::_exit(i32::from(!passed.unwrap_or(false))) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child made above; `status` outlives the call.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+}
+
+async fn swap(store: &dyn Store, expected: Option<u64>) -> bool {
+    let new = Record {
+        value: b"value".to_vec(),
+        version: expected.unwrap_or(0) + 1,
+        due_at: None,
+        expires_at: None,
+    };
+    let swap = store.compare_and_swap("key", expected, Some(new)).await;
+    matches!(swap, Ok(Swap::Done))
+}
+
+async fn version(store: &dyn Store) -> Option<u64> {
+    store.load("key").await.ok()?.map(|record| record.version)
+}
+
+/// Parent and child take turns with one store object.
+fn parent_and_child_both_go_on(store: &dyn Store, reopened: &dyn Store) {
+    let runtime = runtime();
+    assert!(runtime.block_on(swap(store, None)));
+    assert!(in_child(|| async {
+        version(store).await == Some(1) && swap(store, Some(1)).await
+    }));
+    assert_eq!(runtime.block_on(version(store)), Some(2));
+    assert!(runtime.block_on(swap(store, Some(2))));
+    assert!(in_child(|| async {
+        // And a grandchild.
+        swap(store, Some(3)).await
+            && std::thread::scope(|threads| {
+                let forking = threads.spawn(|| in_child(|| swap(store, Some(4))));
+                forking.join().unwrap()
+            })
+            && swap(store, Some(5)).await
+    }));
+    assert_eq!(runtime.block_on(version(store)), Some(6));
+    assert_eq!(runtime.block_on(version(reopened)), Some(6));
+}
+
+#[test]
+fn sqlite_works_in_parent_and_children() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let folder = std::env::temp_dir().join(format!("relaypass-fork-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let url = format!("sqlite://{}/store.db", folder.display());
+    parent_and_child_both_go_on(&*open(&url).unwrap(), &*open(&url).unwrap());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A daemon: its parent used the store, forked, and ended. The log that the daemon writes to must
+/// not be cleared away by the next process that opens the file.
+#[test]
+fn sqlite_in_an_orphaned_child_holds_locks_of_its_own() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let name = format!("relaypass-fork-orphan-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir(&folder).unwrap();
+    let file = folder.join("store.db");
+    let verdict = folder.join("verdict");
+    let url = format!("sqlite://{}", file.display());
+    let parent_ended = in_child(|| async {
+        let store = open(&url).unwrap();
+        let used = swap(&*store, None).await;
+        let parent = std::process::id();
+        // SAFETY: as in `in_child`.
+        if unsafe { libc::fork() } == 0 {
+            let orphan = || {
+                while std::os::unix::process::parent_id() == parent {
+                    std::thread::yield_now();
+                }
+                runtime().block_on(async {
+                    let before = swap(&*store, Some(1)).await;
+                    let other = std::process::Command::new(std::env::current_exe().unwrap())
+                        .args(["--exact", "opens_and_closes"])
+                        .env("FORK_TEST_FILE", &file)
+                        .stdout(std::process::Stdio::null())
+                        .status();
+                    before
+                        && other.unwrap().success()
+                        && swap(&*store, Some(2)).await
+                        && version(&*open(&url).unwrap()).await == Some(3)
+                })
+            };
+            let works = std::thread::scope(|threads| threads.spawn(orphan).join());
+            let works = works.unwrap_or(false);
+            std::fs::write(folder.join("new"), works.to_string()).unwrap();
+            std::fs::rename(folder.join("new"), &verdict).unwrap();
+            // SAFETY: as in `in_child`.
+            unsafe { libc::_exit(0) };
+        }
+        used
+    });
+    assert!(parent_ended);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !verdict.exists() && std::time::Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    assert_eq!(std::fs::read_to_string(&verdict).unwrap(), "true");
+    // And a process that was never near those.
+    let version_now = runtime().block_on(version(&*open(&url).unwrap()));
+    assert_eq!(version_now, Some(3));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Not a test: another process, for the one above.
+#[test]
+fn opens_and_closes() {
+    if let Ok(path) = std::env::var("FORK_TEST_FILE") {
+        let store = open(&format!("sqlite://{path}")).unwrap();
+        assert!(runtime().block_on(version(&*store)).is_some());
+    }
+}
+
+#[test]
+fn sqlite_says_so_when_it_was_at_work_in_the_moment_of_the_fork() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let name = format!("relaypass-fork-busy-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir(&folder).unwrap();
+    let url = format!("sqlite://{}/store.db", folder.display());
+    let store = open(&url).unwrap();
+    let runtime = runtime();
+    assert!(runtime.block_on(swap(&*store, None)));
+    // A lock that keeps the next swap at work.
+    let locker = rusqlite::Connection::open(folder.join("store.db")).unwrap();
+    locker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut waiting = Box::pin(swap(&*store, Some(1)));
+    let begun = runtime.block_on(async {
+        let limit = std::time::Duration::from_millis(100);
+        tokio::time::timeout(limit, waiting.as_mut()).await.is_err()
+    });
+    assert!(begun);
+    assert!(in_child(|| async {
+        let error = store.load("key").await.unwrap_err().to_string();
+        let other = open("sqlite:other").unwrap().load("key").await;
+        error.contains("forked") && other.is_err()
+    }));
+    locker.execute_batch("COMMIT").unwrap();
+    assert!(runtime.block_on(waiting));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn postgres_works_in_parent_and_children() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let runtime = runtime();
+    let Some(url) = runtime.block_on(Services::start().postgres_database()) else {
+        return;
+    };
+    runtime.block_on(create_table(&url)).unwrap();
+    parent_and_child_both_go_on(&*open(&url).unwrap(), &*open(&url).unwrap());
+}

@@ -1,0 +1,69 @@
+//! A sandbox and a visitor, for tests of whole verifications.
+// No binary uses all of it.
+#![allow(dead_code)]
+
+use relaypass::{ClaimType, Client, ClientBuilder, Verification};
+use relaypass_sandbox::{Options, Sandbox};
+use serde_json::{json, Value};
+
+/// What every verification here asks.
+pub fn claim_type() -> ClaimType {
+    ClaimType::parse("age_over18_verified").unwrap()
+}
+
+/// A sandbox in this process.
+pub struct Persona(Sandbox);
+
+impl Persona {
+    pub async fn start() -> Self {
+        Self(Sandbox::start(Options::default()).await.unwrap())
+    }
+
+    pub async fn stop(self) {
+        self.0.stop().await;
+    }
+
+    /// A client of the production environment, where billing shows.
+    pub fn client(&self) -> ClientBuilder {
+        Client::builder()
+            .base_url(&self.0.ready().url)
+            .api_key(&self.0.ready().production_api_key)
+    }
+
+    pub async fn ledger(&self) -> Value {
+        let url = format!("{}/_sandbox/ledger", self.0.ready().url);
+        let response = http().get(url).send().await.unwrap();
+        serde_json::from_str(&response.text().await.unwrap()).unwrap()
+    }
+
+    pub async fn requests(&self) -> usize {
+        let url = format!("{}/_sandbox/requests", self.0.ready().url);
+        let response = http().get(url).send().await.unwrap();
+        let log: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+        log["requests"].as_array().unwrap().len()
+    }
+
+    /// The next calls of this step meet a fault.
+    pub async fn fault(&self, step: &str, fault: &str, times: u32) {
+        let url = format!("{}/_sandbox/faults", self.0.ready().url);
+        let body = json!({"faults": [{"step": step, "fault": fault, "times": times}]});
+        post(&url, "application/json", body.to_string()).await;
+    }
+
+    /// The visitor's click.
+    pub async fn visit(&self, started: &Verification, result: &str) {
+        let page = started.hosted_url.as_ref().unwrap().expose();
+        let form = "application/x-www-form-urlencoded";
+        post(page, form, format!("result={result}")).await;
+    }
+}
+
+async fn post(url: &str, content_type: &str, body: String) {
+    let request = http().post(url).header("content-type", content_type);
+    let response = request.body(body).send().await.unwrap();
+    assert!(response.status().is_success());
+}
+
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
