@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import urllib.parse
+import urllib.request
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -62,25 +63,26 @@ async def test_scenario(
     scenario: dict[str, Any],
     make_client: Callable[..., Client],
     sandbox: Sandbox,
-    tmp_path: Path,
 ) -> None:
     described = scenario.get("client", {})
     expected = described.get("expect", {})
-    options = client_options(described, sandbox, tmp_path, make_client)
+    store = own_store(described, make_client)
     try:
-        client = make_client(**options)
+        client = make_client(**client_options(described, sandbox, store))
     except relaypass.RelayPassError as error:
         assert "error" in expected, error
         compare(error_members(error), expected)
         return
     assert "error" not in expected, "the client was made"
     saved: dict[str, Any] = {}
-    # Others with the same options and the same store, as other processes have them.
+    # Others with the same store, as other processes have it.
     clients = {None: client}
     for index, step in enumerate(scenario["steps"]):
         expected = step.get("expect", {})
         name = step.get("client")
         if name not in clients:
+            laid_over = resolve_all(step.get("client_options", {}), saved)
+            options = client_options(described_anew(described, laid_over), sandbox, store)
             clients[name] = make_client(**options)
         try:
             actual = as_json(await make_step(step, clients[name], sandbox, saved))
@@ -96,9 +98,21 @@ async def test_scenario(
         await client.close()
 
 
-def client_options(
-    described: dict[str, Any], sandbox: Sandbox, tmp_path: Path, make_client: Callable[..., Client]
-) -> dict[str, Any]:
+def own_store(described: dict[str, Any], make_client: Callable[..., Client]) -> object:
+    """A store in Python, if the scenario wants one, of the client's own kind."""
+    if described.get("options", {}).get("store") != "host":
+        return None
+    return DictStore() if make_client is Waiting else AsyncDictStore()
+
+
+def described_anew(described: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Another client: as the first one, with these options laid over."""
+    options = {**described.get("options", {}), **options}
+    environment = options.pop("environment", described.get("environment", "production"))
+    return {**described, "environment": environment, "options": options}
+
+
+def client_options(described: dict[str, Any], sandbox: Sandbox, store: object) -> dict[str, Any]:
     environment = described.get("environment", "production")
     keys = {"production": sandbox.production_api_key, "sandbox": sandbox.api_key}
     options = {
@@ -109,40 +123,52 @@ def client_options(
     if options["api_key"] is None:
         # A client without a key has no prefix to tell the environment by.
         options.setdefault("environment", environment)
-    match options.get("store"):
-        case "host":
-            options["store"] = DictStore() if make_client is Waiting else AsyncDictStore()
-        case str(url):
-            options["store"] = url.replace("$folder", str(tmp_path))
-    match options.get("seal_key"):
-        case str(digits):
-            options["seal_key"] = bytes.fromhex(digits)
-        case [*several]:
-            options["seal_key"] = [bytes.fromhex(digits) for digits in several]
+    if store is not None:
+        options["store"] = store
+    if options.get("seal_key") is not None:
+        options["seal_key"] = bytes.fromhex(options["seal_key"])
     return options
 
 
 async def make_step(
     step: dict[str, Any], client: Client, sandbox: Sandbox, saved: dict[str, Any]
 ) -> object:
-    arguments = {name: resolve(value, saved) for name, value in step.get("with", {}).items()}
+    arguments = resolve_all(step.get("with", {}), saved)
     place, _, name = step["do"].partition(".")
     match place, name:
         case "relays", ("create" | "issue_privacy_pass" | "generate_claim"):
             return await client.call(place, name, arguments)
-        case "verifications", ("start" | "complete" | "get" | "forget" | "recover"):
+        case "verifications", ("start" | "complete" | "get" | "forget"):
             return await client.call(place, name, arguments)
-        case "passes", ("prefetch" | "count"):
-            return await client.call(place, name, arguments)
+        case "verifications", "recover":
+            return {"driven": await client.call(place, name, arguments)}
+        case "passes", "prefetch":
+            return {"bought": await client.call(place, name, arguments)}
+        case "passes", "count":
+            return {"count": await client.call(place, name, arguments)}
         case "generate_key", "":
             return relaypass.EncryptionKey.generate(**arguments)
         case "sandbox", "finish":
             return sandbox.control(f"relays/{arguments.pop('relay_token')}/finish", arguments)
+        case "sandbox", "visit":
+            visit(**arguments)
+            return None
         case "sandbox", ("clock" | "faults" | "settings"):
             return sandbox.control(name, arguments)
         case "sandbox", ("ledger" | "requests"):
             return sandbox.control(name)
     raise AssertionError(f"there is no such step: {step['do']}")
+
+
+def visit(hosted_url: str, result: str) -> None:
+    """The visitor's part: a click on the page."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    form = urllib.parse.urlencode({"result": result}).encode()
+    opener.open(hosted_url, data=form, timeout=10).close()
+
+
+def resolve_all(values: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+    return {name: resolve(value, saved) for name, value in values.items()}
 
 
 def resolve(value: Any, saved: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ use pyo3::types::PyDict;
 use relaypass::{Error, IdempotencyKey};
 
 use crate::answer::rate_limit;
-use crate::store::Raised;
+use crate::released::Raised;
 
 /// What the exception for an error is made from: the arguments of `from_native` in `errors.py`.
 pub(crate) fn members<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyDict>> {

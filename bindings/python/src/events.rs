@@ -1,5 +1,6 @@
 //! Events on their way to Python: a thread of Python's fetches them, one after the other.
 
+use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
 use relaypass::{Event, EventKind, Listener};
 
@@ -49,6 +50,19 @@ pub(crate) fn next_event(py: Python<'_>) -> PyResult<Option<(CallbacksNumber, Ev
             (kind.name(), verification_id, request_id, message),
         )
     }))
+}
+
+/// The interpreter's own way to report an exception that nobody can be given.
+#[pyfunction]
+pub(crate) fn report_unraisable(
+    error: &Bound<'_, PyAny>,
+    raised_by: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    if !error.is_instance_of::<PyBaseException>() {
+        return Err(PyRuntimeError::new_err("this is no exception"));
+    }
+    PyErr::from_value(error.clone()).write_unraisable(error.py(), Some(raised_by));
+    Ok(())
 }
 
 /// An event of every kind, as if the core had told of them: for the test that must not forget one.

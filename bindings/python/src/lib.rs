@@ -23,7 +23,9 @@ mod inbox;
 mod keys;
 mod outcome;
 mod per_process;
+mod released;
 mod store;
+mod store_answer;
 mod testing;
 
 use pyo3::prelude::*;
@@ -43,7 +45,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(store::store_needs_thread, module)?)?;
     module.add_function(wrap_pyfunction!(store::store_thread_failed, module)?)?;
     module.add_function(wrap_pyfunction!(store::next_store_call, module)?)?;
-    module.add_function(wrap_pyfunction!(store::report_unraisable, module)?)?;
+    module.add_function(wrap_pyfunction!(events::report_unraisable, module)?)?;
     module.add_function(wrap_pyfunction!(testing::check_store, module)?)?;
     module.add_function(wrap_pyfunction!(events::events_need_thread, module)?)?;
     module.add_function(wrap_pyfunction!(events::event_thread_failed, module)?)?;

@@ -5,22 +5,21 @@
 //! called the client. It holds no reference while the client lives; so Python's garbage collector
 //! sees all there is, even a store that holds its own client.
 
-use std::{fmt, mem, process};
-
-use pyo3::exceptions::PyRuntimeError;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBytes, PyInt, PyList, PyString, PyTuple, PyType};
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::oneshot;
+use std::sync::Mutex;
+use std::{mem, process};
 
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
 use relaypass::store::{Record, Store, StoreError, Swap};
 use relaypass::transport::BoxFuture;
+use tokio::sync::oneshot;
 
 use crate::engine::Engine;
 use crate::exit;
 use crate::inbox::MustStartAnother;
+use crate::released::{lock, Raised, Released};
+use crate::store_answer::{loaded, number, scanned, swapped, type_name, wrong};
 
 /// Names a client's `Callbacks` of `relaypass/callbacks.py`.
 pub(crate) type CallbacksNumber = u64;
@@ -293,169 +292,6 @@ fn unanswered(method: &str) -> StoreError {
     StoreError::new(format!("The store's {method} was not called to its end."))
 }
 
-fn loaded(value: &Bound<'_, PyAny>) -> Result<Option<Record>, StoreError> {
-    if value.is_none() {
-        return Ok(None);
-    }
-    let is_record = record_class(value.py()).is_ok_and(|class| {
-        value.is_instance(class).unwrap_or(false) // A metaclass that raises is not ours.
-    });
-    if !is_record {
-        return Err(wrong("load", "a relaypass.StoreRecord or None", value));
-    }
-    Ok(Some(Record {
-        value: member(value, "value", "bytes", |value| {
-            Some(value.cast::<PyBytes>().ok()?.as_bytes().to_vec())
-        })?,
-        version: member(value, "version", NUMBER, number)?,
-        due_at: member(value, "due_at", NUMBER_OR_NONE, number_or_none)?,
-        expires_at: member(value, "expires_at", NUMBER_OR_NONE, number_or_none)?,
-    }))
-}
-
-fn swapped(value: &Bound<'_, PyAny>) -> Result<Swap, StoreError> {
-    match value.cast::<PyBool>() {
-        Ok(done) if done.is_true() => Ok(Swap::Done),
-        Ok(_) => Ok(Swap::Refused),
-        Err(_) => Err(wrong("compare_and_swap", "True or False", value)),
-    }
-}
-
-fn scanned(value: &Bound<'_, PyAny>) -> Result<Vec<String>, StoreError> {
-    let Ok(keys) = value.cast::<PyList>() else {
-        return Err(wrong("scan", "a list of str", value));
-    };
-    keys.iter()
-        .map(|key| match key.cast::<PyString>() {
-            Ok(key) => Ok(key.to_string_lossy().into_owned()),
-            Err(_) => Err(wrong("scan", "a list with nothing but str", &key)),
-        })
-        .collect()
-}
-
-/// A member of the record that `load` returned.
-fn member<T>(
-    record: &Bound<'_, PyAny>,
-    name: &str,
-    expected: &str,
-    read: impl FnOnce(&Bound<'_, PyAny>) -> Option<T>,
-) -> Result<T, StoreError> {
-    let value = record.getattr(name);
-    let value = value.unwrap_or_else(|_| record.py().None().into_bound(record.py()));
-    read(&value).ok_or_else(|| {
-        StoreError::new(format!(
-            "The store's load returned a record whose {name} must be {expected}, not {}.",
-            type_name(&value)
-        ))
-    })
-}
-
-const NUMBER: &str = "an int of at least 0";
-const NUMBER_OR_NONE: &str = "an int of at least 0 or None";
-
-/// In Python, a bool is an int; here it is a mistake.
-fn number(value: &Bound<'_, PyAny>) -> Option<u64> {
-    let is_number = value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>();
-    is_number.then(|| value.extract().ok())?
-}
-
-#[expect(
-    clippy::option_option,
-    reason = "the outer one says whether the type is right"
-)]
-fn number_or_none(value: &Bound<'_, PyAny>) -> Option<Option<u64>> {
-    if value.is_none() {
-        return Some(None);
-    }
-    number(value).map(Some)
-}
-
-/// Names the type of the value, never the value.
-fn wrong(method: &str, expected: &str, value: &Bound<'_, PyAny>) -> StoreError {
-    StoreError::new(format!(
-        "The store's {method} must return {expected}, not {}.",
-        type_name(value)
-    ))
-}
-
-fn type_name(value: &Bound<'_, PyAny>) -> String {
-    let name = value.get_type().name();
-    name.map_or_else(|_| "something else".to_owned(), |name| name.to_string())
-}
-
-fn record_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
-    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    CLASS.import(py, "relaypass.stores", "StoreRecord")
-}
-
-/// What a store's method raised, on its way back to the caller.
-pub(crate) struct Raised(Mutex<Option<Released>>);
-
-impl Raised {
-    fn new(exception: &Bound<'_, PyAny>) -> Self {
-        let exception = Released::new(exception.clone().unbind());
-        Self(Mutex::new(Some(exception)))
-    }
-
-    /// Gives the exception back. It is here once.
-    pub(crate) fn take<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        Some(lock(&self.0).take()?.into_inner()?.into_bound(py))
-    }
-}
-
-impl fmt::Debug for Raised {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Raised")
-    }
-}
-
-impl fmt::Display for Raised {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an exception of the store's own")
-    }
-}
-
-impl std::error::Error for Raised {}
-
-/// A Python object that a thread of Python's lets go of, wherever Rust drops it: what is behind it
-/// may run code that is not ours.
-struct Released {
-    pid: u32,
-    object: Option<Py<PyAny>>,
-}
-
-impl Released {
-    fn new(object: Py<PyAny>) -> Self {
-        Self {
-            pid: process::id(),
-            object: Some(object),
-        }
-    }
-
-    fn into_inner(mut self) -> Option<Py<PyAny>> {
-        self.object.take()
-    }
-}
-
-impl Drop for Released {
-    fn drop(&mut self) {
-        let Some(object) = self.object.take() else {
-            return;
-        };
-        match Engine::existing() {
-            Some(engine) if self.pid == process::id() => {
-                engine.store_calls().put(Errand::Drop(object));
-            }
-            // In a forked child it is a copy of the parent's.
-            _ => mem::forget(object),
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// What a thread of Python's is asked to do for a store.
 pub(crate) enum Errand {
     Call(StoreCall),
@@ -487,17 +323,4 @@ pub(crate) fn next_store_call(py: Python<'_>) -> PyResult<Option<(Py<PyAny>, Mus
         Some((Errand::Call(call), another)) => Ok(Some((Py::new(py, call)?.into_any(), another))),
         Some((Errand::Drop(object), another)) => Ok(Some((object, another))),
     }
-}
-
-/// The interpreter's own way to report an exception that nobody can be given.
-#[pyfunction]
-pub(crate) fn report_unraisable(
-    error: &Bound<'_, PyAny>,
-    raised_by: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    if !error.is_instance_of::<pyo3::exceptions::PyBaseException>() {
-        return Err(PyRuntimeError::new_err("this is no exception"));
-    }
-    PyErr::from_value(error.clone()).write_unraisable(error.py(), Some(raised_by));
-    Ok(())
 }
