@@ -5,16 +5,23 @@ from __future__ import annotations
 import doctest
 import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support import CLAIM_TYPE, PACKAGE, Sandbox
 
 import relaypass
+import relaypass.testing
 
 
 def documented_objects() -> list[Any]:
-    exported = [getattr(relaypass, name) for name in relaypass.__all__ if name != "__version__"]
+    exported = [
+        getattr(module, name)
+        for module in (relaypass, relaypass.testing)
+        for name in module.__all__
+        if name != "__version__"
+    ]
     members = [
         member
         for thing in exported
@@ -26,13 +33,14 @@ def documented_objects() -> list[Any]:
 
 
 def test_examples_in_docstrings(sandbox: Sandbox) -> None:
-    client = relaypass.RelayPass(**sandbox.options)
+    client = relaypass.RelayPass(**sandbox.options, store="memory:")
     names: dict[str, Any] = {
         **vars(relaypass),
         "client": client,
         "api_key": sandbox.api_key,
         "base_url": sandbox.url,
         "relay": client.relays.create(claim_type=CLAIM_TYPE),
+        "verification": client.verifications.start(claim_type=CLAIM_TYPE),
         "ticket": client.relays.issue_privacy_pass(claim_type=CLAIM_TYPE),
     }
     parser = doctest.DocTestParser()
@@ -43,20 +51,26 @@ def test_examples_in_docstrings(sandbox: Sandbox) -> None:
         test = parser.get_doctest(text, names, str(documented), None, 0)
         with_examples += bool(test.examples)
         assert runner.run(test).failed == 0
-    # Both clients, the three steps, keys, and opening a claim.
-    assert with_examples == 7
+    # Both clients, the three steps, keys, opening a claim, five of verifications, two of passes.
+    assert with_examples == 14
 
 
 def test_everything_public_is_documented() -> None:
-    for documented in [relaypass, *documented_objects()]:
+    for documented in [relaypass, relaypass.testing, *documented_objects()]:
         assert inspect.getdoc(documented), documented
 
 
-def test_the_readme_example_prints_true(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_readme_examples_work(
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
-    [code] = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
+    examples = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
     monkeypatch.setenv("RELAYPASS_API_KEY", sandbox.api_key)
     monkeypatch.setenv("RELAYPASS_BASE_URL", sandbox.url)
-    exec(code, {})
-    assert capsys.readouterr().out == "True\n"
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for example in examples:
+        exec(example, names)
+    assert capsys.readouterr().out == "True\npassed\n"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import urllib.parse
+import urllib.request
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Protocol
 
 import pytest
-from support import REPOSITORY, Sandbox
+from support import REPOSITORY, AsyncDictStore, DictStore, Sandbox
 
 import relaypass
 
@@ -22,7 +25,7 @@ SCENARIOS = [
 class Client(Protocol):
     """Either client, as the runner sees it."""
 
-    async def call(self, method: str, arguments: dict[str, Any]) -> object: ...
+    async def call(self, place: str, method: str, arguments: dict[str, Any]) -> object: ...
     async def close(self) -> None: ...
 
 
@@ -30,8 +33,8 @@ class Waiting:
     def __init__(self, **options: Any) -> None:
         self.client = relaypass.RelayPass(**options)
 
-    async def call(self, method: str, arguments: dict[str, Any]) -> object:
-        answer: object = getattr(self.client.relays, method)(**arguments)
+    async def call(self, place: str, method: str, arguments: dict[str, Any]) -> object:
+        answer: object = getattr(getattr(self.client, place), method)(**arguments)
         return answer
 
     async def close(self) -> None:
@@ -42,8 +45,8 @@ class Awaiting:
     def __init__(self, **options: Any) -> None:
         self.client = relaypass.AsyncRelayPass(**options)
 
-    async def call(self, method: str, arguments: dict[str, Any]) -> object:
-        call: Awaitable[object] = getattr(self.client.relays, method)(**arguments)
+    async def call(self, place: str, method: str, arguments: dict[str, Any]) -> object:
+        call: Awaitable[object] = getattr(getattr(self.client, place), method)(**arguments)
         return await call
 
     async def close(self) -> None:
@@ -57,22 +60,32 @@ def test_the_scenarios_are_there() -> None:
 @pytest.mark.parametrize("make_client", [Waiting, Awaiting], ids=["sync", "async"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_scenario(
-    scenario: dict[str, Any], make_client: Callable[..., Client], sandbox: Sandbox
+    scenario: dict[str, Any],
+    make_client: Callable[..., Client],
+    sandbox: Sandbox,
 ) -> None:
     described = scenario.get("client", {})
     expected = described.get("expect", {})
+    store = own_store(described, make_client)
     try:
-        client = make_client(**client_options(described, sandbox))
+        client = make_client(**client_options(described, sandbox, store))
     except relaypass.RelayPassError as error:
         assert "error" in expected, error
         compare(error_members(error), expected)
         return
     assert "error" not in expected, "the client was made"
     saved: dict[str, Any] = {}
+    # Others with the same store, as other processes have it.
+    clients = {None: client}
     for index, step in enumerate(scenario["steps"]):
         expected = step.get("expect", {})
+        name = step.get("client")
+        if name not in clients:
+            laid_over = resolve_all(step.get("client_options", {}), saved)
+            options = client_options(described_anew(described, laid_over), sandbox, store)
+            clients[name] = make_client(**options)
         try:
-            actual = as_json(await make_step(step, client, sandbox, saved))
+            actual = as_json(await make_step(step, clients[name], sandbox, saved))
         except relaypass.RelayPassError as error:
             assert "error" in expected, (index, step["do"], error)
             actual = error_members(error)
@@ -81,10 +94,25 @@ async def test_scenario(
         if "save" in step:
             saved[step["save"]] = actual
         compare(actual, expected, index, step["do"])
-    await client.close()
+    for client in clients.values():
+        await client.close()
 
 
-def client_options(described: dict[str, Any], sandbox: Sandbox) -> dict[str, Any]:
+def own_store(described: dict[str, Any], make_client: Callable[..., Client]) -> object:
+    """A store in Python, if the scenario wants one, of the client's own kind."""
+    if described.get("options", {}).get("store") != "host":
+        return None
+    return DictStore() if make_client is Waiting else AsyncDictStore()
+
+
+def described_anew(described: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Another client: as the first one, with these options laid over."""
+    options = {**described.get("options", {}), **options}
+    environment = options.pop("environment", described.get("environment", "production"))
+    return {**described, "environment": environment, "options": options}
+
+
+def client_options(described: dict[str, Any], sandbox: Sandbox, store: object) -> dict[str, Any]:
     environment = described.get("environment", "production")
     keys = {"production": sandbox.production_api_key, "sandbox": sandbox.api_key}
     options = {
@@ -95,26 +123,52 @@ def client_options(described: dict[str, Any], sandbox: Sandbox) -> dict[str, Any
     if options["api_key"] is None:
         # A client without a key has no prefix to tell the environment by.
         options.setdefault("environment", environment)
+    if store is not None:
+        options["store"] = store
+    if options.get("seal_key") is not None:
+        options["seal_key"] = bytes.fromhex(options["seal_key"])
     return options
 
 
 async def make_step(
     step: dict[str, Any], client: Client, sandbox: Sandbox, saved: dict[str, Any]
 ) -> object:
-    arguments = {name: resolve(value, saved) for name, value in step.get("with", {}).items()}
+    arguments = resolve_all(step.get("with", {}), saved)
     place, _, name = step["do"].partition(".")
     match place, name:
         case "relays", ("create" | "issue_privacy_pass" | "generate_claim"):
-            return await client.call(name, arguments)
+            return await client.call(place, name, arguments)
+        case "verifications", ("start" | "complete" | "get" | "forget"):
+            return await client.call(place, name, arguments)
+        case "verifications", "recover":
+            return {"driven": await client.call(place, name, arguments)}
+        case "passes", "prefetch":
+            return {"bought": await client.call(place, name, arguments)}
+        case "passes", "count":
+            return {"count": await client.call(place, name, arguments)}
         case "generate_key", "":
             return relaypass.EncryptionKey.generate(**arguments)
         case "sandbox", "finish":
             return sandbox.control(f"relays/{arguments.pop('relay_token')}/finish", arguments)
+        case "sandbox", "visit":
+            visit(**arguments)
+            return None
         case "sandbox", ("clock" | "faults" | "settings"):
             return sandbox.control(name, arguments)
         case "sandbox", ("ledger" | "requests"):
             return sandbox.control(name)
     raise AssertionError(f"there is no such step: {step['do']}")
+
+
+def visit(hosted_url: str, result: str) -> None:
+    """The visitor's part: a click on the page."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    form = urllib.parse.urlencode({"result": result}).encode()
+    opener.open(hosted_url, data=form, timeout=10).close()
+
+
+def resolve_all(values: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+    return {name: resolve(value, saved) for name, value in values.items()}
 
 
 def resolve(value: Any, saved: dict[str, Any]) -> Any:
@@ -126,7 +180,13 @@ def resolve(value: Any, saved: dict[str, Any]) -> Any:
 def as_json(result: object) -> Any:
     if dataclasses.is_dataclass(result) and not isinstance(result, type):
         result = dataclasses.asdict(result)
-    return json.loads(json.dumps(result))
+    return json.loads(json.dumps(result, default=milliseconds))
+
+
+def milliseconds(time: object) -> int:
+    """How the runners of all languages write a time."""
+    assert isinstance(time, datetime)
+    return round(time.timestamp() * 1000)
 
 
 def error_members(error: relaypass.RelayPassError) -> dict[str, Any]:

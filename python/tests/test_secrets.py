@@ -8,7 +8,7 @@ import traceback
 from typing import Any
 
 import pytest
-from support import CLAIM_TYPE, Sandbox
+from support import CLAIM_TYPE, AsyncDictStore, Sandbox
 
 import relaypass
 
@@ -117,12 +117,44 @@ async def test_the_debug_log_of_asyncio_hides_everything(
         assert secret[-10:] not in caplog.text
 
 
+async def test_the_debug_log_of_asyncio_hides_what_a_store_keeps(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0
+    caplog.set_level(logging.DEBUG)
+    kept = set()
+
+    class Store(AsyncDictStore):
+        async def compare_and_swap(
+            self, key: str, expected: int | None, new: relaypass.StoreRecord | None
+        ) -> bool:
+            if new is not None:
+                kept.add(new.value)
+            return await super().compare_and_swap(key, expected, new)
+
+    async with relaypass.AsyncRelayPass(store=Store(), **sandbox.options) as client:
+        started = await client.verifications.start(claim_type=CLAIM_TYPE)
+        assert (await client.verifications.complete(started.id)).status == "passed"
+    loop.set_debug(False)
+    # The log is there, and tells of our callbacks.
+    assert "_await_and_reply" in caplog.text
+    assert started.session_access_token is not None
+    assert len(kept) >= 3
+    for secret in (started.session_access_token, *(repr(value)[2:-1] for value in kept)):
+        assert secret[:40] not in caplog.text
+        assert secret[-40:] not in caplog.text
+
+
 def test_a_refused_argument_is_not_repeated() -> None:
     for options in [
         {"api_key": "canary key"},
         {"api_key": "canary\ud800"},
         {"decryption_key": "canary"},
         {"anonymous_proxy": "socks5://u:canary@tor:9050"},
+        {"store": "mysql://u:canary@database"},
+        {"store": "memory:", "seal_key": b"canary"},
     ]:
         with pytest.raises(relaypass.InvalidArgumentError) as caught:
             relaypass.RelayPass(**options)  # type: ignore[arg-type]

@@ -1,0 +1,78 @@
+//! Python objects that Rust holds for a while, and how they are let go.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{fmt, mem, process};
+
+use pyo3::prelude::*;
+
+use crate::engine::Engine;
+use crate::store::Errand;
+
+/// What a store's method raised, on its way back to the caller.
+pub(crate) struct Raised(Mutex<Option<Released>>);
+
+impl Raised {
+    pub(crate) fn new(exception: &Bound<'_, PyAny>) -> Self {
+        let exception = Released::new(exception.clone().unbind());
+        Self(Mutex::new(Some(exception)))
+    }
+
+    /// Gives the exception back. It is here once.
+    pub(crate) fn take<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        Some(lock(&self.0).take()?.into_inner()?.into_bound(py))
+    }
+}
+
+impl fmt::Debug for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Raised")
+    }
+}
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an exception of the store's own")
+    }
+}
+
+impl std::error::Error for Raised {}
+
+/// A Python object that a thread of Python's lets go of, wherever Rust drops it: what is behind it
+/// may run code that is not ours.
+pub(crate) struct Released {
+    pid: u32,
+    object: Option<Py<PyAny>>,
+}
+
+impl Released {
+    pub(crate) fn new(object: Py<PyAny>) -> Self {
+        Self {
+            pid: process::id(),
+            object: Some(object),
+        }
+    }
+
+    fn into_inner(mut self) -> Option<Py<PyAny>> {
+        self.object.take()
+    }
+}
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        let Some(object) = self.object.take() else {
+            return;
+        };
+        match Engine::existing() {
+            Some(engine) if self.pid == process::id() => {
+                engine.store_calls().put(Errand::Drop(object));
+            }
+            // In a forked child it is a copy of the parent's.
+            _ => mem::forget(object),
+        }
+    }
+}
+
+/// A mutex that is held for a moment only, and never inside a panic that matters.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
