@@ -25,6 +25,9 @@ struct Flow {
     binding: PassBinding,
     pooled: bool,
     ending: Ending,
+    /// The statuses of an unfinished person and of a spent pass.
+    unfinished: u16,
+    spent: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,26 @@ enum Next {
     /// Another one when the lease is over and recovery is due.
     AnotherLater,
 }
+
+impl Stop {
+    /// Whether what was asked is done, and nobody knows.
+    fn hides_most(&self) -> bool {
+        self.fate.mishap == Mishap::None && self.fate.there == 0
+    }
+}
+
+/// What an unfinished person and a spent pass are answered with; the likeliest first.
+const MAPPINGS: [(u16, u16); 9] = [
+    (403, 409),
+    (403, 401),
+    (403, 422),
+    (409, 401),
+    (409, 409),
+    (409, 422),
+    (422, 401),
+    (422, 409),
+    (422, 422),
+];
 
 const EVERYBODY: [Next; 3] = [Next::Itself, Next::Another, Next::AnotherLater];
 
@@ -106,6 +129,8 @@ fn flows() -> Vec<Flow> {
                     binding,
                     pooled,
                     ending,
+                    unfinished: 403,
+                    spent: 409,
                 });
             }
         }
@@ -123,8 +148,8 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
         Ending::PendingTwiceThenPassed => (7 * MINUTE, true),
     };
     let mapping = Mapping {
-        unfinished: 403,
-        spent: 409,
+        unfinished: flow.unfinished,
+        spent: flow.spent,
         has_request_ids: true,
         replays_request_ids: true,
     };
@@ -150,10 +175,13 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
         sim.spawn(worker + 1, application(sim.clone(), engine(), next, known.clone()));
     });
     let effects = setting.faults.effects();
-    for round in 1..=6 {
+    // An answer that Persona stored and that is of no use is given up after 22 hours.
+    let soon = (1..=6).map(|round| BEGIN + HOUR + round * 20 * MINUTE);
+    let late = (1..=6).map(|round| BEGIN + 23 * HOUR + round * 20 * MINUTE);
+    for until in soon.chain(late) {
         let engine = engine();
         sim.spawn(99, async move { assert!(engine.recover().await.is_ok()) });
-        executor.run(BEGIN + HOUR + round * 20 * MINUTE, |_| {});
+        executor.run(until, |_| {});
     }
     check(flow, stops, &setting, known.lock().expect("not poisoned").as_deref());
     (effects, before)
@@ -243,54 +271,67 @@ impl Drop for ToldOnPanic {
 
 #[test]
 fn every_crash_point() {
+    // All pairs with all fates for both take minutes; they can be asked for.
+    let every_fate = std::env::var_os("SIMULATION_EVERY_FATE").is_some();
     let (flows, next_flow) = (flows(), AtomicUsize::new(0));
     let (singles, pairs) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(flow) = flows.get(next_flow.fetch_add(1, Ordering::Relaxed)) {
-                    every_crash_point_of(*flow, &singles, &pairs);
+                    for (unfinished, spent) in MAPPINGS {
+                        let flow = Flow {
+                            unfinished,
+                            spent,
+                            ..*flow
+                        };
+                        let (found, found_pairs) = every_crash_point_of(flow, every_fate);
+                        singles.fetch_add(found, Ordering::Relaxed);
+                        pairs.fetch_add(found_pairs, Ordering::Relaxed);
+                    }
                 }
             });
         }
     });
     println!(
-        "every crash point: {} flows, {} single crashes, {} pairs (pairs: done, and the answer lost)",
+        "every crash point: {} flows x {} mappings, {} single crashes, {} pairs ({})",
         flows.len(),
+        MAPPINGS.len(),
         singles.load(Ordering::Relaxed),
         pairs.load(Ordering::Relaxed),
+        match every_fate {
+            true => "of all fates",
+            false => "of crashes whose answer was lost, on the likeliest mapping",
+        },
     );
 }
 
-fn every_crash_point_of(flow: Flow, singles: &AtomicUsize, pairs: &AtomicUsize) {
+fn every_crash_point_of(flow: Flow, every_fate: bool) -> (usize, usize) {
+    let (mut singles, mut pairs) = (0, 0);
+    let with_pairs = (flow.unfinished, flow.spent) == MAPPINGS[0];
     let (effects, before) = play(flow, &[]);
-    for (at, effect) in effects.iter().enumerate().skip(before) {
-        for (number, fate) in fates(*effect).into_iter().enumerate() {
-            for next in EVERYBODY {
-                let stop = Stop { at, fate, next };
-                let (effects, _) = play(flow, &[stop]);
-                singles.fetch_add(1, Ordering::Relaxed);
-                // The second of its fates is "done, and the answer lost".
-                if number == 1 {
-                    pairs.fetch_add(second_stops(flow, stop, effects.len()), Ordering::Relaxed);
-                }
-            }
+    for first in stops(&effects, before, true) {
+        let (effects, _) = play(flow, &[first]);
+        singles += 1;
+        if !with_pairs || !(every_fate || first.hides_most()) {
+            continue;
         }
-    }
-}
-
-fn second_stops(flow: Flow, first: Stop, effects: usize) -> usize {
-    let mut pairs = 0;
-    for at in first.at + 1..effects {
-        for next in EVERYBODY {
-            let second = Stop {
-                at,
-                fate: STOPPED,
-                next,
-            };
+        for second in stops(&effects, first.at + 1, every_fate) {
             play(flow, &[first, second]);
             pairs += 1;
         }
     }
-    pairs
+    (singles, pairs)
+}
+
+/// All stops from an effect on, or only those whose answers are lost.
+fn stops(effects: &[Effect], from: usize, every_fate: bool) -> Vec<Stop> {
+    let mut stops = Vec::new();
+    for (at, effect) in effects.iter().enumerate().skip(from) {
+        for fate in fates(*effect) {
+            stops.extend(EVERYBODY.map(|next| Stop { at, fate, next }));
+        }
+    }
+    stops.retain(|stop| every_fate || stop.hides_most());
+    stops
 }
