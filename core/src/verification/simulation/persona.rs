@@ -185,7 +185,7 @@ impl SimulatedPersona {
             watch.is_ambiguous(&key);
         }
         let (at, server, asked_key) = (sim.clone(), self.server.clone(), key.clone());
-        let mishap = fate.mishap;
+        let (mishap, watching) = (fate.mishap, watch.clone());
         let answer = sim.ask(journey(&fate, timeout), move || {
             let mut server = server.lock().expect("not poisoned");
             if let Mishap::Edge(status) = mishap {
@@ -198,11 +198,18 @@ impl SimulatedPersona {
                 mishap,
             };
             let reply = work(&mut server, &asked);
+            if let Reply::Status { status, .. } = &reply {
+                let stored = matches!(mishap, Mishap::ErrorStored | Mishap::DoneAndErrorStored);
+                watching.refused(&asked_key, *status, stored);
+            }
             at.trace(&format!("{asked_key} {bytes} {reply:?}"));
             reply
         });
         let answer = answer.await;
         sim.trace(&format!("{key} {effect:?} {mishap:?} {}", answer.is_some()));
+        if matches!(mishap, Mishap::CutOff | Mishap::BadSignature) {
+            watch.refused(&key, 200, false);
+        }
         match (mishap, answer) {
             (Mishap::NotSent, _) => Err(unanswered(Sent::Nothing, FailureCause::Network)),
             (_, None) => {

@@ -154,6 +154,9 @@ struct Known {
     allowances: BTreeMap<String, u32>,
     /// Those to whom something happened of which nobody knows the outcome.
     ambiguous: BTreeSet<String>,
+    /// Those of whom Persona stored an answer that is of no use, and what else happened to them.
+    stored_errors: BTreeSet<String>,
+    statuses: BTreeMap<String, BTreeSet<u16>>,
     /// Who has a pass, or had it last without giving it back.
     holders: BTreeMap<String, String>,
     relays: BTreeMap<String, String>,
@@ -242,6 +245,39 @@ impl Watch {
         let mut known = self.known();
         if let Some(owner) = known.intents.get(key).map(|intent| intent.owner.clone()) {
             known.ambiguous.insert(owner);
+        }
+    }
+
+    /// Persona answered with a status that is no success; `stored`: the answer is a useless one
+    /// that it keeps.
+    pub(super) fn refused(&self, key: &str, status: u16, stored: bool) {
+        let mut known = self.known();
+        let Some(owner) = known.intents.get(key).map(|intent| intent.owner.clone()) else {
+            return;
+        };
+        if stored {
+            known.stored_errors.insert(owner.clone());
+        }
+        known.statuses.entry(owner).or_default().insert(status);
+    }
+
+    pub(super) fn has_stored_error(&self, key: &str) -> bool {
+        self.known().stored_errors.contains(key)
+    }
+
+    /// Whether a verification may have ended with this error.
+    pub(super) fn is_explained(&self, key: &str, code: &str, _finished: bool) -> bool {
+        let known = self.known();
+        let statuses = known.statuses.get(key);
+        let saw = |status| statuses.is_some_and(|statuses| statuses.contains(&status));
+        match code {
+            "pass_rejected" => saw(401),
+            "permission_denied" => saw(403),
+            "not_found" => saw(404),
+            "conflict" => saw(409),
+            "unprocessable" => saw(422),
+            "protocol" => saw(200),
+            _ => false,
         }
     }
 
