@@ -35,6 +35,8 @@ struct Inner {
     spawned: Vec<(TaskId, Worker, Task)>,
     killed: Vec<Worker>,
     trace: u64,
+    /// Lines of the trace with this in them are printed.
+    wanted: Option<String>,
 }
 
 struct Entry {
@@ -72,6 +74,7 @@ impl Sim {
             spawned: Vec::new(),
             killed: Vec::new(),
             trace: 0xCBF2_9CE4_8422_2325,
+            wanted: std::env::var("SIMULATION_TRACE").ok(),
         })))
     }
 
@@ -95,6 +98,9 @@ impl Sim {
     /// Adds to the hash of all that happened (FNV-1a).
     pub(super) fn trace(&self, text: &str) {
         let mut inner = self.inner();
+        if inner.wanted.as_ref().is_some_and(|wanted| text.contains(wanted)) {
+            println!("{:>10} {:?} {text}", inner.now - BEGIN, inner.running);
+        }
         let now = inner.now.to_le_bytes();
         for byte in text.bytes().chain(now) {
             inner.trace = (inner.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);

@@ -221,7 +221,9 @@ impl Rates {
             return way;
         }
         if dice.hits(self.edge) {
-            return Mishap::Edge(dice.one_of(&[502, 503, 504, 500, 408, 403]));
+            // Not a 403 for a redemption: there it is Persona's "not yet", and proves the end (W8).
+            let last = if effect == Effect::Sign { 403 } else { 425 };
+            return Mishap::Edge(dice.one_of(&[502, 503, 504, 500, 408, last]));
         }
         if dice.hits(self.stored) {
             return dice.one_of(&[Mishap::ErrorStored, Mishap::DoneAndErrorStored]);

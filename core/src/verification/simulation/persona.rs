@@ -199,7 +199,10 @@ impl SimulatedPersona {
             };
             let reply = work(&mut server, &asked);
             if let Reply::Status { status, .. } = &reply {
-                let stored = matches!(mishap, Mishap::ErrorStored | Mishap::DoneAndErrorStored);
+                let stored = matches!(
+                    mishap,
+                    Mishap::ErrorStored | Mishap::DoneAndErrorStored | Mishap::Forbidden
+                );
                 watching.refused(&asked_key, *status, stored);
             }
             at.trace(&format!("{asked_key} {bytes} {reply:?}"));

@@ -56,7 +56,6 @@ pub(super) struct Relay {
     secret: String,
     claim_type: String,
     encrypted: bool,
-    created_at: u64,
     /// When the person finished, and whether they passed.
     pub(super) finished: Option<(u64, bool)>,
     redeemed: bool,
@@ -129,7 +128,6 @@ impl Server {
             secret: secret.clone(),
             claim_type: claim_type.to_owned(),
             encrypted,
-            created_at: now,
             finished: (finished.filter(|(after, _)| *after < 30 * MINUTE))
                 .map(|(after, passed)| (now + after, passed)),
             redeemed: false,
@@ -271,10 +269,6 @@ impl Server {
         Some(passed)
     }
 
-    /// How long ago a relay was made.
-    pub(super) fn age(&self, relay: &str, now: u64) -> Option<u64> {
-        Some(now - self.relays.get(relay)?.created_at)
-    }
 }
 
 /// Signing is deterministic: the same blinded message gives the same pass.

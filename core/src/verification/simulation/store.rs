@@ -97,7 +97,9 @@ impl Store for SimulatedStore {
             if swap == Swap::Done {
                 watch.stored(&key, new.as_ref(), task, now);
             }
-            sim.trace(&format!("{swap:?} {key} {expected:?}"));
+            let value = new.as_ref().map_or(&b""[..], |record| &record.value[3..]);
+            let value = String::from_utf8_lossy(value);
+            sim.trace(&format!("{swap:?} {key} {expected:?} {value}"));
             swap
         }))
     }

@@ -304,11 +304,6 @@ impl Watch {
         );
     }
 
-    /// What is stored under a key.
-    pub(super) fn record(&self, key: &str) -> Option<Seen> {
-        self.known().records.get(key).cloned()
-    }
-
     /// All verifications that are stored.
     pub(super) fn verifications(&self) -> Vec<(String, Seen)> {
         let known = self.known();
