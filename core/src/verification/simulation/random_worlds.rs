@@ -2,7 +2,7 @@
 //!
 //! `SIMULATION_SEEDS=n` plays that many seeds, `SIMULATION_SEED=n` that one, exactly as before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use super::setting::{claim_type, request, Setting};
 use super::watch::State;
 use crate::client::PassBinding;
 use crate::records::{World, HOUR, MINUTE, SECOND};
-use crate::verification::engine::{Engine, Told};
+use crate::verification::engine::{record_key, Engine, Told};
 
 const WORKERS: usize = 4;
 const VERIFICATIONS: u64 = 200;
@@ -39,6 +39,8 @@ struct Town {
     ids: Mutex<BTreeMap<u64, String>>,
     /// What it was told, and must be told for ever.
     told: Mutex<BTreeMap<String, String>>,
+    /// Those that it told to be forgotten: what it holds is closed first, as expired.
+    forgetting: Mutex<BTreeSet<String>>,
     has_key: [bool; WORKERS],
     binding: PassBinding,
     pooled: bool,
@@ -71,6 +73,7 @@ fn play(seed: u64) -> Outcome {
         engines: Mutex::default(),
         ids: Mutex::default(),
         told: Mutex::default(),
+        forgetting: Mutex::default(),
         has_key: std::array::from_fn(|worker| encrypted && worker != keyless),
         binding,
         pooled: binding == PassBinding::ClaimType && dice.hits(5_000),
@@ -219,6 +222,8 @@ impl Town {
     async fn forget(self: Arc<Self>, engine: Engine, visitor: u64) {
         let known = self.ids.lock().expect("not poisoned").get(&visitor).cloned();
         if let Some(id) = known {
+            let key = record_key(&id);
+            self.forgetting.lock().expect("not poisoned").insert(key);
             let _ = engine.forget(&id).await;
         }
     }
@@ -245,6 +250,7 @@ impl Town {
         let watch = &self.setting.watch;
         let server = self.setting.server.lock().expect("not poisoned");
         watch.no_pass_is_lost(&server);
+        let forgetting = self.forgetting.lock().expect("not poisoned");
         let mut outcome = Outcome {
             trace: self.sim().trace_hash(),
             ..Outcome::default()
@@ -264,6 +270,7 @@ impl Town {
                     assert!(payload.contains(right), "{key}: a wrong answer is kept");
                     outcome.answered += 1;
                 }
+                State::Expired if forgetting.contains(&key) => outcome.expired += 1,
                 State::Expired => {
                     assert_eq!(right, None, "{key} expired, and the person had finished");
                     outcome.expired += 1;

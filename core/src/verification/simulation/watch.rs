@@ -137,7 +137,8 @@ impl Seen {
 struct Intent {
     owner: String,
     bytes: String,
-    stored_by: TaskId,
+    /// None once somebody took it up: whether it was sent before, nobody can know then.
+    stored_by: Option<TaskId>,
     stored_at: u64,
 }
 
@@ -205,12 +206,16 @@ impl Watch {
             assert_eq!(*known_relay, relay.token, "{key} has another relay");
         }
         if let Some((idempotency_key, bytes)) = intent(&seen) {
+            let is_taken_up = known.intents.contains_key(&idempotency_key);
             let intent = known.intents.entry(idempotency_key).or_insert_with(|| Intent {
                 owner: key.to_owned(),
                 bytes: bytes.clone(),
-                stored_by: task,
+                stored_by: Some(task),
                 stored_at: now,
             });
+            if is_taken_up {
+                intent.stored_by = None;
+            }
             assert_eq!(intent.bytes, bytes, "{key}: one key, other bytes");
             assert_eq!(intent.owner, key, "one key for two records");
         }
@@ -233,8 +238,7 @@ impl Watch {
             let age = now - intent.stored_at;
             assert!(age < DAY, "{} asks with a key of {} minutes", intent.owner, age / MINUTE);
         }
-        if intent.stored_by != task {
-            // Whoever stored it may have sent it: nobody else can know.
+        if intent.stored_by != Some(task) {
             let owner = intent.owner.clone();
             known.ambiguous.insert(owner);
         }
@@ -405,7 +409,8 @@ impl Known {
         let is_new = before.is_none_or(|before| before.refund.is_none());
         if let Some(refund) = seen.refund.as_ref().filter(|_| is_new) {
             let holder = self.holders.remove(&refund.pass.token);
-            assert_eq!(holder.as_deref(), Some(key), "a pass is given back by who has it not");
+            let is_its_own = holder.is_none_or(|holder| holder == key);
+            assert!(is_its_own, "{key} gives back a pass that another one has");
         }
     }
 }
