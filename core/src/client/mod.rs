@@ -13,6 +13,8 @@ pub use arguments::{
 };
 pub(crate) use options::MOST_PASSES;
 pub use options::{ClientBuilder, Environment, PassBinding};
+#[cfg(test)]
+pub(crate) use persona::Attempted;
 pub(crate) use persona::{Attempting, Persona, Question};
 pub(crate) use ports::Ports;
 pub use relays::{

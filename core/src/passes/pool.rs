@@ -274,6 +274,10 @@ impl Ports {
             return Ok(None);
         };
         let now = self.now();
+        // Since it was found to be due, another worker may have done what was to be done.
+        if !place.content.is_due(now) {
+            return Ok(None);
+        }
         match &place.content.state {
             PooledState::Taken { by, .. } => Ok(Some(by.clone())),
             PooledState::Issuing { .. } if place.content.is_leased(now) => Ok(None),

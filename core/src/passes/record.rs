@@ -88,6 +88,10 @@ impl Pooled {
         postponed
     }
 
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        self.due_at.is_some_and(|due_at| due_at <= now)
+    }
+
     pub(super) fn is_leased(&self, now: u64) -> bool {
         self.leased_until
             .is_some_and(|until| now < until && until <= now + LEASE)

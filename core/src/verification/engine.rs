@@ -245,9 +245,15 @@ impl Engine {
         let vault = &self.ports.vault;
         loop {
             let stored = self.load(id).await?;
-            let forgotten = stored
-                .content
-                .forgotten(self.ports.now(), &mut self.ports.random());
+            // A pass that it took and does not have yet is nobody else's: it would be lost.
+            let waiting = match &stored.content.state {
+                State::Created {
+                    pooled: Some(place),
+                } => self.ports.take_pooled(place, id).await?,
+                _ => None,
+            };
+            let forgotten =
+                (stored.content).forgotten(waiting, self.ports.now(), &mut self.ports.random());
             if let Some(closed) = forgotten {
                 let key = record_key(id);
                 let put = vault.put(&key, Some(stored.version), closed);

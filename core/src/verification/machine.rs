@@ -493,9 +493,10 @@ fn not_redeemed(
                 }
             }
         }
+        // What proves that the session ended without an answer proves that no question, lost or
+        // not, has spent the pass: a relay that was redeemed is finished.
         Ruling::NotYet if is_final => {
-            let closed = close(State::Expired, !is_ambiguous, random);
-            Step::store(closed, Effect::Continue)
+            Step::store(close(State::Expired, true, random), Effect::Continue)
         }
         Ruling::Refused(kind) if is_final => {
             let state = if is_ambiguous {

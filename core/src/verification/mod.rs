@@ -17,6 +17,8 @@ mod background;
 mod engine;
 mod machine;
 mod record;
+#[cfg(test)]
+mod simulation;
 
 pub use api::{Completion, StartVerification, Status, Verification, VerificationId};
 

@@ -245,27 +245,33 @@ impl Durable {
         }
     }
 
-    /// The record on its way to be forgotten, if it holds a pass that is certainly unspent.
-    pub(super) fn forgotten(&self, now: u64, random: &mut impl CryptoRng) -> Option<Self> {
+    /// The record on its way to be forgotten, if it holds a pass that is certainly unspent, or has
+    /// this one waiting in the pool.
+    pub(super) fn forgotten(
+        &self,
+        waiting: Option<Held>,
+        now: u64,
+        random: &mut impl CryptoRng,
+    ) -> Option<Self> {
         if self.refund.is_some() {
             return Some(self.clone());
         }
-        match &self.state {
+        let unspent = match &self.state {
+            State::Created { pooled: Some(_) } => waiting,
             State::Ready {
                 pass,
                 earlier,
                 rejected: None,
                 ..
-            } if earlier.is_empty() && !self.relay_bound => {
-                let mut closed = self.clone();
-                closed.refund = Some(Refund {
-                    pass: pass.clone(),
-                    pool_key: new_pool_key(&self.environment, &self.claim_type, random),
-                });
-                Some(closed.moved(State::Expired, now, random))
-            }
+            } if earlier.is_empty() && !self.relay_bound => Some(pass.clone()),
             _ => None,
-        }
+        };
+        let mut closed = self.clone();
+        closed.refund = Some(Refund {
+            pass: unspent?,
+            pool_key: new_pool_key(&self.environment, &self.claim_type, random),
+        });
+        Some(closed.moved(State::Expired, now, random))
     }
 
     /// The record in another state, after a step forward.

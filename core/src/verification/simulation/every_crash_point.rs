@@ -1,0 +1,336 @@
+//! Every point at which a process can stop: before and after each call to the store and to Persona,
+//! in every flow, with everything that can become of the request in flight, and everybody who may
+//! go on from there.
+//!
+//! Single stops are enumerated with all fates. Pairs of stops are enumerated with the fate that
+//! hides most, "done, and the answer lost", for both, at every two points, with all who go on.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::executor::{Sim, BEGIN};
+use super::faults::{Effect, Fate, Faults, Mishap};
+use super::server::{Mapping, Server, Visitors};
+use super::setting::{claim_type, request, Setting};
+use super::watch::State;
+use crate::client::PassBinding;
+use crate::events::EventKind;
+use crate::records::{World, HOUR, MINUTE};
+use crate::verification::engine::{Engine, Told};
+
+#[derive(Clone, Copy, Debug)]
+struct Flow {
+    encrypted: bool,
+    binding: PassBinding,
+    pooled: bool,
+    ending: Ending,
+    /// The statuses of an unfinished person and of a spent pass.
+    unfinished: u16,
+    spent: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Passed,
+    FailedAndRefunded,
+    PendingTwiceThenPassed,
+}
+
+/// The process stops at the effect with this number.
+#[derive(Clone, Copy, Debug)]
+struct Stop {
+    at: usize,
+    fate: Fate,
+    next: Next,
+}
+
+/// Who goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// The process, restarted at once: it asks again.
+    Itself,
+    /// Another one at once: it looks for what is due, and asks.
+    Another,
+    /// Another one when the lease is over and recovery is due.
+    AnotherLater,
+}
+
+impl Stop {
+    /// Whether what was asked is done, and nobody knows.
+    fn hides_most(&self) -> bool {
+        self.fate.mishap == Mishap::None && self.fate.there == 0
+    }
+}
+
+/// What an unfinished person and a spent pass are answered with; the likeliest first.
+const MAPPINGS: [(u16, u16); 9] = [
+    (403, 409),
+    (403, 401),
+    (403, 422),
+    (409, 401),
+    (409, 409),
+    (409, 422),
+    (422, 401),
+    (422, 409),
+    (422, 422),
+];
+
+const EVERYBODY: [Next; 3] = [Next::Itself, Next::Another, Next::AnotherLater];
+
+const STOPPED: Fate = Fate {
+    dies: true,
+    ..Fate::FINE
+};
+
+/// Nothing of it arrived.
+const NEVER_ARRIVED: Fate = Fate {
+    mishap: Mishap::NotSent,
+    ..STOPPED
+};
+
+/// What can become of an effect whose process stops.
+fn fates(effect: Effect) -> Vec<Fate> {
+    // It arrives when somebody else is at work already.
+    let late = Fate {
+        there: 1_500,
+        ..STOPPED
+    };
+    let error = |mishap| Fate { mishap, ..STOPPED };
+    match effect {
+        Effect::Read | Effect::Create | Effect::Blind => vec![NEVER_ARRIVED, STOPPED],
+        Effect::Write => vec![NEVER_ARRIVED, STOPPED, late],
+        Effect::Sign | Effect::Redeem => vec![
+            NEVER_ARRIVED,
+            STOPPED,
+            late,
+            error(Mishap::ErrorStored),
+            error(Mishap::DoneAndErrorStored),
+        ],
+    }
+}
+
+fn flows() -> Vec<Flow> {
+    let mut flows = Vec::new();
+    for encrypted in [false, true] {
+        for (binding, pooled) in [
+            (PassBinding::ClaimType, false),
+            (PassBinding::ClaimType, true),
+            // A pass that is bound to a relay cannot be bought ahead.
+            (PassBinding::Relay, false),
+        ] {
+            for ending in [
+                Ending::Passed,
+                Ending::FailedAndRefunded,
+                Ending::PendingTwiceThenPassed,
+            ] {
+                flows.push(Flow {
+                    encrypted,
+                    binding,
+                    pooled,
+                    ending,
+                    unfinished: 403,
+                    spent: 409,
+                });
+            }
+        }
+    }
+    flows
+}
+
+/// Plays a flow with these stops to its end, and checks it. Returns all its effects, and how many
+/// of them came before the flow began.
+fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
+    let _told = ToldOnPanic(format!("{flow:?} {stops:#?}"));
+    let visitor = match flow.ending {
+        Ending::Passed => (0, true),
+        Ending::FailedAndRefunded => (0, false),
+        Ending::PendingTwiceThenPassed => (7 * MINUTE, true),
+    };
+    let mapping = Mapping {
+        unfinished: flow.unfinished,
+        spent: flow.spent,
+        has_request_ids: true,
+        replays_request_ids: true,
+    };
+    let server = Server::new(mapping, Visitors::Scripted(Some(visitor)));
+    let faults = Faults::scripted(stops.iter().map(|stop| (stop.at, stop.fate)).collect());
+    let setting = Setting::new(1, faults, server);
+    let engine = || setting.engine(flow.encrypted, flow.binding);
+    let mut executor = setting.executor();
+
+    if flow.pooled {
+        let ports = engine().ports;
+        let buy = async move { ports.buy_pooled(&claim_type()).await.expect("nothing is wrong yet") };
+        setting.sim.spawn(0, buy);
+        executor.run(BEGIN + MINUTE, |_| {});
+    }
+    let before = setting.faults.effects().len();
+
+    let known = Arc::new(Mutex::new(None));
+    let sim = &setting.sim;
+    sim.spawn(1, application(sim.clone(), engine(), Next::Itself, known.clone()));
+    executor.run(BEGIN + HOUR, |worker| {
+        let next = stops[worker - 1].next;
+        sim.spawn(worker + 1, application(sim.clone(), engine(), next, known.clone()));
+    });
+    let effects = setting.faults.effects();
+    // An answer that Persona stored and that is of no use is given up after 22 hours.
+    let soon = (1..=6).map(|round| BEGIN + HOUR + round * 20 * MINUTE);
+    let late = (1..=6).map(|round| BEGIN + 23 * HOUR + round * 20 * MINUTE);
+    for until in soon.chain(late) {
+        let engine = engine();
+        sim.spawn(99, async move { assert!(engine.recover().await.is_ok()) });
+        executor.run(until, |_| {});
+    }
+    check(flow, stops, &setting, known.lock().expect("not poisoned").as_deref());
+    (effects, before)
+}
+
+/// What an application does: starts, or goes on with what it started, and asks until it is told.
+async fn application(sim: Arc<Sim>, engine: Engine, next: Next, known: Arc<Mutex<Option<String>>>) {
+    let pause = |seconds| sim.sleep(Duration::from_secs(seconds));
+    if next == Next::AnotherLater {
+        pause(300).await;
+    }
+    if next != Next::Itself {
+        engine.recover().await.expect("the store works");
+    }
+    let started = known.lock().expect("not poisoned").clone();
+    let id = match started {
+        Some(id) => id,
+        None => {
+            let request = request(Some("order".to_owned()));
+            let (stored, is_new) = engine.start(&request).await.expect("nothing is in its way");
+            let id = stored.content.id().to_owned();
+            *known.lock().expect("not poisoned") = Some(id.clone());
+            if is_new {
+                // What is missing, `complete` does.
+                let _ = engine.prepare(stored).await;
+            }
+            id
+        }
+    };
+    for _ in 0..20 {
+        match engine.complete(&id, false).await {
+            Ok(Told::Pending) => pause(300).await,
+            Ok(Told::Answered(_) | Told::Expired) => return,
+            Err(_) => pause(60).await,
+        }
+    }
+}
+
+fn check(flow: Flow, stops: &[Stop], setting: &Setting, id: Option<&str>) {
+    let server = setting.server.lock().expect("not poisoned");
+    let watch = &setting.watch;
+    watch.no_pass_is_lost(&server);
+    let stored = |mishap| stops.iter().filter(|stop| stop.fate.mishap == mishap).count();
+    let (errors, unseen) = (stored(Mishap::ErrorStored), stored(Mishap::DoneAndErrorStored));
+    // The watch has compared the bill with what is on record; where nothing is, it is one.
+    let charges = server.billed();
+    // A key is given up once for a stored error; after the second one nobody asks any more.
+    assert!(charges >= 1 || errors == 2, "nothing was bought");
+    if errors + unseen == 0 {
+        assert_eq!(charges, 1, "billed more than once");
+        assert_eq!(watch.notices(EventKind::PossibleDoubleCharge), 0);
+    } else if stops.len() == 1 && charges > 1 {
+        assert!(watch.notices(EventKind::PossibleDoubleCharge) >= 1, "nobody was told");
+    }
+    assert!(server.redeemed().len() <= 1, "redeemed more than once");
+
+    let id = id.expect("the application was told an id");
+    let verifications = watch.verifications();
+    assert_eq!(verifications.len(), 1, "one reference, one verification");
+    let (key, record) = &verifications[0];
+    assert!(key.ends_with(id), "the application knows another verification");
+    assert!(record.is_settled(), "it is not over: {record:?}");
+    let right = match flow.ending {
+        Ending::FailedAndRefunded => "failed",
+        Ending::Passed | Ending::PendingTwiceThenPassed => "passed",
+    };
+    match &record.state {
+        State::Answered { claim } => assert_eq!(claim.claim_result, right),
+        State::Failed { evidence } if evidence.code == "outcome_unknown" => {
+            assert!(unseen > 0 || errors == 2, "the answer can be known");
+        }
+        other => panic!("it ended as {other:?}"),
+    }
+}
+
+/// Says what was being played when a check fails.
+struct ToldOnPanic(String);
+
+impl Drop for ToldOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("every crash point: {}", self.0);
+        }
+    }
+}
+
+#[test]
+fn every_crash_point() {
+    // All pairs with all fates for both take minutes; they can be asked for.
+    let every_fate = std::env::var_os("SIMULATION_EVERY_FATE").is_some();
+    let (flows, next_flow) = (flows(), AtomicUsize::new(0));
+    let (singles, pairs) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(flow) = flows.get(next_flow.fetch_add(1, Ordering::Relaxed)) {
+                    for (unfinished, spent) in MAPPINGS {
+                        let flow = Flow {
+                            unfinished,
+                            spent,
+                            ..*flow
+                        };
+                        let (found, found_pairs) = every_crash_point_of(flow, every_fate);
+                        singles.fetch_add(found, Ordering::Relaxed);
+                        pairs.fetch_add(found_pairs, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    println!(
+        "every crash point: {} flows x {} mappings, {} single crashes, {} pairs ({})",
+        flows.len(),
+        MAPPINGS.len(),
+        singles.load(Ordering::Relaxed),
+        pairs.load(Ordering::Relaxed),
+        match every_fate {
+            true => "of all fates",
+            false => "of crashes whose answer was lost, on the likeliest mapping",
+        },
+    );
+}
+
+fn every_crash_point_of(flow: Flow, every_fate: bool) -> (usize, usize) {
+    let (mut singles, mut pairs) = (0, 0);
+    let with_pairs = (flow.unfinished, flow.spent) == MAPPINGS[0];
+    let (effects, before) = play(flow, &[]);
+    for first in stops(&effects, before, true) {
+        let (effects, _) = play(flow, &[first]);
+        singles += 1;
+        if !with_pairs || !(every_fate || first.hides_most()) {
+            continue;
+        }
+        for second in stops(&effects, first.at + 1, every_fate) {
+            play(flow, &[first, second]);
+            pairs += 1;
+        }
+    }
+    (singles, pairs)
+}
+
+/// All stops from an effect on, or only those whose answers are lost.
+fn stops(effects: &[Effect], from: usize, every_fate: bool) -> Vec<Stop> {
+    let mut stops = Vec::new();
+    for (at, effect) in effects.iter().enumerate().skip(from) {
+        for fate in fates(*effect) {
+            stops.extend(EVERYBODY.map(|next| Stop { at, fate, next }));
+        }
+    }
+    stops.retain(|stop| every_fate || stop.hides_most());
+    stops
+}

@@ -1,0 +1,244 @@
+//! What goes wrong: by chance, or at one exact point.
+
+use std::sync::{Mutex, MutexGuard};
+
+use super::dice::Dice;
+use super::executor::BEGIN;
+use crate::records::HOUR;
+
+/// Something asked of the outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    Read,
+    Write,
+    Create,
+    Blind,
+    Sign,
+    Redeem,
+}
+
+/// What becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mishap {
+    None,
+    /// Nothing left; for a store: an error, and nothing was changed.
+    NotSent,
+    /// It left and never arrived.
+    LostThere,
+    /// It was done, and the answer got lost; for a store: an error, and the write landed.
+    LostBack,
+    /// An edge in front of Persona answers with this status.
+    Edge(u16),
+    /// Persona stores an error as the answer, and does nothing.
+    ErrorStored,
+    /// Persona does it, and stores an error as the answer.
+    DoneAndErrorStored,
+    RateLimited,
+    /// A success arrives cut off.
+    CutOff,
+    /// A signature arrives that does not verify.
+    BadSignature,
+    /// The API key is wrong for a while (decided before stored answers are looked at).
+    Unauthorized,
+    /// The API key has no permission for a while (stored as the answer).
+    Forbidden,
+}
+
+/// The fate of one effect.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fate {
+    pub(super) mishap: Mishap,
+    /// Whether the worker dies when it is on its way.
+    pub(super) dies: bool,
+    /// Milliseconds until it happens, and until the answer is back.
+    pub(super) there: u64,
+    pub(super) back: u64,
+    /// How long Persona works on it: meanwhile the same key is refused with 409.
+    pub(super) work: u64,
+}
+
+impl Fate {
+    pub(super) const FINE: Fate = Fate {
+        mishap: Mishap::None,
+        dies: false,
+        there: 0,
+        back: 1,
+        work: 0,
+    };
+}
+
+/// Where fates come from.
+pub(super) struct Faults(Mutex<Source>);
+
+enum Source {
+    Chance(Box<Rates>),
+    Script { next: usize, stops: Vec<(usize, Fate)>, effects: Vec<Effect> },
+}
+
+/// How often what goes wrong, in 10,000; each seed has its own.
+#[derive(Clone, Debug)]
+pub(super) struct Rates {
+    store: u64,
+    slow: u64,
+    not_sent: u64,
+    lost: u64,
+    edge: u64,
+    stored: u64,
+    limited: u64,
+    misread: u64,
+    dies: u64,
+    /// Times of a wrong API key, and of one without permission.
+    unauthorized: (u64, u64),
+    forbidden: (u64, u64),
+    calm_from: u64,
+}
+
+impl Rates {
+    /// Swarm testing: of each fault none, little, or much, so that worlds differ.
+    pub(super) fn random(dice: &mut Dice, calm_from: u64) -> Self {
+        let scale = dice.one_of(&[0, 30, 100, 100, 300]);
+        let mut rate = |most: u64| dice.one_of(&[0, most / 10, most / 3, most]) * scale / 300;
+        Self {
+            store: rate(3_000),
+            slow: rate(1_000),
+            not_sent: rate(3_000),
+            lost: rate(3_000),
+            edge: rate(3_000),
+            stored: rate(3_000),
+            limited: rate(3_000),
+            misread: rate(1_000),
+            dies: rate(300),
+            unauthorized: window(dice),
+            forbidden: window(dice),
+            calm_from,
+        }
+    }
+}
+
+fn window(dice: &mut Dice) -> (u64, u64) {
+    match dice.hits(3_000) {
+        false => (0, 0),
+        true => {
+            let from = BEGIN + dice.between(0, 40 * HOUR);
+            (from, from + dice.between(0, 26 * HOUR))
+        }
+    }
+}
+
+impl Faults {
+    pub(super) fn by_chance(rates: Rates) -> Self {
+        Self(Mutex::new(Source::Chance(Box::new(rates))))
+    }
+
+    /// The effects are counted, and those with these numbers have these fates.
+    pub(super) fn scripted(stops: Vec<(usize, Fate)>) -> Self {
+        Self(Mutex::new(Source::Script { next: 0, stops, effects: Vec::new() }))
+    }
+
+    fn source(&self) -> MutexGuard<'_, Source> {
+        self.0.lock().expect("nothing panics while it is held")
+    }
+
+    /// The effects so far.
+    pub(super) fn effects(&self) -> Vec<Effect> {
+        match &*self.source() {
+            Source::Chance(_) => Vec::new(),
+            Source::Script { effects, .. } => effects.clone(),
+        }
+    }
+
+    pub(super) fn fate(&self, effect: Effect, now: u64, dice: &mut Dice) -> Fate {
+        match &mut *self.source() {
+            Source::Chance(rates) => rates.fate(effect, now, dice),
+            Source::Script { next, stops, effects } => {
+                *next += 1;
+                effects.push(effect);
+                let stop = stops.iter().find(|(number, _)| *number == *next - 1);
+                stop.map_or(Fate::FINE, |(_, fate)| *fate)
+            }
+        }
+    }
+}
+
+impl Rates {
+    fn fate(&self, effect: Effect, now: u64, dice: &mut Dice) -> Fate {
+        let is_store = matches!(effect, Effect::Read | Effect::Write);
+        let mut fate = Fate {
+            there: dice.between(0, 5),
+            back: dice.between(1, 5),
+            ..Fate::FINE
+        };
+        if !is_store {
+            fate = Fate {
+                there: dice.between(5, 100),
+                back: dice.between(5, 100),
+                work: dice.between(0, 100),
+                ..fate
+            };
+        }
+        if now >= self.calm_from {
+            return fate;
+        }
+        if dice.hits(self.slow) {
+            match is_store {
+                true => fate.there = dice.between(0, 8_900),
+                // Up to two minutes: long after whoever asked has given up.
+                false if dice.hits(5_000) => fate.there = dice.between(0, 120_000),
+                false => fate.work = dice.between(0, 20_000),
+            }
+        }
+        fate.dies = dice.hits(self.dies);
+        fate.mishap = match effect {
+            Effect::Read | Effect::Write => self.of_the_store(dice),
+            Effect::Create | Effect::Blind => self.of_the_way(dice),
+            Effect::Sign if within(self.unauthorized, now) => Mishap::Unauthorized,
+            Effect::Sign if within(self.forbidden, now) => Mishap::Forbidden,
+            Effect::Sign | Effect::Redeem => self.of_what_is_at_stake(effect, dice),
+        };
+        fate
+    }
+
+    fn of_the_store(&self, dice: &mut Dice) -> Mishap {
+        match dice.hits(self.store) {
+            false => Mishap::None,
+            true => dice.one_of(&[Mishap::NotSent, Mishap::LostBack]),
+        }
+    }
+
+    fn of_the_way(&self, dice: &mut Dice) -> Mishap {
+        if dice.hits(self.not_sent) {
+            return Mishap::NotSent;
+        }
+        match dice.hits(self.lost) {
+            false => Mishap::None,
+            true => dice.one_of(&[Mishap::LostThere, Mishap::LostBack]),
+        }
+    }
+
+    fn of_what_is_at_stake(&self, effect: Effect, dice: &mut Dice) -> Mishap {
+        let way = self.of_the_way(dice);
+        if way != Mishap::None {
+            return way;
+        }
+        if dice.hits(self.edge) {
+            // Not a 403 for a redemption: there it is Persona's "not yet", and proves the end (W8).
+            let last = if effect == Effect::Sign { 403 } else { 425 };
+            return Mishap::Edge(dice.one_of(&[502, 503, 504, 500, 408, last]));
+        }
+        if dice.hits(self.stored) {
+            return dice.one_of(&[Mishap::ErrorStored, Mishap::DoneAndErrorStored]);
+        }
+        if dice.hits(self.limited) {
+            return Mishap::RateLimited;
+        }
+        match dice.hits(self.misread) {
+            false => Mishap::None,
+            true if effect == Effect::Sign && dice.hits(3_000) => Mishap::BadSignature,
+            true => Mishap::CutOff,
+        }
+    }
+}
+
+fn within((from, to): (u64, u64), now: u64) -> bool {
+    (from..to).contains(&now)
+}

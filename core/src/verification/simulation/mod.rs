@@ -1,0 +1,21 @@
+//! Simulation: the engine on a store, a Persona, a clock and dice that are all made up, so that
+//! everything that can go wrong does, in no time, and again in the same way for the same seed.
+//!
+//! * [`every_crash_point`] stops the process before and after each thing it asks of the outside.
+//! * [`random_worlds`] lets several workers live through two days of random faults.
+//!
+//! The engine knows nothing of it: it drives futures, and here they are driven by [`executor`].
+
+mod dice;
+mod every_crash_point;
+mod executor;
+mod faults;
+mod persona;
+mod random_worlds;
+mod server;
+mod setting;
+mod store;
+mod watch;
+
+/// Stands in every text that is a secret, so that it is found where it may not be.
+const SECRET: &str = "SECRET";

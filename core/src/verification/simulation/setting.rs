@@ -1,0 +1,89 @@
+//! A world with a store, a Persona and a watch, and engines for its workers.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::executor::{Executor, Sim};
+use super::faults::Faults;
+use super::persona::SimulatedPersona;
+use super::server::Server;
+use super::store::SimulatedStore;
+use super::watch::Watch;
+use crate::claim::ClaimType;
+use crate::client::{Environment, PassBinding, Ports};
+use crate::events::Listener;
+use crate::outcome::Budget;
+use crate::records::Vault;
+use crate::store::Sealer;
+use crate::verification::api::StartVerification;
+use crate::verification::engine::Engine;
+
+pub(super) struct Setting {
+    pub(super) sim: Arc<Sim>,
+    pub(super) faults: Arc<Faults>,
+    pub(super) watch: Arc<Watch>,
+    pub(super) server: Arc<Mutex<Server>>,
+    store: SimulatedStore,
+}
+
+impl Setting {
+    pub(super) fn new(seed: u64, faults: Faults, server: Server) -> Self {
+        let sim = Sim::new(seed);
+        let (faults, watch) = (Arc::new(faults), Arc::new(Watch::new()));
+        Self {
+            store: SimulatedStore {
+                sim: sim.clone(),
+                faults: faults.clone(),
+                watch: watch.clone(),
+                table: Arc::default(),
+            },
+            sim,
+            faults,
+            watch,
+            server: Arc::new(Mutex::new(server)),
+        }
+    }
+
+    pub(super) fn executor(&self) -> Executor {
+        Executor::new(self.sim.clone())
+    }
+
+    /// A process, just started.
+    pub(super) fn engine(&self, has_key: bool, binding: PassBinding) -> Engine {
+        let watch = self.watch.clone();
+        let persona = SimulatedPersona {
+            sim: self.sim.clone(),
+            faults: self.faults.clone(),
+            watch: self.watch.clone(),
+            server: self.server.clone(),
+            has_key,
+        };
+        Engine {
+            ports: Ports {
+                vault: Arc::new(Vault::new(Arc::new(self.store.clone()), Sealer::default())),
+                persona: Arc::new(persona),
+                world: self.sim.clone(),
+                environment: Environment::Production,
+                listener: Some(Listener::new(move |event| watch.notice(event))),
+                budget: Budget {
+                    retries: 3,
+                    attempt: Duration::from_secs(10),
+                    total: Duration::from_secs(30),
+                    floor: Duration::from_secs(1),
+                },
+            },
+            binding,
+        }
+    }
+}
+
+pub(super) fn claim_type() -> ClaimType {
+    ClaimType::parse("age_over18_verified").expect("a claim type")
+}
+
+pub(super) fn request(reference: Option<String>) -> StartVerification {
+    StartVerification {
+        claim_type: claim_type(),
+        reference,
+    }
+}
