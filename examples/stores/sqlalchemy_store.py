@@ -5,6 +5,8 @@ metadata.create_all(store.engine)  # once
 client = RelayPass(api_key=…, store=store)
 """
 
+from dataclasses import asdict
+
 import sqlalchemy as sa
 from relaypass import StoreRecord
 from sqlalchemy.exc import IntegrityError
@@ -36,9 +38,7 @@ class SQLAlchemyStore:
         return None if row is None else StoreRecord(*row)
 
     def compare_and_swap(self, key: str, expected: int | None, new: StoreRecord | None) -> bool:
-        columns = (
-            {} if new is None else {name: getattr(new, name) for name in StoreRecord.__slots__}
-        )
+        columns = {} if new is None else asdict(new)
         there = sa.and_(records.c.key == key, records.c.version == expected)
         if new is None:
             statement = sa.delete(records).where(there)

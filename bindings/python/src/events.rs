@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use relaypass::{Event, EventKind, Listener};
 
 use crate::engine::Engine;
+use crate::exit;
 use crate::store::CallbacksNumber;
 
 /// The members of `relaypass.Event`.
@@ -23,7 +24,7 @@ pub(crate) fn listener(callbacks: CallbacksNumber) -> Listener {
 #[pyfunction]
 pub(crate) fn events_need_thread() -> PyResult<bool> {
     let engine = Engine::of_this_process()?;
-    Ok(engine.events().needs_first_thread())
+    Ok(!exit::is_closed() && engine.events().needs_first_thread())
 }
 
 /// The thread that was to tell of events could not be started.

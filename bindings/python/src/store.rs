@@ -303,7 +303,7 @@ pub(crate) enum Errand {
 #[pyfunction]
 pub(crate) fn store_needs_thread() -> PyResult<bool> {
     let engine = Engine::of_this_process()?;
-    Ok(engine.store_calls().needs_first_thread())
+    Ok(!exit::is_closed() && engine.store_calls().needs_first_thread())
 }
 
 /// A thread that was to serve stores could not be started.
