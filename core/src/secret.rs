@@ -187,7 +187,9 @@ impl SealKey {
     pub fn seal(&self, plaintext: &[u8], context: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
         let mut nonce = [0; NONCE_LEN];
         rng.fill_bytes(&mut nonce);
-        let mut body = plaintext.to_vec();
+        // With room for the tag: a buffer that grew would leave a copy of the plaintext.
+        let mut body = Vec::with_capacity(plaintext.len() + AES_256_GCM_SIV.tag_len());
+        body.extend_from_slice(plaintext);
         self.cipher()
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),

@@ -8,7 +8,8 @@ use super::lane::Lane;
 use super::transport::{Connection, FailureCause, Response, SendFailure, Sent};
 use crate::error::{Error, ErrorKind, ResponseInfo, Result, UnopenedClaim};
 use crate::outcome::{
-    explain, is_retryable, judge, out_of_budget, Action, Answer, Budget, History, NextKey, Step,
+    explain, explain_lasting, is_retryable, judge, out_of_budget, Action, Answer, Budget, History,
+    NextKey, Step,
 };
 use crate::secret::rand_core::{CryptoRng, Rng};
 use crate::secret::{os_random, IdempotencyKey, Secret};
@@ -306,8 +307,17 @@ impl Attempt {
         self.unopened.as_ref()
     }
 
+    /// The error of a single call.
     pub(crate) fn error(&self, step: Step, kind: ErrorKind) -> Error {
-        let message = explain(step, kind);
+        self.error_saying(explain(step, kind), kind)
+    }
+
+    /// The error of a call that is one of many for a verification.
+    pub(crate) fn lasting_error(&self, step: Step, kind: ErrorKind) -> Error {
+        self.error_saying(explain_lasting(step, kind), kind)
+    }
+
+    fn error_saying(&self, message: &str, kind: ErrorKind) -> Error {
         let mut error = match &self.misread {
             Some(why) => Error::new(kind, format!("{message} What is wrong: {why}.")),
             None => Error::new(kind, message),

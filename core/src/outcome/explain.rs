@@ -80,3 +80,37 @@ pub(crate) fn explain(step: Step, kind: ErrorKind) -> &'static str {
         (ErrorKind::Cancelled, _) => "The call was cancelled.",
     }
 }
+
+/// What to tell a person about a verification, which can be asked again, by any process.
+pub(crate) fn explain_lasting(step: Step, kind: ErrorKind) -> &'static str {
+    use Step::{Redeem, Sign};
+    match (kind, step) {
+        (ErrorKind::ServerError, Sign | Redeem) => {
+            "Persona failed; nothing is lost. Ask again later: the same request is repeated."
+        }
+        (ErrorKind::Protocol, Sign) => {
+            "Persona's answer breaks the protocol. The pass was probably billed; only reissue buys \
+             another one."
+        }
+        (ErrorKind::NotFound, Sign) => {
+            "Persona does not know the key that its own challenge named, after an answer was lost; \
+             only reissue buys another pass."
+        }
+        (ErrorKind::Conflict | ErrorKind::Unprocessable, Sign) => {
+            "Persona refuses to sign the pass; only reissue asks under a new key."
+        }
+        (ErrorKind::OutcomeUnknown, Sign) => {
+            "No usable answer arrived, and nobody can tell whether the pass was billed; only reissue \
+             asks under a new key."
+        }
+        (ErrorKind::OutcomeUnknown, Redeem) => {
+            "The answer was lost, every key was asked again, and nobody can tell whether the pass is \
+             spent."
+        }
+        (ErrorKind::PassRejected, Redeem) => {
+            "Persona does not accept the pass: it is malformed, expired, spent, or for another key; \
+             only reissue buys another one."
+        }
+        _ => explain(step, kind),
+    }
+}

@@ -12,7 +12,7 @@ mod explain;
 mod ruling;
 
 pub(crate) use budget::Budget;
-pub(crate) use explain::explain;
+pub(crate) use explain::{explain, explain_lasting};
 pub(crate) use ruling::{out_of_patience, rule_redeeming, rule_signing, Ruling};
 
 use crate::error::ErrorKind;

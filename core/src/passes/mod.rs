@@ -71,12 +71,14 @@ impl Passes<'_> {
                 ));
             }
             let ports = self.ports()?;
-            let there = ports.count_pooled(claim_type.as_str()).await?;
-            let wanted = count.min(MOST_PASSES.saturating_sub(there));
-            for _ in 0..wanted {
+            for bought in 0..count {
+                // Counted anew each time: others may be buying, too.
+                if ports.count_coming(claim_type.as_str()).await? >= MOST_PASSES {
+                    return Ok(bought);
+                }
                 ports.buy_pooled(claim_type).await?;
             }
-            Ok(wanted)
+            Ok(count)
         };
         prefetch
             .await

@@ -4,12 +4,16 @@ use super::record::{Held, Pooled, PooledState};
 use super::{Bought, Purchase};
 use crate::claim::ClaimType;
 use crate::client::{Attempting, IssuePrivacyPass, Ports, MOST_PASSES};
+use crate::encoding::encode_hex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
 use crate::outcome::{out_of_patience, Step};
 use crate::records::{Changed, Loaded};
 use crate::secret::rand_core::{CryptoRng, Rng};
 use crate::secret::IdempotencyKey;
+
+/// Longer claim types are hashed in keys.
+const LONGEST_IN_KEY: usize = 50;
 
 /// The key of a new place: random, so that it tells nothing of who bought the pass.
 pub(crate) fn new_pool_key(
@@ -25,6 +29,11 @@ pub(crate) fn new_pool_key(
 fn prefix(environment: &str, claim_type: &str) -> String {
     use std::fmt::Write;
     let mut prefix = format!("pass/{environment}/");
+    if claim_type.len() > LONGEST_IN_KEY {
+        // Escaped, it might not fit into a key.
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, claim_type.as_bytes());
+        return format!("{prefix}~{}/", encode_hex(hash.as_ref()));
+    }
     for byte in claim_type.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
@@ -62,6 +71,16 @@ impl Ports {
             }
         }
         Ok(None)
+    }
+
+    /// How many passes are there, or about to be.
+    pub(crate) async fn count_coming(&self, claim_type: &str) -> Result<u32> {
+        let mut count = 0;
+        for key in self.places(claim_type).await? {
+            let place = self.vault.load::<Pooled>(&key).await?;
+            count += u32::from(place.is_some_and(|place| place.content.counts(self.now())));
+        }
+        Ok(count)
     }
 
     /// How many passes are there for the taking.
@@ -111,7 +130,9 @@ impl Ports {
         };
         let is_ours =
             matches!(&place.content.state, PooledState::Taken { by: taker, .. } if taker == by);
-        if is_ours {
+        if is_ours && !place.content.came_back {
+            self.vault.delete(key, place.version).await?;
+        } else if is_ours {
             let gone = place
                 .content
                 .moved(PooledState::Gone, self.now(), &mut self.random());
@@ -125,13 +146,14 @@ impl Ports {
     pub(crate) async fn give_back(&self, key: &str, claim_type: &str, pass: &Held) -> Result<()> {
         let state = PooledState::Available { pass: pass.clone() };
         let environment = self.environment.as_str();
-        let place = Pooled::new(
+        let mut place = Pooled::new(
             environment,
             claim_type,
             state,
             self.now(),
             &mut self.random(),
         );
+        place.came_back = true;
         self.vault.put(key, None, place).await?;
         Ok(())
     }
@@ -205,16 +227,14 @@ impl Ports {
             };
             let signed = self
                 .persona
-                .sign(&purchase.blinded, idempotency_key.as_key(), attempting)
+                .sign(&purchase.blinded, idempotency_key.as_key()?, attempting)
                 .await?;
             let attempt = match signed {
                 Err(attempt) => attempt,
                 Ok(token) => {
                     let bought_at = purchase.key_made_at;
                     let pass = Held { token, bought_at };
-                    let state = PooledState::Available { pass };
-                    self.change(key, &place, state).await?;
-                    return Ok(());
+                    return self.keep_signed(key, place, pass).await;
                 }
             };
             let (next, failure) =
@@ -238,17 +258,35 @@ impl Ports {
                 }
             }
             if let Some(kind) = failure {
-                return Err(attempt.error(Step::Sign, kind));
+                return Err(attempt.lasting_error(Step::Sign, kind));
             }
             let spent = self.world.elapsed().saturating_sub(started);
             let random = self.random().next_u64();
             let Some(pause) = self.budget.pause(retry, attempt.wish(), spent, random) else {
                 let kind = out_of_patience(attempt.answer, attempt.timed_out());
-                return Err(attempt.error(Step::Sign, kind).with_retryable(true));
+                return Err(attempt.lasting_error(Step::Sign, kind).with_retryable(true));
             };
             retry += 1;
             self.world.sleep(pause).await;
         }
+    }
+
+    /// Stores a pass that was signed, whoever stored what meanwhile.
+    async fn keep_signed(&self, key: &str, place: Loaded<Pooled>, pass: Held) -> Result<()> {
+        let mut found = Some(place);
+        while let Some(place) = found {
+            let PooledState::Issuing { .. } = &place.content.state else {
+                // Somebody else finished the same purchase: it is the same pass.
+                return Ok(());
+            };
+            let state = PooledState::Available { pass: pass.clone() };
+            let moved = (place.content).moved(state, self.now(), &mut self.random());
+            match self.vault.put(key, Some(place.version), moved).await? {
+                Changed::Done(_) => return Ok(()),
+                Changed::Refused(there) => found = there,
+            }
+        }
+        Ok(())
     }
 
     /// Stores a place in another state; nothing if somebody else was faster.

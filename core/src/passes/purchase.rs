@@ -96,7 +96,7 @@ impl Purchase {
 
     /// Whether the key is too old to be asked: Persona would take it for a new one, and bill again.
     pub(crate) fn is_too_late(&self, now: u64) -> bool {
-        self.key.is_some() && now >= self.key_made_at + KEY_LIFE
+        self.key.is_some() && now >= self.key_made_at.saturating_add(KEY_LIFE)
     }
 
     /// The purchase that nobody asks for any more, because it is too late.
@@ -140,7 +140,7 @@ impl Purchase {
                 Bought::FailAs(answered, kind)
             }
             Ruling::Stuck(kind) => {
-                let evidence = Evidence::of(&attempt.error(Step::Sign, kind));
+                let evidence = Evidence::of(&attempt.lasting_error(Step::Sign, kind));
                 Bought::FailAs(self.stuck_with(evidence), kind)
             }
             Ruling::NotYet | Ruling::Refused(_) | Ruling::PassRejected | Ruling::Unknown => {

@@ -32,6 +32,9 @@ pub(crate) struct Pooled {
     pub(super) environment: String,
     pub(super) claim_type: String,
     pub(super) state: PooledState,
+    /// Whether its pass came back from a verification: then it leaves a mark.
+    #[serde(default)]
+    pub(super) came_back: bool,
     #[serde(default)]
     tries: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +67,7 @@ impl Pooled {
             environment: environment.to_owned(),
             claim_type: claim_type.to_owned(),
             state,
+            came_back: false,
             tries: 0,
             leased_until: Some(now + LEASE),
             due_at: None,
@@ -74,7 +78,11 @@ impl Pooled {
     }
 
     pub(super) fn moved(&self, state: PooledState, now: u64, random: &mut impl CryptoRng) -> Self {
-        Self::new(&self.environment, &self.claim_type, state, now, random)
+        let moved = Self::new(&self.environment, &self.claim_type, state, now, random);
+        Self {
+            came_back: self.came_back,
+            ..moved
+        }
     }
 
     /// The record after a look in vain.
@@ -92,6 +100,13 @@ impl Pooled {
         self.due_at.is_some_and(|due_at| due_at <= now)
     }
 
+    /// Whether a pass is there, or about to be.
+    pub(super) fn counts(&self, now: u64) -> bool {
+        let is_coming =
+            matches!(&self.state, PooledState::Issuing { purchase } if purchase.stuck.is_none());
+        is_coming || self.available(now).is_some()
+    }
+
     pub(super) fn is_leased(&self, now: u64) -> bool {
         self.leased_until
             .is_some_and(|until| now < until && until <= now + LEASE)
@@ -100,7 +115,9 @@ impl Pooled {
     /// The pass, if it is there for the taking.
     pub(super) fn available(&self, now: u64) -> Option<&Held> {
         match &self.state {
-            PooledState::Available { pass } if now < pass.bought_at + USABLE => Some(pass),
+            PooledState::Available { pass } if now < pass.bought_at.saturating_add(USABLE) => {
+                Some(pass)
+            }
             _ => None,
         }
     }
@@ -113,7 +130,11 @@ impl Pooled {
             PooledState::Issuing { .. } | PooledState::Taken { .. } => {
                 (Some(next_look(now, self.tries, random)), None)
             }
-            PooledState::Available { pass } => (Some(pass.bought_at + USABLE), None),
+            // By the day: the exact time would lead to the verification that it came back from.
+            PooledState::Available { pass } => (
+                Some(pass.bought_at.saturating_add(USABLE) / DAY * DAY),
+                None,
+            ),
             PooledState::Gone => (Some(now + MARK), Some(now + DAY)),
         };
     }

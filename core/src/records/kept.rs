@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{IdempotencyKey, Secret};
 
 /// A secret text that is stored. Records are sealed before they reach a store.
@@ -18,8 +19,16 @@ impl Kept {
     }
 
     /// The idempotency key that was kept.
-    pub(crate) fn as_key(&self) -> IdempotencyKey {
-        IdempotencyKey::parse(self.expose()).expect("a key is stored as it was made")
+    ///
+    /// # Errors
+    /// `store` when the record was damaged.
+    pub(crate) fn as_key(&self) -> Result<IdempotencyKey> {
+        IdempotencyKey::parse(self.expose()).map_err(|_| {
+            Error::new(
+                ErrorKind::Store,
+                "The record is damaged: what should be a key is none. It was left untouched.",
+            )
+        })
     }
 }
 
@@ -30,13 +39,13 @@ impl From<&IdempotencyKey> for Kept {
 }
 
 impl Serialize for Kept {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.serialize_str(self.expose())
     }
 }
 
 impl<'de> Deserialize<'de> for Kept {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         String::deserialize(deserializer).map(Self::new)
     }
 }

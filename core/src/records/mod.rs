@@ -35,5 +35,5 @@ pub(crate) const KEEP_FINISHED: u64 = 30 * DAY;
 /// an hour, give or take the half, so that a restart does not make a burst.
 pub(crate) fn next_look(now: u64, tries: u32, random: &mut impl CryptoRng) -> u64 {
     let pause = (MINUTE << tries.min(4)).min(15 * MINUTE);
-    now + pause / 2 + random.next_u64() % pause
+    now.saturating_add(pause / 2 + random.next_u64() % pause)
 }

@@ -15,6 +15,9 @@ use crate::secret::rand_core::Rng;
 /// About how often it wakes.
 const PERIOD: Duration = Duration::from_secs(60);
 
+/// So many passes are bought in one round at most, so that the next one is not late.
+const MOST_AT_ONCE: u64 = 20;
+
 /// Begins the task, if the client is to have one and has none yet.
 pub(super) fn begin(inner: &Arc<Inner>) {
     let wanted = (inner.keeping.as_ref()).is_some_and(|keeping| keeping.background);
@@ -50,19 +53,24 @@ async fn recover_and_refill(inner: &Inner, engine: &Engine) -> Result<()> {
     let asked = (inner.seen.claim_types.lock())
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
+    let mut outcome = Ok(());
     for claim_type in asked {
-        let there = engine.ports.count_pooled(&claim_type).await?;
-        let missing = u64::from(target.saturating_sub(there));
-        if missing == 0 {
-            continue;
-        }
-        // None at all as often as not, so that a purchase does not follow a use.
-        let wanted = os_random().next_u64() % (2 * missing + 1);
-        let claim_type = ClaimType::parse(claim_type)?;
-        for _ in 0..wanted.min(missing) {
-            tokio::time::sleep(part_of(PERIOD / 10)).await;
-            engine.ports.buy_pooled(&claim_type).await?;
-        }
+        // One claim type that Persona refuses does not keep the others from their passes.
+        outcome = refill(engine, claim_type, target).await.and(outcome);
+    }
+    outcome
+}
+
+/// Buys some of what is missing: none at all as often as not, so that a purchase does not follow a
+/// use.
+async fn refill(engine: &Engine, claim_type: String, target: u32) -> Result<()> {
+    let there = engine.ports.count_coming(&claim_type).await?;
+    let missing = u64::from(target.saturating_sub(there));
+    let wanted = os_random().next_u64() % (2 * missing + 1);
+    let claim_type = ClaimType::parse(claim_type)?;
+    for _ in 0..wanted.min(missing).min(MOST_AT_ONCE) {
+        tokio::time::sleep(part_of(PERIOD / 60)).await;
+        engine.ports.buy_pooled(&claim_type).await?;
     }
     Ok(())
 }

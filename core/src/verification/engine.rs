@@ -118,10 +118,26 @@ impl Engine {
             state,
         };
         let record = Durable::begin(beginning, now, &mut ports.random());
-        match ports.vault.put(&record_key(&id), None, record).await? {
+        let put = match ports
+            .vault
+            .put(&record_key(&id), None, record.clone())
+            .await
+        {
+            // The write may have landed all the same.
+            Err(failed) => match self.load(&id).await {
+                Ok(there) if there.content == record => Changed::Done(there),
+                _ => return Err(failed),
+            },
+            put => put?,
+        };
+        match put {
             Changed::Done(stored) => Ok((stored, true)),
             // Another start with the same reference was faster; this relay is left to expire.
-            Changed::Refused(there) => Ok((there.ok_or_else(unknown_id)?, false)),
+            Changed::Refused(there) => {
+                let there = there.ok_or_else(unknown_id)?;
+                self.check_same(request, &there.content)?;
+                Ok((there, false))
+            }
         }
     }
 
@@ -146,21 +162,25 @@ impl Engine {
     /// Finds the open verification of a reference, or the id of the one to come.
     async fn refer(&self, key: &str, request: &StartVerification) -> Result<Referred> {
         let vault = &self.ports.vault;
-        let mut reference = vault.load::<Reference>(key).await?;
+        let mut found = vault.load::<Reference>(key).await?;
         loop {
+            let reference = found.take();
             if let Some(reference) = &reference {
                 let id = &reference.content.id;
                 match vault.load::<Durable>(&record_key(id)).await? {
-                    // Somebody is about to create it, or crashed over it: either may go on.
-                    None => return Ok(Referred::New(id.clone())),
-                    Some(open) if self.is_open(&open.content) => {
-                        self.check_environment(&open.content)?;
-                        if open.content.claim_type != request.claim_type.as_str() {
-                            return Err(Error::invalid_argument(
-                                "The open verification of this reference asks for another claim \
-                                 type.",
-                            ));
+                    // Somebody is about to create it, or crashed over it: either may go on. The swap
+                    // makes sure that it was not forgotten while we looked.
+                    None => {
+                        let same = reference.content.clone();
+                        let (id, version) = (id.clone(), Some(reference.version));
+                        match vault.put(key, version, same).await? {
+                            Changed::Done(_) => return Ok(Referred::New(id)),
+                            Changed::Refused(there) => found = there,
                         }
+                        continue;
+                    }
+                    Some(open) if self.is_open(&open.content) => {
+                        self.check_same(request, &open.content)?;
                         return Ok(Referred::Open(Box::new(open)));
                     }
                     Some(_) => {}
@@ -174,7 +194,7 @@ impl Engine {
             let version = reference.map(|reference| reference.version);
             match vault.put(key, version, fresh).await? {
                 Changed::Done(_) => return Ok(Referred::New(id)),
-                Changed::Refused(there) => reference = there,
+                Changed::Refused(there) => found = there,
             }
         }
     }
@@ -183,13 +203,13 @@ impl Engine {
     pub(crate) async fn prepare(&self, stored: Loaded<Durable>) -> Result<()> {
         let mut run = Run::new(Goal::Pass);
         run.is_own = true;
-        self.drive(stored, run, false).await.map(|_| ())
+        self.drive(stored, run, false).await?.map(|_| ())
     }
 
     /// Finishes whatever is missing, and tells the answer.
     pub(crate) async fn complete(&self, id: &str, reissue: bool) -> Result<Told> {
         let stored = self.load(id).await?;
-        self.drive(stored, Run::new(Goal::Answer), reissue).await
+        self.drive(stored, Run::new(Goal::Answer), reissue).await?
     }
 
     /// The verification as it is stored.
@@ -197,6 +217,13 @@ impl Engine {
         let stored = self.ports.vault.load::<Durable>(&record_key(id)).await?;
         let stored = stored.ok_or_else(unknown_id)?;
         self.check_environment(&stored.content)?;
+        if stored.content.id() != id {
+            return Err(Error::new(
+                ErrorKind::Store,
+                "The record belongs to another verification: somebody moved it. It was left \
+                 untouched.",
+            ));
+        }
         Ok(stored)
     }
 
@@ -258,7 +285,8 @@ impl Engine {
                 let key = record_key(id);
                 let put = vault.put(&key, Some(stored.version), closed);
                 if let Changed::Done(stored) = put.await? {
-                    self.drive(stored, Run::new(Goal::Answer), false).await?;
+                    // What it came to is told to nobody.
+                    let _ = self.drive(stored, Run::new(Goal::Answer), false).await?;
                 }
                 continue;
             }
@@ -340,7 +368,8 @@ impl Engine {
             true => Goal::Answer,
             false => stored.content.goal_of_recovery(),
         };
-        self.drive(stored, Run::new(goal), false).await?;
+        // An error that the record tells is an outcome like others.
+        let _ = self.drive(stored, Run::new(goal), false).await?;
         Ok(true)
     }
 
@@ -355,7 +384,7 @@ impl Engine {
         if let Some(taker) = taker {
             if matches!(&taker.content.state, State::Created { pooled: Some(place) } if place == key)
             {
-                self.drive(taker, Run::new(Goal::Pass), false).await?;
+                let _ = self.drive(taker, Run::new(Goal::Pass), false).await?;
                 return Ok(true);
             }
         }
@@ -363,8 +392,17 @@ impl Engine {
         Ok(true)
     }
 
-    /// Goes from step to step until there is something to tell.
-    async fn drive(&self, stored: Loaded<Durable>, run: Run, reissue: bool) -> Result<Told> {
+    /// Goes from step to step until there is something to tell: what the record says, which may be
+    /// an error of its own.
+    ///
+    /// # Errors
+    /// What kept the verification from going on.
+    async fn drive(
+        &self,
+        stored: Loaded<Durable>,
+        run: Run,
+        reissue: bool,
+    ) -> Result<Result<Told>> {
         let mut drive = Drive {
             engine: self,
             stored,
@@ -381,8 +419,17 @@ impl Engine {
         loop {
             let now = self.ports.now();
             let random = &mut self.ports.random();
+            // What Persona gave is kept until it is stored, whoever is faster.
+            let won = event.is_won().then(|| event.clone());
             let next = step(&drive.stored.content, &mut drive.run, event, now, random);
-            let effect = drive.store(next).await?;
+            let effect = match (drive.store(next).await?, won) {
+                (Put::Done(effect), _) => effect,
+                (Put::Refused(_), Some(won)) if !drive.stored.content.is_closed() => {
+                    event = won;
+                    continue;
+                }
+                (Put::Refused(effect), _) => effect,
+            };
             event = match drive.perform(effect).await? {
                 Performed::Then(event) => event,
                 Performed::Told(told) => return Ok(told),
@@ -403,6 +450,17 @@ impl Engine {
 
     fn is_open(&self, record: &Durable) -> bool {
         !record.is_closed() && self.ports.now() < record.session_ends_at
+    }
+
+    /// Whether a verification that is there already is the one that is asked for.
+    fn check_same(&self, request: &StartVerification, record: &Durable) -> Result<()> {
+        self.check_environment(record)?;
+        if record.claim_type == request.claim_type.as_str() {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(
+            "The open verification of this reference asks for another claim type.",
+        ))
     }
 
     fn check_environment(&self, record: &Durable) -> Result<()> {
@@ -444,14 +502,21 @@ struct Drive<'a> {
 
 enum Performed {
     Then(Event),
-    Told(Told),
+    Told(Result<Told>),
+}
+
+/// What became of storing a step, and what to do now.
+enum Put {
+    Done(Effect),
+    /// Somebody else was faster; the record is theirs.
+    Refused(Effect),
 }
 
 impl Drive<'_> {
     /// Stores what a step changed, before its effect. Whoever was faster counts, not we.
-    async fn store(&mut self, next: Step) -> Result<Effect> {
+    async fn store(&mut self, next: Step) -> Result<Put> {
         let Some(record) = next.store else {
-            return Ok(next.effect);
+            return Ok(Put::Done(next.effect));
         };
         let ports = &self.engine.ports;
         let key = record_key(&record.id);
@@ -473,9 +538,12 @@ impl Drive<'_> {
                     // If this fails, the place's own record says that it is to be done.
                     let _ = ports.clear_pooled(place, &before.content.id).await;
                 }
-                Ok(next.effect)
+                Ok(Put::Done(next.effect))
             }
-            Changed::Refused(there) => Ok(self.take_over(there.ok_or_else(unknown_id)?)),
+            Changed::Refused(there) => {
+                let there = there.ok_or_else(unknown_id)?;
+                Ok(Put::Refused(self.take_over(there)))
+            }
         }
     }
 
@@ -493,8 +561,8 @@ impl Drive<'_> {
         let ports = &self.engine.ports;
         let record = &self.stored.content;
         let event = match effect {
-            Effect::Tell => return self.engine.tell(record).map(Performed::Told),
-            Effect::TellPending => return Ok(Performed::Told(Told::Pending)),
+            Effect::Tell => return Ok(Performed::Told(self.engine.tell(record))),
+            Effect::TellPending => return Ok(Performed::Told(Ok(Told::Pending))),
             Effect::Fail(kind) => return Err(self.failure(kind)),
             Effect::Continue => Event::Continue,
             Effect::Wait => return self.wait().await,
@@ -519,8 +587,11 @@ impl Drive<'_> {
             Effect::Redeem => self.redeem().await?,
             Effect::Refund(refund) => {
                 let (place, pass) = (&refund.pool_key, &refund.pass);
-                ports.give_back(place, &record.claim_type, pass).await?;
-                Event::Refunded
+                match ports.give_back(place, &record.claim_type, pass).await {
+                    Ok(()) => Event::Refunded,
+                    // The answer is there, and what is left to do is due again: see `recover`.
+                    Err(_) => return Ok(Performed::Told(self.engine.tell(record))),
+                }
             }
         };
         Ok(Performed::Then(event))
@@ -534,11 +605,12 @@ impl Drive<'_> {
             return Ok(Event::Continue);
         };
         let persona = &self.engine.ports.persona;
-        let signed = persona.sign(&purchase.blinded, key.as_key(), self.attempting());
+        let signed = persona.sign(&purchase.blinded, key.as_key()?, self.attempting());
         Ok(match signed.await? {
-            Ok(pass) => {
+            Ok(token) => {
+                let blinded = purchase.blinded.clone();
                 self.retry = 0;
-                Event::Signed(pass)
+                Event::Signed { blinded, token }
             }
             Err(attempt) => {
                 let attempt = Arc::<Attempt>::from(attempt);
@@ -566,15 +638,18 @@ impl Drive<'_> {
             relay_token: &relay.token,
             relay_secret: &relay.secret,
             pass: &pass.token,
-            key: question.key.as_key(),
-            earlier_keys: earlier.iter().map(|asked| asked.key.as_key()).collect(),
+            key: question.key.as_key()?,
+            earlier_keys: (earlier.iter())
+                .map(|asked| asked.key.as_key())
+                .collect::<Result<_>>()?,
         };
         let persona = &self.engine.ports.persona;
         Ok(match persona.redeem(asked, self.attempting()).await? {
             Ok((payload, consumed)) => {
                 let claim_type = ClaimType::parse(record.claim_type.as_str())?;
                 Event::Redeemed {
-                    opened: persona.open(&payload, record.encrypted, &claim_type),
+                    pass: pass.token.clone(),
+                    opened: Arc::new(persona.open(&payload, record.encrypted, &claim_type)),
                     payload,
                     consumed,
                 }
@@ -619,7 +694,7 @@ impl Drive<'_> {
         ports.world.sleep(pause).await;
         let there = self.engine.load(&self.stored.content.id).await?;
         Ok(match self.take_over(there) {
-            Effect::TellPending => Performed::Told(Told::Pending),
+            Effect::TellPending => Performed::Told(Ok(Told::Pending)),
             _ => Performed::Then(Event::Continue),
         })
     }
@@ -647,7 +722,7 @@ impl Drive<'_> {
                 | ErrorKind::Conflict
         );
         let error = match &self.failed {
-            Some((call, attempt)) => attempt.error(*call, kind),
+            Some((call, attempt)) => attempt.lasting_error(*call, kind),
             None => Error::new(kind, "The call's time was up before anything was sent."),
         };
         error.with_retryable(may_pass)

@@ -17,7 +17,7 @@ use crate::claim::Claim;
 use crate::error::{Error, ErrorKind, UnopenedClaim};
 use crate::events::EventKind;
 use crate::http::{Attempt, Connection};
-use crate::outcome::{rule_redeeming, History, NextKey, Ruling, Step as Call};
+use crate::outcome::{rule_redeeming, Answer, History, NextKey, Ruling, Step as Call};
 use crate::passes::{Asking, Bought, Held, Purchase};
 use crate::records::{Evidence, Kept, ANSWER_LIFE, DAY, KEY_LIFE};
 use crate::secret::rand_core::CryptoRng;
@@ -38,6 +38,7 @@ pub(crate) enum Goal {
 }
 
 /// What happened.
+#[derive(Clone)]
 pub(crate) enum Event {
     /// The record was just loaded, or a step is done: what now?
     Continue,
@@ -47,20 +48,28 @@ pub(crate) enum Event {
     Pooled(Option<Held>),
     /// A challenge was fetched and a message blinded.
     Blinded(Kept),
-    /// A pass was signed, and its signature verified.
-    Signed(Kept),
+    /// A pass was signed for this blinded message, and its signature verified.
+    Signed { blinded: Kept, token: Kept },
     /// No pass was signed.
     NotSigned(Arc<Attempt>),
-    /// An answer to the question came.
+    /// The answer came, for this pass.
     Redeemed {
+        pass: Kept,
         payload: Kept,
         consumed: bool,
-        opened: Result<Claim, Error>,
+        opened: Arc<Result<Claim, Error>>,
     },
     /// No answer to the question came.
     NotRedeemed(Arc<Attempt>),
     /// The refund is in the pool.
     Refunded,
+}
+
+impl Event {
+    /// Whether it brings what Persona gives once.
+    pub(crate) fn is_won(&self) -> bool {
+        matches!(self, Event::Signed { .. } | Event::Redeemed { .. })
+    }
 }
 
 /// What to do next, after the record is stored.
@@ -97,6 +106,9 @@ pub(crate) struct Run {
     pub(crate) is_own: bool,
     pub(crate) asking: Option<Asking>,
     blinded_again: bool,
+    /// What the question that was asked after the session's end was answered, while the earlier keys
+    /// are asked once more.
+    verdict: Option<Ruling>,
 }
 
 impl Run {
@@ -106,6 +118,7 @@ impl Run {
             is_own: false,
             asking: None,
             blinded_again: false,
+            verdict: None,
         }
     }
 
@@ -119,6 +132,7 @@ impl Run {
     pub(crate) fn reloaded(&mut self) {
         self.is_own = false;
         self.asking = None;
+        self.verdict = None;
     }
 }
 
@@ -183,7 +197,10 @@ pub(crate) fn step(
             let state = State::Issuing { purchase };
             Step::store(record.moved(state, now, random), Effect::Sign)
         }
-        (Event::Signed(token), State::Issuing { purchase }) => {
+        // Whatever somebody else stored about this purchase meanwhile: here is the pass.
+        (Event::Signed { blinded, token }, State::Issuing { purchase })
+            if purchase.blinded == blinded =>
+        {
             run.asking = None;
             let pass = Held {
                 token,
@@ -197,22 +214,24 @@ pub(crate) fn step(
         (Event::NotSigned(attempt), State::Issuing { purchase }) => {
             not_signed(record, run, purchase, &attempt, now, random)
         }
+        // Likewise: an answer in hand counts, whatever was said while it was on its way.
         (
             Event::Redeemed {
+                pass: asked_with,
                 payload,
                 consumed,
                 opened,
             },
-            State::Redeeming { pass, .. },
-        ) => {
-            let state = match opened {
+            State::Redeeming { pass, .. } | State::Ready { pass, .. },
+        ) if pass.token == asked_with => {
+            let state = match &*opened {
                 Ok(claim) => State::Answered {
-                    claim: (&claim).into(),
+                    claim: claim.into(),
                 },
                 Err(error) => State::Unopened {
                     payload,
                     consumed: Some(consumed),
-                    evidence: Evidence::of(&error),
+                    evidence: Evidence::of(error),
                 },
             };
             let mut closed = record.clone();
@@ -240,17 +259,26 @@ pub(crate) fn step(
 fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Step {
     match &record.state {
         State::Created { pooled: Some(key) } => Step::just(Effect::TakePooled(key.clone())),
+        State::Created { pooled: None } if record.is_dead(now) => never_bought(record, now, random),
         State::Created { pooled: None } => Step::just(Effect::Blind),
+        State::Issuing { purchase } if purchase.key.is_none() && record.is_dead(now) => {
+            never_bought(record, now, random)
+        }
         State::Issuing { purchase } => match &purchase.stuck {
+            // Another worker's request was in the way: the same question may be asked again.
+            Some(evidence)
+                if evidence.kind() == ErrorKind::Conflict && !purchase.is_too_late(now) =>
+            {
+                take_up_signing(record, run, purchase, now, random)
+            }
             Some(evidence) if record.is_over(now) => {
                 let state = State::Failed {
                     evidence: evidence.clone(),
                 };
                 Step::store(record.moved(state, now, random), Effect::Tell)
             }
-            // Another worker's request was in the way: the same question may be asked again.
-            Some(evidence) if evidence.kind() != ErrorKind::Conflict => Step::just(Effect::Tell),
-            _ => take_up_signing(record, run, purchase, now, random),
+            Some(_) => Step::just(Effect::Tell),
+            None => take_up_signing(record, run, purchase, now, random),
         },
         State::Ready {
             rejected: Some(evidence),
@@ -267,8 +295,11 @@ fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng)
         State::Ready { .. } if run.goal == Goal::Pass => Step::just(Effect::TellPending),
         State::Ready { pass, earlier, .. } => {
             let question = ask(now, random);
+            // Even if no stored answer is left to look for, an answer was lost.
+            let lost = u32::from(!earlier.is_empty());
             let earlier = still_stored(earlier, now);
-            run.asking = Some(Asking::new(History::resumed(false, count(&earlier), 0)));
+            let history = History::resumed(false, count(&earlier).max(lost), 0);
+            run.asking = Some(Asking::new(history));
             let state = State::Redeeming {
                 pass: pass.clone(),
                 question,
@@ -292,7 +323,10 @@ fn take_up_signing(
     now: u64,
     random: &mut impl CryptoRng,
 ) -> Step {
-    if run.asking.is_none() && !run.is_own && record.is_leased(now) {
+    if run.asking.is_some() {
+        return Step::just(Effect::Sign);
+    }
+    if !run.is_own && record.is_leased(now) {
         return Step::just(Effect::Wait);
     }
     if purchase.is_too_late(now) {
@@ -306,11 +340,17 @@ fn take_up_signing(
         let purchase = purchase.with_new_key(now, random);
         run.asking = Some(purchase.asking(false));
         let state = State::Issuing { purchase };
-        return Step::store(record.moved(state, now, random), Effect::Sign);
+        return Step::store(record.moved_in_vain(state, now, random), Effect::Sign);
     }
-    run.asking
-        .get_or_insert_with(|| purchase.asking(!run.is_own));
-    Step::just(Effect::Sign)
+    run.asking = Some(purchase.asking(!run.is_own));
+    match run.is_own {
+        true => Step::just(Effect::Sign),
+        // Whoever asked before learns from its swap that the question is ours now.
+        false => Step::store(
+            record.moved_in_vain(record.state.clone(), now, random),
+            Effect::Sign,
+        ),
+    }
 }
 
 fn take_up_redeeming(
@@ -328,14 +368,17 @@ fn take_up_redeeming(
     else {
         return Step::just(Effect::Continue);
     };
-    if run.asking.is_none() && !run.is_own && record.is_leased(now) {
+    if run.asking.is_some() {
+        return Step::just(Effect::Redeem);
+    }
+    if !run.is_own && record.is_leased(now) {
         return Step::just(Effect::Wait);
     }
-    if now > record.session_ends_at + GIVE_UP {
+    if now > record.session_ends_at.saturating_add(GIVE_UP) {
         return Step::store(record.moved(unknown(), now, random), Effect::Tell)
             .noting(EventKind::UnknownOutcome);
     }
-    if now >= question.at + KEY_LIFE {
+    if now >= question.at.saturating_add(KEY_LIFE) {
         // The nonce protects: under a new key the pass can only turn out to be spent.
         let mut earlier = earlier.clone();
         earlier.push(question.clone());
@@ -351,10 +394,26 @@ fn take_up_redeeming(
         };
         return Step::store(record.moved(state, now, random), Effect::Redeem);
     }
-    run.asking.get_or_insert_with(|| {
-        Asking::new(History::resumed(!run.is_own, count(earlier), *rotations))
-    });
-    Step::just(Effect::Redeem)
+    let history = History::resumed(!run.is_own, count(earlier), *rotations);
+    run.asking = Some(Asking::new(history));
+    match run.is_own {
+        true => Step::just(Effect::Redeem),
+        false => Step::store(
+            record.moved_in_vain(record.state.clone(), now, random),
+            Effect::Redeem,
+        ),
+    }
+}
+
+/// The session is long over, and no pass is worth buying for it any more.
+fn never_bought(record: &Durable, now: u64, random: &mut impl CryptoRng) -> Step {
+    let state = State::Failed {
+        evidence: Evidence::new(
+            ErrorKind::PermissionDenied,
+            "No pass could be bought until a day after the session's end; nothing was billed.",
+        ),
+    };
+    Step::store(record.moved(state, now, random), Effect::Tell)
 }
 
 fn reissue(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Step {
@@ -402,12 +461,12 @@ fn not_signed(
             };
             let state = State::Created { pooled: None };
             run.asking = None;
-            Step::store(record.moved(state, now, random), effect)
+            Step::store(record.moved_in_vain(state, now, random), effect)
         }
         Bought::Fail(kind) => Step::just(Effect::Fail(kind)),
         Bought::FailAs(purchase, kind) => {
             let state = State::Issuing { purchase };
-            let step = Step::store(record.moved(state, now, random), Effect::Fail(kind));
+            let step = Step::store(record.moved_in_vain(state, now, random), Effect::Fail(kind));
             match kind {
                 ErrorKind::OutcomeUnknown => step.noting(EventKind::UnknownOutcome),
                 _ => step,
@@ -467,7 +526,7 @@ fn not_redeemed(
         Step::store(record.moved(state, now, random), Effect::Again)
     };
     // Only a question asked after the session's end proves anything (W8).
-    let is_final = question.at > record.session_ends_at + AFTER_THE_END;
+    let is_final = question.at > record.session_ends_at.saturating_add(AFTER_THE_END);
     let close = |state, unspent: bool, random: &mut _| {
         let mut closed = record.clone();
         if unspent {
@@ -476,7 +535,38 @@ fn not_redeemed(
         closed.moved(state, now, random)
     };
     let failed = |kind| State::Failed {
-        evidence: Evidence::of(&attempt.error(Call::Redeem, kind)),
+        evidence: Evidence::of(&attempt.lasting_error(Call::Redeem, kind)),
+    };
+    let (ruling, is_final) = match (ruling, &run.verdict) {
+        // Nothing is closed before the keys whose answers were lost have been asked once more: what
+        // looks like "not yet" may come from somebody on the way.
+        (
+            Ruling::NotYet
+            | Ruling::Refused(_)
+            | Ruling::NewLater(_)
+            | Ruling::PassRejected
+            | Ruling::Unknown,
+            verdict,
+        ) if is_final || verdict.is_some() => {
+            let may_be_running = attempt.answer == Answer::Status(409)
+                && is_lost
+                && now < question.at.saturating_add(AFTER_THE_END);
+            if may_be_running {
+                return Step::just(Effect::Fail(ErrorKind::Conflict));
+            }
+            let verdict = *run.verdict.get_or_insert(ruling);
+            if let Some((last, rest)) = earlier.split_last() {
+                run.asking = Some(Asking::new(History::resumed(true, 0, rotations)));
+                let Step { store, notice, .. } = asks(last.clone(), rest.to_vec(), random);
+                return Step {
+                    store,
+                    effect: Effect::Continue,
+                    notice,
+                };
+            }
+            (verdict, true)
+        }
+        (ruling, _) => (ruling, false),
     };
     match ruling {
         Ruling::Again(NextKey::Same) => Step::just(Effect::Again),
@@ -525,7 +615,7 @@ fn not_redeemed(
         Ruling::PassRejected => {
             let mut state = ready(pass.clone(), Vec::new());
             if let State::Ready { rejected, .. } = &mut state {
-                let error = attempt.error(Call::Redeem, ErrorKind::PassRejected);
+                let error = attempt.lasting_error(Call::Redeem, ErrorKind::PassRejected);
                 *rejected = Some(Evidence::of(&error));
             }
             Step::store(
@@ -541,7 +631,9 @@ fn not_redeemed(
                 }) => State::Unopened {
                     payload: Kept::new(claim_payload.expose().as_str()),
                     consumed: *token_consumed,
-                    evidence: Evidence::of(&attempt.error(Call::Redeem, ErrorKind::Protocol)),
+                    evidence: Evidence::of(
+                        &attempt.lasting_error(Call::Redeem, ErrorKind::Protocol),
+                    ),
                 },
                 None => failed(ErrorKind::OutcomeUnknown),
             };

@@ -84,7 +84,8 @@ impl Verifications<'_> {
     /// # Errors
     /// `invalid_argument` without a store or an API key, or if the open verification of the
     /// reference asks for another claim type; those of [`Relays::create`](crate::Relays::create);
-    /// `store`. Nothing is billed then.
+    /// `store`: if the write had landed all the same, `recover` finds that verification, and it
+    /// ends by itself. With a reference, starting again finds it.
     ///
     /// # Example
     /// ```no_run
@@ -104,11 +105,13 @@ impl Verifications<'_> {
         const OPERATION: &str = "verifications.start";
         let start = async {
             let engine = self.engine()?;
+            let (stored, is_new) = engine.start(&request).await?;
             let asked = &self.client.inner.seen.claim_types;
             (asked.lock().unwrap_or_else(PoisonError::into_inner))
                 .insert(request.claim_type.as_str().to_owned());
-            let (stored, is_new) = engine.start(&request).await?;
-            let verification = self.describe(&engine, &stored.content);
+            // Whatever keeps an open one from going on is for `complete` to tell.
+            let told = engine.tell(&stored.content).unwrap_or(Told::Pending);
+            let verification = self.describe(&stored.content, told);
             if is_new {
                 let engine = engine.clone();
                 tokio::spawn(async move { engine.prepare(stored).await });
@@ -155,7 +158,8 @@ impl Verifications<'_> {
         let get = async {
             let engine = self.engine()?;
             let stored = engine.load(id.as_str()).await?;
-            self.describe(&engine, &stored.content)
+            let told = engine.tell(&stored.content)?;
+            self.describe(&stored.content, told)
         };
         get.await
             .map_err(|error: Error| error.in_operation("verifications.get"))
@@ -195,8 +199,8 @@ impl Verifications<'_> {
         Ok(engine)
     }
 
-    fn describe(&self, engine: &Engine, record: &Durable) -> Result<Verification> {
-        let Completion { status, claim } = completion(engine.tell(record)?);
+    fn describe(&self, record: &Durable, told: Told) -> Result<Verification> {
+        let Completion { status, claim } = completion(told);
         let token = record.session_access_token();
         let hosted_url = token.as_ref().map(|token| {
             let page = &self.client.inner.hosted_page;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::machine::Goal;
 use crate::claim::{Claim, Method};
 use crate::passes::{new_pool_key, Held, Purchase};
-use crate::records::{next_look, Evidence, Kept, Stored, KEEP_FINISHED, LEASE, MINUTE};
+use crate::records::{next_look, Evidence, Kept, Stored, DAY, KEEP_FINISHED, LEASE, MINUTE};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::Secret;
 
@@ -213,7 +213,12 @@ impl Durable {
 
     /// Whether a question asked now proves what it is answered.
     pub(super) fn is_over(&self, now: u64) -> bool {
-        now > self.session_ends_at + AFTER_THE_END
+        now > self.session_ends_at.saturating_add(AFTER_THE_END)
+    }
+
+    /// Whether it is too late to buy a pass for it.
+    pub(super) fn is_dead(&self, now: u64) -> bool {
+        now > self.session_ends_at.saturating_add(DAY)
     }
 
     /// Whether somebody else is at work on it.
@@ -291,6 +296,20 @@ impl Durable {
         moved
     }
 
+    /// The record in another state, without having come closer to the end: what is tried again and
+    /// again is tried less and less often.
+    pub(super) fn moved_in_vain(
+        &self,
+        state: State,
+        now: u64,
+        random: &mut impl CryptoRng,
+    ) -> Self {
+        let mut moved = self.moved(state, now, random);
+        moved.tries = self.tries;
+        moved.schedule(now, random);
+        moved
+    }
+
     /// The record after a look in vain: the next one is later.
     pub(super) fn postponed(&self, now: u64, random: &mut impl CryptoRng) -> Self {
         let mut postponed = Self {
@@ -312,7 +331,10 @@ impl Durable {
             None
         } else if waiting && !self.is_over(now) {
             // Only the session's end changes anything; the person has time until then.
-            Some(self.session_ends_at + AFTER_THE_END + 1 + random.next_u64() % (5 * MINUTE))
+            Some(
+                self.session_ends_at
+                    .saturating_add(AFTER_THE_END + 1 + random.next_u64() % (5 * MINUTE)),
+            )
         } else {
             Some(next_look(now, self.tries, random))
         };

@@ -98,7 +98,11 @@ impl Sim {
     /// Adds to the hash of all that happened (FNV-1a).
     pub(super) fn trace(&self, text: &str) {
         let mut inner = self.inner();
-        if inner.wanted.as_ref().is_some_and(|wanted| text.contains(wanted)) {
+        if inner
+            .wanted
+            .as_ref()
+            .is_some_and(|wanted| text.contains(wanted))
+        {
             println!("{:>10} {:?} {text}", inner.now - BEGIN, inner.running);
         }
         let now = inner.now.to_le_bytes();

@@ -33,22 +33,41 @@ pub(super) struct Seen {
 #[serde(rename_all = "snake_case", tag = "is")]
 pub(super) enum State {
     Created,
-    Issuing { purchase: Purchase },
-    Ready { pass: Pass, rejected: Option<Evidence> },
-    Redeeming { pass: Pass, question: Question },
-    Answered { claim: Claim },
-    Unopened { payload: String },
+    Issuing {
+        purchase: Purchase,
+    },
+    Ready {
+        pass: Pass,
+        rejected: Option<Evidence>,
+    },
+    Redeeming {
+        pass: Pass,
+        question: Question,
+    },
+    Answered {
+        claim: Claim,
+    },
+    Unopened {
+        payload: String,
+    },
     Expired,
-    Failed { evidence: Evidence },
-    Available { pass: Pass },
-    Taken { pass: Pass },
+    Failed {
+        evidence: Evidence,
+    },
+    Available {
+        pass: Pass,
+    },
+    Taken {
+        pass: Pass,
+    },
     Gone,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(super) struct Purchase {
     blinded: String,
-    key: String,
+    #[serde(default)]
+    key: Option<String>,
     #[serde(default)]
     rotations: u32,
     stuck: Option<Evidence>,
@@ -61,7 +80,8 @@ pub(super) struct Pass {
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(super) struct Question {
-    key: String,
+    #[serde(default)]
+    key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -202,17 +222,23 @@ impl Watch {
         known.purchase(key, before.as_ref(), &seen);
         known.holding(key, before.as_ref(), &seen);
         if let Some(relay) = &seen.relay {
-            let known_relay = known.relays.entry(key.to_owned()).or_insert_with(|| relay.token.clone());
+            let known_relay = known
+                .relays
+                .entry(key.to_owned())
+                .or_insert_with(|| relay.token.clone());
             assert_eq!(*known_relay, relay.token, "{key} has another relay");
         }
         if let Some((idempotency_key, bytes)) = intent(&seen) {
             let is_taken_up = known.intents.contains_key(&idempotency_key);
-            let intent = known.intents.entry(idempotency_key).or_insert_with(|| Intent {
-                owner: key.to_owned(),
-                bytes: bytes.clone(),
-                stored_by: Some(task),
-                stored_at: now,
-            });
+            let intent = known
+                .intents
+                .entry(idempotency_key)
+                .or_insert_with(|| Intent {
+                    owner: key.to_owned(),
+                    bytes: bytes.clone(),
+                    stored_by: Some(task),
+                    stored_at: now,
+                });
             if is_taken_up {
                 intent.stored_by = None;
             }
@@ -233,10 +259,18 @@ impl Watch {
         let Some(intent) = known.intents.get(key) else {
             panic!("W1: {bytes} is sent under a key that was never stored");
         };
-        assert_eq!(intent.bytes, bytes, "W1: other bytes are sent than were stored");
+        assert_eq!(
+            intent.bytes, bytes,
+            "W1: other bytes are sent than were stored"
+        );
         if bytes.starts_with("sign ") {
             let age = now - intent.stored_at;
-            assert!(age < DAY, "{} asks with a key of {} minutes", intent.owner, age / MINUTE);
+            assert!(
+                age < DAY,
+                "{} asks with a key of {} minutes",
+                intent.owner,
+                age / MINUTE
+            );
         }
         if intent.stored_by != Some(task) {
             let owner = intent.owner.clone();
@@ -335,7 +369,10 @@ impl Watch {
             if kept.contains(blinded.as_str()) || server.spent.contains_key(&pass) {
                 continue;
             }
-            let holder = known.holders.get(&pass).or_else(|| known.buyers.get(blinded));
+            let holder = known
+                .holders
+                .get(&pass)
+                .or_else(|| known.buyers.get(blinded));
             let holder = holder.expect("a pass that was billed has a buyer");
             let explained = match (known.records.get(holder), known.deleted.get(holder)) {
                 (Some(seen), _) => {
@@ -370,7 +407,10 @@ impl Known {
         }
         if seen.is_settled() {
             let text = String::from_utf8_lossy(&record.value);
-            assert!(!text.contains(SECRET), "{key} is over and keeps a secret: {text}");
+            assert!(
+                !text.contains(SECRET),
+                "{key} is over and keeps a secret: {text}"
+            );
             assert!(seen.due_at.is_none(), "{key} is over and due");
         }
     }
@@ -379,7 +419,10 @@ impl Known {
     fn purchase(&mut self, key: &str, before: Option<&Seen>, seen: &Seen) {
         use State::{Created, Issuing, Ready};
         if let Issuing { purchase } = &seen.state {
-            let buyer = self.buyers.entry(purchase.blinded.clone()).or_insert_with(|| key.to_owned());
+            let buyer = self
+                .buyers
+                .entry(purchase.blinded.clone())
+                .or_insert_with(|| key.to_owned());
             assert_eq!(buyer, key, "two buy one blinded message");
         }
         let Some(before) = before else { return };
@@ -401,7 +444,10 @@ impl Known {
     fn holding(&mut self, key: &str, before: Option<&Seen>, seen: &Seen) {
         match &seen.state {
             State::Ready { pass, .. } | State::Redeeming { pass, .. } => {
-                let holder = self.holders.entry(pass.token.clone()).or_insert_with(|| key.to_owned());
+                let holder = self
+                    .holders
+                    .entry(pass.token.clone())
+                    .or_insert_with(|| key.to_owned());
                 assert_eq!(holder, key, "{} is with two verifications", pass.token);
             }
             _ => {}
@@ -419,13 +465,12 @@ impl Known {
 fn intent(seen: &Seen) -> Option<(String, String)> {
     match (&seen.state, &seen.relay) {
         (State::Issuing { purchase }, _) => {
-            Some((purchase.key.clone(), format!("sign {}", purchase.blinded)))
+            Some((purchase.key.clone()?, format!("sign {}", purchase.blinded)))
         }
         (State::Redeeming { pass, question }, Some(Relay { token, secret })) => {
             let bytes = format!("redeem {token} {secret} {}", pass.token);
-            Some((question.key.clone(), bytes))
+            Some((question.key.clone()?, bytes))
         }
         _ => None,
     }
 }
-
