@@ -114,6 +114,11 @@ impl History {
         }
     }
 
+    /// The present key is one whose answer was lost before.
+    pub(crate) fn take_up_lost_key(&mut self) {
+        self.lose();
+    }
+
     /// How often a stored answer that was no use made a new key necessary.
     pub(crate) fn rotations(&self) -> u32 {
         self.rotations

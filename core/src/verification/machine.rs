@@ -295,15 +295,11 @@ fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng)
         State::Ready { .. } if run.goal == Goal::Pass => Step::just(Effect::TellPending),
         State::Ready { pass, earlier, .. } => {
             let question = ask(now, random);
-            // Even if no stored answer is left to look for, an answer was lost.
-            let lost = u32::from(!earlier.is_empty());
-            let earlier = still_stored(earlier, now);
-            let history = History::resumed(false, count(&earlier).max(lost), 0);
-            run.asking = Some(Asking::new(history));
+            run.asking = Some(Asking::new(History::resumed(false, count(earlier, now), 0)));
             let state = State::Redeeming {
                 pass: pass.clone(),
                 question,
-                earlier,
+                earlier: earlier.clone(),
                 rotations: 0,
             };
             Step::store(record.moved(state, now, random), Effect::Redeem)
@@ -382,10 +378,13 @@ fn take_up_redeeming(
         // The nonce protects: under a new key the pass can only turn out to be spent.
         let mut earlier = earlier.clone();
         earlier.push(question.clone());
-        let earlier = still_stored(&earlier, now);
-        // Even if no stored answer is left to look for, an answer was lost.
-        let lost = count(&earlier).max(1);
-        run.asking = Some(Asking::new(History::resumed(false, lost, 0)));
+        let surplus = earlier.len().saturating_sub(MOST_EARLIER);
+        earlier.drain(..surplus);
+        run.asking = Some(Asking::new(History::resumed(
+            false,
+            count(&earlier, now),
+            0,
+        )));
         let state = State::Redeeming {
             pass: pass.clone(),
             question: ask(now, random),
@@ -394,7 +393,7 @@ fn take_up_redeeming(
         };
         return Step::store(record.moved(state, now, random), Effect::Redeem);
     }
-    let history = History::resumed(!run.is_own, count(earlier), *rotations);
+    let history = History::resumed(!run.is_own, count(earlier, now), *rotations);
     run.asking = Some(Asking::new(history));
     match run.is_own {
         true => Step::just(Effect::Redeem),
@@ -465,8 +464,13 @@ fn not_signed(
         }
         Bought::Fail(kind) => Step::just(Effect::Fail(kind)),
         Bought::FailAs(purchase, kind) => {
+            let is_stuck = purchase.stuck.is_some();
             let state = State::Issuing { purchase };
-            let step = Step::store(record.moved_in_vain(state, now, random), Effect::Fail(kind));
+            let moved = match is_stuck {
+                true => record.moved(state, now, random),
+                false => record.moved_in_vain(state, now, random),
+            };
+            let step = Step::store(moved, Effect::Fail(kind));
             match kind {
                 ErrorKind::OutcomeUnknown => step.noting(EventKind::UnknownOutcome),
                 _ => step,
@@ -492,9 +496,9 @@ fn not_redeemed(
         return Step::just(Effect::Continue);
     };
     let lost = !run.is_own;
-    let asking = run
-        .asking
-        .get_or_insert_with(|| Asking::new(History::resumed(lost, count(earlier), *rotations)));
+    let asking = run.asking.get_or_insert_with(|| {
+        Asking::new(History::resumed(lost, count(earlier, now), *rotations))
+    });
     let was_lost = asking.history.is_present_key_lost();
     asking.note(attempt.answer);
     let ruling = rule_redeeming(
@@ -503,6 +507,9 @@ fn not_redeemed(
         attempt.body(),
         &mut asking.history,
     );
+    if std::env::var("DBG").is_ok() {
+        eprintln!("{} at {now} asked {} answer {:?} ruling {:?} earlier {} hist {:?} own {} final? {} verdict {:?}", record.id, &question.key.expose()[..4], attempt.answer, ruling, earlier.len(), asking.history, run.is_own, question.at > record.session_ends_at + AFTER_THE_END, run.verdict);
+    }
     let is_lost = was_lost || asking.history.is_present_key_lost();
     let is_ambiguous = is_lost || asking.history.is_ambiguous();
     let rotations = asking.history.rotations();
@@ -537,6 +544,23 @@ fn not_redeemed(
     let failed = |kind| State::Failed {
         evidence: Evidence::of(&attempt.lasting_error(Call::Redeem, kind)),
     };
+    let ruling = match (ruling, attempt.answer) {
+        // A refusal of the last question: the earlier keys are asked as below, and then it counts.
+        (Ruling::Again(NextKey::Earlier), Answer::Status(409)) if is_final => {
+            Ruling::Refused(ErrorKind::Conflict)
+        }
+        (Ruling::Again(NextKey::Earlier), Answer::Status(422)) if is_final => {
+            Ruling::Refused(ErrorKind::Unprocessable)
+        }
+        (Ruling::Again(NextKey::Earlier), _) if is_final => Ruling::Unknown,
+        // A stored error is all that an earlier key will ever say.
+        (
+            Ruling::Again(NextKey::New | NextKey::Earlier)
+            | Ruling::SameLater(ErrorKind::ServerError),
+            _,
+        ) if run.verdict.is_some() => Ruling::Unknown,
+        (ruling, _) => ruling,
+    };
     let (ruling, is_final) = match (ruling, &run.verdict) {
         // Nothing is closed before the keys whose answers were lost have been asked once more: what
         // looks like "not yet" may come from somebody on the way.
@@ -555,9 +579,9 @@ fn not_redeemed(
                 return Step::just(Effect::Fail(ErrorKind::Conflict));
             }
             let verdict = *run.verdict.get_or_insert(ruling);
-            if let Some((last, rest)) = earlier.split_last() {
+            if let Some((last, others)) = take_stored(earlier, now) {
                 run.asking = Some(Asking::new(History::resumed(true, 0, rotations)));
-                let Step { store, notice, .. } = asks(last.clone(), rest.to_vec(), random);
+                let Step { store, notice, .. } = asks(last, others, random);
                 return Step {
                     store,
                     effect: Effect::Continue,
@@ -571,18 +595,16 @@ fn not_redeemed(
     match ruling {
         Ruling::Again(NextKey::Same) => Step::just(Effect::Again),
         Ruling::Again(NextKey::New) => asks(ask(now, random), with_present(), random),
-        Ruling::Again(NextKey::Earlier) => {
-            let mut keys = earlier.clone();
-            match keys.pop() {
-                None => Step::just(Effect::Again),
-                Some(last) => {
-                    if is_lost {
-                        keys.insert(0, question.clone());
-                    }
-                    asks(last, keys, random)
+        Ruling::Again(NextKey::Earlier) => match take_stored(earlier, now) {
+            None => Step::just(Effect::Again),
+            Some((last, mut others)) => {
+                if is_lost {
+                    others.insert(0, question.clone());
                 }
+                asking.history.take_up_lost_key();
+                asks(last, others, random)
             }
-        }
+        },
         // What proves that the session ended without an answer proves that no question, lost or
         // not, has spent the pass: a relay that was redeemed is finished.
         Ruling::NotYet if is_final => {
@@ -670,14 +692,24 @@ fn ask(now: u64, random: &mut impl CryptoRng) -> Asked {
     }
 }
 
-/// Keys under which Persona may still hold an answer.
-fn still_stored(earlier: &[Asked], now: u64) -> Vec<Asked> {
-    let stored = earlier.iter().filter(|asked| now < asked.at + ANSWER_LIFE);
-    stored.cloned().collect()
+/// The last of the lost keys under which Persona may still hold an answer, and the others.
+fn take_stored(earlier: &[Asked], now: u64) -> Option<(Asked, Vec<Asked>)> {
+    let last = earlier.iter().rposition(|asked| is_stored(asked, now))?;
+    let mut others = earlier.to_vec();
+    let asked = others.remove(last);
+    Some((asked, others))
 }
 
-fn count(earlier: &[Asked]) -> u32 {
-    u32::try_from(earlier.len()).expect("a handful of keys")
+/// How many lost keys there are to ask again; at least one if there are any, because even if no
+/// stored answer is left to look for, an answer was lost.
+fn count(earlier: &[Asked], now: u64) -> u32 {
+    let stored = earlier.iter().filter(|asked| is_stored(asked, now)).count();
+    let lost = stored.max(usize::from(!earlier.is_empty()));
+    u32::try_from(lost).expect("a handful of keys")
+}
+
+fn is_stored(asked: &Asked, now: u64) -> bool {
+    now < asked.at.saturating_add(ANSWER_LIFE)
 }
 
 /// A pass that is bound to a relay fits no other one: it is of no use to a pool.
