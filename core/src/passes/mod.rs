@@ -8,7 +8,7 @@ mod pool;
 mod purchase;
 mod record;
 
-pub(crate) use pool::new_pool_key;
+pub(crate) use pool::{new_pool_key, Looked};
 pub(crate) use purchase::{Asking, Bought, Purchase};
 pub(crate) use record::Held;
 

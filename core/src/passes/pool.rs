@@ -130,7 +130,7 @@ impl Ports {
         };
         let is_ours =
             matches!(&place.content.state, PooledState::Taken { by: taker, .. } if taker == by);
-        if is_ours && !place.content.came_back {
+        if is_ours && place.content.came_from.is_none() {
             self.vault.delete(key, place.version).await?;
         } else if is_ours {
             let gone = place
@@ -141,9 +141,15 @@ impl Ports {
         Ok(())
     }
 
-    /// Puts a pass that was not consumed into its place. If something is there already, this was
+    /// Puts a pass that the verification `from` did not consume into its place. If something is there already, this was
     /// done before.
-    pub(crate) async fn give_back(&self, key: &str, claim_type: &str, pass: &Held) -> Result<()> {
+    pub(crate) async fn give_back(
+        &self,
+        key: &str,
+        from: &str,
+        claim_type: &str,
+        pass: &Held,
+    ) -> Result<()> {
         let state = PooledState::Available { pass: pass.clone() };
         let environment = self.environment.as_str();
         let mut place = Pooled::new(
@@ -153,7 +159,7 @@ impl Ports {
             self.now(),
             &mut self.random(),
         );
-        place.came_back = true;
+        place.came_from = Some(from.to_owned());
         self.vault.put(key, None, place).await?;
         Ok(())
     }
@@ -305,20 +311,19 @@ impl Ports {
         )
     }
 
-    /// Does for a place whatever is due. Says by whom its pass was taken, if the taker must tell
-    /// what became of it.
-    pub(crate) async fn look_after_pooled(&self, key: &str) -> Result<Option<String>> {
+    /// Does for a place whatever is due, or says which verification must be looked at first.
+    pub(crate) async fn look_after_pooled(&self, key: &str) -> Result<Looked> {
         let Some(place) = self.vault.load::<Pooled>(key).await? else {
-            return Ok(None);
+            return Ok(Looked::Nothing);
         };
         let now = self.now();
         // Since it was found to be due, another worker may have done what was to be done.
         if !place.content.is_due(now) {
-            return Ok(None);
+            return Ok(Looked::Nothing);
         }
         match &place.content.state {
-            PooledState::Taken { by, .. } => Ok(Some(by.clone())),
-            PooledState::Issuing { .. } if place.content.is_leased(now) => Ok(None),
+            PooledState::Taken { by, .. } => Ok(Looked::TakenBy(by.clone())),
+            PooledState::Issuing { .. } if place.content.is_leased(now) => Ok(Looked::Nothing),
             PooledState::Issuing { purchase } if purchase.stuck.is_none() => {
                 // The next look is later, whatever comes of this one.
                 let postponed = place.content.postponed(now, &mut self.random());
@@ -326,15 +331,31 @@ impl Ports {
                     Changed::Done(place) => self.drive_pooled(key, place, false).await?,
                     Changed::Refused(_) => {}
                 }
-                Ok(None)
+                Ok(Looked::Done)
+            }
+            PooledState::Gone if place.content.came_from.is_some() => {
+                let from = place.content.came_from.clone().unwrap_or_default();
+                Ok(Looked::MarkFor(from, place))
             }
             // What nobody can use any more.
             PooledState::Issuing { .. } | PooledState::Available { .. } | PooledState::Gone => {
                 self.vault.delete(key, place.version).await?;
-                Ok(None)
+                Ok(Looked::Done)
             }
         }
     }
+}
+
+/// What a look at a place came to.
+pub(crate) enum Looked {
+    /// There was nothing to do.
+    Nothing,
+    /// What was due is done.
+    Done,
+    /// Its pass was taken by this verification, which must tell what became of it.
+    TakenBy(String),
+    /// It is a mark for this verification, which may still want to give its pass back.
+    MarkFor(String, Loaded<Pooled>),
 }
 
 const UNKNOWN: &str = "Nobody can tell whether a pass for the pool was billed.";

@@ -32,9 +32,9 @@ pub(crate) struct Pooled {
     pub(super) environment: String,
     pub(super) claim_type: String,
     pub(super) state: PooledState,
-    /// Whether its pass came back from a verification: then it leaves a mark.
-    #[serde(default)]
-    pub(super) came_back: bool,
+    /// The verification that its pass came back from: then it leaves a mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) came_from: Option<String>,
     #[serde(default)]
     tries: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,7 @@ impl Pooled {
             environment: environment.to_owned(),
             claim_type: claim_type.to_owned(),
             state,
-            came_back: false,
+            came_from: None,
             tries: 0,
             leased_until: Some(now + LEASE),
             due_at: None,
@@ -80,7 +80,7 @@ impl Pooled {
     pub(super) fn moved(&self, state: PooledState, now: u64, random: &mut impl CryptoRng) -> Self {
         let moved = Self::new(&self.environment, &self.claim_type, state, now, random);
         Self {
-            came_back: self.came_back,
+            came_from: self.came_from.clone(),
             ..moved
         }
     }

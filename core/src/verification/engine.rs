@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result, UnopenedClaim};
 use crate::events::EventKind;
 use crate::http::Attempt;
 use crate::outcome::{out_of_patience, Budget, Step as Call};
-use crate::passes::Purchase;
+use crate::passes::{Looked, Purchase};
 use crate::records::{Changed, Kept, Loaded, Stored, KEEP_FINISHED};
 use crate::secret::rand_core::Rng;
 use crate::secret::{IdempotencyKey, RelaySecret, Secret};
@@ -373,23 +373,34 @@ impl Engine {
         Ok(true)
     }
 
-    /// Does for a place of the pool whatever is due.
+    /// Does for a place of the pool whatever is due. False if that was nothing.
     async fn look_after_place(&self, key: &str) -> Result<bool> {
         let ports = &self.ports;
-        let Some(by) = ports.look_after_pooled(key).await? else {
-            return Ok(true);
-        };
-        // The pass is in the place until the verification has it in its own record.
-        let taker = ports.vault.load::<Durable>(&record_key(&by)).await?;
-        if let Some(taker) = taker {
-            if matches!(&taker.content.state, State::Created { pooled: Some(place) } if place == key)
-            {
-                let _ = self.drive(taker, Run::new(Goal::Pass), false).await?;
-                return Ok(true);
+        match ports.look_after_pooled(key).await? {
+            Looked::Nothing => Ok(false),
+            Looked::Done => Ok(true),
+            Looked::TakenBy(by) => {
+                // The pass is in the place until the verification has it in its own record.
+                let taker = ports.vault.load::<Durable>(&record_key(&by)).await?;
+                match taker {
+                    Some(taker) if taker.content.takes_from(key) => {
+                        let _ = self.drive(taker, Run::new(Goal::Pass), false).await?;
+                    }
+                    _ => ports.clear_pooled(key, &by).await?,
+                }
+                Ok(true)
+            }
+            Looked::MarkFor(from, mark) => {
+                let origin = ports.vault.load::<Durable>(&record_key(&from)).await?;
+                if let Some(origin) = origin.filter(|origin| origin.content.gives_back_to(key)) {
+                    // It finds the mark, and knows then that it has given its pass back.
+                    let _ = self.drive(origin, Run::new(Goal::Answer), false).await?;
+                    return Ok(true);
+                }
+                ports.vault.delete(key, mark.version).await?;
+                Ok(true)
             }
         }
-        ports.clear_pooled(key, &by).await?;
-        Ok(true)
     }
 
     /// Goes from step to step until there is something to tell: what the record says, which may be
@@ -587,7 +598,7 @@ impl Drive<'_> {
             Effect::Redeem => self.redeem().await?,
             Effect::Refund(refund) => {
                 let (place, pass) = (&refund.pool_key, &refund.pass);
-                match ports.give_back(place, &record.claim_type, pass).await {
+                match (ports.give_back(place, &record.id, &record.claim_type, pass)).await {
                     Ok(()) => Event::Refunded,
                     // The answer is there, and what is left to do is due again: see `recover`.
                     Err(_) => return Ok(Performed::Told(self.engine.tell(record))),

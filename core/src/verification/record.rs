@@ -216,6 +216,16 @@ impl Durable {
         now > self.session_ends_at.saturating_add(AFTER_THE_END)
     }
 
+    /// Whether its pass is to come from this place.
+    pub(super) fn takes_from(&self, place: &str) -> bool {
+        matches!(&self.state, State::Created { pooled: Some(key) } if key == place)
+    }
+
+    /// Whether its pass is still to be given back to this place.
+    pub(super) fn gives_back_to(&self, place: &str) -> bool {
+        (self.refund.as_ref()).is_some_and(|refund| refund.pool_key == place)
+    }
+
     /// Whether it is too late to buy a pass for it.
     pub(super) fn is_dead(&self, now: u64) -> bool {
         now > self.session_ends_at.saturating_add(DAY)
