@@ -22,9 +22,6 @@ pub(crate) const DAY: u64 = 24 * HOUR;
 /// for clocks that differ and processes that sleep.
 pub(crate) const KEY_LIFE: u64 = 22 * HOUR;
 
-/// How long Persona keeps an answer.
-pub(crate) const ANSWER_LIFE: u64 = 24 * HOUR;
-
 /// How long a worker that wrote an intent is left alone with it. It saves work, and decides nothing.
 pub(crate) const LEASE: u64 = 3 * SECOND;
 

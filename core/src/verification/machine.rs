@@ -19,7 +19,7 @@ use crate::events::EventKind;
 use crate::http::{Attempt, Connection};
 use crate::outcome::{rule_redeeming, History, NextKey, Ruling, Step as Call};
 use crate::passes::{Asking, Bought, Held, Purchase};
-use crate::records::{Evidence, Kept, ANSWER_LIFE, DAY, KEY_LIFE};
+use crate::records::{Evidence, Kept, DAY, KEY_LIFE};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
 
@@ -568,9 +568,10 @@ fn ask(now: u64, random: &mut impl CryptoRng) -> Asked {
     }
 }
 
-/// Keys under which Persona may still hold an answer.
+/// Keys under which Persona may still hold an answer, and which are young enough to be asked: an
+/// older one would be taken up only to be given up for a new one, again and again.
 fn still_stored(earlier: &[Asked], now: u64) -> Vec<Asked> {
-    let stored = earlier.iter().filter(|asked| now < asked.at + ANSWER_LIFE);
+    let stored = earlier.iter().filter(|asked| now < asked.at + KEY_LIFE);
     stored.cloned().collect()
 }
 

@@ -230,10 +230,7 @@ impl Town {
 
     /// Liveness, when no faults happen any more.
     fn nothing_is_overdue(&self, now: u64) {
-        for (key, seen) in self.setting.watch.verifications() {
-            if seen.is_settled() {
-                continue;
-            }
+        for (key, seen) in self.setting.watch.open() {
             let due_at = seen.due_at.expect("what is open is due some time").max(CALM);
             assert!(now <= due_at + 2 * SWEEP, "{key} is overdue: {seen:?}");
             // Over for ten minutes, and the longest pause of recovery: it must have ended, unless

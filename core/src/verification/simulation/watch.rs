@@ -310,9 +310,18 @@ impl Watch {
 
     /// All verifications that are stored.
     pub(super) fn verifications(&self) -> Vec<(String, Seen)> {
+        self.those(|_| true)
+    }
+
+    /// The verifications that are not over.
+    pub(super) fn open(&self) -> Vec<(String, Seen)> {
+        self.those(|seen| !seen.is_settled())
+    }
+
+    fn those(&self, wanted: impl Fn(&Seen) -> bool) -> Vec<(String, Seen)> {
         let known = self.known();
         let all = known.records.iter();
-        let all = all.filter(|(key, _)| key.starts_with("verification/"));
+        let all = all.filter(|(key, seen)| key.starts_with("verification/") && wanted(seen));
         all.map(|(key, seen)| (key.clone(), seen.clone())).collect()
     }
 
