@@ -161,7 +161,12 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
 
     if flow.pooled {
         let ports = engine().ports;
-        let buy = async move { ports.buy_pooled(&claim_type()).await.expect("nothing is wrong yet") };
+        let buy = async move {
+            ports
+                .buy_pooled(&claim_type())
+                .await
+                .expect("nothing is wrong yet")
+        };
         setting.sim.spawn(0, buy);
         executor.run(BEGIN + MINUTE, |_| {});
     }
@@ -169,10 +174,16 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
 
     let known = Arc::new(Mutex::new(None));
     let sim = &setting.sim;
-    sim.spawn(1, application(sim.clone(), engine(), Next::Itself, known.clone()));
+    sim.spawn(
+        1,
+        application(sim.clone(), engine(), Next::Itself, known.clone()),
+    );
     executor.run(BEGIN + HOUR, |worker| {
         let next = stops[worker - 1].next;
-        sim.spawn(worker + 1, application(sim.clone(), engine(), next, known.clone()));
+        sim.spawn(
+            worker + 1,
+            application(sim.clone(), engine(), next, known.clone()),
+        );
     });
     let effects = setting.faults.effects();
     // An answer that Persona stored and that is of no use is given up after 22 hours.
@@ -183,7 +194,12 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
         sim.spawn(99, async move { assert!(engine.recover().await.is_ok()) });
         executor.run(until, |_| {});
     }
-    check(flow, stops, &setting, known.lock().expect("not poisoned").as_deref());
+    check(
+        flow,
+        stops,
+        &setting,
+        known.lock().expect("not poisoned").as_deref(),
+    );
     (effects, before)
 }
 
@@ -224,8 +240,16 @@ fn check(flow: Flow, stops: &[Stop], setting: &Setting, id: Option<&str>) {
     let server = setting.server.lock().expect("not poisoned");
     let watch = &setting.watch;
     watch.no_pass_is_lost(&server);
-    let stored = |mishap| stops.iter().filter(|stop| stop.fate.mishap == mishap).count();
-    let (errors, unseen) = (stored(Mishap::ErrorStored), stored(Mishap::DoneAndErrorStored));
+    let stored = |mishap| {
+        stops
+            .iter()
+            .filter(|stop| stop.fate.mishap == mishap)
+            .count()
+    };
+    let (errors, unseen) = (
+        stored(Mishap::ErrorStored),
+        stored(Mishap::DoneAndErrorStored),
+    );
     // The watch has compared the bill with what is on record; where nothing is, it is one.
     let charges = server.billed();
     // A key is given up once for a stored error; after the second one nobody asks any more.
@@ -234,7 +258,10 @@ fn check(flow: Flow, stops: &[Stop], setting: &Setting, id: Option<&str>) {
         assert_eq!(charges, 1, "billed more than once");
         assert_eq!(watch.notices(EventKind::PossibleDoubleCharge), 0);
     } else if stops.len() == 1 && charges > 1 {
-        assert!(watch.notices(EventKind::PossibleDoubleCharge) >= 1, "nobody was told");
+        assert!(
+            watch.notices(EventKind::PossibleDoubleCharge) >= 1,
+            "nobody was told"
+        );
     }
     assert!(server.redeemed().len() <= 1, "redeemed more than once");
 
@@ -242,7 +269,10 @@ fn check(flow: Flow, stops: &[Stop], setting: &Setting, id: Option<&str>) {
     let verifications = watch.verifications();
     assert_eq!(verifications.len(), 1, "one reference, one verification");
     let (key, record) = &verifications[0];
-    assert!(key.ends_with(id), "the application knows another verification");
+    assert!(
+        key.ends_with(id),
+        "the application knows another verification"
+    );
     assert!(record.is_settled(), "it is not over: {record:?}");
     let right = match flow.ending {
         Ending::FailedAndRefunded => "failed",

@@ -72,7 +72,11 @@ pub(super) struct Faults(Mutex<Source>);
 
 enum Source {
     Chance(Box<Rates>),
-    Script { next: usize, stops: Vec<(usize, Fate)>, effects: Vec<Effect> },
+    Script {
+        next: usize,
+        stops: Vec<(usize, Fate)>,
+        effects: Vec<Effect>,
+    },
 }
 
 /// How often what goes wrong, in 10,000; each seed has its own.
@@ -132,7 +136,11 @@ impl Faults {
 
     /// The effects are counted, and those with these numbers have these fates.
     pub(super) fn scripted(stops: Vec<(usize, Fate)>) -> Self {
-        Self(Mutex::new(Source::Script { next: 0, stops, effects: Vec::new() }))
+        Self(Mutex::new(Source::Script {
+            next: 0,
+            stops,
+            effects: Vec::new(),
+        }))
     }
 
     fn source(&self) -> MutexGuard<'_, Source> {
@@ -150,7 +158,11 @@ impl Faults {
     pub(super) fn fate(&self, effect: Effect, now: u64, dice: &mut Dice) -> Fate {
         match &mut *self.source() {
             Source::Chance(rates) => rates.fate(effect, now, dice),
-            Source::Script { next, stops, effects } => {
+            Source::Script {
+                next,
+                stops,
+                effects,
+            } => {
                 *next += 1;
                 effects.push(effect);
                 let stop = stops.iter().find(|(number, _)| *number == *next - 1);

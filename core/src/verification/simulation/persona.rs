@@ -71,7 +71,9 @@ impl Persona for SimulatedPersona {
         Box::pin(async move {
             let relay = match bound_to {
                 IssuePrivacyPass::ClaimType(_) => None,
-                IssuePrivacyPass::Relay { relay_token, .. } => Some(relay_token.as_str().to_owned()),
+                IssuePrivacyPass::Relay { relay_token, .. } => {
+                    Some(relay_token.as_str().to_owned())
+                }
             };
             let (at, server) = (self.sim.clone(), self.server.clone());
             let blinded = self.free(Effect::Blind, budget, move || {
@@ -93,14 +95,20 @@ impl Persona for SimulatedPersona {
             let text = blinded.expose().to_owned();
             let watch = self.watch.clone();
             let bytes = format!("sign {text}");
-            let reply = self.at_stake(Effect::Sign, &key, bytes, attempting, move |server, asked| {
-                let before = server.billed();
-                let reply = server.sign(asked, &text);
-                if server.billed() > before {
-                    watch.billed(&text);
-                }
-                reply
-            });
+            let reply = self.at_stake(
+                Effect::Sign,
+                &key,
+                bytes,
+                attempting,
+                move |server, asked| {
+                    let before = server.billed();
+                    let reply = server.sign(asked, &text);
+                    if server.billed() > before {
+                        watch.billed(&text);
+                    }
+                    reply
+                },
+            );
             Ok(match reply.await {
                 Ok(Reply::Signature(pass)) => Ok(Kept::new(pass)),
                 Ok(_) => unreachable!("a signature was asked for"),
@@ -121,10 +129,16 @@ impl Persona for SimulatedPersona {
             let watch = self.watch.clone();
             let bytes = format!("redeem {relay} {secret} {pass}");
             let key = &question.key;
-            let reply = self.at_stake(Effect::Redeem, key, bytes, attempting, move |server, asked| {
-                watch.presented(&pass, &relay, server.spent.get(&pass).map(String::as_str));
-                server.redeem(asked, &relay, &secret, &pass)
-            });
+            let reply = self.at_stake(
+                Effect::Redeem,
+                key,
+                bytes,
+                attempting,
+                move |server, asked| {
+                    watch.presented(&pass, &relay, server.spent.get(&pass).map(String::as_str));
+                    server.redeem(asked, &relay, &secret, &pass)
+                },
+            );
             Ok(match reply.await {
                 Ok(Reply::Claim { payload, consumed }) => Ok((Kept::new(payload), consumed)),
                 Ok(_) => unreachable!("a claim was asked for"),
@@ -138,9 +152,9 @@ impl Persona for SimulatedPersona {
             return open_claim(payload.expose(), None, Some(asked));
         }
         let sealed = payload.expose().strip_prefix("sealed ");
-        let claim = sealed.filter(|_| self.has_key).ok_or_else(|| {
-            Error::new(ErrorKind::Decryption, "The key does not open the claim.")
-        })?;
+        let claim = sealed
+            .filter(|_| self.has_key)
+            .ok_or_else(|| Error::new(ErrorKind::Decryption, "The key does not open the claim."))?;
         open_claim(claim, None, Some(asked))
     }
 }
@@ -148,7 +162,8 @@ impl Persona for SimulatedPersona {
 impl SimulatedPersona {
     fn fate(&self, effect: Effect) -> Fate {
         let now = self.sim.now();
-        self.sim.with_dice(|dice| self.faults.fate(effect, now, dice))
+        self.sim
+            .with_dice(|dice| self.faults.fate(effect, now, dice))
     }
 
     /// A call that costs nothing.
@@ -209,7 +224,11 @@ impl SimulatedPersona {
             reply
         });
         let answer = answer.await;
-        let came = if answer.is_some() { "answered" } else { "unanswered" };
+        let came = if answer.is_some() {
+            "answered"
+        } else {
+            "unanswered"
+        };
         sim.trace(&[&key, came], || format!("{effect:?} {mishap:?}"));
         if matches!(mishap, Mishap::CutOff | Mishap::BadSignature) {
             watch.refused(&key, 200, false);
@@ -224,14 +243,23 @@ impl SimulatedPersona {
                 };
                 Err(unanswered(Sent::Perhaps, cause))
             }
-            (mishap, Some(Reply::Status { status, request_id, body })) => {
+            (
+                mishap,
+                Some(Reply::Status {
+                    status,
+                    request_id,
+                    body,
+                }),
+            ) => {
                 // Somebody's request under this key is running, or a stored error is in the way.
                 if status == 409 || status >= 500 {
                     watch.is_ambiguous(&key);
                 }
                 let mut head = head(status, request_id);
                 if mishap == Mishap::RateLimited {
-                    head.retry_after = Some(Duration::from_secs(sim.with_dice(|dice| dice.between(1, 40))));
+                    head.retry_after = Some(Duration::from_secs(
+                        sim.with_dice(|dice| dice.between(1, 40)),
+                    ));
                 }
                 let body = Some(Secret::new(body.into_bytes()));
                 Err(Attempt::answered(Answer::Status(status), head, body))
@@ -239,9 +267,11 @@ impl SimulatedPersona {
             (Mishap::CutOff, Some(_)) => {
                 Err(Attempt::answered(Answer::Unreadable, head(200, None), None))
             }
-            (Mishap::BadSignature, Some(Reply::Signature(_))) => {
-                Err(Attempt::answered(Answer::BadSignature, head(201, None), None))
-            }
+            (Mishap::BadSignature, Some(Reply::Signature(_))) => Err(Attempt::answered(
+                Answer::BadSignature,
+                head(201, None),
+                None,
+            )),
             (_, Some(reply)) => Ok(reply),
         }
     }

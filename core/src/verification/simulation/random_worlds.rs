@@ -97,7 +97,12 @@ fn play(seed: u64) -> Outcome {
     }
     let mut executor = town.setting.executor();
     let revive = |worker: Worker| {
-        let (town, pause) = (town.clone(), town.setting.sim.with_dice(|dice| dice.between(1, 5 * MINUTE)));
+        let (town, pause) = (
+            town.clone(),
+            town.setting
+                .sim
+                .with_dice(|dice| dice.between(1, 5 * MINUTE)),
+        );
         let reviving = town.clone();
         town.setting.sim.after(pause, move || {
             let engine = reviving.new_engine(worker);
@@ -206,9 +211,15 @@ impl Town {
     }
 
     async fn ask(self: Arc<Self>, engine: Engine, visitor: u64, reissue: bool) {
-        let known = self.ids.lock().expect("not poisoned").get(&visitor).cloned();
+        let known = self
+            .ids
+            .lock()
+            .expect("not poisoned")
+            .get(&visitor)
+            .cloned();
         let Some(id) = known else { return };
-        if let Ok(told @ (Told::Answered(_) | Told::Expired)) = engine.complete(&id, reissue).await {
+        if let Ok(told @ (Told::Answered(_) | Told::Expired)) = engine.complete(&id, reissue).await
+        {
             let told = format!("{told:?}");
             let mut before = self.told.lock().expect("not poisoned");
             let before = before.entry(id).or_insert_with(|| told.clone());
@@ -220,7 +231,12 @@ impl Town {
     }
 
     async fn forget(self: Arc<Self>, engine: Engine, visitor: u64) {
-        let known = self.ids.lock().expect("not poisoned").get(&visitor).cloned();
+        let known = self
+            .ids
+            .lock()
+            .expect("not poisoned")
+            .get(&visitor)
+            .cloned();
         if let Some(id) = known {
             let key = record_key(&id);
             self.forgetting.lock().expect("not poisoned").insert(key);
@@ -231,13 +247,20 @@ impl Town {
     /// Liveness, when no faults happen any more.
     fn nothing_is_overdue(&self, now: u64) {
         for (key, seen) in self.setting.watch.open() {
-            let due_at = seen.due_at.expect("what is open is due some time").max(CALM);
+            let due_at = seen
+                .due_at
+                .expect("what is open is due some time")
+                .max(CALM);
             assert!(now <= due_at + 2 * SWEEP, "{key} is overdue: {seen:?}");
             // Over for ten minutes, and the longest pause of recovery: it must have ended, unless
             // Persona stored a useless answer, which takes until the key's end.
             let over_at = (seen.session_ends_at + 15 * MINUTE).max(CALM + 23 * MINUTE) + 2 * SWEEP;
             let excused = self.setting.watch.has_stored_error(&key);
-            let ends_at = if excused { over_at + 23 * HOUR } else { over_at };
+            let ends_at = if excused {
+                over_at + 23 * HOUR
+            } else {
+                over_at
+            };
             assert!(now <= ends_at, "{key} does not end: {seen:?}");
         }
     }
@@ -254,12 +277,18 @@ impl Town {
         };
         for (key, seen) in watch.verifications() {
             assert!(seen.is_settled(), "{key} is not over: {seen:?}");
-            let relay = watch.relay_of(&key).expect("every verification has a relay");
+            let relay = watch
+                .relay_of(&key)
+                .expect("every verification has a relay");
             let truth = server.truth(&relay);
             let right = truth.map(|passed| if passed { "passed" } else { "failed" });
             match &seen.state {
                 State::Answered { claim } => {
-                    assert_eq!(Some(claim.claim_result.as_str()), right, "{key}: a wrong answer");
+                    assert_eq!(
+                        Some(claim.claim_result.as_str()),
+                        right,
+                        "{key}: a wrong answer"
+                    );
                     outcome.answered += 1;
                 }
                 State::Unopened { payload } => {

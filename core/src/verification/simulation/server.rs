@@ -165,15 +165,22 @@ impl Server {
     }
 
     fn redeem_now(&mut self, now: u64, token: &str, secret: &str, pass: &str) -> Reply {
-        let Mapping { unfinished, spent, .. } = self.mapping;
-        let is_signed = blinded_of(pass).is_some_and(|blinded| self.signatures.contains_key(blinded));
+        let Mapping {
+            unfinished, spent, ..
+        } = self.mapping;
+        let is_signed =
+            blinded_of(pass).is_some_and(|blinded| self.signatures.contains_key(blinded));
         if !is_signed {
             return self.status(401);
         }
         if self.spent.contains_key(pass) {
             return self.status(spent);
         }
-        let Some(relay) = self.relays.get_mut(token).filter(|relay| relay.secret == secret) else {
+        let Some(relay) = self
+            .relays
+            .get_mut(token)
+            .filter(|relay| relay.secret == secret)
+        else {
             return self.status(404);
         };
         let Some((_, passed)) = relay.finished.filter(|(at, _)| *at <= now) else {
@@ -193,16 +200,28 @@ impl Server {
             relay.redeemed = true;
             self.spent.insert(pass.to_owned(), token.to_owned());
         }
-        Reply::Claim { payload, consumed: passed }
+        Reply::Claim {
+            payload,
+            consumed: passed,
+        }
     }
 
     /// The layer that stores answers: the first one under a key, whatever it is, for 24 hours.
-    fn once(&mut self, asked: &Asked, bytes: String, execute: impl FnOnce(&mut Self) -> Reply) -> Reply {
+    fn once(
+        &mut self,
+        asked: &Asked,
+        bytes: String,
+        execute: impl FnOnce(&mut Self) -> Reply,
+    ) -> Reply {
         let now = asked.now;
         if asked.mishap == Mishap::RateLimited {
             return self.status(429);
         }
-        if let Some(kept) = self.kept.get(asked.key).filter(|kept| now < kept.first_at + DAY) {
+        if let Some(kept) = self
+            .kept
+            .get(asked.key)
+            .filter(|kept| now < kept.first_at + DAY)
+        {
             if kept.bytes != bytes {
                 return self.status(422);
             }
@@ -214,7 +233,11 @@ impl Server {
                 Reply::Status { status, body, .. } if !self.mapping.replays_request_ids => {
                     let fresh = self.status(status);
                     match fresh {
-                        Reply::Status { request_id, .. } => Reply::Status { status, request_id, body },
+                        Reply::Status { request_id, .. } => Reply::Status {
+                            status,
+                            request_id,
+                            body,
+                        },
                         other => other,
                     }
                 }
@@ -268,7 +291,6 @@ impl Server {
         let (_, passed) = self.relays.get(relay)?.finished?;
         Some(passed)
     }
-
 }
 
 /// Signing is deterministic: the same blinded message gives the same pass.

@@ -50,7 +50,10 @@ impl Table {
             let found = found.take_while(|(key, _)| key.starts_with(prefix));
             return found.map(|(key, _)| key.clone()).take(limit).collect();
         };
-        let due = self.due.iter().take_while(|(due_at, _)| *due_at <= due_before);
+        let due = self
+            .due
+            .iter()
+            .take_while(|(due_at, _)| *due_at <= due_before);
         let due = due.filter(|(_, key)| key.starts_with(prefix));
         due.map(|(_, key)| key.clone()).take(limit).collect()
     }
@@ -70,19 +73,27 @@ impl SimulatedStore {
             patience: fate.there + fate.back + 1,
             dies: fate.dies,
         };
-        let (at, watch, table, task) = (sim.clone(), self.watch.clone(), self.table.clone(), sim.task());
+        let (at, watch, table, task) = (
+            sim.clone(),
+            self.watch.clone(),
+            self.table.clone(),
+            sim.task(),
+        );
         let done = sim.ask(journey, move || {
             let now = at.now();
             work(&mut table.lock().expect("not poisoned"), &watch, task, now)
         });
-        done.await.ok_or_else(|| StoreError::new("The database is gone."))
+        done.await
+            .ok_or_else(|| StoreError::new("The database is gone."))
     }
 }
 
 impl Store for SimulatedStore {
     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
         let key = key.to_owned();
-        Box::pin(self.call(Effect::Read, move |table, _, _, _| table.records.get(&key).cloned()))
+        Box::pin(self.call(Effect::Read, move |table, _, _, _| {
+            table.records.get(&key).cloned()
+        }))
     }
 
     fn compare_and_swap<'a>(
@@ -97,7 +108,11 @@ impl Store for SimulatedStore {
             if swap == Swap::Done {
                 watch.stored(&key, new.as_ref(), task, now);
             }
-            let swapped = if swap == Swap::Done { "stored" } else { "refused" };
+            let swapped = if swap == Swap::Done {
+                "stored"
+            } else {
+                "refused"
+            };
             sim.trace(&[swapped, &key], || {
                 let value = new.map_or_else(Vec::new, |record| record.value[3..].to_vec());
                 String::from_utf8_lossy(&value).into_owned()

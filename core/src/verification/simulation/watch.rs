@@ -33,15 +33,33 @@ pub(super) struct Seen {
 #[serde(rename_all = "snake_case", tag = "is")]
 pub(super) enum State {
     Created,
-    Issuing { purchase: Purchase },
-    Ready { pass: Pass, rejected: Option<Evidence> },
-    Redeeming { pass: Pass, question: Question },
-    Answered { claim: Claim },
-    Unopened { payload: String },
+    Issuing {
+        purchase: Purchase,
+    },
+    Ready {
+        pass: Pass,
+        rejected: Option<Evidence>,
+    },
+    Redeeming {
+        pass: Pass,
+        question: Question,
+    },
+    Answered {
+        claim: Claim,
+    },
+    Unopened {
+        payload: String,
+    },
     Expired,
-    Failed { evidence: Evidence },
-    Available { pass: Pass },
-    Taken { pass: Pass },
+    Failed {
+        evidence: Evidence,
+    },
+    Available {
+        pass: Pass,
+    },
+    Taken {
+        pass: Pass,
+    },
     Gone,
 }
 
@@ -202,17 +220,23 @@ impl Watch {
         known.purchase(key, before.as_ref(), &seen);
         known.holding(key, before.as_ref(), &seen);
         if let Some(relay) = &seen.relay {
-            let known_relay = known.relays.entry(key.to_owned()).or_insert_with(|| relay.token.clone());
+            let known_relay = known
+                .relays
+                .entry(key.to_owned())
+                .or_insert_with(|| relay.token.clone());
             assert_eq!(*known_relay, relay.token, "{key} has another relay");
         }
         if let Some((idempotency_key, bytes)) = intent(&seen) {
             let is_taken_up = known.intents.contains_key(&idempotency_key);
-            let intent = known.intents.entry(idempotency_key).or_insert_with(|| Intent {
-                owner: key.to_owned(),
-                bytes: bytes.clone(),
-                stored_by: Some(task),
-                stored_at: now,
-            });
+            let intent = known
+                .intents
+                .entry(idempotency_key)
+                .or_insert_with(|| Intent {
+                    owner: key.to_owned(),
+                    bytes: bytes.clone(),
+                    stored_by: Some(task),
+                    stored_at: now,
+                });
             if is_taken_up {
                 intent.stored_by = None;
             }
@@ -233,10 +257,18 @@ impl Watch {
         let Some(intent) = known.intents.get(key) else {
             panic!("W1: {bytes} is sent under a key that was never stored");
         };
-        assert_eq!(intent.bytes, bytes, "W1: other bytes are sent than were stored");
+        assert_eq!(
+            intent.bytes, bytes,
+            "W1: other bytes are sent than were stored"
+        );
         if bytes.starts_with("sign ") {
             let age = now - intent.stored_at;
-            assert!(age < DAY, "{} asks with a key of {} minutes", intent.owner, age / MINUTE);
+            assert!(
+                age < DAY,
+                "{} asks with a key of {} minutes",
+                intent.owner,
+                age / MINUTE
+            );
         }
         if intent.stored_by != Some(task) {
             let owner = intent.owner.clone();
@@ -269,18 +301,19 @@ impl Watch {
         self.known().stored_errors.contains(key)
     }
 
-    /// Whether a verification may have ended with this error.
-    pub(super) fn is_explained(&self, key: &str, code: &str, _finished: bool) -> bool {
+    /// Whether a verification may have ended with this error. Whoever `finished` in time loses the
+    /// answer only if no pass could be had: its signature does not verify, or the key that was to
+    /// sign it is gone.
+    pub(super) fn is_explained(&self, key: &str, code: &str, finished: bool) -> bool {
         let known = self.known();
         let statuses = known.statuses.get(key);
         let saw = |status| statuses.is_some_and(|statuses| statuses.contains(&status));
         match code {
-            "pass_rejected" => saw(401),
-            "permission_denied" => saw(403),
             "not_found" => saw(404),
-            "conflict" => saw(409),
-            "unprocessable" => saw(422),
             "protocol" => saw(200),
+            "pass_rejected" => saw(401) && !finished,
+            "conflict" => saw(409) && !finished,
+            "unprocessable" => saw(422) && !finished,
             _ => false,
         }
     }
@@ -344,7 +377,10 @@ impl Watch {
             if kept.contains(blinded.as_str()) || server.spent.contains_key(&pass) {
                 continue;
             }
-            let holder = known.holders.get(&pass).or_else(|| known.buyers.get(blinded));
+            let holder = known
+                .holders
+                .get(&pass)
+                .or_else(|| known.buyers.get(blinded));
             let holder = holder.expect("a pass that was billed has a buyer");
             let explained = match (known.records.get(holder), known.deleted.get(holder)) {
                 (Some(seen), _) => {
@@ -379,7 +415,10 @@ impl Known {
         }
         if seen.is_settled() {
             let text = String::from_utf8_lossy(&record.value);
-            assert!(!text.contains(SECRET), "{key} is over and keeps a secret: {text}");
+            assert!(
+                !text.contains(SECRET),
+                "{key} is over and keeps a secret: {text}"
+            );
             assert!(seen.due_at.is_none(), "{key} is over and due");
         }
     }
@@ -388,7 +427,10 @@ impl Known {
     fn purchase(&mut self, key: &str, before: Option<&Seen>, seen: &Seen) {
         use State::{Created, Issuing, Ready};
         if let Issuing { purchase } = &seen.state {
-            let buyer = self.buyers.entry(purchase.blinded.clone()).or_insert_with(|| key.to_owned());
+            let buyer = self
+                .buyers
+                .entry(purchase.blinded.clone())
+                .or_insert_with(|| key.to_owned());
             assert_eq!(buyer, key, "two buy one blinded message");
         }
         let Some(before) = before else { return };
@@ -410,7 +452,10 @@ impl Known {
     fn holding(&mut self, key: &str, before: Option<&Seen>, seen: &Seen) {
         match &seen.state {
             State::Ready { pass, .. } | State::Redeeming { pass, .. } => {
-                let holder = self.holders.entry(pass.token.clone()).or_insert_with(|| key.to_owned());
+                let holder = self
+                    .holders
+                    .entry(pass.token.clone())
+                    .or_insert_with(|| key.to_owned());
                 assert_eq!(holder, key, "{} is with two verifications", pass.token);
             }
             _ => {}
@@ -437,4 +482,3 @@ fn intent(seen: &Seen) -> Option<(String, String)> {
         _ => None,
     }
 }
-
