@@ -10,6 +10,9 @@
 //!                         +- pending-+            side exits: expired, failed with evidence
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use super::record::{Asked, Durable, Refund, State, AFTER_THE_END};

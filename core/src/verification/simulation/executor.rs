@@ -95,19 +95,19 @@ impl Sim {
         self.inner().running.map_or(0, |(task, _)| task)
     }
 
-    /// Adds to the hash of all that happened (FNV-1a).
-    pub(super) fn trace(&self, text: &str) {
+    /// Adds to the hash of all that happened (FNV-1a), and prints it if it is wanted.
+    pub(super) fn trace(&self, what: &[&str], detail: impl FnOnce() -> String) {
         let mut inner = self.inner();
-        if inner
-            .wanted
-            .as_ref()
-            .is_some_and(|wanted| text.contains(wanted))
-        {
-            println!("{:>10} {:?} {text}", inner.now - BEGIN, inner.running);
-        }
-        let now = inner.now.to_le_bytes();
-        for byte in text.bytes().chain(now) {
+        let now = inner.now;
+        for byte in what.iter().flat_map(|text| text.bytes()) {
             inner.trace = (inner.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+        }
+        inner.trace = (inner.trace ^ now).wrapping_mul(0x0100_0000_01B3);
+        if let Some(wanted) = &inner.wanted {
+            let line = format!("{} {}", what.join(" "), detail());
+            if line.contains(wanted) {
+                println!("{:>10} ms {line}", now - BEGIN);
+            }
         }
     }
 

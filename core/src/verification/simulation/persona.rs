@@ -220,11 +220,16 @@ impl SimulatedPersona {
                 );
                 watching.refused(&asked_key, *status, stored);
             }
-            at.trace(&format!("{asked_key} {bytes} {reply:?}"));
+            at.trace(&[&asked_key, &bytes], || format!("{reply:?}"));
             reply
         });
         let answer = answer.await;
-        sim.trace(&format!("{key} {effect:?} {mishap:?} {}", answer.is_some()));
+        let came = if answer.is_some() {
+            "answered"
+        } else {
+            "unanswered"
+        };
+        sim.trace(&[&key, came], || format!("{effect:?} {mishap:?}"));
         if matches!(mishap, Mishap::CutOff | Mishap::BadSignature) {
             watch.refused(&key, 200, false);
         }

@@ -246,10 +246,7 @@ impl Town {
 
     /// Liveness, when no faults happen any more.
     fn nothing_is_overdue(&self, now: u64) {
-        for (key, seen) in self.setting.watch.verifications() {
-            if seen.is_settled() {
-                continue;
-            }
+        for (key, seen) in self.setting.watch.open() {
             let due_at = seen
                 .due_at
                 .expect("what is open is due some time")

@@ -108,9 +108,15 @@ impl Store for SimulatedStore {
             if swap == Swap::Done {
                 watch.stored(&key, new.as_ref(), task, now);
             }
-            let value = new.as_ref().map_or(&b""[..], |record| &record.value[3..]);
-            let value = String::from_utf8_lossy(value);
-            sim.trace(&format!("{swap:?} {key} {expected:?} {value}"));
+            let swapped = if swap == Swap::Done {
+                "stored"
+            } else {
+                "refused"
+            };
+            sim.trace(&[swapped, &key], || {
+                let value = new.map_or_else(Vec::new, |record| record.value[3..].to_vec());
+                String::from_utf8_lossy(&value).into_owned()
+            });
             swap
         }))
     }

@@ -303,18 +303,19 @@ impl Watch {
         self.known().stored_errors.contains(key)
     }
 
-    /// Whether a verification may have ended with this error.
-    pub(super) fn is_explained(&self, key: &str, code: &str, _finished: bool) -> bool {
+    /// Whether a verification may have ended with this error. Whoever `finished` in time loses the
+    /// answer only if no pass could be had: its signature does not verify, or the key that was to
+    /// sign it is gone.
+    pub(super) fn is_explained(&self, key: &str, code: &str, finished: bool) -> bool {
         let known = self.known();
         let statuses = known.statuses.get(key);
         let saw = |status| statuses.is_some_and(|statuses| statuses.contains(&status));
         match code {
-            "pass_rejected" => saw(401),
-            "permission_denied" => saw(403),
             "not_found" => saw(404),
-            "conflict" => saw(409),
-            "unprocessable" => saw(422),
             "protocol" => saw(200),
+            "pass_rejected" => saw(401) && !finished,
+            "conflict" => saw(409) && !finished,
+            "unprocessable" => saw(422) && !finished,
             _ => false,
         }
     }
@@ -344,9 +345,18 @@ impl Watch {
 
     /// All verifications that are stored.
     pub(super) fn verifications(&self) -> Vec<(String, Seen)> {
+        self.those(|_| true)
+    }
+
+    /// The verifications that are not over.
+    pub(super) fn open(&self) -> Vec<(String, Seen)> {
+        self.those(|seen| !seen.is_settled())
+    }
+
+    fn those(&self, wanted: impl Fn(&Seen) -> bool) -> Vec<(String, Seen)> {
         let known = self.known();
         let all = known.records.iter();
-        let all = all.filter(|(key, _)| key.starts_with("verification/"));
+        let all = all.filter(|(key, seen)| key.starts_with("verification/") && wanted(seen));
         all.map(|(key, seen)| (key.clone(), seen.clone())).collect()
     }
 
