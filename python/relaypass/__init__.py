@@ -1,7 +1,8 @@
 """Ask whether a person is over 18 without learning who the person is: Persona Relay for servers.
 
 :class:`RelayPass` waits, :class:`AsyncRelayPass` is awaited; both have ``client.relays`` with the
-three steps ``create``, ``issue_privacy_pass`` and ``generate_claim``. A call that fails raises a
+three steps ``create``, ``issue_privacy_pass`` and ``generate_claim``, and, given a store,
+``client.verifications``, which nothing that crashes makes forget or pay twice. A call that fails raises a
 :class:`RelayPassError`; a program that misuses a client gets a :class:`TypeError` or a
 :class:`RuntimeError`. Not affiliated with Persona.
 """
@@ -31,20 +32,38 @@ from relaypass.errors import (
     StoreError,
     UnprocessableError,
 )
+from relaypass.events import Event
 from relaypass.keys import EncryptionKey, open_claim
+from relaypass.passes import AsyncPasses, Passes
 from relaypass.relays import AsyncRelays, Relays
-from relaypass.results import Claim, GeneratedClaim, Method, PrivacyPass, RateLimit, Relay
+from relaypass.results import (
+    Claim,
+    Completion,
+    GeneratedClaim,
+    Method,
+    PrivacyPass,
+    RateLimit,
+    Relay,
+    Verification,
+)
+from relaypass.stores import AsyncStore, Store, StoreRecord
+from relaypass.verifications import AsyncVerifications, Verifications
 
 __all__ = [
+    "AsyncPasses",
     "AsyncRelayPass",
     "AsyncRelays",
+    "AsyncStore",
+    "AsyncVerifications",
     "AuthenticationError",
     "CancelledError",
     "Claim",
     "ClaimMismatchError",
+    "Completion",
     "ConflictError",
     "DecryptionError",
     "EncryptionKey",
+    "Event",
     "GeneratedClaim",
     "InvalidArgumentError",
     "Method",
@@ -53,6 +72,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PassExpiredError",
     "PassRejectedError",
+    "Passes",
     "PermissionDeniedError",
     "PrivacyPass",
     "ProtocolError",
@@ -64,8 +84,12 @@ __all__ = [
     "Relays",
     "RequestTimeoutError",
     "ServerError",
+    "Store",
     "StoreError",
+    "StoreRecord",
     "UnprocessableError",
+    "Verification",
+    "Verifications",
     "__version__",
     "open_claim",
 ]

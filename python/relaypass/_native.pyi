@@ -7,24 +7,38 @@ from asyncio import Future
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, final
 
+from relaypass.callbacks import Callbacks
 from relaypass.results import (
     ClaimAnswer,
+    CompletionAnswer,
     GeneratedClaimAnswer,
     KeyPairAnswer,
     PrivacyPassAnswer,
     RelayAnswer,
+    StoreCheckAnswer,
+    VerificationAnswer,
 )
 
 __all__ = [
     "Call",
     "Client",
     "Outcome",
+    "StoreCall",
     "WhenDone",
     "__version__",
+    "_example_events",
     "_example_failures",
+    "check_store",
+    "event_thread_failed",
+    "events_need_thread",
     "generate_key_pair",
+    "next_event",
+    "next_store_call",
     "open_claim",
     "read_key_pair",
+    "report_unraisable",
+    "store_needs_thread",
+    "store_thread_failed",
 ]
 
 __version__: str
@@ -42,12 +56,23 @@ class WhenDone:
 
 @final
 class Call(Generic[_Answer]):
-    def wait(self) -> Outcome[_Answer]: ...
+    def wait(self, caller: int | None = None) -> Outcome[_Answer]: ...
     def start(
         self,
         call_soon_threadsafe: Callable[..., object],
         settle: Callable[[Outcome[_Answer]], None],
+        caller: int | None = None,
     ) -> WhenDone: ...
+
+@final
+class StoreCall:
+    @property
+    def callbacks(self) -> int: ...
+    @property
+    def caller(self) -> int | None: ...
+    def question(self) -> tuple[str, tuple[Any, ...]] | None: ...
+    def reply(self, answer: object) -> None: ...
+    def fail(self, error: BaseException) -> None: ...
 
 @final
 class Client:
@@ -63,6 +88,15 @@ class Client:
         anonymous_proxy: str | None = None,
         identified_proxy: str | None = None,
         decryption_key: str | None = None,
+        store_url: str | None = None,
+        store_timeout: float | None = None,
+        seal_key: bytes | list[bytes] | None = None,
+        pass_binding: str | None = None,
+        pass_pool: int | None = None,
+        background: bool | None = None,
+        callbacks: Callbacks | None = None,
+        store_number: int | None = None,
+        event_number: int | None = None,
     ) -> Client: ...
     def connect(self) -> Outcome[None]: ...
     def create(
@@ -91,6 +125,25 @@ class Client:
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Call[GeneratedClaimAnswer]: ...
+    def start_verification(
+        self,
+        *,
+        claim_type: str,
+        reference: str | None = None,
+        timeout: float | None = None,
+    ) -> Call[VerificationAnswer]: ...
+    def complete_verification(
+        self, id: str, *, reissue: bool, timeout: float | None = None
+    ) -> Call[CompletionAnswer]: ...
+    def get_verification(
+        self, id: str, *, timeout: float | None = None
+    ) -> Call[VerificationAnswer]: ...
+    def forget_verification(self, id: str, *, timeout: float | None = None) -> Call[None]: ...
+    def recover_verifications(self, *, timeout: float | None = None) -> Call[int]: ...
+    def prefetch_passes(
+        self, *, claim_type: str, count: int, timeout: float | None = None
+    ) -> Call[int]: ...
+    def count_passes(self, *, claim_type: str, timeout: float | None = None) -> Call[int]: ...
     def noop(self) -> Call[None]: ...
 
 def generate_key_pair(bits: int) -> Outcome[KeyPairAnswer]: ...
@@ -102,3 +155,12 @@ def open_claim(
     claim_type: str | None = None,
 ) -> Outcome[ClaimAnswer]: ...
 def _example_failures() -> list[Outcome[None]]: ...
+def store_needs_thread() -> bool: ...
+def store_thread_failed() -> None: ...
+def next_store_call() -> tuple[StoreCall | object, bool] | None: ...
+def report_unraisable(error: BaseException, raised_by: object) -> None: ...
+def check_store(store: int, can_reopen: bool) -> Call[StoreCheckAnswer]: ...
+def events_need_thread() -> bool: ...
+def event_thread_failed() -> None: ...
+def next_event() -> tuple[int, str, str | None, str | None, str] | None: ...
+def _example_events(callbacks: int) -> None: ...

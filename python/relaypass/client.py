@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 
 from relaypass import _native
+from relaypass.callbacks import Callbacks
 from relaypass.connection import Connection
+from relaypass.events import Event
 from relaypass.keys import EncryptionKey, private_half
 from relaypass.outcomes import opened
+from relaypass.passes import AsyncPasses, Passes
 from relaypass.relays import AsyncRelays, Relays
+from relaypass.stores import AsyncStore, Store, checked
+from relaypass.verifications import AsyncVerifications, Verifications
 
 
 class _Options:
@@ -28,6 +34,13 @@ class _Options:
         anonymous_proxy: str | None = None,
         identified_proxy: str | None = None,
         decryption_key: str | EncryptionKey | None = None,
+        store: str | Store | AsyncStore | None = None,
+        store_timeout: float | None = None,
+        seal_key: bytes | list[bytes] | None = None,
+        pass_binding: str | None = None,
+        pass_pool: int | None = None,
+        background: bool | None = None,
+        on_event: Callable[[Event], object] | None = None,
     ) -> None:
         """Checks the options. Nothing is sent, and no connection is opened yet.
 
@@ -47,10 +60,33 @@ class _Options:
             decryption_key: The private key that opens claims: PEM or an :class:`EncryptionKey`.
                 With it, every relay is created with the public half, and a claim that is not
                 encrypted is refused.
+            store: Where verifications and passes are kept: an object of yours (:class:`Store`),
+                or an address: ``"sqlite:///path"``, ``"postgres://…"``, ``"memory:"``. Without
+                one there are the three steps only.
+            store_timeout: Seconds that one method of the store may take; the default is 10, the
+                longest 600.
+            seal_key: 32 bytes under which records are encrypted before they reach the store; or a
+                list of keys, of which the first seals and all open. To change the key, put the new
+                one first, and drop the old one when nothing open is left that it sealed.
+            pass_binding: What verifications bind their passes to: ``"claim_type"`` (the default),
+                or ``"relay"`` (Persona's first generation).
+            pass_pool: How many passes to hold ready for each claim type: 0 (the default) to 100.
+            background: Whether a task in the background drives open verifications on and fills the
+                pool, about once a minute; by default it does not. It ends with the client.
+            on_event: A function that is called with every :class:`Event`, for your log: in a
+                thread of relaypass, one at a time. What it raises goes to
+                :func:`sys.unraisablehook`, and disturbs no call.
 
         Raises:
             InvalidArgumentError: an option cannot be right; the message says what to change.
         """
+        store_url = store if isinstance(store, str) else None
+        store_object = None if store is None or isinstance(store, str) else checked(store)
+        if on_event is not None and not callable(on_event):
+            raise TypeError(f"on_event must be a function, not {type(on_event).__name__}")
+        callbacks = None
+        if store_object is not None or on_event is not None:
+            callbacks = Callbacks(store_object, on_event)
         native = _native.Client(
             api_key=api_key,
             base_url=base_url,
@@ -61,9 +97,18 @@ class _Options:
             anonymous_proxy=anonymous_proxy,
             identified_proxy=identified_proxy,
             decryption_key=private_half(decryption_key),
+            store_url=store_url,
+            store_timeout=store_timeout,
+            seal_key=seal_key,
+            pass_binding=pass_binding,
+            pass_pool=pass_pool,
+            background=background,
+            callbacks=callbacks,
+            store_number=callbacks.number if callbacks and store_object is not None else None,
+            event_number=callbacks.number if callbacks and on_event is not None else None,
         )
         opened(native.connect())
-        self._connection = Connection(native)
+        self._connection = Connection(native, callbacks)
 
     @property
     def _native(self) -> _native.Client:
@@ -100,6 +145,16 @@ class RelayPass(_Options):
     def relays(self) -> Relays:
         """The three steps."""
         return Relays(self._connection)
+
+    @property
+    def verifications(self) -> Verifications:
+        """Durable verifications. They need a store."""
+        return Verifications(self._connection)
+
+    @property
+    def passes(self) -> Passes:
+        """Passes bought ahead. They need a store."""
+        return Passes(self._connection)
 
     def close(self) -> None:
         """Closes the connections. Calls under way in other threads still end; new ones raise
@@ -148,6 +203,16 @@ class AsyncRelayPass(_Options):
     def relays(self) -> AsyncRelays:
         """The three steps."""
         return AsyncRelays(self._connection)
+
+    @property
+    def verifications(self) -> AsyncVerifications:
+        """Durable verifications. They need a store."""
+        return AsyncVerifications(self._connection)
+
+    @property
+    def passes(self) -> AsyncPasses:
+        """Passes bought ahead. They need a store."""
+        return AsyncPasses(self._connection)
 
     async def aclose(self) -> None:
         """Closes the connections. Calls under way still end; new ones raise

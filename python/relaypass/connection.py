@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from relaypass import _native
+import asyncio
+from typing import TypeVar
+
+from relaypass import _native, outcomes
+from relaypass._native import Call
+from relaypass.callbacks import Callbacks
+
+_Answer = TypeVar("_Answer")
 
 
 class Connection:
     """Holds the native client. Calls that are on their way hold it too, and so end in peace."""
 
-    __slots__ = ("_native",)
+    __slots__ = ("_callbacks", "_native")
 
-    def __init__(self, native: _native.Client) -> None:
+    def __init__(self, native: _native.Client, callbacks: Callbacks | None) -> None:
         self._native: _native.Client | None = native
+        self._callbacks = callbacks
 
     @property
     def native(self) -> _native.Client:
@@ -25,3 +33,16 @@ class Connection:
 
     def close(self) -> None:
         self._native = None
+
+    def waited(self, call: Call[_Answer]) -> _Answer:
+        """Makes the call in this thread."""
+        if self._callbacks is None:
+            return outcomes.waited(call)
+        return outcomes.waited(call, self._callbacks.caller())
+
+    async def awaited(self, call: Call[_Answer]) -> _Answer:
+        """Makes the call in asyncio. Cancelling the task drops it."""
+        if self._callbacks is None:
+            return await outcomes.awaited(call)
+        caller = self._callbacks.caller(asyncio.get_running_loop())
+        return await outcomes.awaited(call, caller)

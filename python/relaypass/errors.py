@@ -23,7 +23,8 @@ class RelayPassError(Exception):
     Attributes:
         code: What happened, as a stable string such as ``"rate_limited"``.
         operation: The call that failed: ``"relays.create"``, ``"relays.issue_privacy_pass"``,
-            ``"relays.generate_claim"``, or empty where no call was made yet.
+            ``"relays.generate_claim"``, ``"verifications.complete"`` and so on, or empty where no
+            call was made yet.
         retryable: Whether the same call may well succeed later, without a risk of being billed
             twice.
         status: The HTTP status, if Persona answered.
@@ -185,7 +186,11 @@ class ClaimMismatchError(RelayPassError):
 
 
 class StoreError(RelayPassError):
-    """Your store failed; its own exception is the cause."""
+    """Your store failed: it raised, took too long, or returned what no store returns.
+
+    What it raised is the ``__cause__``, the very same object. What was done so far stays done: when
+    the store works again, call again.
+    """
 
     code = "store"
 
@@ -216,7 +221,7 @@ def from_native(
     message: str,
     meta_json: str | None,
     rate_limit: tuple[int, int, int] | None,
-    causes: list[str],
+    causes: list[str | BaseException],
     **members: Any,
 ) -> RelayPassError:
     """The exception for an error of the native module."""
@@ -226,11 +231,15 @@ def from_native(
         rate_limit=None if rate_limit is None else RateLimit(*rate_limit),
         **members,
     )
-    inner: BaseException = error
-    for text in causes:
-        inner.__cause__ = Exception(text)
-        inner = inner.__cause__
+    chain(error, causes)
     return error
+
+
+def chain(error: BaseException, causes: list[str | BaseException]) -> None:
+    """Says what led to the error, the nearest first: exceptions as they were raised, or words."""
+    for cause in causes:
+        error.__cause__ = Exception(cause) if isinstance(cause, str) else cause
+        error = error.__cause__
 
 
 def _restore(

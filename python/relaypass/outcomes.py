@@ -10,6 +10,7 @@ import asyncio
 from typing import TypeVar
 
 from relaypass._native import Call, Outcome
+from relaypass.callbacks import Caller
 from relaypass.errors import from_native
 
 _Answer = TypeVar("_Answer")
@@ -23,12 +24,12 @@ def opened(outcome: Outcome[_Answer]) -> _Answer:
     return outcome.answer()
 
 
-def waited(call: Call[_Answer]) -> _Answer:
-    """Makes the call in this thread."""
-    return opened(call.wait())
+def waited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
+    """Makes the call in this thread. The caller lives as long as it lasts."""
+    return opened(call.wait(None if caller is None else caller.number))
 
 
-async def awaited(call: Call[_Answer]) -> _Answer:
+async def awaited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
     """Makes the call in asyncio. Cancelling the task drops it."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Outcome[_Answer]] = loop.create_future()
@@ -38,5 +39,6 @@ async def awaited(call: Call[_Answer]) -> _Answer:
         if not future.done():
             future.set_result(outcome)
 
-    future.add_done_callback(call.start(loop.call_soon_threadsafe, settle))
+    number = None if caller is None else caller.number
+    future.add_done_callback(call.start(loop.call_soon_threadsafe, settle, number))
     return opened(await future)

@@ -9,7 +9,6 @@ from relaypass import results
 from relaypass._native import Call
 from relaypass.connection import Connection
 from relaypass.keys import EncryptionKey, private_half, public_half
-from relaypass.outcomes import awaited, waited
 from relaypass.results import GeneratedClaim, PrivacyPass, Relay
 
 
@@ -49,7 +48,7 @@ class Relays:
         Source: Persona, "Create a Relay".
         """
         call = _create(self._connection, claim_type, encryption_key, timeout)
-        return results.relay(waited(call))
+        return results.relay(self._connection.waited(call))
 
     def issue_privacy_pass(
         self,
@@ -87,7 +86,7 @@ class Relays:
         Source: Persona, "Create a Privacy Pass"; RFC 9474.
         """
         call = _issue_privacy_pass(self._connection, claim_type, relay_token, relay_secret, timeout)
-        return results.privacy_pass(waited(call))
+        return results.privacy_pass(self._connection.waited(call))
 
     def generate_claim(
         self,
@@ -151,7 +150,7 @@ class Relays:
             idempotency_key,
             timeout,
         )
-        return results.generated_claim(waited(call))
+        return results.generated_claim(self._connection.waited(call))
 
 
 class AsyncRelays:
@@ -175,7 +174,7 @@ class AsyncRelays:
     ) -> Relay:
         """Step 1: see :meth:`Relays.create`."""
         call = _create(self._connection, claim_type, encryption_key, timeout)
-        return results.relay(await awaited(call))
+        return results.relay(await self._connection.awaited(call))
 
     async def issue_privacy_pass(
         self,
@@ -187,7 +186,7 @@ class AsyncRelays:
     ) -> PrivacyPass:
         """Step 2: see :meth:`Relays.issue_privacy_pass`."""
         call = _issue_privacy_pass(self._connection, claim_type, relay_token, relay_secret, timeout)
-        return results.privacy_pass(await awaited(call))
+        return results.privacy_pass(await self._connection.awaited(call))
 
     async def generate_claim(
         self,
@@ -211,7 +210,7 @@ class AsyncRelays:
             idempotency_key,
             timeout,
         )
-        return results.generated_claim(await awaited(call))
+        return results.generated_claim(await self._connection.awaited(call))
 
 
 def _create(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from datetime import datetime, timedelta, timezone
+from typing import Literal, TypeAlias, cast
 
 # What the native module answers: the members below, in their order, without their names.
 RateLimitAnswer: TypeAlias = tuple[int, int, int]
@@ -13,6 +14,19 @@ PrivacyPassAnswer: TypeAlias = tuple[str, InfoAnswer]
 ClaimAnswer: TypeAlias = tuple[str, str, bool, list[tuple[str, str]]]
 GeneratedClaimAnswer: TypeAlias = tuple[str, bool, ClaimAnswer | None, InfoAnswer]
 KeyPairAnswer: TypeAlias = tuple[str, str]
+VerificationAnswer: TypeAlias = tuple[
+    str, str, str, ClaimAnswer | None, str | None, str | None, int
+]
+CompletionAnswer: TypeAlias = tuple[str, ClaimAnswer | None]
+ViolationAnswer: TypeAlias = tuple[str, str, list[str | BaseException]]
+StoreCheckAnswer: TypeAlias = tuple[list[str], list[str], ViolationAnswer | None]
+
+Status: TypeAlias = Literal["passed", "failed", "pending", "expired"]
+"""How far a verification is.
+
+``passed``: the claim is true. ``failed``: it is not, or Persona could not find out. ``pending``:
+there is no answer yet. ``expired``: the session ended without one; start another verification.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,37 @@ class GeneratedClaim:
     """The rate limit, if it was reported."""
 
 
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A verification, as it is stored."""
+
+    id: str
+    """Names it in later calls. It is no secret, and says nothing about the person."""
+    claim_type: str
+    """What is asked."""
+    status: Status
+    """``"passed"``, ``"failed"``, ``"pending"`` or ``"expired"``."""
+    claim: Claim | None
+    """The answer, once it is known."""
+    session_access_token: str | None = field(repr=False)
+    """A JWT for the visitor's browser; ``None`` once the verification is over."""
+    hosted_url: str | None = field(repr=False)
+    """Persona's page for the visitor, with the token in it; ``None`` once the verification is over.
+    The page refuses requests that carry a ``Referer``."""
+    expires_at: datetime
+    """When the session ends, in UTC: 30 minutes after it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a verification came to."""
+
+    status: Status
+    """``"passed"``, ``"failed"``, ``"pending"`` or ``"expired"``."""
+    claim: Claim | None
+    """The claim, with passed and failed."""
+
+
 def relay(answer: RelayAnswer) -> Relay:
     """Names the parts of a native answer; so do the functions below."""
     relay_token, relay_secret, relay_session_access_token, info = answer
@@ -117,6 +162,27 @@ def claim(answer: ClaimAnswer) -> Claim:
     claim_type, claim_result, passed, methodology = answer
     methods = tuple(Method(method, result) for method, result in methodology)
     return Claim(claim_type, claim_result, passed, methods)
+
+
+def verification(answer: VerificationAnswer) -> Verification:
+    id, claim_type, status, opened, session_access_token, hosted_url, expires_at = answer
+    return Verification(
+        id,
+        claim_type,
+        cast(Status, status),
+        None if opened is None else claim(opened),
+        session_access_token,
+        hosted_url,
+        _EPOCH + timedelta(milliseconds=expires_at),
+    )
+
+
+def completion(answer: CompletionAnswer) -> Completion:
+    status, opened = answer
+    return Completion(cast(Status, status), None if opened is None else claim(opened))
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def _info(info: InfoAnswer) -> tuple[str | None, RateLimit | None]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support import Sandbox, SilentServer, run_sandbox
+from support import Sandbox, SilentServer, run_sandbox, run_services
 
 import relaypass
 
@@ -24,6 +24,12 @@ def sandbox(running_sandbox: Sandbox) -> Sandbox:
 def client(sandbox: Sandbox) -> Iterator[relaypass.RelayPass]:
     with relaypass.RelayPass(**sandbox.options) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[dict[str, str | None]]:
+    with run_services() as services:
+        yield services
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -16,11 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import relaypass
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "python"
 CLI = Path(os.environ.get("RELAYPASS_CLI", REPOSITORY / "target/debug/relaypass"))
 
 CLAIM_TYPE = "age_over18_verified"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
 
 class Sandbox:
@@ -67,6 +71,82 @@ def run_sandbox(*arguments: str) -> Iterator[Sandbox]:
         process.stdin.close()
         process.stdout.close()
         process.wait(timeout=10)
+
+
+class DictStore:
+    """A store of a user's, in memory. Stores may share their records, as processes do."""
+
+    def __init__(self, records: dict[str, relaypass.StoreRecord] | None = None) -> None:
+        self.records = {} if records is None else records
+
+    def load(self, key: str) -> relaypass.StoreRecord | None:
+        return self.records.get(key)
+
+    def compare_and_swap(
+        self, key: str, expected: int | None, new: relaypass.StoreRecord | None
+    ) -> bool:
+        with LOCK:
+            there = self.records.get(key)
+            if (None if there is None else there.version) != expected:
+                return False
+            if new is None:
+                self.records.pop(key, None)
+            else:
+                self.records[key] = new
+            return True
+
+    def scan(self, prefix: str, due_before: int | None, limit: int) -> list[str]:
+        with LOCK:
+            found = {key: it for key, it in self.records.items() if key.startswith(prefix)}
+        if due_before is None:
+            return sorted(found)[:limit]
+        due = [(it.due_at, key) for key, it in found.items() if it.due_at is not None]
+        return [key for due_at, key in sorted(due) if due_at <= due_before][:limit]
+
+
+class AsyncDictStore:
+    """:class:`DictStore`, to be awaited. It gives way once in every method."""
+
+    def __init__(self, records: dict[str, relaypass.StoreRecord] | None = None) -> None:
+        self.plain = DictStore(records)
+        self.records = self.plain.records
+
+    async def load(self, key: str) -> relaypass.StoreRecord | None:
+        await asyncio.sleep(0)
+        return self.plain.load(key)
+
+    async def compare_and_swap(
+        self, key: str, expected: int | None, new: relaypass.StoreRecord | None
+    ) -> bool:
+        await asyncio.sleep(0)
+        return self.plain.compare_and_swap(key, expected, new)
+
+    async def scan(self, prefix: str, due_before: int | None, limit: int) -> list[str]:
+        await asyncio.sleep(0)
+        return self.plain.scan(prefix, due_before, limit)
+
+
+LOCK = threading.Lock()
+
+
+@contextmanager
+def run_services() -> Iterator[dict[str, str | None]]:
+    """PostgreSQL and Redis, where this system has them."""
+    process = subprocess.Popen(
+        [REPOSITORY / "tests/services/run"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        services: dict[str, str | None] = json.loads(process.stdout.readline())
+        yield services
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(timeout=30)
 
 
 class SilentServer:

@@ -6,12 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import CLAIM_TYPE
+from support import CLAIM_TYPE, UNKNOWN_ID
 
 import relaypass
 
 RELAYS: Any = relaypass.RelayPass(base_url="http://127.0.0.1:9").relays
 ASYNC_RELAYS: Any = relaypass.AsyncRelayPass(base_url="http://127.0.0.1:9").relays
+VERIFICATIONS: Any = relaypass.RelayPass(
+    api_key="persona_sandbox_x", base_url="http://127.0.0.1:9", store="memory:"
+).verifications
+PASSES: Any = relaypass.RelayPass(
+    api_key="persona_sandbox_x", base_url="http://127.0.0.1:9", store="memory:"
+).passes
 CLIENT: Any = relaypass.RelayPass
 KEY: Any = relaypass.EncryptionKey
 OPEN_CLAIM: Any = relaypass.open_claim
@@ -27,6 +33,26 @@ RELAY: dict[str, Any] = {"relay_token": "t", "relay_secret": "s", "privacy_pass_
             "identified_proxy", "decryption_key",
         )],
         (CLIENT, {"timeout": "5"}, "timeout"),
+        (CLIENT, {"store_timeout": "5"}, "store_timeout"),
+        (CLIENT, {"seal_key": "k" * 32}, "seal_key"),
+        (CLIENT, {"seal_key": ["k" * 32]}, "seal_key"),
+        (CLIENT, {"seal_key": bytearray(32)}, "seal_key"),
+        (CLIENT, {"pass_binding": 5}, "pass_binding"),
+        (CLIENT, {"pass_pool": 2.5}, "pass_pool"),
+        (CLIENT, {"background": 1}, "background"),
+        (CLIENT, {"on_event": 5}, "on_event"),
+        (CLIENT, {"store": 5}, "store"),
+        (VERIFICATIONS.start, {"claim_type": None}, "claim_type"),
+        (VERIFICATIONS.start, {"claim_type": CLAIM_TYPE, "reference": 5}, "reference"),
+        (VERIFICATIONS.start, {"claim_type": CLAIM_TYPE, "timeout": "5"}, "timeout"),
+        (VERIFICATIONS.complete, {"id": 5}, "id"),
+        (VERIFICATIONS.complete, {"id": UNKNOWN_ID, "reissue": 1}, "reissue"),
+        (VERIFICATIONS.get, {"id": None}, "id"),
+        (VERIFICATIONS.forget, {"id": b""}, "id"),
+        (VERIFICATIONS.recover, {"timeout": "5"}, "timeout"),
+        (PASSES.prefetch, {"claim_type": 5, "count": 1}, "claim_type"),
+        (PASSES.prefetch, {"claim_type": CLAIM_TYPE, "count": "1"}, "count"),
+        (PASSES.count, {"claim_type": 5}, "claim_type"),
         (CLIENT, {"retries": 2.5}, "retries"),
         (CLIENT, {"api_key": b"persona_sandbox_x"}, "api_key"),
         (RELAYS.create, {"claim_type": None}, "claim_type"),
@@ -68,6 +94,24 @@ def test_arguments_are_given_by_name(call: Callable[..., object]) -> None:
         (CLIENT, {"retries": -(10**30)}),
         (CLIENT, {"timeout": 10**400}),
         (CLIENT, {"timeout": float("nan")}),
+        (CLIENT, {"store": "canary://"}),
+        (CLIENT, {"store": "memory:", "store_timeout": 0}),
+        (CLIENT, {"store": "memory:", "store_timeout": 601}),
+        (CLIENT, {"store": "memory:", "seal_key": b"k" * 31}),
+        (CLIENT, {"store": "memory:", "seal_key": [b"k" * 32, b""]}),
+        (CLIENT, {"store": "memory:", "pass_binding": "both"}),
+        (CLIENT, {"store": "memory:", "pass_pool": 101}),
+        (CLIENT, {"store": "memory:", "pass_pool": -1}),
+        (CLIENT, {"background": True}),
+        (VERIFICATIONS.start, {"claim_type": ""}),
+        (VERIFICATIONS.start, {"claim_type": CLAIM_TYPE, "reference": ""}),
+        (VERIFICATIONS.start, {"claim_type": CLAIM_TYPE, "reference": "r" * 513}),
+        (VERIFICATIONS.start, {"claim_type": CLAIM_TYPE, "timeout": -1}),
+        (VERIFICATIONS.complete, {"id": "5"}),
+        (VERIFICATIONS.get, {"id": UNKNOWN_ID.upper().replace("0", "A")}),
+        (VERIFICATIONS.forget, {"id": ""}),
+        (PASSES.prefetch, {"claim_type": "", "count": 1}),
+        (PASSES.count, {"claim_type": ""}),
         (CLIENT, {"api_key": "persona_sandbox_\ud800"}),
         (KEY.generate, {"bits": 1024}),
         (KEY.generate, {"bits": -1}),

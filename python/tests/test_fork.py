@@ -13,6 +13,47 @@ import asyncio, multiprocessing, os, sys, threading, warnings, relaypass
 warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 url, key = sys.argv[1:]
 client = relaypass.RelayPass(api_key=key, base_url=url)
+ID = "00000000-0000-4000-8000-000000000000"
+
+class Store:
+    # Every process has a copy of its own.
+    def __init__(self):
+        self.records = {}
+    def load(self, name):
+        return self.records.get(name)
+    def compare_and_swap(self, name, expected, new):
+        there = self.records.get(name)
+        if (there and there.version) != expected:
+            return False
+        self.records.pop(name, None)
+        if new is not None:
+            self.records[name] = new
+        return True
+    def scan(self, prefix, due_before, limit):
+        return []
+
+class AsyncStore(Store):
+    async def load(self, name):
+        await asyncio.sleep(0)
+        return super().load(name)
+    async def compare_and_swap(self, name, expected, new):
+        await asyncio.sleep(0)
+        return super().compare_and_swap(name, expected, new)
+
+keeping = [
+    relaypass.RelayPass(api_key=key, base_url=url, store=store, on_event=lambda event: None)
+    for store in (Store(), AsyncStore())
+]
+
+def verify():
+    for client in keeping:
+        started = client.verifications.start(claim_type="age_over18_verified")
+        assert client.verifications.complete(started.id).status == "passed"
+
+async def async_verify():
+    async with relaypass.AsyncRelayPass(api_key=key, base_url=url, store=AsyncStore()) as client:
+        started = await client.verifications.start(claim_type="age_over18_verified")
+        assert (await client.verifications.complete(started.id)).status == "passed"
 
 def flow(client=client):
     relay = client.relays.create(claim_type="age_over18_verified")
@@ -183,12 +224,86 @@ SCRIPTS = {
         ended_well(in_child(lambda: waited(call)))
         flow()
     """,
+    "stores used in the child, and again in the parent": """
+        verify()
+        ended_well(in_child(verify))
+        asyncio.run(async_verify())
+        ended_well(in_child(lambda: (asyncio.run(async_verify()), verify())))
+        verify()
+        asyncio.run(async_verify())
+    """,
+    "stores first used in the child": """
+        ended_well(in_child(verify))
+        verify()
+    """,
+    "a fork while other threads call stores": """
+        stop = threading.Event()
+        def call():
+            while not stop.is_set():
+                verify()
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(15):
+            ended_well(in_child(verify))
+        stop.set()
+        for thread in threads:
+            thread.join()
+    """,
+    "a store that forks, and whose child goes on": """
+        class Forks(Store):
+            def load(self, name):
+                ended_well(in_child(verify))
+                return None
+        try:
+            relaypass.RelayPass(store=Forks()).verifications.get(ID)
+        except relaypass.NotFoundError:
+            verify()
+        else:
+            raise AssertionError
+    """,
+    "a child that leaves a store's method by returning": """
+        class Forks(Store):
+            def load(self, name):
+                global pid
+                pid = os.fork()
+                if pid == 0:
+                    # This thread is the child's only one: it ends, and so does the process.
+                    threading.Timer(0.2, os._exit, [0]).start()
+                return None
+        try:
+            relaypass.RelayPass(store=Forks()).verifications.get(ID)
+        except relaypass.NotFoundError:
+            ended_well(pid)
+            verify()
+    """,
+    "an error of a store that the child drops": """
+        class Breaks(Store):
+            def load(self, name):
+                raise OSError
+        call = relaypass.RelayPass(store=Breaks())
+        from relaypass.outcomes import opened
+        connection = call._connection
+        caller = connection._callbacks.caller()
+        outcome = connection.native.get_verification(ID).wait(caller.number)
+        def child():
+            global outcome, call, connection
+            del outcome, call, connection
+            verify()
+        ended_well(in_child(child))
+        try:
+            opened(outcome)
+        except relaypass.StoreError as error:
+            assert type(error.__cause__) is OSError
+    """,
     "a child that exits as Python does": """
+        verify()
         flow()
         asyncio.run(async_flow())
         pid = os.fork()
         if pid == 0:
             flow()
+            verify()
             asyncio.run(async_flow())
             sys.exit(0)
         ended_well(pid)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from support import REPOSITORY, Sandbox
+from support import REPOSITORY, AsyncDictStore, DictStore, Sandbox
 
 import relaypass
 
@@ -22,7 +24,7 @@ SCENARIOS = [
 class Client(Protocol):
     """Either client, as the runner sees it."""
 
-    async def call(self, method: str, arguments: dict[str, Any]) -> object: ...
+    async def call(self, place: str, method: str, arguments: dict[str, Any]) -> object: ...
     async def close(self) -> None: ...
 
 
@@ -30,8 +32,8 @@ class Waiting:
     def __init__(self, **options: Any) -> None:
         self.client = relaypass.RelayPass(**options)
 
-    async def call(self, method: str, arguments: dict[str, Any]) -> object:
-        answer: object = getattr(self.client.relays, method)(**arguments)
+    async def call(self, place: str, method: str, arguments: dict[str, Any]) -> object:
+        answer: object = getattr(getattr(self.client, place), method)(**arguments)
         return answer
 
     async def close(self) -> None:
@@ -42,8 +44,8 @@ class Awaiting:
     def __init__(self, **options: Any) -> None:
         self.client = relaypass.AsyncRelayPass(**options)
 
-    async def call(self, method: str, arguments: dict[str, Any]) -> object:
-        call: Awaitable[object] = getattr(self.client.relays, method)(**arguments)
+    async def call(self, place: str, method: str, arguments: dict[str, Any]) -> object:
+        call: Awaitable[object] = getattr(getattr(self.client, place), method)(**arguments)
         return await call
 
     async def close(self) -> None:
@@ -57,22 +59,31 @@ def test_the_scenarios_are_there() -> None:
 @pytest.mark.parametrize("make_client", [Waiting, Awaiting], ids=["sync", "async"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_scenario(
-    scenario: dict[str, Any], make_client: Callable[..., Client], sandbox: Sandbox
+    scenario: dict[str, Any],
+    make_client: Callable[..., Client],
+    sandbox: Sandbox,
+    tmp_path: Path,
 ) -> None:
     described = scenario.get("client", {})
     expected = described.get("expect", {})
+    options = client_options(described, sandbox, tmp_path, make_client)
     try:
-        client = make_client(**client_options(described, sandbox))
+        client = make_client(**options)
     except relaypass.RelayPassError as error:
         assert "error" in expected, error
         compare(error_members(error), expected)
         return
     assert "error" not in expected, "the client was made"
     saved: dict[str, Any] = {}
+    # Others with the same options and the same store, as other processes have them.
+    clients = {None: client}
     for index, step in enumerate(scenario["steps"]):
         expected = step.get("expect", {})
+        name = step.get("client")
+        if name not in clients:
+            clients[name] = make_client(**options)
         try:
-            actual = as_json(await make_step(step, client, sandbox, saved))
+            actual = as_json(await make_step(step, clients[name], sandbox, saved))
         except relaypass.RelayPassError as error:
             assert "error" in expected, (index, step["do"], error)
             actual = error_members(error)
@@ -81,10 +92,13 @@ async def test_scenario(
         if "save" in step:
             saved[step["save"]] = actual
         compare(actual, expected, index, step["do"])
-    await client.close()
+    for client in clients.values():
+        await client.close()
 
 
-def client_options(described: dict[str, Any], sandbox: Sandbox) -> dict[str, Any]:
+def client_options(
+    described: dict[str, Any], sandbox: Sandbox, tmp_path: Path, make_client: Callable[..., Client]
+) -> dict[str, Any]:
     environment = described.get("environment", "production")
     keys = {"production": sandbox.production_api_key, "sandbox": sandbox.api_key}
     options = {
@@ -95,6 +109,16 @@ def client_options(described: dict[str, Any], sandbox: Sandbox) -> dict[str, Any
     if options["api_key"] is None:
         # A client without a key has no prefix to tell the environment by.
         options.setdefault("environment", environment)
+    match options.get("store"):
+        case "host":
+            options["store"] = DictStore() if make_client is Waiting else AsyncDictStore()
+        case str(url):
+            options["store"] = url.replace("$folder", str(tmp_path))
+    match options.get("seal_key"):
+        case str(key):
+            options["seal_key"] = bytes.fromhex(key)
+        case [*keys]:
+            options["seal_key"] = [bytes.fromhex(key) for key in keys]
     return options
 
 
@@ -105,7 +129,11 @@ async def make_step(
     place, _, name = step["do"].partition(".")
     match place, name:
         case "relays", ("create" | "issue_privacy_pass" | "generate_claim"):
-            return await client.call(name, arguments)
+            return await client.call(place, name, arguments)
+        case "verifications", ("start" | "complete" | "get" | "forget" | "recover"):
+            return await client.call(place, name, arguments)
+        case "passes", ("prefetch" | "count"):
+            return await client.call(place, name, arguments)
         case "generate_key", "":
             return relaypass.EncryptionKey.generate(**arguments)
         case "sandbox", "finish":
@@ -126,7 +154,13 @@ def resolve(value: Any, saved: dict[str, Any]) -> Any:
 def as_json(result: object) -> Any:
     if dataclasses.is_dataclass(result) and not isinstance(result, type):
         result = dataclasses.asdict(result)
-    return json.loads(json.dumps(result))
+    return json.loads(json.dumps(result, default=milliseconds))
+
+
+def milliseconds(time: object) -> int:
+    """How the runners of all languages write a time."""
+    assert isinstance(time, datetime)
+    return round(time.timestamp() * 1000)
 
 
 def error_members(error: relaypass.RelayPassError) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 from support import Sandbox, SilentServer, run_script, start_script
 
 SYNC = """
@@ -121,3 +122,65 @@ def test_a_handler_that_raises_while_the_answer_comes_leaves_a_client_that_works
         print(bool(client.relays.create(claim_type="age_over18_verified").relay_token))
     """
     assert run_script(script, sandbox.url) == "interrupted\nTrue\n"
+
+
+IN_STORE = """
+    import asyncio, sys, threading, time, relaypass
+    class Waits:
+        def load(self, key):
+            print("begun", flush=True)
+            time.sleep(10)
+        compare_and_swap = scan = load
+    class Awaits:
+        async def load(self, key):
+            print("begun", flush=True)
+            await asyncio.sleep(10)
+        compare_and_swap = scan = load
+    ID = "00000000-0000-4000-8000-000000000000"
+    async def main():
+        async with relaypass.AsyncRelayPass(store=store) as client:
+            await client.verifications.get(ID)
+    store = Waits() if "sync" in sys.argv else Awaits()
+    try:
+        if "waited" in sys.argv:
+            relaypass.RelayPass(store=store).verifications.get(ID)
+        else:
+            asyncio.run(main())
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("call", ["waited", "awaited"])
+@pytest.mark.parametrize("store", ["sync", "async"])
+def test_ctrl_c_ends_a_call_whose_store_waits(call: str, store: str) -> None:
+    with start_script(IN_STORE, call, store) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        output, errors = process.communicate(timeout=10)
+        took = time.monotonic() - started
+    assert (process.returncode, output, errors) == (0, "interrupted\n", "")
+    assert took < 5
+
+
+def test_a_signal_handler_may_use_the_store_while_a_call_waits_for_it() -> None:
+    script = """
+        import signal, time, relaypass
+        ID = "00000000-0000-4000-8000-000000000000"
+        class Store:
+            def load(self, key):
+                time.sleep(0.3)
+            compare_and_swap = scan = load
+        client = relaypass.RelayPass(store=Store())
+        def get(name):
+            try:
+                client.verifications.get(ID)
+            except relaypass.NotFoundError:
+                print(name)
+        signal.signal(signal.SIGALRM, lambda *_: get("inner"))
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        get("outer")
+    """
+    assert run_script(script) == "inner\nouter\n"

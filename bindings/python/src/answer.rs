@@ -1,9 +1,14 @@
 //! Answers on their way to Python: tuples, which `relaypass/results.py` gives names.
 
 use pyo3::prelude::*;
+use pyo3::types::PyList;
+use relaypass::store::conformance::{Report, Violation};
 use relaypass::{
-    Claim, DecryptionKey, GeneratedClaim, PrivacyPass, RateLimit, Relay, ResponseInfo,
+    Claim, Completion, DecryptionKey, GeneratedClaim, PrivacyPass, RateLimit, Relay, ResponseInfo,
+    Secret, Verification,
 };
+
+use crate::errors::causes_of_python;
 
 /// What a call answers.
 pub(crate) enum Answer {
@@ -12,6 +17,10 @@ pub(crate) enum Answer {
     GeneratedClaim(GeneratedClaim),
     Claim(Claim),
     KeyPair(DecryptionKey),
+    Verification(Verification),
+    Completion(Completion),
+    Count(u64),
+    StoreCheck(Result<Report, Violation>),
     Nothing,
 }
 
@@ -43,10 +52,39 @@ impl<'py> IntoPyObject<'py> for &Answer {
             Answer::KeyPair(key) => {
                 (key.encryption_key().as_pem(), key.to_pem().expose()).into_pyobject(py)?
             }
+            Answer::Verification(verification) => (
+                verification.id.as_str(),
+                verification.claim_type.as_str(),
+                verification.status.as_str(),
+                verification.claim.as_ref().map(claim),
+                exposed(verification.session_access_token.as_ref()),
+                exposed(verification.hosted_url.as_ref()),
+                verification.expires_at,
+            )
+                .into_pyobject(py)?,
+            Answer::Completion(completion) => (
+                completion.status.as_str(),
+                completion.claim.as_ref().map(claim),
+            )
+                .into_pyobject(py)?,
+            Answer::StoreCheck(Ok(report)) => {
+                (&report.passed, &report.skipped, py.None()).into_pyobject(py)?
+            }
+            Answer::StoreCheck(Err(violation)) => {
+                let nothing = PyList::empty(py);
+                let causes = causes_of_python(py, violation)?;
+                let violation = (violation.rule(), violation.found(), causes);
+                (&nothing, &nothing, violation).into_pyobject(py)?
+            }
+            Answer::Count(count) => return Ok(count.into_pyobject(py)?.into_any()),
             Answer::Nothing => return Ok(py.None().into_bound(py)),
         };
         Ok(tuple.into_any())
     }
+}
+
+fn exposed(secret: Option<&Secret<String>>) -> Option<&str> {
+    secret.map(|secret| secret.expose().as_str())
 }
 
 type ClaimTuple<'a> = (&'a str, &'a str, bool, Vec<(&'a str, &'a str)>);

@@ -3,7 +3,7 @@
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBool, PyBytes, PyList, PyString};
 use relaypass::Secret;
 
 /// A `str`. A lone surrogate, which UTF-8 does not have, becomes U+FFFD: Python's own error would
@@ -37,6 +37,26 @@ pub(crate) fn seconds(value: &Bound<'_, PyAny>, name: &str) -> PyResult<f64> {
         Ok(number) => Ok(number),
         Err(error) if is_overflow(value, &error) => Ok(f64::INFINITY),
         Err(_) => Err(wrong_type(value, name, "a number of seconds")),
+    }
+}
+
+/// `True` or `False`.
+pub(crate) fn truth(value: &Bound<'_, PyAny>, name: &str) -> PyResult<bool> {
+    match value.cast::<PyBool>() {
+        Ok(truth) => Ok(truth.is_true()),
+        Err(_) => Err(wrong_type(value, name, "a bool")),
+    }
+}
+
+/// Keys: `bytes`, or a list of them.
+pub(crate) fn keys(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<Secret<Vec<u8>>>> {
+    let key = |value: &Bound<'_, PyAny>| match value.cast::<PyBytes>() {
+        Ok(bytes) => Ok(Secret::new(bytes.as_bytes().to_vec())),
+        Err(_) => Err(wrong_type(value, name, "bytes or a list of bytes")),
+    };
+    match value.cast::<PyList>() {
+        Ok(list) => list.iter().map(|item| key(&item)).collect(),
+        Err(_) => Ok(vec![key(value)?]),
     }
 }
 

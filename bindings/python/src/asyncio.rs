@@ -6,6 +6,7 @@
 //! dropped inside Python. (pyo3-async-runtimes does neither, and cannot be kept out of an
 //! interpreter that ends.) What asyncio itself has to do with it is in `relaypass/outcomes.py`.
 
+use std::future::Future;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::{io, mem, process, thread};
 
@@ -13,14 +14,14 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use tokio::task::AbortHandle;
 
-use crate::call::Work;
+use crate::answer::Answer;
 use crate::engine::Engine;
 use crate::exit::{self, Gate};
 use crate::outcome::Outcome;
 
 /// Starts the call, and returns what aborts it.
 pub(crate) fn start(
-    work: Work,
+    work: impl Future<Output = relaypass::Result<Answer>> + Send + 'static,
     call_soon_threadsafe: Py<PyAny>,
     settle: Py<PyAny>,
 ) -> PyResult<WhenDone> {

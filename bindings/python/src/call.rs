@@ -11,6 +11,7 @@ use crate::answer::Answer;
 use crate::asyncio::{self, WhenDone};
 use crate::engine::Engine;
 use crate::outcome::Outcome;
+use crate::store::{called_by, CallerNumber};
 
 /// What is to be done for a call. Nothing is before it is polled, so that a call may be prepared
 /// in one process and made in its child.
@@ -42,15 +43,24 @@ impl Call {
 
 #[pymethods]
 impl Call {
-    /// Makes the call in this thread.
-    fn wait(&self, py: Python<'_>) -> PyResult<Outcome> {
+    /// Makes the call in this thread. A store is called in the name of `caller`.
+    #[pyo3(signature = (caller=None))]
+    fn wait(&self, py: Python<'_>, caller: Option<CallerNumber>) -> PyResult<Outcome> {
         let engine = Engine::of_this_process()?;
-        engine.wait(py, self.take()?).map(Outcome::new)
+        let work = called_by(caller, self.take()?);
+        engine.wait(py, Box::pin(work)).map(Outcome::new)
     }
 
     /// Makes the call; when it ends, another thread calls `call_soon_threadsafe(settle, outcome)`.
     /// What is returned aborts the call when it is called.
-    fn start(&self, call_soon_threadsafe: Py<PyAny>, settle: Py<PyAny>) -> PyResult<WhenDone> {
-        asyncio::start(self.take()?, call_soon_threadsafe, settle)
+    #[pyo3(signature = (call_soon_threadsafe, settle, caller=None))]
+    fn start(
+        &self,
+        call_soon_threadsafe: Py<PyAny>,
+        settle: Py<PyAny>,
+        caller: Option<CallerNumber>,
+    ) -> PyResult<WhenDone> {
+        let work = called_by(caller, self.take()?);
+        asyncio::start(work, call_soon_threadsafe, settle)
     }
 }

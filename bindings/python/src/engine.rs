@@ -7,20 +7,28 @@ use std::{io, mem, ptr, thread};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use relaypass::Event;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::asyncio::Messenger;
 use crate::exit::Gate;
+use crate::inbox::Inbox;
 use crate::per_process::PerProcess;
+use crate::store::{CallbacksNumber, Errand};
 
 /// How long Ctrl-C may go unnoticed.
 const SIGNALS_ARE_CHECKED_EVERY: Duration = Duration::from_millis(100);
+
+/// So many methods of stores run at once; the others wait for their turn.
+const MOST_STORE_THREADS: usize = 256;
 
 /// What runs Rust's futures for Python. Nothing of it exists before the first call.
 pub(crate) struct Engine {
     runtime: Runtime,
     gate: Gate,
     messenger: PerProcess<Messenger>,
+    store_calls: Inbox<Errand>,
+    events: Inbox<(CallbacksNumber, Event)>,
 }
 
 static ENGINE: PerProcess<Engine> = PerProcess::new();
@@ -53,6 +61,9 @@ impl Engine {
             runtime,
             gate: Gate::default(),
             messenger: PerProcess::new(),
+            store_calls: Inbox::new(MOST_STORE_THREADS),
+            // One thread keeps them in their order.
+            events: Inbox::new(1),
         })
     }
 
@@ -62,6 +73,16 @@ impl Engine {
 
     pub(crate) fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// What stores are asked.
+    pub(crate) fn store_calls(&self) -> &Inbox<Errand> {
+        &self.store_calls
+    }
+
+    /// What happened, and which client is to be told.
+    pub(crate) fn events(&self) -> &Inbox<(CallbacksNumber, Event)> {
+        &self.events
     }
 
     /// Who brings answers to asyncio; it starts working when first asked for.
@@ -114,7 +135,7 @@ impl Engine {
     }
 
     /// Does something outside Python, and comes back.
-    fn away<T: Send>(&self, py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
+    pub(crate) fn away<T: Send>(&self, py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
         let (done, pass) = py.detach(|| (work(), self.gate.pass_or_wait_for_the_end()));
         drop(pass);
         done

@@ -24,7 +24,8 @@ thread_local! {
 /// that a thread forks meanwhile has an interpreter of its own, which goes on.
 static CLOSED_IN: AtomicU32 = AtomicU32::new(0);
 
-fn is_closed() -> bool {
+/// Whether threads that are outside stay there for ever.
+pub(crate) fn is_closed() -> bool {
     CLOSED_IN.load(Ordering::SeqCst) == process::id()
 }
 

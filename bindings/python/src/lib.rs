@@ -7,6 +7,7 @@
 //! * [`outcome`]: what came of it, and why Python code raises the errors;
 //! * [`engine`]: the tokio runtime, made when it is first needed and again after `fork`;
 //! * [`asyncio`]: how an answer gets back to the event loop;
+//! * [`store`], [`events`]: how Python code that is not ours is called, and [`inbox`]: by whom;
 //! * [`exit`]: why no thread of ours is inside Python while the interpreter ends.
 
 mod answer;
@@ -16,10 +17,14 @@ mod call;
 mod client;
 mod engine;
 mod errors;
+mod events;
 mod exit;
+mod inbox;
 mod keys;
 mod outcome;
 mod per_process;
+mod store;
+mod testing;
 
 use pyo3::prelude::*;
 
@@ -34,5 +39,15 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(keys::read_key_pair, module)?)?;
     module.add_function(wrap_pyfunction!(keys::open_claim, module)?)?;
     module.add_function(wrap_pyfunction!(outcome::example_failures, module)?)?;
+    module.add_class::<store::StoreCall>()?;
+    module.add_function(wrap_pyfunction!(store::store_needs_thread, module)?)?;
+    module.add_function(wrap_pyfunction!(store::store_thread_failed, module)?)?;
+    module.add_function(wrap_pyfunction!(store::next_store_call, module)?)?;
+    module.add_function(wrap_pyfunction!(store::report_unraisable, module)?)?;
+    module.add_function(wrap_pyfunction!(testing::check_store, module)?)?;
+    module.add_function(wrap_pyfunction!(events::events_need_thread, module)?)?;
+    module.add_function(wrap_pyfunction!(events::event_thread_failed, module)?)?;
+    module.add_function(wrap_pyfunction!(events::next_event, module)?)?;
+    module.add_function(wrap_pyfunction!(events::example_events, module)?)?;
     exit::watch(module)
 }

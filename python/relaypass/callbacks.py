@@ -1,0 +1,219 @@
+"""How code that is not ours is called: a store's methods, and whoever listens to events.
+
+The native module says what is to be called, and daemon threads of this module fetch it there
+(``inbox.rs`` says why they are Python's). It knows of all this no more than numbers: the objects
+live here and are the garbage collector's, even a store that holds its own client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import itertools
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+from weakref import WeakValueDictionary
+
+from relaypass import _native
+from relaypass.events import Event
+from relaypass.stores import AsyncStore, Store, StoreRecord
+
+
+class Callbacks:
+    """What a client was given to call: a store, and whoever listens to events."""
+
+    __slots__ = ("__weakref__", "background", "number", "on_event", "store")
+
+    def __init__(
+        self,
+        store: Store | AsyncStore | None,
+        on_event: Callable[[Event], object] | None = None,
+    ) -> None:
+        self.store = store
+        self.on_event = on_event
+        self.background = Caller()
+        self.number = next(_numbers)
+        _callbacks[self.number] = self
+
+    def caller(self, loop: asyncio.AbstractEventLoop | None = None) -> Caller:
+        """The caller of a call that begins here, in this event loop if it is awaited."""
+        if loop is not None and not self.background.has_running_loop():
+            # Work in the background goes on in the first loop for as long as that runs.
+            self.background.loop = loop
+        self._start_threads()
+        return Caller(loop)
+
+    def _start_threads(self) -> None:
+        # After a fork they are gone, and the native module asks for them again.
+        if self.store is not None and _native.store_needs_thread():
+            _start_store_thread()
+        if self.on_event is not None and _native.events_need_thread():
+            _start(_tell_of_events, "relaypass-events", _native.event_thread_failed)
+
+
+class Caller:
+    """In whose name code is called: with which context variables, and in which event loop.
+
+    Every call of a client has its own; work in the background has the one of its client.
+    """
+
+    __slots__ = ("__weakref__", "_context", "loop", "number")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.loop = loop
+        self.number = next(_numbers)
+        self._context = contextvars.copy_context()
+        _callers[self.number] = self
+
+    def context(self) -> contextvars.Context:
+        """The context variables. A copy for each use: no two can run in one context at once."""
+        return self._context.copy()
+
+    def has_running_loop(self) -> bool:
+        return self.loop is not None and self.loop.is_running()
+
+    def loop_to_await_in(self) -> asyncio.AbstractEventLoop:
+        """The caller's event loop while it runs, else our own."""
+        if self.loop is not None and self.loop.is_running():
+            return self.loop
+        return _own_loop()
+
+
+_numbers = itertools.count(1)
+_callbacks: WeakValueDictionary[int, Callbacks] = WeakValueDictionary()
+_callers: WeakValueDictionary[int, Caller] = WeakValueDictionary()
+
+
+def _start(work: Callable[[], None], name: str, failed: Callable[[], None]) -> None:
+    try:
+        threading.Thread(target=work, name=name, daemon=True).start()
+    except BaseException:
+        failed()
+        raise
+
+
+def _start_store_thread() -> None:
+    _start(_serve_stores, "relaypass-store", _native.store_thread_failed)
+
+
+def _serve_stores() -> None:
+    process = os.getpid()
+    # A store that forks leaves its child a copy of this thread, which has nothing to do there.
+    while os.getpid() == process and (fetched := _native.next_store_call()) is not None:
+        call, must_start_another = fetched
+        del fetched
+        if must_start_another:
+            try:
+                _start_store_thread()
+            except RuntimeError:
+                # No more threads: then the work waits for those that are there.
+                pass
+        if isinstance(call, _native.StoreCall):
+            _call_store(call)
+        # Anything else was only to be let go of, here.
+        del call
+
+
+def _call_store(call: _native.StoreCall) -> None:
+    """Calls the store's method and replies, or has the reply follow when it can be awaited."""
+    try:
+        question = call.question()
+        if question is None:
+            return
+        method, arguments = question
+        callbacks = _callbacks.get(call.callbacks)
+        if callbacks is None:
+            raise RuntimeError("the client of this store is no longer there")
+        caller = callbacks.background
+        if call.caller is not None:
+            caller = _callers.get(call.caller, caller)
+        if method == "compare_and_swap":
+            key, expected, new = arguments
+            arguments = (key, expected, None if new is None else StoreRecord(*new))
+        context = caller.context()
+        answer = context.run(getattr(callbacks.store, method), *arguments)
+        if not inspect.isawaitable(answer):
+            call.reply(answer)
+            return
+        try:
+            caller.loop_to_await_in().call_soon_threadsafe(_begin, call, answer, context=context)
+        except BaseException:
+            if inspect.iscoroutine(answer):
+                answer.close()
+            raise
+    except BaseException as error:
+        call.fail(error)
+
+
+def _begin(call: _native.StoreCall, answer: Awaitable[Any]) -> None:
+    """Begins to await, inside the event loop and the caller's context."""
+    task = asyncio.ensure_future(_await_and_reply(call, answer))
+    # Event loops hold their tasks weakly.
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+_tasks: set[asyncio.Future[None]] = set()
+
+
+async def _await_and_reply(call: _native.StoreCall, answer: Awaitable[Any]) -> None:
+    try:
+        call.reply(await answer)
+    except BaseException as error:
+        call.fail(error)
+        if isinstance(error, KeyboardInterrupt):
+            raise
+
+
+def _own_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that we run ourselves, for those who have none. One per process."""
+    process = os.getpid()
+    loop = _own_loops.get(process)
+    if loop is None:
+        made = asyncio.new_event_loop()
+        loop = _own_loops.setdefault(process, made)
+        if loop is not made:
+            made.close()
+            return loop
+        try:
+            threading.Thread(
+                target=_run_for_ever, args=(made,), name="relaypass-loop", daemon=True
+            ).start()
+        except BaseException:
+            del _own_loops[process]
+            made.close()
+            raise
+    return loop
+
+
+# A parent's loop stays here: to close it would take the parent's wake-up calls away.
+_own_loops: dict[int, asyncio.AbstractEventLoop] = {}
+
+
+def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        try:
+            loop.run_forever()
+        except KeyboardInterrupt:
+            # A store raised it; the caller has it by now.
+            pass
+
+
+def _tell_of_events() -> None:
+    process = os.getpid()
+    while os.getpid() == process and (fetched := _native.next_event()) is not None:
+        number, *members = fetched
+        callbacks = _callbacks.get(number)
+        if callbacks is not None and callbacks.on_event is not None:
+            _tell(callbacks, callbacks.on_event, Event(*members))
+        del callbacks
+
+
+def _tell(callbacks: Callbacks, on_event: Callable[[Event], object], event: Event) -> None:
+    try:
+        callbacks.background.context().run(on_event, event)
+    except BaseException as error:
+        _native.report_unraisable(error, on_event)

@@ -1,0 +1,165 @@
+"""Events: told in order, to the right listener, and never at the expense of a call."""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+from support import CLAIM_TYPE, DictStore, Sandbox, run_script
+
+import relaypass
+from relaypass import _native
+
+NAME: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="none")
+
+
+class Log:
+    """Remembers events, and waits for them."""
+
+    def __init__(self) -> None:
+        self.events: list[relaypass.Event] = []
+        self.told = threading.Semaphore(0)
+
+    def __call__(self, event: relaypass.Event) -> None:
+        self.events.append(event)
+        self.told.release()
+
+    def wait(self, count: int) -> list[relaypass.Event]:
+        for _ in range(count):
+            assert self.told.acquire(timeout=5)
+        return self.events
+
+
+def tell_examples(client: relaypass.RelayPass) -> None:
+    """As the core does while a call is under way."""
+    callbacks = client._connection._callbacks
+    assert callbacks is not None
+    callbacks.caller()
+    _native._example_events(callbacks.number)
+
+
+def test_every_kind_of_event_arrives_in_order() -> None:
+    log = Log()
+    client = relaypass.RelayPass(on_event=log)
+    tell_examples(client)
+    kinds = [
+        "possible_double_charge",
+        "unknown_outcome",
+        "key_changed",
+        "pending",
+        "refunded",
+        "background_failure",
+    ]
+    assert log.wait(6) == [
+        relaypass.Event(kind, "an id", None, f"an example of {kind}") for kind in kinds
+    ]
+
+
+def test_a_pending_answer_is_told(sandbox: Sandbox) -> None:
+    log = Log()
+    options: dict[str, Any] = {**sandbox.options, "api_key": sandbox.production_api_key}
+    with relaypass.RelayPass(store=DictStore(), on_event=log, **options) as client:
+        started = client.verifications.start(claim_type=CLAIM_TYPE)
+        assert client.verifications.complete(started.id).status == "pending"
+        [event] = log.wait(1)
+    assert (event.kind, event.verification_id) == ("pending", started.id)
+    assert event.message
+
+
+def test_the_listener_has_the_context_of_the_client_and_a_thread_of_its_own() -> None:
+    seen = []
+    done = threading.Semaphore(0)
+
+    def listen(_: relaypass.Event) -> None:
+        seen.append((NAME.get(), threading.current_thread().name))
+        NAME.set("overwritten")
+        done.release()
+
+    token = NAME.set("client")
+    client = relaypass.RelayPass(on_event=listen)
+    NAME.reset(token)
+    tell_examples(client)
+    for _ in range(6):
+        assert done.acquire(timeout=5)
+    assert set(seen) == {("client", "relaypass-events")}
+
+
+def test_what_a_listener_raises_is_reported_and_the_next_event_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda it: reported.append(it.exc_value))
+    errors = [ValueError("1"), KeyboardInterrupt("2"), SystemExit("3")] * 2
+    left = iter(errors)
+    done = threading.Semaphore(0)
+
+    def listen(_: relaypass.Event) -> None:
+        done.release()
+        raise next(left)
+
+    client = relaypass.RelayPass(on_event=listen)
+    tell_examples(client)
+    for _ in range(6):
+        assert done.acquire(timeout=5)
+    for _ in range(100):
+        if len(reported) == 6:
+            break
+        time.sleep(0.01)
+    assert reported == errors
+
+
+def test_a_listener_may_call_the_client_and_may_hang(sandbox: Sandbox) -> None:
+    hang = threading.Event()
+    tokens = []
+
+    def listen(_: relaypass.Event) -> None:
+        tokens.append(client.relays.create(claim_type=CLAIM_TYPE).relay_token)
+        hang.wait(10)
+
+    client = relaypass.RelayPass(on_event=listen, **sandbox.options)
+    tell_examples(client)
+    for _ in range(500):
+        if tokens:
+            break
+        time.sleep(0.01)
+    assert tokens
+    # It hangs, and calls go on.
+    assert client.relays.create(claim_type=CLAIM_TYPE).relay_token
+    hang.set()
+
+
+def test_the_events_of_a_client_that_is_gone_are_dropped() -> None:
+    log, other = Log(), Log()
+    client = relaypass.RelayPass(on_event=log)
+    callbacks = client._connection._callbacks
+    assert callbacks is not None
+    number = callbacks.number
+    del client, callbacks
+    _native._example_events(number)
+    listening = relaypass.RelayPass(on_event=other)
+    tell_examples(listening)
+    other.wait(6)
+    assert log.events == []
+
+
+def test_a_listener_must_be_a_function() -> None:
+    with pytest.raises(TypeError, match="^on_event must be a function, not str"):
+        relaypass.RelayPass(on_event="print")  # type: ignore[arg-type]
+
+
+def test_exit_while_a_listener_is_busy() -> None:
+    run_script(
+        """
+        import time, relaypass
+        from relaypass import _native
+        client = relaypass.RelayPass(on_event=lambda _: time.sleep(0.3))
+        client._connection._callbacks.caller()
+        _native._example_events(client._connection._callbacks.number)
+        time.sleep(0.1)
+        """,
+        timeout=5,
+    )
