@@ -1,3 +1,5 @@
+import { isUint8Array } from 'node:util/types';
+
 /**
  * The types of arguments, as programs without TypeScript get them wrong. What a value means, and
  * whether it may be so, is for the core to say; no message here repeats a value, for it may be a
@@ -31,6 +33,36 @@ export function readText(value: unknown, name: string): string {
     throw new TypeError(`${name} must be a string`);
   }
   return value;
+}
+
+/** @internal */
+export function readFlag(value: unknown, name: string): boolean {
+  if (typeof value !== 'boolean') {
+    throw new TypeError(`${name} must be true or false`);
+  }
+  return value;
+}
+
+/** @internal */
+export function readFunction(value: unknown, name: string): (...args: unknown[]) => unknown {
+  if (typeof value !== 'function') {
+    throw new TypeError(`${name} must be a function`);
+  }
+  return value as (...args: unknown[]) => unknown;
+}
+
+/**
+ * One seal key, or a list of them.
+ *
+ * @internal
+ */
+export function readKeys(value: unknown, name: string): Uint8Array[] {
+  const keys: unknown[] = Array.isArray(value) ? value : [value];
+  if (keys.length === 0 || !keys.every(isUint8Array)) {
+    // An empty array too: whoever sets a key must not find records unsealed.
+    throw new TypeError(`${name} must be a Uint8Array of 32 bytes, or an array of such keys`);
+  }
+  return keys;
 }
 
 /** @internal */

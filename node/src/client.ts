@@ -1,9 +1,24 @@
-import { optional, readInteger, readMilliseconds, readObject, readText } from './arguments.js';
+import {
+  optional,
+  readFlag,
+  readFunction,
+  readInteger,
+  readKeys,
+  readMilliseconds,
+  readObject,
+  readText,
+} from './arguments.js';
 import { unwrap } from './cancel.js';
+import { makeListener } from './events.js';
+import type { RelayPassEvent } from './events.js';
 import { readPrivateKey } from './keys.js';
 import type { EncryptionKey } from './keys.js';
 import { native } from './native.js';
+import { Passes } from './passes.js';
 import { Relays } from './relays.js';
+import { adaptStore, readStore } from './store.js';
+import type { RelayStore } from './store.js';
+import { Verifications } from './verifications.js';
 
 /** Which of Persona's two worlds: passes and relays of one do not fit the other. */
 export type Environment = 'production' | 'sandbox';
@@ -40,6 +55,42 @@ export interface RelayPassOptions {
    * and a claim that is not encrypted is refused, unless a call says otherwise.
    */
   readonly decryptionKey?: string | EncryptionKey | undefined;
+  /**
+   * Where verifications and passes are kept: an object of yours, or the URL of a built-in store
+   * (`memory:`, `sqlite:///absolute/path`, `postgres://…`). Without one there are the three steps.
+   */
+  readonly store?: string | RelayStore | undefined;
+  /** How long one call of the store may take, in milliseconds; the default is 10,000. */
+  readonly storeTimeoutMs?: number | undefined;
+  /**
+   * The key, 32 random bytes, under which records are sealed before they reach the store. Of
+   * several, the first seals and all open: to rotate, put the new one first. Without one, records
+   * are stored as they are, secrets included.
+   */
+  readonly sealKey?: Uint8Array | readonly Uint8Array[] | undefined;
+  /**
+   * What verifications bind their passes to: the claim type (the default, Persona's current
+   * generation) or the one relay.
+   */
+  readonly passBinding?: 'claim_type' | 'relay' | undefined;
+  /**
+   * How many passes to hold ready for each claim type that is asked for: 0 (the default) to 100.
+   * `background` fills the pool.
+   */
+  readonly passPool?: number | undefined;
+  /**
+   * Whether to drive open verifications on and fill the pool, about once a minute, from the first
+   * call that needs the store for as long as the client lives; by default `false`.
+   *
+   * It does not keep the process alive. What the process was doing there when it ended is done by
+   * the next one, as after a crash.
+   */
+  readonly background?: boolean | undefined;
+  /**
+   * Is told what your log should know. Called where the call was made (`AsyncLocalStorage`), and in
+   * the background where the client was. What it throws is ignored, with one process warning.
+   */
+  readonly onEvent?: ((event: RelayPassEvent) => void) | undefined;
 }
 
 const OPTIONS = [
@@ -52,6 +103,13 @@ const OPTIONS = [
   'anonymousProxy',
   'identifiedProxy',
   'decryptionKey',
+  'store',
+  'storeTimeoutMs',
+  'sealKey',
+  'passBinding',
+  'passPool',
+  'background',
+  'onEvent',
 ] as const;
 
 /**
@@ -79,6 +137,10 @@ const OPTIONS = [
 export class RelayPass {
   /** The three steps. */
   readonly relays: Relays;
+  /** Durable verifications: what to use if there is a store. */
+  readonly verifications: Verifications;
+  /** Passes bought ahead. They need a store. */
+  readonly passes: Passes;
   /** The environment this client speaks for. */
   readonly environment: Environment;
 
@@ -90,6 +152,8 @@ export class RelayPass {
    */
   constructor(options: RelayPassOptions = {}) {
     const given = readObject(options, 'options', OPTIONS);
+    const store = optional(readStore, given.store, 'store');
+    const onEvent = optional(readFunction, given.onEvent, 'onEvent');
     const client = unwrap(
       native.openClient({
         apiKey: optional(readText, given.apiKey, 'apiKey'),
@@ -101,9 +165,19 @@ export class RelayPass {
         anonymousProxy: optional(readText, given.anonymousProxy, 'anonymousProxy'),
         identifiedProxy: optional(readText, given.identifiedProxy, 'identifiedProxy'),
         decryptionKey: optional(readPrivateKey, given.decryptionKey, 'decryptionKey'),
+        storeUrl: typeof store === 'string' ? store : undefined,
+        store: typeof store === 'object' ? adaptStore(store) : undefined,
+        storeTimeoutSeconds: optional(readMilliseconds, given.storeTimeoutMs, 'storeTimeoutMs'),
+        sealKeys: optional(readKeys, given.sealKey, 'sealKey') ?? [],
+        passBinding: optional(readText, given.passBinding, 'passBinding'),
+        passPool: optional(readInteger, given.passPool, 'passPool'),
+        background: optional(readFlag, given.background, 'background'),
+        onEvent: onEvent === undefined ? undefined : makeListener(onEvent),
       }),
     );
     this.relays = new Relays(client);
+    this.verifications = new Verifications(client);
+    this.passes = new Passes(client);
     this.environment = client.environment;
   }
 }

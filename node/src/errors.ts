@@ -79,8 +79,8 @@ export abstract class RelayPassError extends Error {
   /** What went wrong; tells the classes apart without `instanceof`. */
   readonly code: ErrorCode;
   /**
-   * The call that failed: `relays.create`, `relays.issue_privacy_pass`, `relays.generate_claim`;
-   * empty where no call was made yet. The same text in every language.
+   * The call that failed, such as `relays.create` or `verifications.start`; empty where no call was
+   * made yet. The same text in every language.
    */
   readonly operation: string;
   /** Whether the same call may well succeed later, without a risk of being billed twice. */
@@ -244,7 +244,10 @@ export class ClaimMismatchError extends RelayPassError {
   declare readonly code: 'claim_mismatch';
 }
 
-/** The caller's store failed; `cause` is its own error. */
+/**
+ * The caller's store failed. `cause` is what its method threw, the same object; there is none if it
+ * took too long or answered with the wrong type.
+ */
 export class StoreError extends RelayPassError {
   static override readonly code = 'store';
   declare readonly code: 'store';
@@ -301,23 +304,21 @@ export function makeError(failure: Failure): Error {
   if (ErrorClass === undefined) {
     return new Error(`relaypass: the native addon is of another version: ${failure.code}`);
   }
-  const { message, meta, causes, ...facts } = failure;
-  const cause = makeCause(causes);
+  const { message, meta, thrown, causes, ...facts } = failure;
   return new ErrorClass(message, {
     ...facts,
     meta: meta === null ? null : JSON.parse(meta),
-    ...(cause === undefined ? {} : { cause }),
+    ...(thrown === null ? makeCause(causes) : { cause: thrown.value }),
   });
 }
 
 /** A chain of errors, the nearest cause first. They have no stack: they come from Rust. */
-function makeCause(causes: readonly string[]): Error | undefined {
+function makeCause(causes: readonly string[]): { cause?: Error } {
   const [text, ...deeper] = causes;
   if (text === undefined) {
-    return undefined;
+    return {};
   }
-  const cause = makeCause(deeper);
-  const error = new Error(text, cause === undefined ? undefined : { cause });
-  error.stack = `Error: ${text}`;
-  return error;
+  const cause = new Error(text, makeCause(deeper));
+  cause.stack = `Error: ${text}`;
+  return { cause };
 }

@@ -33,7 +33,9 @@ export {
   UnprocessableError,
 } from './errors.js';
 export type { ErrorCode, ErrorFacts } from './errors.js';
+export type { EventKind, RelayPassEvent } from './events.js';
 export { EncryptionKey } from './keys.js';
+export type { CountArguments, Passes, PrefetchArguments } from './passes.js';
 export type {
   CallOptions,
   CreateArguments,
@@ -41,4 +43,16 @@ export type {
   IssuePrivacyPassArguments,
   Relays,
 } from './relays.js';
-export type { Claim, GeneratedClaim, Method, PrivacyPass, RateLimit, Relay } from './results.js';
+export type {
+  Claim,
+  Completion,
+  GeneratedClaim,
+  Method,
+  PrivacyPass,
+  RateLimit,
+  Relay,
+  Verification,
+  VerificationStatus,
+} from './results.js';
+export type { Awaitable, RelayStore, StoreRecord } from './store.js';
+export type { CompleteOptions, StartArguments, Verifications } from './verifications.js';

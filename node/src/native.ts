@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+import type { RelayPassEvent } from './events.js';
 import type { Claim, GeneratedClaim, PrivacyPass, RateLimit, Relay } from './results.js';
+import type { StoreReport } from './testing.js';
 
 /**
  * The glue in `bindings/node`, which no other file of this package loads.
@@ -17,6 +19,10 @@ export interface Native {
   readKeys(privateKeyPem: string): Outcome<KeyPair>;
   openClaim(claimPayload: string, decryptionKey?: string, claimType?: string): Outcome<Claim>;
   exampleErrors(): Failure[];
+  checkStore(
+    store: NativeStore,
+    reopen: (() => Promise<NativeStore>) | undefined,
+  ): Promise<StoreReport | NativeViolation>;
   readonly CancelToken: new () => NativeCancelToken;
 }
 
@@ -46,6 +52,50 @@ export interface NativeClient {
     timeoutSeconds: number | undefined,
     token: NativeCancelToken | undefined,
   ): Promised<GeneratedClaim>;
+  startVerification(
+    claimType: string,
+    reference: string | undefined,
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<NativeVerification>;
+  completeVerification(
+    id: string,
+    reissue: boolean,
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<NativeCompletion>;
+  getVerification(
+    id: string,
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<NativeVerification>;
+  forgetVerification(
+    id: string,
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<true>;
+  recoverVerifications(
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<number>;
+  prefetchPasses(
+    claimType: string,
+    count: number,
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<number>;
+  countPasses(
+    claimType: string,
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<number>;
   noop(timeoutSeconds: number | undefined, token: NativeCancelToken | undefined): Promised<boolean>;
 }
 
@@ -60,6 +110,79 @@ export interface NativeClientOptions {
   anonymousProxy: string | undefined;
   identifiedProxy: string | undefined;
   decryptionKey: string | undefined;
+  storeUrl: string | undefined;
+  store: NativeStore | undefined;
+  storeTimeoutSeconds: number | undefined;
+  sealKeys: Uint8Array[];
+  passBinding: string | undefined;
+  passPool: number | undefined;
+  background: boolean | undefined;
+  onEvent: ((scope: number | null, event: RelayPassEvent) => void) | undefined;
+}
+
+/**
+ * A store as the addon calls it, on this thread. Each answer has its type, or is a text that says
+ * what was expected.
+ *
+ * @internal
+ */
+export interface NativeStore {
+  load(scope: number | null, key: string): Promise<NativeRecord | null | string>;
+  compareAndSwap(
+    scope: number | null,
+    key: string,
+    expected: number | null,
+    next: NativeRecord | null,
+  ): Promise<boolean | string>;
+  scan(
+    scope: number | null,
+    prefix: string,
+    dueBefore: number | null,
+    limit: number,
+  ): Promise<string[] | string>;
+}
+
+/** @internal */
+export interface NativeRecord {
+  readonly value: Uint8Array;
+  readonly version: number;
+  readonly dueAt: number | null;
+  readonly expiresAt: number | null;
+}
+
+/** @internal */
+export interface NativeVerification {
+  readonly id: string;
+  readonly claimType: string;
+  readonly status: string;
+  readonly claim: Claim | null;
+  readonly sessionAccessToken: string | null;
+  readonly hostedUrl: string | null;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** @internal */
+export interface NativeCompletion {
+  readonly status: string;
+  readonly claim: Claim | null;
+}
+
+/** @internal */
+export interface NativeViolation {
+  readonly message: string;
+  readonly rule: string;
+  readonly found: string;
+  readonly thrown: Thrown | null;
+}
+
+/**
+ * What the caller's own code threw, in a box: it may be `null`.
+ *
+ * @internal
+ */
+export interface Thrown {
+  readonly value: unknown;
 }
 
 /** Cancels the one call that it was given to.
@@ -89,6 +212,7 @@ export interface Failure {
   readonly meta: string | null;
   readonly requestId: string | null;
   readonly rateLimit: RateLimit | null;
+  readonly thrown: Thrown | null;
   readonly causes: readonly string[];
   readonly claimPayload: string | null;
   readonly tokenConsumed: boolean | null;

@@ -29,7 +29,8 @@ export function hideSecrets<T extends object>(
 ): T {
   Object.defineProperty(value, inspect, {
     value: (_depth: number, options: InspectOptions, show: Inspect) => {
-      const redacted = secrets.map((secret) => [secret, REDACTED]);
+      const present = secrets.filter((secret) => value[secret] !== null);
+      const redacted = present.map((secret) => [secret, REDACTED]);
       return `${name} ${show({ ...value, ...Object.fromEntries(redacted) }, options)}`;
     },
   });

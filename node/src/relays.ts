@@ -225,7 +225,8 @@ export class Relays {
   }
 }
 
-function readCallOptions(options: unknown): {
+/** @internal */
+export function readCallOptions(options: unknown): {
   signal: AbortSignal | undefined;
   timeoutSeconds: number | undefined;
 } {

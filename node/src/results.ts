@@ -1,3 +1,4 @@
+import type { NativeCompletion, NativeVerification } from './native.js';
 import { hideSecrets } from './redaction.js';
 
 /** The rate limit as Persona reported it with an answer. */
@@ -67,6 +68,61 @@ export interface GeneratedClaim extends AnswerFacts {
   readonly tokenConsumed: boolean;
   /** The claim, opened; `null` when it is encrypted and there is no decryption key. */
   readonly claim: Claim | null;
+}
+
+/** How far a verification is. */
+export type VerificationStatus = Completion['status'];
+
+/** A verification, as it is stored. Frozen, and redacted when inspected. */
+export interface Verification {
+  /** Names it in later calls. No secret; it says nothing about the person. */
+  readonly id: string;
+  /** What is asked. */
+  readonly claimType: string;
+  /** How far it is. */
+  readonly status: VerificationStatus;
+  /** The answer, once it is known. */
+  readonly claim: Claim | null;
+  /** A JWT for the visitor's browser; `null` once the verification is over. */
+  readonly sessionAccessToken: string | null;
+  /**
+   * Persona's page for the visitor, with the token in it; `null` once the verification is over. The
+   * page refuses requests that carry a `Referer`.
+   */
+  readonly hostedUrl: string | null;
+  /** When the session ends: 30 minutes after it began. */
+  readonly expiresAt: Date;
+}
+
+/** What a verification came to, so far. Frozen. */
+export type Completion =
+  /** The claim is true. */
+  | { readonly status: 'passed'; readonly claim: Claim }
+  /** The claim is not true, or Persona could not find out. */
+  | { readonly status: 'failed'; readonly claim: Claim }
+  /** There is no answer yet: the person has most likely not finished. */
+  | { readonly status: 'pending'; readonly claim: null }
+  /** The session ended without an answer. Start another verification. */
+  | { readonly status: 'expired'; readonly claim: null };
+
+/** @internal */
+export function makeVerification(native: NativeVerification): Verification {
+  const verification = {
+    ...native,
+    status: native.status as VerificationStatus,
+    claim: native.claim === null ? null : makeClaim(native.claim),
+    expiresAt: new Date(native.expiresAt),
+  };
+  return hideSecrets('Verification', verification, ['sessionAccessToken', 'hostedUrl']);
+}
+
+/** @internal */
+export function makeCompletion(native: NativeCompletion): Completion {
+  if (native.claim !== null) {
+    makeClaim(native.claim);
+  }
+  // The core says that there is a claim with `passed` and `failed`, and none else.
+  return Object.freeze(native) as Completion;
 }
 
 /** @internal */

@@ -28,11 +28,47 @@ for (const [name, value] of Object.entries({
   anonymousProxy: null,
   identifiedProxy: {},
   decryptionKey: Buffer.from('canary'),
+  store: 1,
+  storeTimeoutMs: '10',
+  sealKey: 'canary',
+  passBinding: 1,
+  passPool: '1',
+  background: 1,
+  onEvent: 'canary',
 })) {
   test(`new RelayPass: ${name} of the wrong type`, () => {
     assert.throws(() => new RelayPass({ [name]: value }), namesArgument(name));
   });
 }
+
+test('new RelayPass: a seal key of the wrong type', () => {
+  for (const sealKey of [
+    'canary'.repeat(6),
+    [],
+    [1],
+    new Uint16Array(32),
+    new ArrayBuffer(32),
+    null,
+  ]) {
+    assert.throws(() => new RelayPass({ sealKey }), namesArgument('sealKey'));
+  }
+});
+
+test('new RelayPass: a pool or a time out of range', () => {
+  const store = 'memory:';
+  for (const passPool of [-1, 101, 2 ** 32, 2 ** 53]) {
+    assert.throws(() => new RelayPass({ store, passPool }), { code: 'invalid_argument' });
+  }
+  for (const storeTimeoutMs of [0, -1, NaN, Infinity, 600_001]) {
+    assert.throws(() => new RelayPass({ store, storeTimeoutMs }), { code: 'invalid_argument' });
+  }
+  assert.throws(() => new RelayPass({ store, passBinding: 'canary' }), {
+    code: 'invalid_argument',
+  });
+  for (const needsStore of [{ background: true }, { passPool: 1 }]) {
+    assert.throws(() => new RelayPass(needsStore), { code: 'invalid_argument' });
+  }
+});
 
 test('new RelayPass: an option that does not exist is not silently off', () => {
   assert.throws(() => new RelayPass({ api_key: 'canary' }), namesArgument('api_key'));
@@ -76,6 +112,61 @@ for (const [method, args, wrong] of [
     });
   });
 }
+
+const stored = new RelayPass({ store: 'memory:' });
+const id = crypto.randomUUID();
+for (const [name, call, wrong] of [
+  [
+    'start',
+    (args, options) => stored.verifications.start({ claimType, ...args }, options),
+    { claimType: 5, reference: null },
+  ],
+  [
+    'prefetch',
+    (args, options) => stored.passes.prefetch({ claimType, count: 1, ...args }, options),
+    { claimType: 5, count: '1' },
+  ],
+  [
+    'count',
+    (args, options) => stored.passes.count({ claimType, ...args }, options),
+    { claimType: 5 },
+  ],
+]) {
+  test(`${name}: arguments and options of the wrong type`, async () => {
+    for (const [argument, value] of Object.entries(wrong)) {
+      await assert.rejects(call({ [argument]: value }), namesArgument(argument));
+    }
+    await assert.rejects(call({ claim_type: 'canary' }), namesArgument('claim_type'));
+    await assert.rejects(call({}, { timeout: 5 }), namesArgument('timeout'));
+    await assert.rejects(call({}, { timeoutMs: '5' }), namesArgument('timeoutMs'));
+  });
+}
+
+for (const method of ['complete', 'get', 'forget']) {
+  test(`${method}: arguments and options of the wrong type`, async () => {
+    const call = stored.verifications[method].bind(stored.verifications);
+    await assert.rejects(call(), namesArgument('id'));
+    await assert.rejects(call({ id }), namesArgument('id'));
+    await assert.rejects(call(id, { timeout: 5 }), namesArgument('timeout'));
+    await assert.rejects(call(id, { signal: {} }), namesArgument('signal'));
+    for (const wrong of ['', 'canary', id.toUpperCase(), `${id}\0`]) {
+      await assert.rejects(call(wrong), (error) => {
+        assert.equal(error.code, 'invalid_argument');
+        assert.doesNotMatch(error.message, /canary/);
+        return true;
+      });
+    }
+  });
+}
+
+test('complete: reissue of the wrong type', async () => {
+  const wrong = stored.verifications.complete(id, { reissue: 1 });
+  await assert.rejects(wrong, namesArgument('reissue'));
+});
+
+test('recover: options of the wrong type', async () => {
+  await assert.rejects(stored.verifications.recover({ limit: 5 }), namesArgument('limit'));
+});
 
 test('EncryptionKey and openClaim: wrong types', async () => {
   await assert.rejects(EncryptionKey.generate('2048'), namesArgument('bits'));

@@ -58,6 +58,22 @@ for (const [name, line] of [
   });
 }
 
+for (const [name, line] of [
+  ['suite.mjs', "import { checkStore } from 'relaypass/testing';"],
+  ['suite.cjs', "const { checkStore } = require('relaypass/testing');"],
+]) {
+  test(`${name} finds what a store does wrong`, async () => {
+    write(
+      name,
+      `${line}
+      const store = { load: () => null, compareAndSwap: () => false, scan: () => [] };
+      checkStore(store).catch(({ name, rule }) => console.log(name, rule));`,
+    );
+    const stdout = await check(process.execPath, [name], { cwd: project });
+    assert.match(stdout, /^StoreViolation A swap .* must be done/);
+  });
+}
+
 const PACKED = [
   /^(package\.json|README\.md|LICENSE-(APACHE|MIT))$/,
   /^dist\/[a-z]+(\.d)?\.m?[jt]s$/,
@@ -77,7 +93,10 @@ test('it holds the built package and nothing else', () => {
 
 const CONSUMER = `
 import { EncryptionKey, RelayPass, openClaim } from 'relaypass';
-import { PermissionDeniedError, RelayPassError } from 'relaypass';
+import { PermissionDeniedError, RelayPassError, StoreError } from 'relaypass';
+import type { Completion, RelayPassEvent, RelayStore, StoreRecord, Verification } from 'relaypass';
+import { StoreViolation, checkStore } from 'relaypass/testing';
+import type { StoreReport } from 'relaypass/testing';
 import type { Claim, ErrorCode, RelayPassOptions } from 'relaypass';
 
 const options: RelayPassOptions = { apiKey: process.env.KEY, environment: 'sandbox' };
@@ -115,6 +134,73 @@ async function main(signal: AbortSignal): Promise<Claim | null> {
   }
 }
 main(new AbortController().signal);
+
+class MyStore implements RelayStore {
+  readonly #records = new Map<string, StoreRecord>();
+  load(key: string): StoreRecord | undefined {
+    return this.#records.get(key);
+  }
+  async compareAndSwap(key: string, expected: number | null, next: StoreRecord | null) {
+    const swapped = (this.#records.get(key)?.version ?? null) === expected;
+    const value = Buffer.from(next?.value ?? []);
+    if (swapped && next !== null) this.#records.set(key, { ...next, value });
+    return swapped;
+  }
+  async scan(prefix: string, dueBefore: number | null, limit: number): Promise<string[]> {
+    return dueBefore === null ? [...this.#records.keys()].slice(0, limit) : [prefix];
+  }
+}
+
+async function durable(signal: AbortSignal): Promise<boolean> {
+  const kinds: RelayPassEvent['kind'][] = [];
+  const store = new MyStore();
+  const client = new RelayPass({
+    store,
+    sealKey: [new Uint8Array(32), Buffer.alloc(32)],
+    storeTimeoutMs: 5,
+    passBinding: 'relay',
+    passPool: 3,
+    background: true,
+    onEvent: (event) => kinds.push(event.kind),
+  });
+  new RelayPass({ store: 'memory:', sealKey: Buffer.alloc(32) });
+  // @ts-expect-error a store has three methods
+  new RelayPass({ store: { load() {} } });
+  // @ts-expect-error a text is no key
+  new RelayPass({ sealKey: 'a' });
+  // @ts-expect-error a claim type is needed
+  client.verifications.start({ reference: 'a' });
+  const started: Verification = await client.verifications.start({ claimType: 'a' }, { signal });
+  const completion: Completion = await client.verifications.complete(started.id, { reissue: true });
+  switch (completion.status) {
+    case 'passed':
+    case 'failed':
+      return completion.claim.passed;
+    case 'pending': {
+      const none: null = completion.claim;
+      console.log(none, started.expiresAt.getTime(), started.hostedUrl?.length);
+      break;
+    }
+    case 'expired':
+      break;
+    default: {
+      const never: never = completion;
+      console.log(never);
+    }
+  }
+  await client.verifications.forget(started.id, { timeoutMs: 5 });
+  const driven: number = await client.verifications.recover();
+  const bought: number = await client.passes.prefetch({ claimType: 'a', count: driven });
+  try {
+    const report: StoreReport = await checkStore(store, { reopen: () => new MyStore() });
+    console.log(report.passed.length, bought);
+  } catch (error) {
+    if (error instanceof StoreViolation) console.log(error.rule, error.found, error.cause);
+    if (error instanceof StoreError) console.log(error.cause);
+  }
+  return (await client.passes.count({ claimType: 'a' })) > 0;
+}
+durable(new AbortController().signal);
 `;
 
 for (const [name, module, moduleResolution] of [

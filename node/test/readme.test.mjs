@@ -1,6 +1,7 @@
 // The README's examples, run as printed.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,14 +31,27 @@ after(async () => {
 function runExample(source) {
   const file = join(project, 'example.mjs');
   writeFileSync(file, source);
-  const env = { ...process.env, PERSONA_API_KEY: sandbox.apiKey, PERSONA_URL: sandbox.url };
+  const env = {
+    ...process.env,
+    PERSONA_API_KEY: sandbox.apiKey,
+    PERSONA_URL: sandbox.url,
+    RELAYPASS_STORE: `sqlite://${project}/relaypass.db`,
+    RELAYPASS_SEAL_KEY: randomBytes(32).toString('hex'),
+  };
   return check(process.execPath, [file], { env });
 }
 
-test('there are two examples', () => assert.equal(EXAMPLES.length, 2));
+test('there are three examples', () => assert.equal(EXAMPLES.length, 3));
 
 test('the three steps', async () => {
   assert.equal(await runExample(EXAMPLES[0]), 'over 18\n');
+});
+
+test('durable verifications', async () => {
+  // In Persona's sandbox environment everybody passes at once.
+  const ask =
+    'const { id } = await begin(7); console.log((await begin(7)).id === id, await end(id));';
+  assert.equal(await runExample(EXAMPLES[1] + ask), 'true passed\n');
 });
 
 test('errors', async () => {
@@ -48,7 +62,7 @@ test('errors', async () => {
   const pass = await client.relays.issuePrivacyPass({ claimType });
   const session = JSON.stringify({ ...relay, ...pass });
 
-  const ask = `${EXAMPLES[1]}\nconsole.log((await claimOf(${session}))?.passed ?? 'not yet');`;
+  const ask = `${EXAMPLES[2]}\nconsole.log((await claimOf(${session}))?.passed ?? 'not yet');`;
   assert.equal(await runExample(ask), 'not yet\n');
   await sandbox.finish(relay.relayToken);
   assert.equal(await runExample(ask), 'true\n');

@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { EncryptionKey, RelayPass, RelayPassError } from 'relaypass';
 
 import { startSandbox } from './support/sandbox.mjs';
+import { later, MapStore } from './support/stores.mjs';
 
 const FOLDER = new URL('../../tests/scenarios/', import.meta.url);
 
@@ -28,32 +29,49 @@ for (const file of readdirSync(FOLDER)
 
 async function play({ client: described = {}, steps }) {
   await sandbox.reset();
-  const outcome = await attempt(() => makeClient(described));
+  const hostStore = later(new MapStore());
+  const outcome = await attempt(() => makeClient(described, hostStore));
   compare(outcome, described.expect, 'client');
   if (described.expect?.error !== undefined) {
     return;
   }
   const saved = new Map();
+  // Further clients: other processes, with the same options and the same store.
+  const clients = new Map([['', outcome.result]]);
+  const clientOf = ({ client: name = '', client_options: options = {} }) => {
+    if (!clients.has(name)) {
+      const other = layOver(described, fillIn(options, saved));
+      clients.set(name, makeClient(other, hostStore));
+    }
+    return clients.get(name);
+  };
   for (const [index, step] of steps.entries()) {
     const args = fillIn(step.with ?? {}, saved);
-    const result = await attempt(() => perform(outcome.result, step.do, args));
-    compare(result, step.expect, `step ${index}, ${step.do}`);
+    const result = await attempt(() => perform(clientOf(step), step.do, args));
+    compare(result, fillIn(step.expect ?? {}, saved), `step ${index}, ${step.do}`);
     if (step.save !== undefined) {
       saved.set(step.save, result.result ?? errorMembers(result.error));
     }
   }
 }
 
-function makeClient(described) {
+function layOver(described, { environment = described.environment, ...options }) {
+  return { ...described, environment, options: { ...described.options, ...options } };
+}
+
+function makeClient(described, hostStore) {
   const key = described.environment === 'sandbox' ? sandbox.apiKey : sandbox.productionApiKey;
   const { api_key: apiKey = key, base_url: baseUrl = sandbox.url } = described;
-  const { timeout, ...options } = described.options ?? {};
+  const given = Object.entries(described.options ?? {}).filter(([, value]) => value !== null);
+  const { timeout, store, seal_key: sealKey, ...options } = Object.fromEntries(given);
   return new RelayPass({
     // A client without a key has no prefix to tell the environment by.
     ...(apiKey === null ? { environment: described.environment } : { apiKey }),
     baseUrl,
     ...camelCase(options),
     ...(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }),
+    ...(store === undefined ? {} : { store: store === 'host' ? hostStore : store }),
+    ...(sealKey === undefined ? {} : { sealKey: Buffer.from(sealKey, 'hex') }),
   });
 }
 
@@ -65,12 +83,30 @@ async function perform(client, name, args) {
       return snakeCase(await client.relays.issuePrivacyPass(camelCase(args)));
     case 'relays.generate_claim':
       return snakeCase(await client.relays.generateClaim(camelCase(args)));
+    case 'verifications.start':
+      return verificationMembers(await client.verifications.start(camelCase(args)));
+    case 'verifications.complete': {
+      const { id, ...options } = args;
+      return snakeCase(await client.verifications.complete(id, options));
+    }
+    case 'verifications.get':
+      return verificationMembers(await client.verifications.get(args.id));
+    case 'verifications.forget':
+      return client.verifications.forget(args.id);
+    case 'verifications.recover':
+      return { driven: await client.verifications.recover() };
+    case 'passes.prefetch':
+      return { bought: await client.passes.prefetch(camelCase(args)) };
+    case 'passes.count':
+      return { count: await client.passes.count(camelCase(args)) };
     case 'generate_key': {
       const { publicKeyPem, privateKeyPem } = await EncryptionKey.generate(args.bits);
       return { public_key_pem: publicKeyPem, private_key_pem: privateKeyPem };
     }
     case 'sandbox.finish':
       return sandbox.finish(args.relay_token, args.result);
+    case 'sandbox.visit':
+      return sandbox.visit({ hostedUrl: args.hosted_url }, args.result);
     case 'sandbox.clock':
     case 'sandbox.faults':
     case 'sandbox.settings':
@@ -81,6 +117,10 @@ async function perform(client, name, args) {
     default:
       throw new Error(`the scenario asks for ${name}, which this runner does not know`);
   }
+}
+
+function verificationMembers(verification) {
+  return snakeCase({ ...verification, expiresAt: verification.expiresAt.getTime() });
 }
 
 async function attempt(action) {

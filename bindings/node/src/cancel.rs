@@ -35,6 +35,31 @@ impl CancelToken {
     }
 }
 
+tokio::task_local! {
+    static SCOPE: u32;
+}
+
+/// The call that is being driven here, by the number which `node/src/scope.ts` gave it; none in the
+/// background. What calls back into JavaScript names it, so that the callback runs where the caller
+/// was (`AsyncLocalStorage`).
+pub fn current_scope() -> Option<u32> {
+    SCOPE.try_with(|scope| *scope).ok()
+}
+
+/// [`promise`] for a call that may call back into JavaScript.
+pub fn promise_in_scope<'env, T, R>(
+    env: &'env Env,
+    token: Option<&CancelToken>,
+    scope: u32,
+    call: impl Future<Output = Result<T>> + Send + 'static,
+) -> napi::Result<Promised<'env, R>>
+where
+    T: Send + 'static,
+    R: From<T> + napi::bindgen_prelude::ToNapiValue + Send + 'static,
+{
+    promise(env, token, SCOPE.scope(scope, call))
+}
+
 /// What a call comes to: its outcome, or `null` if it was cancelled first.
 pub type Promised<'env, R> = PromiseRaw<'env, Option<Outcome<R>>>;
 

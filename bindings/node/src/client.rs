@@ -1,13 +1,19 @@
 //! The client and its three steps.
 
+use std::sync::Arc;
+
 use napi::{Either, Env};
 use napi_derive::napi;
-use relaypass::arguments::{ClaimArguments, ClientArguments, CreateArguments, IssueArguments};
+use relaypass::arguments::{
+    ClaimArguments, ClientArguments, CreateArguments, IssueArguments, StoreArgument,
+};
 use relaypass::Secret;
 
 use crate::cancel::{promise, CancelToken, Promised};
 use crate::errors::Outcome;
+use crate::events::{listener, Tell};
 use crate::results::{GeneratedClaim, PrivacyPass, Relay};
+use crate::store::{Bytes, HostStore};
 
 /// See `relaypass::arguments::ClientArguments`.
 #[napi(object, object_to_js = false)]
@@ -21,10 +27,23 @@ pub struct ClientOptions {
     pub anonymous_proxy: Option<String>,
     pub identified_proxy: Option<String>,
     pub decryption_key: Option<String>,
+    pub store_url: Option<String>,
+    pub store: Option<HostStore>,
+    pub store_timeout_seconds: Option<f64>,
+    pub seal_keys: Vec<Bytes>,
+    pub pass_binding: Option<String>,
+    pub pass_pool: Option<f64>,
+    pub background: Option<bool>,
+    pub on_event: Option<Tell>,
 }
 
 impl From<ClientOptions> for ClientArguments {
     fn from(options: ClientOptions) -> Self {
+        let by_url = options.store_url.map(Secret::new).map(StoreArgument::Url);
+        let object = options
+            .store
+            .map(|store| StoreArgument::Object(Arc::new(store)));
+        let seal_keys = options.seal_keys.into_iter();
         Self {
             api_key: options.api_key.map(Secret::new),
             base_url: options.base_url,
@@ -36,6 +55,13 @@ impl From<ClientOptions> for ClientArguments {
             anonymous_proxy: options.anonymous_proxy.map(Secret::new),
             identified_proxy: options.identified_proxy.map(Secret::new),
             decryption_key: options.decryption_key.map(Secret::new),
+            store: object.or(by_url),
+            store_timeout_seconds: options.store_timeout_seconds,
+            seal_keys: seal_keys.map(|Bytes(key)| Secret::new(key)).collect(),
+            pass_binding: options.pass_binding,
+            pass_pool: options.pass_pool.map(|target| target as i64),
+            background: options.background,
+            on_event: options.on_event.map(listener),
         }
     }
 }
@@ -49,6 +75,12 @@ pub struct Client {
 impl From<relaypass::Client> for Client {
     fn from(client: relaypass::Client) -> Self {
         Self { client }
+    }
+}
+
+impl Client {
+    pub(crate) fn core(&self) -> &relaypass::Client {
+        &self.client
     }
 }
 

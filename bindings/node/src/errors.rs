@@ -7,6 +7,7 @@ use napi_derive::napi;
 use relaypass::{Error, ErrorKind};
 
 use crate::results::RateLimit;
+use crate::store::Thrown;
 
 /// A call that failed. The field `code` tells it from every result.
 #[napi(object, object_from_js = false, use_nullable = true)]
@@ -22,13 +23,22 @@ pub struct Failure {
     pub meta: Option<String>,
     pub request_id: Option<String>,
     pub rate_limit: Option<RateLimit>,
-    /// What led to it, the nearest cause first.
+    /// What the caller's own store threw, if that led to it.
+    pub thrown: Option<ThrownValue>,
+    /// What else led to it, the nearest cause first.
     pub causes: Vec<String>,
     /// The claim that arrived and could not be opened.
     pub claim_payload: Option<String>,
     pub token_consumed: Option<bool>,
     /// The key to ask for a redemption's stored answer with.
     pub idempotency_key: Option<String>,
+}
+
+/// A value of JavaScript in a box: `null` and `undefined` can be thrown too.
+#[napi(object, object_from_js = false)]
+pub struct ThrownValue {
+    /// Becomes the value itself again, and is released, where the failure is handed over.
+    pub value: napi::Error,
 }
 
 /// A result, or why there is none.
@@ -56,7 +66,8 @@ impl From<Error> for Failure {
             meta: error.meta().map(ToString::to_string),
             request_id: error.request_id().map(str::to_owned),
             rate_limit: error.rate_limit().cloned().map(RateLimit::from),
-            causes: causes(&error),
+            thrown: ThrownValue::among(error.source()),
+            causes: chain(error.source()).map(ToString::to_string).collect(),
             claim_payload: unopened.map(|claim| claim.claim_payload.expose().clone()),
             token_consumed: unopened.and_then(|claim| claim.token_consumed),
             idempotency_key: error.idempotency_key().map(|key| key.expose().to_owned()),
@@ -64,10 +75,19 @@ impl From<Error> for Failure {
     }
 }
 
-fn causes(error: &Error) -> Vec<String> {
-    std::iter::successors(error.source(), |&cause| cause.source())
-        .map(ToString::to_string)
-        .collect()
+impl ThrownValue {
+    /// What was thrown, if it is among these causes.
+    pub fn among(nearest: Option<Cause<'_>>) -> Option<Self> {
+        let thrown = chain(nearest).find_map(|cause| cause.downcast_ref::<Thrown>())?;
+        let value = thrown.value().ok()?;
+        Some(Self { value })
+    }
+}
+
+type Cause<'a> = &'a (dyn std::error::Error + 'static);
+
+fn chain(nearest: Option<Cause<'_>>) -> impl Iterator<Item = Cause<'_>> {
+    std::iter::successors(nearest, |&cause| cause.source())
 }
 
 /// One error of every kind, for the test that walks them all.

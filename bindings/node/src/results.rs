@@ -118,3 +118,47 @@ impl From<relaypass::Method> for Method {
         }
     }
 }
+
+/// See `relaypass::Verification`.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct Verification {
+    pub id: String,
+    pub claim_type: String,
+    pub status: &'static str,
+    pub claim: Option<Claim>,
+    pub session_access_token: Option<String>,
+    pub hosted_url: Option<String>,
+    /// Milliseconds since the epoch.
+    pub expires_at: f64,
+}
+
+impl From<relaypass::Verification> for Verification {
+    fn from(verification: relaypass::Verification) -> Self {
+        let expose = |secret: relaypass::Secret<String>| secret.expose().clone();
+        Self {
+            id: verification.id.as_str().to_owned(),
+            claim_type: verification.claim_type.as_str().to_owned(),
+            status: verification.status.as_str(),
+            claim: verification.claim.map(Claim::from),
+            session_access_token: verification.session_access_token.map(expose),
+            hosted_url: verification.hosted_url.map(expose),
+            expires_at: verification.expires_at as f64,
+        }
+    }
+}
+
+/// See `relaypass::Completion`.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct Completion {
+    pub status: &'static str,
+    pub claim: Option<Claim>,
+}
+
+impl From<relaypass::Completion> for Completion {
+    fn from(completion: relaypass::Completion) -> Self {
+        Self {
+            status: completion.status.as_str(),
+            claim: completion.claim.map(Claim::from),
+        }
+    }
+}

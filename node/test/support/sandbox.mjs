@@ -57,6 +57,15 @@ class Sandbox {
     return this.post(`relays/${encodeURIComponent(relayToken)}/finish`, { result });
   }
 
+  /** Does the check as the visitor would, on the page. */
+  async visit({ hostedUrl }, result = 'passed') {
+    const answer = await fetch(hostedUrl, { method: 'POST', body: `result=${result}` });
+    const page = await answer.text();
+    if (!answer.ok || !page.includes('is recorded')) {
+      throw new Error(`the page does not record the result: ${page}`);
+    }
+  }
+
   faults(...faults) {
     return this.post('faults', { faults });
   }

@@ -1,0 +1,199 @@
+//! A store in JavaScript, as the core's [`Store`].
+//!
+//! `node/src/store.ts` prepares the three methods: each is an `async` function, so that none throws
+//! at once, and each answer has the type asked for, or is a text that says what was expected. What
+//! the store throws travels as it is, and comes back to the caller as the cause of the error.
+//!
+//! The functions are *weak*: they keep no event loop alive. A call of the client does, through its
+//! promise; work in the background does not, and ends with the process.
+
+use std::fmt;
+
+use napi::bindgen_prelude::{
+    Buffer, FnArgs, FromNapiValue, JsValuesTupleIntoVec, Promise, ToNapiValue, TypeName,
+    ValidateNapiValue,
+};
+use napi::threadsafe_function::ThreadsafeFunction;
+use napi::{sys, Either, Status, ValueType};
+use napi_derive::napi;
+use relaypass::store::{BoxFuture, Record, Store, StoreError, Swap};
+
+use crate::cancel::current_scope;
+
+/// A method of the store: the arguments after the scope in which to call it, and the answer or what
+/// was expected in its place.
+type Method<A, T> = ThreadsafeFunction<A, Promise<Either<T, String>>, A, Status, false, true>;
+
+type Scope = Option<u32>;
+type LoadArguments = FnArgs<(Scope, String)>;
+type SwapArguments = FnArgs<(Scope, String, Option<f64>, Option<HostRecord>)>;
+type ScanArguments = FnArgs<(Scope, String, Option<f64>, f64)>;
+
+/// The three methods of a store in JavaScript.
+#[napi(object, object_to_js = false)]
+pub struct HostStore {
+    pub load: Method<LoadArguments, Option<HostRecord>>,
+    pub compare_and_swap: Method<SwapArguments, bool>,
+    pub scan: Method<ScanArguments, Vec<String>>,
+}
+
+impl Store for HostStore {
+    fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
+        Box::pin(async move {
+            let arguments = (current_scope(), key.to_owned()).into();
+            let found = ask("load", &self.load, arguments).await?;
+            Ok(found.map(Record::from))
+        })
+    }
+
+    fn compare_and_swap<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Option<u64>,
+        new: Option<Record>,
+    ) -> BoxFuture<'a, Result<Swap, StoreError>> {
+        Box::pin(async move {
+            let arguments = (
+                current_scope(),
+                key.to_owned(),
+                expected.map(number),
+                new.map(HostRecord::from),
+            );
+            let swapped = ask("compareAndSwap", &self.compare_and_swap, arguments.into()).await?;
+            Ok(if swapped { Swap::Done } else { Swap::Refused })
+        })
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        due_before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        Box::pin(async move {
+            let arguments = (
+                current_scope(),
+                prefix.to_owned(),
+                due_before.map(number),
+                number(limit as u64),
+            );
+            ask("scan", &self.scan, arguments.into()).await
+        })
+    }
+}
+
+/// Calls a method on the thread that it belongs to, and waits for its answer.
+async fn ask<A, T>(name: &'static str, method: &Method<A, T>, arguments: A) -> Result<T, StoreError>
+where
+    A: JsValuesTupleIntoVec + Send,
+    T: FromNapiValue + TypeName + ValidateNapiValue + Send,
+{
+    let answer = async { method.call_async_catch(arguments).await?.await };
+    match answer.await {
+        Ok(Either::A(answer)) => Ok(answer),
+        Ok(Either::B(expected)) => Err(StoreError::new(format!(
+            "The store's {name} must return {expected}, and returned something else."
+        ))),
+        Err(error) if error.status == Status::Closing => Err(StoreError::new(format!(
+            "The store's {name} cannot be called: its thread is ending."
+        ))),
+        Err(error) => Err(StoreError::caused_by(
+            format!("The store's {name} failed; the cause is what it threw."),
+            Thrown(error),
+        )),
+    }
+}
+
+/// A record as JavaScript has it.
+#[napi(object, use_nullable = true)]
+pub struct HostRecord {
+    pub value: Bytes,
+    pub version: f64,
+    pub due_at: Option<f64>,
+    pub expires_at: Option<f64>,
+}
+
+impl From<Record> for HostRecord {
+    fn from(record: Record) -> Self {
+        Self {
+            value: Bytes(record.value),
+            version: number(record.version),
+            due_at: record.due_at.map(number),
+            expires_at: record.expires_at.map(number),
+        }
+    }
+}
+
+impl From<HostRecord> for Record {
+    fn from(record: HostRecord) -> Self {
+        // `as` saturates; store.ts lets only whole numbers from 0 to 2^53 through.
+        Self {
+            value: record.value.0,
+            version: record.version as u64,
+            due_at: record.due_at.map(|time| time as u64),
+            expires_at: record.expires_at.map(|time| time as u64),
+        }
+    }
+}
+
+/// JavaScript's numbers are exact up to 2^53, which no version, time or limit goes beyond.
+fn number(integer: u64) -> f64 {
+    integer as f64
+}
+
+/// Bytes that belong to one side only: copied out of JavaScript's memory on JavaScript's thread, so
+/// that nothing which happens there later changes them.
+pub struct Bytes(pub Vec<u8>);
+
+impl FromNapiValue for Bytes {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        // SAFETY: `env` and `value` are what napi-rs called with, on their own thread. The slice
+        // is gone before any JavaScript runs that could move or shrink its memory.
+        let bytes = unsafe { <&[u8]>::from_napi_value(env, value)? };
+        Ok(Self(bytes.to_vec()))
+    }
+}
+
+impl ToNapiValue for Bytes {
+    unsafe fn to_napi_value(env: sys::napi_env, bytes: Self) -> napi::Result<sys::napi_value> {
+        // SAFETY: `env` is what napi-rs called with, on its own thread.
+        unsafe { Buffer::to_napi_value(env, Buffer::from(bytes.0)) }
+    }
+}
+
+impl TypeName for Bytes {
+    fn type_name() -> &'static str {
+        "Uint8Array"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::Object
+    }
+}
+
+impl ValidateNapiValue for Bytes {}
+
+/// What a store threw: a reference to the very object. What it says may hold anything, so it shows
+/// in no text of ours.
+pub struct Thrown(pub napi::Error);
+
+impl Thrown {
+    /// What was thrown, for handing it back on the thread that it came from.
+    pub fn value(&self) -> napi::Result<napi::Error> {
+        self.0.try_clone()
+    }
+}
+
+impl fmt::Display for Thrown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an error of the store's own")
+    }
+}
+
+impl fmt::Debug for Thrown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Thrown")
+    }
+}
+
+impl std::error::Error for Thrown {}

@@ -1,0 +1,63 @@
+import { runInScope } from './scope.js';
+
+/**
+ * What a {@link RelayPassEvent} is about. Stable, and the same in every language of relaypass.
+ *
+ * - `possible_double_charge`: a blinded message that may have been billed already is sent under a
+ *   new idempotency key.
+ * - `unknown_outcome`: nobody can tell whether a pass was billed, or whether it is spent.
+ * - `key_changed`: Persona signs with another key than before.
+ * - `pending`: Persona does not answer the question yet.
+ * - `refunded`: a pass that was not consumed went back to the pool.
+ * - `background_failure`: work in the background failed, and will be tried again.
+ */
+export type EventKind =
+  | 'possible_double_charge'
+  | 'unknown_outcome'
+  | 'key_changed'
+  | 'pending'
+  | 'refunded'
+  | 'background_failure';
+
+/** Something that your log should know and that is no error. It holds no secret, and is frozen. */
+export interface RelayPassEvent {
+  /** What happened. */
+  readonly kind: EventKind;
+  /** The verification it happened to; `null` for passes bought ahead. */
+  readonly verificationId: string | null;
+  /** Persona's `Request-Id`, if an answer led to it. */
+  readonly requestId: string | null;
+  /** What happened, in a sentence. */
+  readonly message: string;
+}
+
+/**
+ * A listener that never throws: nobody could catch it. Its first exception, thrown or rejected,
+ * becomes a process warning; later ones are dropped.
+ *
+ * @internal
+ */
+export function makeListener(
+  onEvent: (event: RelayPassEvent) => unknown,
+): (scope: number | null, event: RelayPassEvent) => void {
+  let warned = false;
+  const warn = (thrown: unknown): void => {
+    if (!warned) {
+      warned = true;
+      process.emitWarning(
+        'The onEvent of a RelayPass threw. That, and what it throws later, is ignored.',
+        { type: 'RelayPassWarning', code: 'RELAYPASS_ON_EVENT', detail: describe(thrown) },
+      );
+    }
+  };
+  return (scope, event) => {
+    const told = async (): Promise<unknown> => onEvent(Object.freeze(event));
+    runInScope(scope, told).catch(warn);
+  };
+}
+
+function describe(thrown: unknown): string {
+  return thrown instanceof Error
+    ? (thrown.stack ?? thrown.message)
+    : `It threw a ${typeof thrown}.`;
+}

@@ -1,0 +1,154 @@
+import { optional, readFlag, readObject, readText } from './arguments.js';
+import { call } from './cancel.js';
+import type { NativeClient } from './native.js';
+import { readCallOptions } from './relays.js';
+import type { CallOptions } from './relays.js';
+import { makeCompletion, makeVerification } from './results.js';
+import type { Completion, Verification } from './results.js';
+import { withScope } from './scope.js';
+
+/** What {@link Verifications.start} needs. */
+export interface StartArguments {
+  /** What is asked about the person, such as `age_over18_verified`. */
+  readonly claimType: string;
+  /**
+   * A name of yours for this verification, such as an order's number: the same reference returns
+   * the same verification for as long as it is open. Up to 512 visible ASCII characters; only its
+   * hash is stored.
+   */
+  readonly reference?: string | undefined;
+}
+
+/** What {@link Verifications.complete} takes beside the id. */
+export interface CompleteOptions extends CallOptions {
+  /**
+   * Accepts that another pass may be billed, after an error that left it to you: pass rejected;
+   * conflict, unprocessable, unknown outcome or protocol while buying the pass. Otherwise it
+   * changes nothing.
+   */
+  readonly reissue?: boolean | undefined;
+}
+
+/**
+ * Durable verifications: whatever crashes when, nothing is billed twice and no claim is lost.
+ *
+ * They need a `store`. Every method may be called any number of times, from any process that has
+ * the same store, and throws {@link StoreError} when the store fails: its `cause` is what the store
+ * threw. An aborted call leaves the verification as it is stored; call again.
+ */
+export class Verifications {
+  readonly #client: NativeClient;
+
+  /** @internal */
+  constructor(client: NativeClient) {
+    this.#client = client;
+  }
+
+  /**
+   * Starts a verification: creates a relay, and returns as soon as it is stored. The pass is taken
+   * from the pool, or bought in the background, which does not keep the process alive; if it ends
+   * meanwhile, {@link Verifications.complete} does what is missing.
+   *
+   * @throws {@link InvalidArgumentError} without a store or an API key, or if the open verification
+   * of the reference asks for another claim type; {@link StoreError}, and what `relays.create`
+   * throws. Nothing is billed then.
+   *
+   * @example
+   * ```ts
+   * const { id, hostedUrl } = await client.verifications.start({
+   *   claimType: 'age_over18_verified',
+   *   reference: order.number,
+   * });
+   * ```
+   */
+  async start(args: StartArguments, options: CallOptions = {}): Promise<Verification> {
+    const given = readObject(args, 'verifications.start', ['claimType', 'reference']);
+    const claimType = readText(given.claimType, 'claimType');
+    const reference = optional(readText, given.reference, 'reference');
+    const { signal, timeoutSeconds } = readCallOptions(options);
+    const verification = await withScope((scope) =>
+      call(signal, (token) =>
+        this.#client.startVerification(claimType, reference, timeoutSeconds, token, scope),
+      ),
+    );
+    return makeVerification(verification);
+  }
+
+  /**
+   * Asks for the answer. Once it is known it is returned as it was stored, without a network call.
+   *
+   * @throws {@link NotFoundError} for an id that the store does not have;
+   * {@link InvalidArgumentError} for one of the other environment.
+   * @throws {@link AuthenticationError}, {@link PermissionDeniedError}, {@link RateLimitedError},
+   * {@link ServerError}, {@link RequestTimeoutError}, {@link NetworkError}, {@link StoreError}:
+   * nothing is lost. Call again when the cause is mended.
+   * @throws {@link PassRejectedError}, and while buying {@link ConflictError},
+   * {@link UnprocessableError}, {@link ProtocolError}: call with `reissue`, or start another one.
+   * @throws {@link OutcomeUnknownError}: nobody can tell whether a pass was billed or is spent.
+   * @throws {@link DecryptionError}, {@link ClaimMismatchError}: the answer came and is no good. It
+   * is kept, and the error's `claimPayload` has it.
+   *
+   * @example
+   * ```ts
+   * const { status, claim } = await client.verifications.complete(id);
+   * ```
+   */
+  async complete(id: string, options: CompleteOptions = {}): Promise<Completion> {
+    const known = ['reissue', 'signal', 'timeoutMs'] as const;
+    const { reissue: flag, ...rest } = readObject(options, 'options', known);
+    const reissue = optional(readFlag, flag, 'reissue') ?? false;
+    const { signal, timeoutSeconds } = readCallOptions(rest);
+    const named = readText(id, 'id');
+    const completion = await withScope((scope) =>
+      call(signal, (token) =>
+        this.#client.completeVerification(named, reissue, timeoutSeconds, token, scope),
+      ),
+    );
+    return makeCompletion(completion);
+  }
+
+  /**
+   * A verification as it is stored. Nothing is sent, and nothing is changed.
+   *
+   * @throws {@link NotFoundError}, {@link InvalidArgumentError}, {@link StoreError}; and the error
+   * that a verification ended with.
+   */
+  async get(id: string, options: CallOptions = {}): Promise<Verification> {
+    const named = readText(id, 'id');
+    const { signal, timeoutSeconds } = readCallOptions(options);
+    const verification = await withScope((scope) =>
+      call(signal, (token) => this.#client.getVerification(named, timeoutSeconds, token, scope)),
+    );
+    return makeVerification(verification);
+  }
+
+  /**
+   * Deletes what is stored of a verification. A pass that is certainly unspent goes to the pool;
+   * what was in flight is given up.
+   *
+   * @throws {@link NotFoundError}, {@link InvalidArgumentError}, {@link StoreError}.
+   */
+  async forget(id: string, options: CallOptions = {}): Promise<void> {
+    const named = readText(id, 'id');
+    const { signal, timeoutSeconds } = readCallOptions(options);
+    await withScope((scope) =>
+      call(signal, (token) => this.#client.forgetVerification(named, timeoutSeconds, token, scope)),
+    );
+  }
+
+  /**
+   * Drives on whatever a crash or a broken network left behind. Call it about once a minute, from
+   * as many processes as you like, or set `background`. Its cost follows what is open, not what is
+   * stored. A record that fails does not keep the others: `onEvent` is told of it.
+   *
+   * @throws {@link InvalidArgumentError} without a store; {@link StoreError}.
+   *
+   * @returns how many records it drove on.
+   */
+  async recover(options: CallOptions = {}): Promise<number> {
+    const { signal, timeoutSeconds } = readCallOptions(options);
+    return withScope((scope) =>
+      call(signal, (token) => this.#client.recoverVerifications(timeoutSeconds, token, scope)),
+    );
+  }
+}
