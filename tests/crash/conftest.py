@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from loud import Say, missing
+from processes import COMMANDS
 from programs import missing_part
 from sandbox import Sandbox, running_sandbox
 from stores import postgres_url, running_services, sqlite_url
-from processes import COMMANDS
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -68,12 +69,10 @@ class Worker:
                 self._waiting[self._asked] = answer
                 line = json.dumps({"number": self._asked, "do": do, **command})
                 assert self._process.stdin is not None
-                try:
+                # If it is gone, the reader is about to notice, and fails what waits.
+                with contextlib.suppress(BrokenPipeError):
                     self._process.stdin.write(f"{line}\n".encode())
                     self._process.stdin.flush()
-                except BrokenPipeError:
-                    # The reader is about to notice, and fails what waits.
-                    pass
                 return answer
         answer.set_exception(WorkerEnded())
         return answer
@@ -101,10 +100,8 @@ class Worker:
             self._process.kill()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass
         status = self._process.wait(timeout=60)
         self._reader.join()
         self._process.stdout.close()

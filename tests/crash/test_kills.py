@@ -14,9 +14,9 @@ from concurrent.futures import Future
 import pytest
 
 from loud import Say
+from processes import Answer, Worker, WorkerEnded
 from sandbox import Sandbox
 from stores import verification_ids
-from processes import Answer, Worker, WorkerEnded
 
 KILLS = int(os.environ.get("KILLS", "200"))
 SEED = int(os.environ.get("SEED", str(random.SystemRandom().getrandbits(32))))
@@ -86,7 +86,9 @@ def test_killed_workers_cost_nothing_twice_and_lose_no_claim(
 ) -> None:
     name = request.node.callspec.id
     chance = random.Random(f"{SEED} {name}")
-    lives = [chance.uniform(0, LIFE) for _ in range(KILLS)]
+    # The example is there to see the callbacks killed too.
+    planned = KILLS // 4 if store.startswith("example+") else KILLS
+    lives = [chance.uniform(0, LIFE) for _ in range(planned)]
     work = Work(chance)
     kills = 0
     counting = threading.Lock()
@@ -127,7 +129,7 @@ def test_killed_workers_cost_nothing_twice_and_lose_no_claim(
         f"({work.handed_on} handed on, {time.monotonic() - began:.0f} s, SEED={SEED})"
     )
     assert work.wrong == []
-    assert kills == KILLS
+    assert kills == planned
     assert len(ids) > 0
     assert ledger["billed"] == len(ids)
     assert ledger["redeemed"] == len(ids)

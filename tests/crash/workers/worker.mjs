@@ -105,7 +105,8 @@ class BrokenStore {
   scan(prefix, dueBefore, limit) {
     return this.#call('scan', () =>
       [...this.records]
-        .filter(([key, { dueAt }]) => key.startsWith(prefix) && (dueBefore === null || (dueAt !== null && dueAt <= dueBefore)))
+        .filter(([key]) => key.startsWith(prefix))
+        .filter(([, { dueAt }]) => dueBefore === null || (dueAt !== null && dueAt <= dueBefore))
         .sort(([a, one], [b, other]) => one.dueAt - other.dueAt || (a < b ? -1 : 1))
         .slice(0, limit)
         .map(([key]) => key),

@@ -99,6 +99,7 @@ class BrokenStore:
         self.nth = nth
         self.calls = 0
         self.fired: str | None = None
+        """The method whose call went wrong."""
         self.error = OSError("the store is broken")
         self.records: dict[str, relaypass.StoreRecord] = {}
 
@@ -106,7 +107,8 @@ class BrokenStore:
         async def good() -> relaypass.StoreRecord | None:
             return self.records.get(key)
 
-        return await self._call("load", good)
+        found: relaypass.StoreRecord | None = await self._call("load", good)
+        return found
 
     async def compare_and_swap(
         self, key: str, expected: int | None, new: relaypass.StoreRecord | None
@@ -121,7 +123,8 @@ class BrokenStore:
                 self.records[key] = new
             return True
 
-        return await self._call("compare_and_swap", good)
+        swapped: bool = await self._call("compare_and_swap", good)
+        return swapped
 
     async def scan(self, prefix: str, due_before: int | None, limit: int) -> list[str]:
         async def good() -> list[str]:
@@ -133,14 +136,14 @@ class BrokenStore:
             )
             return [key for _, key in found][:limit]
 
-        return await self._call("scan", good)
+        keys: list[str] = await self._call("scan", good)
+        return keys
 
     async def _call(self, name: str, good: Any) -> Any:
         self.calls += 1
-        if self.calls < self.nth or self.fired or (self.what == "lies" and name == "load"):
-            return await good()
         # A lie about something else than a swap would be a wrong type.
-        if self.what == "lies" and name != "compare_and_swap":
+        is_about = self.what != "lies" or name == "compare_and_swap"
+        if self.calls < self.nth or self.fired or not is_about:
             return await good()
         self.fired = name
         if self.when == "after":
@@ -204,7 +207,7 @@ def say(line: dict[str, Any]) -> None:
 
 async def main() -> None:
     worker = Worker(await open_store(os.environ["RELAYPASS_STORE"]))
-    tasks = set()
+    tasks: set[asyncio.Task[None]] = set()
     while line := await asyncio.to_thread(sys.stdin.readline):
         if not tasks:
             say({"ready": True})
