@@ -335,7 +335,7 @@ impl Ports {
             }
             PooledState::Gone if place.content.came_from.is_some() => {
                 let from = place.content.came_from.clone().unwrap_or_default();
-                Ok(Looked::MarkFor(from, place))
+                Ok(Looked::MarkFor(from, Box::new(place)))
             }
             // What nobody can use any more.
             PooledState::Issuing { .. } | PooledState::Available { .. } | PooledState::Gone => {
@@ -355,7 +355,7 @@ pub(crate) enum Looked {
     /// Its pass was taken by this verification, which must tell what became of it.
     TakenBy(String),
     /// It is a mark for this verification, which may still want to give its pass back.
-    MarkFor(String, Loaded<Pooled>),
+    MarkFor(String, Box<Loaded<Pooled>>),
 }
 
 const UNKNOWN: &str = "Nobody can tell whether a pass for the pool was billed.";
