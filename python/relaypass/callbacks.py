@@ -137,22 +137,38 @@ def _call_store(call: _native.StoreCall) -> None:
         if not inspect.isawaitable(answer):
             call.reply(answer)
             return
-        try:
-            caller.loop_to_await_in().call_soon_threadsafe(_begin, call, answer, context=context)
-        except BaseException:
-            if inspect.iscoroutine(answer):
-                answer.close()
-            raise
+        begin = _Begin(call, answer)
+        caller.loop_to_await_in().call_soon_threadsafe(begin, context=context)
     except BaseException as error:
         call.fail(error)
 
 
-def _begin(call: _native.StoreCall, answer: Awaitable[Any]) -> None:
-    """Begins to await, inside the event loop and the caller's context."""
-    task = asyncio.ensure_future(_await_and_reply(call, answer))
-    # Event loops hold their tasks weakly.
-    _tasks.add(task)
-    task.add_done_callback(_forget)
+class _Begin:
+    """Begins to await, inside the event loop and the caller's context.
+
+    A loop that is closed first lets go of it unused: then nobody will ever await, and the call fails.
+    """
+
+    __slots__ = ("_answer", "_begun", "_call")
+
+    def __init__(self, call: _native.StoreCall, answer: Awaitable[Any]) -> None:
+        self._call = call
+        self._answer = answer
+        self._begun = False
+
+    def __call__(self) -> None:
+        self._begun = True
+        task = asyncio.ensure_future(_await_and_reply(self._call, self._answer))
+        # Event loops hold their tasks weakly.
+        _tasks.add(task)
+        task.add_done_callback(_forget)
+
+    def __del__(self) -> None:
+        if self._begun:
+            return
+        if inspect.iscoroutine(self._answer):
+            self._answer.close()
+        self._call.fail(RuntimeError("the event loop ended before the store's coroutine began"))
 
 
 _tasks: set[asyncio.Future[None]] = set()
