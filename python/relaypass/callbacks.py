@@ -146,7 +146,7 @@ def _call_store(call: _native.StoreCall) -> None:
 class _Begin:
     """Begins to await, inside the event loop and the caller's context.
 
-    A loop that is closed first lets go of it unused: then nobody will ever await, and the call fails.
+    A loop that ends first lets go of it unused: nobody will await then, and the call fails.
     """
 
     __slots__ = ("_answer", "_begun", "_call")
