@@ -21,6 +21,12 @@ pub(crate) trait Stored:
 
     /// When the store may drop it.
     fn expires_at(&self) -> Option<u64>;
+
+    /// Whether it may be under this key. A seal says so already; without one, what was put in
+    /// another's place would be driven, and stored, as that other.
+    fn is_under(&self, _key: &str) -> bool {
+        true
+    }
 }
 
 /// A content and the version it was read in.
@@ -60,7 +66,14 @@ impl Vault {
             return Ok(None);
         };
         let content = self.sealer.open(key, record.version, &record.value)?;
-        let content = decode(&content)?;
+        let content: T = decode(&content)?;
+        if !content.is_under(key) {
+            return Err(Error::new(
+                ErrorKind::Store,
+                "The record belongs under another key: somebody put it there. It was left \
+                 untouched.",
+            ));
+        }
         Ok(Some(Loaded {
             content,
             version: record.version,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::engine::record_key;
 use super::machine::Goal;
 use crate::claim::{Claim, Method};
 use crate::passes::{new_pool_key, Held, Purchase};
@@ -321,5 +322,9 @@ impl Stored for Durable {
 
     fn expires_at(&self) -> Option<u64> {
         self.expires_at
+    }
+
+    fn is_under(&self, key: &str) -> bool {
+        key == record_key(&self.id)
     }
 }
