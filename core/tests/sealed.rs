@@ -20,7 +20,7 @@ use services::{connect, Services};
 const SEAL_KEY: [u8; 32] = [7; 32];
 
 /// What is no secret: names of records, what was asked, and public halves of keys.
-const NO_SECRET: [&str; 13] = [
+const NO_SECRET: [&str; 14] = [
     "id",
     "environment",
     "claim_type",
@@ -28,6 +28,7 @@ const NO_SECRET: [&str; 13] = [
     "pool_key",
     "pooled",
     "by",
+    "came_from",
     "code",
     "message",
     "token_key",

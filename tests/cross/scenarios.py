@@ -4,10 +4,12 @@ runners of the languages, and not again here: a call may fail."""
 from __future__ import annotations
 
 import json
+import threading
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
-from relaypass import EncryptionKey, RelayPass, RelayPassError
+from relaypass import EncryptionKey, RelayPass, RelayPassError, StoreRecord
 
 from sandbox import ROOT, Exchange, Sandbox
 
@@ -20,45 +22,102 @@ def play_all(sandbox: Sandbox) -> Iterator[tuple[str, list[Exchange]]]:
         for scenario in json.loads(file.read_text()):
             sandbox.reset()
             play(scenario, sandbox)
-            yield scenario["name"], sandbox.exchanges()
+            # The visitor's page is no call of the API.
+            calls = [call for call in sandbox.exchanges() if call.path.startswith("/api/")]
+            yield scenario["name"], calls
 
 
 def play(scenario: dict[str, Any], sandbox: Sandbox) -> None:
     described = scenario.get("client", {})
-    in_sandbox = described.get("environment") == "sandbox"
-    options = {
-        "api_key": sandbox.api_key if in_sandbox else sandbox.production_api_key,
-        "base_url": sandbox.url,
-        **{name: described[name] for name in ("api_key", "base_url") if name in described},
-        **described.get("options", {}),
-    }
+    store = _DictStore()
+    saved: dict[str, Any] = {}
     try:
-        client = RelayPass(**options)
+        clients = {None: _make_client(described, {}, store, sandbox)}
     except RelayPassError:
         return
-    saved: dict[str, Any] = {}
-    with client:
-        for step in scenario["steps"]:
-            arguments = {
-                name: _resolve(value, saved) for name, value in step.get("with", {}).items()
-            }
-            try:
-                result = _perform(client, sandbox, step["do"], arguments)
-            except RelayPassError as error:
-                result = error
-            if "save" in step:
-                saved[step["save"]] = result
+    for step in scenario["steps"]:
+        arguments = {name: _resolve(value, saved) for name, value in step.get("with", {}).items()}
+        name = step.get("client")
+        try:
+            if name not in clients:
+                changes = step.get("client_options", {})
+                changes = {key: _resolve(value, saved) for key, value in changes.items()}
+                clients[name] = _make_client(described, changes, store, sandbox)
+            result = _perform(clients[name], sandbox, step["do"], arguments)
+        except RelayPassError as error:
+            result = error
+        if "save" in step:
+            saved[step["save"]] = result
+    for client in clients.values():
+        client.close()
+
+
+def _make_client(
+    described: dict[str, Any], changes: dict[str, Any], store: _DictStore, sandbox: Sandbox
+) -> RelayPass:
+    options = {**described.get("options", {}), **changes}
+    environment = options.pop("environment", None) if changes else None
+    in_sandbox = (environment or described.get("environment")) == "sandbox"
+    if options.get("store") == "host":
+        options["store"] = store
+    if options.get("seal_key") is not None:
+        options["seal_key"] = bytes.fromhex(options["seal_key"])
+    return RelayPass(
+        **{
+            "api_key": sandbox.api_key if in_sandbox else sandbox.production_api_key,
+            "base_url": sandbox.url,
+            **{name: described[name] for name in ("api_key", "base_url") if name in described},
+            **{name: value for name, value in options.items() if value is not None},
+        }
+    )
 
 
 def _perform(client: RelayPass, sandbox: Sandbox, action: str, arguments: dict[str, Any]) -> Any:
     kind, _, name = action.partition(".")
-    if kind == "relays":
-        return getattr(client.relays, name)(**arguments)
+    if kind in ("relays", "passes"):
+        return getattr(getattr(client, kind), name)(**arguments)
+    if kind == "verifications":
+        positional = [arguments.pop("id")] if "id" in arguments else []
+        return getattr(client.verifications, name)(*positional, **arguments)
     if action == "generate_key":
         return EncryptionKey.generate(**arguments)
     if action == "sandbox.finish":
         return sandbox.finish(**arguments)
+    if action == "sandbox.visit":
+        form = f"result={arguments['result']}".encode()
+        with urllib.request.urlopen(arguments["hosted_url"], data=form) as page:
+            return page.read()
     return sandbox.control(name, arguments or None)
+
+
+class _DictStore:
+    """As simple as can be."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, StoreRecord] = {}
+        self.lock = threading.Lock()
+
+    def load(self, key: str) -> StoreRecord | None:
+        return self.records.get(key)
+
+    def compare_and_swap(self, key: str, expected: int | None, new: StoreRecord | None) -> bool:
+        with self.lock:
+            there = self.records.get(key)
+            if (None if there is None else there.version) != expected:
+                return False
+            if new is None:
+                del self.records[key]
+            else:
+                self.records[key] = new
+            return True
+
+    def scan(self, prefix: str, due_before: int | None, limit: int) -> list[str]:
+        with self.lock:
+            found = [(r.due_at, key) for key, r in self.records.items() if key.startswith(prefix)]
+        if due_before is None:
+            return sorted(key for _, key in found)[:limit]
+        due = sorted((due, key) for due, key in found if due is not None and due <= due_before)
+        return [key for _, key in due][:limit]
 
 
 def _resolve(value: Any, saved: dict[str, Any]) -> Any:
