@@ -18,6 +18,9 @@ use crate::records::World;
 /// When every simulation begins, in milliseconds since the epoch.
 pub(super) const BEGIN: u64 = 1_700_000_000_000;
 
+/// Many times what happens in two days: workers who get in each other's way without end are found.
+const MOST_EVENTS: u64 = 1_000_000;
+
 pub(super) type TaskId = u64;
 pub(super) type Worker = usize;
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -228,6 +231,7 @@ impl World for Sim {
 pub(super) struct Executor {
     sim: Arc<Sim>,
     tasks: BTreeMap<TaskId, (Worker, Task)>,
+    events: u64,
 }
 
 impl Executor {
@@ -235,6 +239,7 @@ impl Executor {
         Self {
             sim,
             tasks: BTreeMap::new(),
+            events: 0,
         }
     }
 
@@ -243,6 +248,8 @@ impl Executor {
     pub(super) fn run(&mut self, until: u64, mut died: impl FnMut(Worker)) {
         let sim = self.sim.clone();
         while let Some(what) = self.next(until) {
+            self.events += 1;
+            assert!(self.events < MOST_EVENTS, "the world goes round in circles");
             match what {
                 What::Do(effect) => effect(),
                 What::Poll(id) => self.poll(id),

@@ -23,7 +23,7 @@ pub(super) enum Mishap {
     None,
     /// Nothing left; for a store: an error, and nothing was changed.
     NotSent,
-    /// It left and never arrived.
+    /// It left and never arrived; for a store: an error, and the write lands long after it.
     LostThere,
     /// It was done, and the answer got lost; for a store: an error, and the write landed.
     LostBack,
@@ -213,7 +213,7 @@ impl Rates {
     fn of_the_store(&self, dice: &mut Dice) -> Mishap {
         match dice.hits(self.store) {
             false => Mishap::None,
-            true => dice.one_of(&[Mishap::NotSent, Mishap::LostBack]),
+            true => dice.one_of(&[Mishap::NotSent, Mishap::LostBack, Mishap::LostThere]),
         }
     }
 

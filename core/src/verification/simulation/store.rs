@@ -10,6 +10,9 @@ use super::watch::Watch;
 use crate::future::BoxFuture;
 use crate::store::{Record, Store, StoreError, Swap};
 
+/// So many milliseconds after the error, a write lands all the same.
+const LANDS_LATE: u64 = 4_000;
+
 /// The store of every worker, and what is stored.
 #[derive(Clone)]
 pub(super) struct SimulatedStore {
@@ -67,9 +70,15 @@ impl SimulatedStore {
     ) -> Result<T, StoreError> {
         let (sim, now) = (&self.sim, self.sim.now());
         let fate = sim.with_dice(|dice| self.faults.fate(effect, now, dice));
+        let there = match fate.mishap {
+            Mishap::NotSent => None,
+            Mishap::LostThere => Some(fate.there + LANDS_LATE),
+            _ => Some(fate.there),
+        };
+        let is_lost = matches!(fate.mishap, Mishap::LostBack | Mishap::LostThere);
         let journey = Journey {
-            there: (fate.mishap != Mishap::NotSent).then_some(fate.there),
-            back: (fate.mishap != Mishap::LostBack).then_some(fate.back),
+            there,
+            back: (!is_lost).then_some(fate.back),
             patience: fate.there + fate.back + 1,
             dies: fate.dies,
         };

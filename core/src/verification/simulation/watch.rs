@@ -180,6 +180,8 @@ struct Known {
     statuses: BTreeMap<String, BTreeSet<u16>>,
     /// Who has a pass, or had it last without giving it back.
     holders: BTreeMap<String, String>,
+    /// In which place a pass is there for the taking.
+    places: BTreeMap<String, String>,
     relays: BTreeMap<String, String>,
     notices: BTreeMap<&'static str, u32>,
 }
@@ -212,6 +214,9 @@ impl Watch {
         let mut known = self.known();
         let Some(record) = record else {
             if let Some(seen) = known.records.remove(key) {
+                if let State::Available { pass } = &seen.state {
+                    known.places.remove(&pass.token);
+                }
                 known.deleted.insert(key.to_owned(), seen);
             }
             return;
@@ -450,9 +455,18 @@ impl Known {
         }
     }
 
-    /// A pass is never with two verifications.
+    /// A pass is never with two verifications, nor in two places of the pool.
     fn holding(&mut self, key: &str, before: Option<&Seen>, seen: &Seen) {
+        if let Some(State::Available { pass }) = before.map(|before| &before.state) {
+            self.places.remove(&pass.token);
+        }
         match &seen.state {
+            State::Available { pass } => {
+                let other = self.places.insert(pass.token.clone(), key.to_owned());
+                assert_eq!(other, None, "{} is in two places", pass.token);
+                let holder = self.holders.get(&pass.token);
+                assert_eq!(holder, None, "{} is in use and in the pool", pass.token);
+            }
             State::Ready { pass, .. } | State::Redeeming { pass, .. } => {
                 let holder = self
                     .holders
