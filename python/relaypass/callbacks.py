@@ -161,24 +161,29 @@ class _Begin:
         task = asyncio.ensure_future(_await_and_reply(self._call, self._answer))
         # Event loops hold their tasks weakly.
         _tasks.add(task)
-        task.add_done_callback(_forget)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Future[None]) -> None:
+        _tasks.discard(task)
+        if task.cancelled():
+            # Before its first step, perhaps, as when the loop ends: then nothing has awaited, and
+            # nobody was told. A call that was told already does not listen.
+            self._give_up(asyncio.CancelledError())
+        else:
+            # The caller has its exception; asyncio need not complain that nobody looked at it.
+            task.exception()
 
     def __del__(self) -> None:
-        if self._begun:
-            return
+        if not self._begun:
+            self._give_up(RuntimeError("the event loop ended before the store's coroutine began"))
+
+    def _give_up(self, error: BaseException) -> None:
         if inspect.iscoroutine(self._answer):
             self._answer.close()
-        self._call.fail(RuntimeError("the event loop ended before the store's coroutine began"))
+        self._call.fail(error)
 
 
 _tasks: set[asyncio.Future[None]] = set()
-
-
-def _forget(task: asyncio.Future[None]) -> None:
-    _tasks.discard(task)
-    # The caller has its exception; asyncio need not complain that nobody looked at it.
-    if not task.cancelled():
-        task.exception()
 
 
 async def _await_and_reply(call: _native.StoreCall, answer: Awaitable[Any]) -> None:

@@ -8,8 +8,8 @@ from support import Sandbox, SilentServer, run_sandbox, run_services
 
 import relaypass
 
-# A shell starts what runs in its background deaf to Ctrl-C, and so would be every program that these
-# tests start. What a test is about must not depend on how it was called.
+# A shell starts what runs in its background deaf to Ctrl-C, and so would be every program that
+# these tests start. What a test is about must not depend on how it was called.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
