@@ -73,18 +73,51 @@ impl Engine {
         &self,
         request: &StartVerification,
     ) -> Result<(Loaded<Durable>, bool)> {
-        let ports = &self.ports;
-        ports.persona.check_can_issue()?;
-        let (id, reference_key) = match &request.reference {
-            None => (self.random_id(), None),
-            Some(reference) => {
-                let key = self.reference_key(reference);
-                match self.refer(&key, request).await? {
-                    Referred::Open(open) => return Ok((*open, false)),
-                    Referred::New(id) => (id, Some(key)),
-                }
-            }
+        self.ports.persona.check_can_issue()?;
+        let Some(reference) = &request.reference else {
+            return self.begin(request, self.random_id(), None).await;
         };
+        let key = self.reference_key(reference);
+        loop {
+            let id = match self.refer(&key, request).await? {
+                Referred::Open(open) => return Ok((*open, false)),
+                Referred::New(id) => id,
+            };
+            let (stored, is_new) = self.begin(request, id.clone(), Some(key.clone())).await?;
+            if self.leads_to(&key, &id).await? {
+                return Ok((stored, is_new));
+            }
+            // Meanwhile the verification was over, or forgotten, and the reference leads elsewhere.
+            if is_new {
+                self.withdraw(&stored).await?;
+            }
+        }
+    }
+
+    /// Forgets what was stored for a verification that had been forgotten before: several who start
+    /// under one reference share its id.
+    async fn withdraw(&self, ours: &Loaded<Durable>) -> Result<()> {
+        let id = ours.content.id();
+        let withdrawn = match self.load(id).await {
+            Ok(there) if there.version == ours.version => self.forget(id).await,
+            // Somebody goes on with it.
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        withdrawn.or_else(|error| match error.kind() {
+            ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
+    }
+
+    /// Creates the relay, and stores the verification under this id unless it is there already.
+    async fn begin(
+        &self,
+        request: &StartVerification,
+        id: String,
+        reference_key: Option<String>,
+    ) -> Result<(Loaded<Durable>, bool)> {
+        let ports = &self.ports;
         let relay_bound = self.binding == PassBinding::Relay;
         let (relay, provision) = tokio::join!(
             ports.persona.create(&request.claim_type, &ports.budget),
@@ -139,6 +172,12 @@ impl Engine {
                 Ok((there, false))
             }
         }
+    }
+
+    /// Whether this reference leads to this verification.
+    async fn leads_to(&self, key: &str, id: &str) -> Result<bool> {
+        let reference = self.ports.vault.load::<Reference>(key).await?;
+        Ok(reference.is_some_and(|reference| reference.content.id == id))
     }
 
     /// What comes first: a pass of the pool, or a challenge to buy one.
