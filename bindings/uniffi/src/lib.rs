@@ -1,0 +1,24 @@
+//! The native half of the relaypass packages for Kotlin and Swift; `kotlin/` and `swift/` are the
+//! halves that people import.
+//!
+//! This crate translates and never decides: it turns plain records into `relaypass::arguments`, and
+//! results and errors into plain records.
+//!
+//! Two rules keep it sound:
+//! * Every call of the core runs on the runtime of [`call`], and nowhere else. The future that uniffi
+//!   drives only waits for it, so it needs no reactor, and it may be dropped on any thread.
+//! * A call is cancelled by its [`CancelHandle`](call::CancelHandle). Kotlin drops the future of a
+//!   cancelled coroutine as well; Swift never does.
+
+mod call;
+mod claim;
+mod client;
+mod errors;
+mod events;
+mod keys;
+mod results;
+mod store;
+mod testing;
+mod verifications;
+
+uniffi::setup_scaffolding!();
