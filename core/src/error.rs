@@ -258,7 +258,7 @@ impl Error {
     }
 
     /// The key under which Persona may hold the answer of a redemption for 24 hours: with kind
-    /// `OutcomeUnknown`. Ask again with it
+    /// `OutcomeUnknown`, and with whatever else followed an answer that was lost. Ask again with it
     /// ([`GenerateClaim::idempotency_key`](crate::GenerateClaim::idempotency_key)). It is a secret:
     /// whoever has it and the rest of the request gets the claim.
     pub fn idempotency_key(&self) -> Option<&IdempotencyKey> {

@@ -1,6 +1,7 @@
 //! What a hostile or broken Persona could answer, and what must come of it: the code that
 //! `docs/errors.md` lists, and nothing sent, bought or redeemed beyond that.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use relaypass::transport::{
     Transport,
 };
 use relaypass::{
-    os_random, ClaimType, Client, Environment, Error, IssuePrivacyPass, PrivacyPass, Secret,
+    os_random, ClaimType, Client, Environment, Error, GenerateClaim, IssuePrivacyPass, PrivacyPass,
+    RelaySecret, RelayToken, Secret,
 };
 use serde_json::{json, Value};
 
@@ -48,15 +50,18 @@ impl Persona {
         asked.map(|(_, key)| key.clone()).collect()
     }
 
-    async fn issue(&self) -> Result<PrivacyPass, Error> {
-        let client = Client::builder()
+    fn client(&self) -> Result<Client, Error> {
+        Client::builder()
             .api_key("persona_production_canary")
             .environment(Environment::Production)
             .identified_transport(Arc::new(self.clone()))
             .anonymous_transport(Arc::new(self.clone()))
-            .build()?;
+            .build()
+    }
+
+    async fn issue(&self) -> Result<PrivacyPass, Error> {
         let claim_type = ClaimType::parse("age_over18_verified")?;
-        client
+        self.client()?
             .relays()
             .issue_privacy_pass(IssuePrivacyPass::ClaimType(claim_type))
             .await
@@ -94,6 +99,7 @@ impl Transport for Persona {
 
 const CHALLENGE: &str = "/api/privacy/v1/relays/challenge";
 const SIGN: &str = "/api/v1/privacy-passes";
+const REDEEM: &str = "/api/privacy/v1/relays/relay/generate-claim";
 
 struct Issuer {
     pair: KeyPair<Sha384, PSS, Deterministic>,
@@ -244,6 +250,29 @@ async fn a_lost_answer_is_asked_for_under_one_key_to_the_end() {
     assert_eq!(keys.len(), 4);
     keys.dedup();
     assert_eq!(keys.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_redemption_keeps_its_key_whatever_is_answered_after_it() {
+    for status in [403, 404, 422] {
+        let (issuer, asked) = (Issuer::new(), AtomicUsize::new(0));
+        let persona = Persona::new(move |request| match request.path() {
+            CHALLENGE => ok(&issuer.challenge()),
+            SIGN => ok(&json!({"blind-sig": encode(&issuer.sign(request))})),
+            _ if asked.fetch_add(1, Ordering::SeqCst) == 0 => lost(),
+            _ => Ok((status, b"from an edge".to_vec())),
+        });
+        let pass = persona.issue().await.unwrap().privacy_pass_token;
+        let relay = RelayToken::parse("relay").unwrap();
+        let secret = RelaySecret::parse("secret").unwrap();
+        let redemption = GenerateClaim::new(relay, secret, pass);
+        let client = persona.client().unwrap();
+        let error = client.relays().generate_claim(redemption).await;
+        let error = error.unwrap_err();
+        let first = persona.keys(REDEEM).remove(0);
+        let kept = error.idempotency_key().map(|key| key.expose().to_owned());
+        assert_eq!(kept, Some(first), "{status}: {error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -139,8 +139,8 @@ export abstract class RelayPassError extends Error {
   }
 
   /**
-   * With {@link OutcomeUnknownError} on redemption: the key under which Persona keeps the answer
-   * for 24 hours. Give it to `generateClaim` with the same relay and pass. It is as secret as the
+   * On redemption, with {@link OutcomeUnknownError} and whatever else followed a lost answer: the
+   * key under which Persona may hold that answer for 24 hours. Give it to `generateClaim` with the same relay and pass. It is as secret as the
    * pass, and does not show when the error is logged; else `null`.
    */
   get idempotencyKey(): string | null {

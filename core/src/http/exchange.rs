@@ -85,11 +85,13 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
             keys.lose_present();
         }
         let fail = |kind| {
-            let unknown_redemption = kind == ErrorKind::OutcomeUnknown && E::STEP == Step::Redeem;
+            // Whatever was answered last: under a key whose answer was lost there may be the claim.
+            let may_be_stored = E::STEP == Step::Redeem
+                && (kind == ErrorKind::OutcomeUnknown || !keys.lost.is_empty());
             attempt
                 .error(E::STEP, kind)
                 .with_retryable(is_retryable(E::STEP, kind, &history))
-                .with_idempotency_key(unknown_redemption.then(|| keys.unresolved().clone()))
+                .with_idempotency_key(may_be_stored.then(|| keys.unresolved().clone()))
         };
         let next_key = match action {
             Action::Stop(kind) => return Err(fail(kind)),
