@@ -38,7 +38,8 @@ class RelayPassError(Exception):
             :func:`relaypass.open_claim` opens it with the right key.
         token_consumed: With ``claim_payload``: whether the pass is spent, if the answer says so.
         idempotency_key: On redemption, with ``outcome_unknown`` and whatever else followed a lost
-            answer: the key under which Persona may hold that answer for 24 hours. ``generate_claim(idempotency_key=...)`` asks for it.
+            answer: the key under which Persona may hold that answer for 24 hours.
+            ``generate_claim(idempotency_key=...)`` asks for it.
     """
 
     code: ClassVar[str] = ""
