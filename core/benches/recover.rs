@@ -170,6 +170,8 @@ async fn make_due(store: &dyn Store, key: &str) {
     let record = store.load(key).await.expect("loads").expect("is there");
     let mut content = content(&record);
     content["due_at"] = json!(1);
+    // Whoever bought its pass has only just left it.
+    content["leased_until"] = Value::Null;
     let due = Record {
         value: [&record.value[..3], content.to_string().as_bytes()].concat(),
         version: record.version + 1,
