@@ -100,6 +100,8 @@ impl Transport for Persona {
 const CHALLENGE: &str = "/api/privacy/v1/relays/challenge";
 const SIGN: &str = "/api/v1/privacy-passes";
 const REDEEM: &str = "/api/privacy/v1/relays/relay/generate-claim";
+/// A refusal in Persona's form.
+const EXPLAINED: &[u8] = br#"{"errors":[{"title":"no"}]}"#;
 
 struct Issuer {
     pair: KeyPair<Sha384, PSS, Deterministic>,
@@ -228,7 +230,7 @@ async fn an_unknown_key_is_fetched_again_once_with_another_blind() {
     let issuer = Issuer::new();
     let persona = Persona::new(move |request| match request.path() {
         CHALLENGE => ok(&issuer.challenge()),
-        _ => Ok((404, Vec::new())),
+        _ => Ok((404, EXPLAINED.to_vec())),
     });
     assert_eq!(persona.issue().await.unwrap_err().code(), "not_found");
     assert_eq!((persona.count(CHALLENGE), persona.count(SIGN)), (2, 2));
@@ -276,6 +278,33 @@ async fn a_lost_redemption_keeps_its_key_whatever_is_answered_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lost_redemption_keeps_its_key_when_it_is_taken_up_again() {
+    let (issuer, asked) = (Issuer::new(), AtomicUsize::new(0));
+    let persona = Persona::new(move |request| match request.path() {
+        CHALLENGE => ok(&issuer.challenge()),
+        SIGN => ok(&json!({"blind-sig": encode(&issuer.sign(request))})),
+        _ => match asked.fetch_add(1, Ordering::SeqCst) {
+            0 => lost(),
+            1 => Ok((403, EXPLAINED.to_vec())),
+            2 => Ok((401, EXPLAINED.to_vec())),
+            _ => Ok((403, b"from an edge".to_vec())),
+        },
+    });
+    let pass = persona.issue().await.unwrap().privacy_pass_token;
+    let relay = RelayToken::parse("relay").unwrap();
+    let secret = RelaySecret::parse("secret").unwrap();
+    let redemption = GenerateClaim::new(relay, secret, pass);
+    let client = persona.client().unwrap();
+    let error = client.relays().generate_claim(redemption).await;
+    let error = error.unwrap_err();
+    let keys = persona.keys(REDEEM);
+    assert_ne!(keys[2], keys[0]);
+    assert_eq!(keys[3], keys[0]);
+    let kept = error.idempotency_key().map(|key| key.expose().to_owned());
+    assert_eq!(kept.as_ref(), Some(&keys[0]), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stored_failure_is_passed_by_with_one_new_key_and_the_same_blinded_message() {
     let issuer = Issuer::new();
     let bodies = Arc::new(Mutex::new(Vec::new()));
@@ -284,7 +313,7 @@ async fn a_stored_failure_is_passed_by_with_one_new_key_and_the_same_blinded_mes
         CHALLENGE => ok(&issuer.challenge()),
         _ => {
             seen.lock().unwrap().push(request.body().to_vec());
-            Ok((500, b"stored".to_vec()))
+            Ok((500, EXPLAINED.to_vec()))
         }
     });
     let error = persona.issue().await.unwrap_err();

@@ -98,7 +98,7 @@ async fn a_reference_costs_two_loads_and_a_swap_more_and_being_early_two() {
     }
     assert_eq!(store.take(), [2, 3, 1], "loads, swaps, scans of start");
     verifications.start(request()).await.unwrap();
-    assert_eq!(store.take(), [2, 0, 0], "of the same start again");
+    assert_eq!(store.take(), [3, 0, 0], "of the same start again");
     let early = verifications.complete(&started.id, false).await.unwrap();
     assert_eq!(early.status, Status::Pending);
     assert_eq!(store.take(), [1, 2, 0], "of a question too early");

@@ -1,6 +1,7 @@
 //! Runs `tests/scenarios/*.json` in Rust. The form is described in `tests/scenarios/README.md`.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,19 +21,26 @@ async fn every_scenario() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     let mut failures = Vec::new();
     let mut count = 0;
-    for scenario in read_scenarios() {
-        count += 1;
-        if let Err(why) = Runner::new(&sandbox).run(&scenario).await {
-            failures.push(format!("{}: {why}", scenario["name"]));
+    for (file, scenarios) in read_scenarios() {
+        count += scenarios.len();
+        let failed_before = failures.len();
+        for scenario in &scenarios {
+            if let Err(why) = Runner::new(&sandbox).run(scenario).await {
+                failures.push(format!("{}: {why}", scenario["name"]));
+            }
         }
+        let passed = scenarios.len() - (failures.len() - failed_before);
+        // For the table at the end of `make test`; the harness would keep `println!` to itself.
+        let line = format!("\nscenarios: rust {file} {passed}/{}\n", scenarios.len());
+        std::io::stdout().write_all(line.as_bytes()).unwrap();
     }
     sandbox.stop().await;
     assert!(count >= 30, "only {count} scenarios were found");
-    println!("{count} scenarios");
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
 }
 
-fn read_scenarios() -> Vec<Value> {
+/// The scenarios of each file.
+fn read_scenarios() -> Vec<(String, Vec<Value>)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
@@ -44,14 +52,14 @@ fn read_scenarios() -> Vec<Value> {
         .collect();
     files.sort();
     let only = std::env::var("SCENARIO").unwrap_or_default();
-    files
-        .iter()
-        .flat_map(|file| {
-            let text = std::fs::read_to_string(file).unwrap();
-            serde_json::from_str::<Vec<Value>>(&text).unwrap()
-        })
-        .filter(|scenario| scenario["name"].as_str().unwrap().contains(&only))
-        .collect()
+    let read = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).unwrap();
+        let mut scenarios: Vec<Value> = serde_json::from_str(&text).unwrap();
+        scenarios.retain(|scenario| scenario["name"].as_str().unwrap().contains(&only));
+        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        (name, scenarios)
+    };
+    files.iter().map(read).collect()
 }
 
 type Outcome = Result<Value, Box<Error>>;

@@ -13,7 +13,7 @@ export interface StoreRecord {
    * are its to keep.
    */
   readonly value: Uint8Array;
-  /** Set by relaypass: 1 for the first record under a key, and one more with every swap. */
+  /** Set by relaypass: by chance at first, and one more with every swap; at most 2^53. */
   readonly version: number;
   /** When somebody should look at it again, in milliseconds since the epoch; `null`: never. */
   readonly dueAt: number | null;

@@ -16,7 +16,7 @@ class StoreRecord:
     value: bytes = field(repr=False)
     """Opaque bytes, up to 64 KiB; any byte may occur in them, zero included."""
     version: int
-    """1 for the first record under a key, and one more with every swap; at most 2^53."""
+    """Set by relaypass: by chance at first, and one more with every swap; at most 2^53."""
     due_at: int | None
     """When somebody should look at the record again, in milliseconds since the epoch, UTC.
     ``None``: never."""

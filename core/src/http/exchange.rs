@@ -13,7 +13,7 @@ use crate::outcome::{
 };
 use crate::secret::rand_core::{CryptoRng, Rng};
 use crate::secret::{os_random, IdempotencyKey, Secret};
-use crate::wire::{decode_server_error, ResponseHead, ServerError};
+use crate::wire::{decode_server_error, is_server_error, ResponseHead, ServerError};
 
 /// One call to Persona: how to ask, and how to read the answer.
 pub(crate) trait Exchange: Sync {
@@ -87,7 +87,7 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
         let fail = |kind| {
             // Whatever was answered last: under a key whose answer was lost there may be the claim.
             let may_be_stored = E::STEP == Step::Redeem
-                && (kind == ErrorKind::OutcomeUnknown || !keys.lost.is_empty());
+                && (kind == ErrorKind::OutcomeUnknown || history.is_ambiguous());
             attempt
                 .error(E::STEP, kind)
                 .with_retryable(is_retryable(E::STEP, kind, &history))
@@ -117,6 +117,11 @@ pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<En
             connection = Connection::Fresh;
         }
         keys.follow(next_key, &mut rng);
+        if next_key == NextKey::Earlier {
+            // Its answer was lost: whatever is said now, the claim may be stored under it.
+            history.take_up_lost_key();
+            keys.lose_present();
+        }
         retry += 1;
         tokio::time::sleep(pause).await;
     }
@@ -282,6 +287,16 @@ impl Attempt {
 
     pub(crate) fn request_id(&self) -> Option<&str> {
         self.head.as_ref()?.info.request_id.as_deref()
+    }
+
+    /// Whether Persona says in her own words why there is no good answer.
+    pub(crate) fn is_explained(&self) -> bool {
+        // A pass is asked for in a header (RFC 9577).
+        let asks_for_a_pass = |head: &ResponseHead| {
+            let asked = head.www_authenticate.as_deref();
+            head.status == 401 && asked.is_some_and(|asked| asked.contains("PrivateToken"))
+        };
+        self.head.as_ref().is_some_and(asks_for_a_pass) || is_server_error(self.body())
     }
 
     pub(crate) fn body(&self) -> &[u8] {

@@ -16,6 +16,7 @@ pub(crate) use explain::{explain, explain_lasting};
 pub(crate) use ruling::{out_of_patience, rule_redeeming, rule_signing, Ruling};
 
 use crate::error::ErrorKind;
+use crate::wire::is_server_error;
 
 /// One of the calls to Persona.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +168,9 @@ impl History {
             let same_id = now.1.is_some() && before.1 == now.1;
             let without_ids = before.1.is_none() && now.1.is_none();
             let same_body = (before.0, &before.2) == (500, &now.2) && status == 500;
-            same_id || (same_body && (without_ids || step == Step::Redeem))
+            // An edge's page is the same every time.
+            let tells = step == Step::Redeem || (without_ids && is_server_error(body));
+            same_id || (same_body && tells)
         });
         self.last_failure = Some(now);
         replayed
@@ -216,6 +219,10 @@ pub(crate) fn judge(
         (Answer::Status(401), Step::Sign) if history.ambiguous => Stop(ErrorKind::OutcomeUnknown),
         (Answer::Status(401), Step::RelayBoundChallenge) => Stop(ErrorKind::Protocol),
         (Answer::Status(401), _) => Stop(ErrorKind::Authentication),
+        // Without a word of Persona's it is an edge's: the question was not asked, its key stays.
+        (Answer::Status(403), Step::Redeem) if history.ambiguous && !is_server_error(body) => {
+            Again(Same)
+        }
         // Most likely "not finished yet": a new question needs a new key.
         (Answer::Status(403), Step::Redeem) => {
             // It is also the answer to an earlier call with this key: that one spent nothing.
@@ -224,7 +231,9 @@ pub(crate) fn judge(
         }
         (Answer::Status(402 | 403), _) => Stop(ErrorKind::PermissionDenied),
         // After an unknown answer, a second blinded message could be billed too.
-        (Answer::Status(404), Step::Sign) if !history.ambiguous => RefetchChallenge,
+        (Answer::Status(404), Step::Sign) if !history.ambiguous && is_server_error(body) => {
+            RefetchChallenge
+        }
         (Answer::Status(404 | 410), _) => Stop(ErrorKind::NotFound),
         // Our own earlier attempt may still be running.
         (Answer::Status(409), Step::Sign | Step::Redeem)

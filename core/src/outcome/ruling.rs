@@ -5,6 +5,7 @@
 
 use super::{judge, Action, Answer, History, NextKey, Step};
 use crate::error::ErrorKind;
+use crate::wire::is_server_error;
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub(crate) fn rule_signing(
         Action::Stop(kind) => match (answer, kind) {
             // Decided before the stored answers are looked at: the key is as good as before.
             (Answer::Status(401), _) => Ruling::SameLater(ErrorKind::Authentication),
+            // Somebody's on the way, who may have replaced Persona's.
+            (Answer::Status(400..500), kind) if !is_server_error(body) => Ruling::SameLater(kind),
             // An answer that is stored under the key, unless an earlier one was lost: then this one
             // may be somebody else's on the way, and a new key would risk a second bill.
             (Answer::Status(402 | 403), kind) if ambiguous => Ruling::SameLater(kind),

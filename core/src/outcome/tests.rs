@@ -19,10 +19,13 @@ fn play(step: Step, answers: &[Answer]) -> Vec<Action> {
     let mut history = History::default();
     let judged = |(index, answer): (usize, &Answer)| {
         let id = format!("req_{index}");
-        judge(step, *answer, Some(&id), b"", &mut history)
+        judge(step, *answer, Some(&id), EXPLAINED, &mut history)
     };
     answers.iter().enumerate().map(judged).collect()
 }
+
+/// What Persona says of a failure, in her form.
+const EXPLAINED: &[u8] = br#"{"errors":[{"title":"no"}]}"#;
 
 #[test]
 fn what_was_not_sent_is_asked_again_with_the_same_key() {
@@ -238,10 +241,11 @@ fn without_request_ids_only_the_same_500_body_twice_is_a_replay() {
         judge(Step::Sign, Status(status), None, first, &mut history);
         judge(Step::Sign, Status(status), None, second, &mut history)
     };
-    assert_eq!(twice(500, b"x", b"x"), Again(New));
-    assert_eq!(twice(500, b"x", b"y"), Again(Same));
+    assert_eq!(twice(500, EXPLAINED, EXPLAINED), Again(New));
+    assert_eq!(twice(500, EXPLAINED, b"y"), Again(Same));
     // An edge says the same words each time; that proves nothing.
-    assert_eq!(twice(503, b"x", b"x"), Again(Same));
+    assert_eq!(twice(500, b"<html>", b"<html>"), Again(Same));
+    assert_eq!(twice(503, EXPLAINED, EXPLAINED), Again(Same));
 }
 
 #[test]
@@ -317,9 +321,18 @@ fn a_refusal_after_a_key_was_given_up_looks_under_the_earlier_key_first() {
 #[test]
 fn a_key_of_an_earlier_call_that_was_only_too_early_resolves_that_call() {
     let mut history = History::new(true);
-    let mut judged = |status| judge(Step::Redeem, Status(status), None, b"", &mut history);
+    let mut judged = |status| judge(Step::Redeem, Status(status), None, EXPLAINED, &mut history);
     assert_eq!(judged(403), Again(New));
     assert_eq!(judged(401), Stop(Kind::PassRejected));
+}
+
+#[test]
+fn an_edge_that_refuses_after_a_lost_answer_does_not_cost_the_key() {
+    let mut history = History::new(true);
+    let mut judged = |body: &[u8]| judge(Step::Redeem, Status(403), None, body, &mut history);
+    assert_eq!(judged(b"<html>"), Again(Same));
+    assert_eq!(judged(b""), Again(Same));
+    assert_eq!(judged(EXPLAINED), Again(New));
 }
 
 #[test]

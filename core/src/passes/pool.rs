@@ -253,6 +253,8 @@ impl Ports {
                     // Nothing was billed: the next purchase begins with a new challenge.
                     Bought::BlindAgain => (Some(PooledState::Gone), Some(ErrorKind::NotFound)),
                     Bought::Fail(kind) => (None, Some(kind)),
+                    // Another worker's request was in the way: the question stays open.
+                    Bought::FailAs(_, kind @ ErrorKind::Conflict) => (None, Some(kind)),
                     Bought::FailAs(purchase, kind) => {
                         (Some(PooledState::Issuing { purchase }), Some(kind))
                     }

@@ -135,7 +135,8 @@ impl Pooled {
                 Some(pass.bought_at.saturating_add(USABLE) / DAY * DAY),
                 None,
             ),
-            PooledState::Gone => (Some(now + MARK), Some(now + DAY)),
+            // `recover` deletes it, when whoever it is a mark for knows.
+            PooledState::Gone => (Some(now + MARK), None),
         };
     }
 }

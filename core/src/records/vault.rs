@@ -7,6 +7,8 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::secret::os_random;
+use crate::secret::rand_core::Rng;
 use crate::store::{Record, Sealer, Store, StoreError, Swap, LARGEST_VALUE};
 
 /// The format of records' contents. A newer one is refused and left untouched.
@@ -91,7 +93,7 @@ impl Vault {
         expected: Option<u64>,
         content: T,
     ) -> Result<Changed<T>> {
-        let version = expected.map_or(1, |expected| expected + 1);
+        let version = expected.map_or_else(first_version, |expected| expected + 1);
         let record = Record {
             value: self.sealer.seal(key, version, &encode(&content)),
             version,
@@ -190,4 +192,9 @@ fn store_failed(error: StoreError) -> Error {
         Some(source) => error.with_source(source),
         None => error,
     }
+}
+
+/// By chance: after a deletion, no write of before fits what is there now, however late it lands.
+fn first_version() -> u64 {
+    1 + (os_random().next_u64() >> 12) // leaves room below 2^53
 }

@@ -34,8 +34,8 @@ pub const LARGEST_VALUE: usize = 64 * 1024;
 pub struct Record {
     /// Opaque bytes, up to [`LARGEST_VALUE`]; any byte may occur in them, zero included.
     pub value: Vec<u8>,
-    /// Set by relaypass: 1 for the first record under a key, and one more with every swap. At most
-    /// 2^53, so that every language can hold it.
+    /// Set by relaypass: by chance for the first record under a key, and one more with every swap. At
+    /// most 2^53, so that every language can hold it.
     pub version: u64,
     /// When somebody should look at the record again, in milliseconds since the epoch, UTC. None:
     /// never.

@@ -70,6 +70,10 @@ async fn refill(engine: &Engine, claim_type: String, target: u32) -> Result<()> 
     let claim_type = ClaimType::parse(claim_type)?;
     for _ in 0..wanted.min(missing).min(MOST_AT_ONCE) {
         tokio::time::sleep(part_of(PERIOD / 60)).await;
+        // Another process may have been faster.
+        if engine.ports.count_coming(claim_type.as_str()).await? >= target {
+            break;
+        }
         engine.ports.buy_pooled(&claim_type).await?;
     }
     Ok(())

@@ -88,7 +88,7 @@ impl Engine {
                 return Ok((stored, is_new));
             }
             // Meanwhile the verification was over, or forgotten, and the reference leads elsewhere.
-            if is_new {
+            if is_new && self.is_open(&stored.content) {
                 self.withdraw(&stored).await?;
             }
         }
@@ -219,6 +219,13 @@ impl Engine {
                         continue;
                     }
                     Some(open) if self.is_open(&open.content) => {
+                        // Since we read it, it may have been forgotten, and another start may have
+                        // stored its own under its id, and be about to withdraw it.
+                        let there = vault.load::<Reference>(key).await?;
+                        if there.as_ref().is_none_or(|there| there.content.id != *id) {
+                            found = there;
+                            continue;
+                        }
                         self.check_same(request, &open.content)?;
                         return Ok(Referred::Open(Box::new(open)));
                     }
@@ -326,13 +333,23 @@ impl Engine {
                 if let Changed::Done(stored) = put.await? {
                     // What it came to is told to nobody.
                     let _ = self.drive(stored, Run::new(Goal::Answer), false).await?;
+                    if self.load(id).await?.content.refund.is_some() {
+                        return Err(Error::new(
+                            ErrorKind::Store,
+                            "Its pass could not be put into the pool; forget it again later.",
+                        )
+                        .with_retryable(true));
+                    }
                 }
                 continue;
             }
             if let Some(key) = &stored.content.reference_key {
                 let reference = vault.load::<Reference>(key).await?;
                 if let Some(reference) = reference.filter(|reference| reference.content.id == id) {
-                    vault.delete(key, reference.version).await?;
+                    if vault.delete(key, reference.version).await? == Swap::Refused {
+                        // Somebody starts under it at this moment.
+                        continue;
+                    }
                 }
             }
             if vault.delete(&record_key(id), stored.version).await? == Swap::Done {
@@ -571,11 +588,17 @@ impl Drive<'_> {
         let ports = &self.engine.ports;
         let key = record_key(&record.id);
         let version = Some(self.stored.version);
+        // Of money better twice, or for a step that another worker takes, than never: whoever dies
+        // after the swap tells nobody.
+        let is_money = next.notice == Some(EventKind::PossibleDoubleCharge);
+        if is_money {
+            self.notify(EventKind::PossibleDoubleCharge);
+        }
         match ports.vault.put(&key, version, record).await? {
             Changed::Done(changed) => {
                 let before = std::mem::replace(&mut self.stored, changed);
                 self.run.is_own = true;
-                if let Some(kind) = next.notice {
+                if let Some(kind) = next.notice.filter(|_| !is_money) {
                     self.notify(kind);
                 }
                 if let (

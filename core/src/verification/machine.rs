@@ -412,7 +412,7 @@ fn never_bought(record: &Durable, now: u64, random: &mut impl CryptoRng) -> Step
     let state = State::Failed {
         evidence: Evidence::new(
             ErrorKind::PermissionDenied,
-            "No pass could be bought until a day after the session's end; nothing was billed.",
+            "No pass could be bought until a day after the session's end.",
         ),
     };
     Step::store(record.moved(state, now, random), Effect::Tell)
@@ -510,10 +510,11 @@ fn not_redeemed(
         attempt.body(),
         &mut asking.history,
     );
-    if std::env::var("DBG").is_ok() {
-        eprintln!("{} at {now} asked {} answer {:?} ruling {:?} earlier {} hist {:?} own {} final? {} verdict {:?}", record.id, &question.key.expose()[..4], attempt.answer, ruling, earlier.len(), asking.history, run.is_own, question.at > record.session_ends_at + AFTER_THE_END, run.verdict);
-    }
-    let is_lost = was_lost || asking.history.is_present_key_lost();
+    // Persona explains every refusal. One without a word of hers is somebody's on the way: it closes
+    // nothing and condemns no pass, and the same question is asked again later.
+    let is_an_edges = matches!(attempt.answer, Answer::Status(400..500)) && !attempt.is_explained();
+    // Behind an edge's page the question may have been answered.
+    let is_lost = was_lost || is_an_edges || asking.history.is_present_key_lost();
     let is_ambiguous = is_lost || asking.history.is_ambiguous();
     let rotations = asking.history.rotations();
     // This question's key joins the earlier ones if its answer may be elsewhere.
@@ -556,6 +557,13 @@ fn not_redeemed(
             Ruling::Refused(ErrorKind::Unprocessable)
         }
         (Ruling::Again(NextKey::Earlier), _) if is_final => Ruling::Unknown,
+        // The same server error twice may be an outage: while the key lives, it is asked again later.
+        (Ruling::Again(NextKey::New), Answer::Status(500..))
+        | (Ruling::SameLater(ErrorKind::ServerError), _)
+            if run.verdict.is_some() && now < question.at.saturating_add(KEY_LIFE) =>
+        {
+            Ruling::SameLater(ErrorKind::ServerError)
+        }
         // A stored error is all that an earlier key will ever say.
         (
             Ruling::Again(NextKey::New | NextKey::Earlier)
@@ -564,6 +572,19 @@ fn not_redeemed(
         ) if run.verdict.is_some() => Ruling::Unknown,
         (ruling, _) => ruling,
     };
+    let would_close = is_final || run.verdict.is_some();
+    match ruling {
+        Ruling::Refused(kind) | Ruling::NewLater(kind) if is_an_edges && would_close => {
+            return Step::just(Effect::Fail(kind));
+        }
+        Ruling::NotYet if is_an_edges && would_close => {
+            return Step::just(Effect::Fail(ErrorKind::Network));
+        }
+        Ruling::PassRejected | Ruling::Unknown if is_an_edges => {
+            return Step::just(Effect::Fail(ErrorKind::Network));
+        }
+        _ => {}
+    }
     let (ruling, is_final) = match (ruling, &run.verdict) {
         // Nothing is closed before the keys whose answers were lost have been asked once more: what
         // looks like "not yet" may come from somebody on the way.

@@ -97,14 +97,7 @@ pub(crate) fn decode_claim(
 ///
 /// `scrub` takes the request's secrets out; it sees every text whole, before it is cut.
 pub(crate) fn decode_server_error(body: &[u8], scrub: impl Fn(&str) -> String) -> ServerError {
-    let Ok(body) = parse_object(body) else {
-        return ServerError::default();
-    };
-    let Some(first) = member(&body, "errors")
-        .and_then(Value::as_array)
-        .and_then(|errors| errors.first())
-        .and_then(Value::as_object)
-    else {
+    let Some(first) = &first_error(body) else {
         return ServerError::default();
     };
     let text = |name| {
@@ -118,6 +111,18 @@ pub(crate) fn decode_server_error(body: &[u8], scrub: impl Fn(&str) -> String) -
             .filter(|meta| meta.is_object() && meta.to_string().len() <= LARGEST_META)
             .map(|meta| scrub_value(meta, &scrub)),
     }
+}
+
+/// Whether a body is one of Persona's error documents: `{"errors": [{…}]}`. Pages of proxies and
+/// firewalls on the way are not.
+pub(crate) fn is_server_error(body: &[u8]) -> bool {
+    first_error(body).is_some()
+}
+
+fn first_error(body: &[u8]) -> Option<Map<String, Value>> {
+    let body = parse_object(body).ok()?;
+    let errors = member(&body, "errors")?.as_array()?;
+    errors.first()?.as_object().cloned()
 }
 
 /// Scrubs every text in a value, names of members included.

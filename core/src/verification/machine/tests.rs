@@ -5,7 +5,7 @@ use crate::error::ResponseInfo;
 use crate::http::{FailureCause, SendFailure, Sent};
 use crate::outcome::Answer;
 use crate::records::{HOUR, MINUTE};
-use crate::secret::os_random;
+use crate::secret::{os_random, Secret};
 use crate::verification::record::{Beginning, RelayKept};
 use crate::wire::ResponseHead;
 
@@ -164,7 +164,18 @@ fn answered(answer: Answer, status: u16, request_id: &str) -> Box<Attempt> {
         },
         ..ResponseHead::default()
     };
-    Attempt::answered(answer, head, None)
+    let body = br#"{"errors":[{"title":"in Persona's words"}]}"#;
+    Attempt::answered(answer, head, Some(Secret::new(body.to_vec())))
+}
+
+/// Somebody on the way answers: a firewall, a proxy.
+fn edge(code: u16) -> Box<Attempt> {
+    let head = ResponseHead {
+        status: code,
+        ..ResponseHead::default()
+    };
+    let page = b"<html>no</html>".to_vec();
+    Attempt::answered(Answer::Status(code), head, Some(Secret::new(page)))
 }
 
 fn unreadable() -> Box<Attempt> {
@@ -490,6 +501,33 @@ fn an_expired_session_gives_its_pass_back_even_if_an_answer_was_lost_before() {
         desk.refunded(),
         "a relay that is not finished has spent nothing"
     );
+}
+
+#[test]
+fn what_somebody_on_the_way_says_closes_nothing_and_condemns_no_pass() {
+    for (code, kind) in [
+        (400, ErrorKind::InvalidArgument),
+        (403, ErrorKind::Network),
+        (404, ErrorKind::NotFound),
+        (410, ErrorKind::NotFound),
+    ] {
+        let mut desk = Desk::redeeming(OVER);
+        assert_eq!(desk.not_redeemed(edge(code)), Effect::Fail(kind));
+        assert!(!desk.record.is_closed(), "{code}");
+        assert!(
+            matches!(desk.record.state, State::Redeeming { .. }),
+            "{code}"
+        );
+    }
+    for begun in [BEGIN, OVER] {
+        let mut desk = Desk::redeeming(begun);
+        let effect = desk.not_redeemed(edge(401));
+        assert_eq!(effect, Effect::Fail(ErrorKind::Network));
+        assert!(matches!(desk.record.state, State::Redeeming { .. }));
+    }
+    // Before the end it may be Persona's "not yet": no harm in asking anew.
+    let mut desk = Desk::redeeming(BEGIN);
+    assert_eq!(desk.not_redeemed(edge(403)), Effect::TellPending);
 }
 
 #[test]

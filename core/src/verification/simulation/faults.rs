@@ -233,9 +233,10 @@ impl Rates {
             return way;
         }
         if dice.hits(self.edge) {
-            // Not a 403 for a redemption: there it is Persona's "not yet", and proves the end (W8).
-            let last = if effect == Effect::Sign { 403 } else { 425 };
-            return Mishap::Edge(dice.one_of(&[502, 503, 504, 500, 408, last]));
+            return Mishap::Edge(match effect {
+                Effect::Redeem => dice.one_of(&[502, 504, 500, 408, 425, 401, 403, 404, 422]),
+                _ => dice.one_of(&[502, 503, 504, 500, 408, 403]),
+            });
         }
         if dice.hits(self.stored) {
             return dice.one_of(&[Mishap::ErrorStored, Mishap::DoneAndErrorStored]);

@@ -204,7 +204,7 @@ impl SimulatedPersona {
         let answer = sim.ask(journey(&fate, timeout), move || {
             let mut server = server.lock().expect("not poisoned");
             if let Mishap::Edge(status) = mishap {
-                return server.status(status);
+                return Server::page_of_an_edge(status);
             }
             let asked = Asked {
                 key: &asked_key,

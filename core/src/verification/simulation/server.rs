@@ -276,6 +276,15 @@ impl Server {
         }
     }
 
+    /// What somebody on the way answers in Persona's place: the same every time, and no word of hers.
+    pub(super) fn page_of_an_edge(status: u16) -> Reply {
+        Reply::Status {
+            status,
+            request_id: None,
+            body: format!("<html>{status}</html>"),
+        }
+    }
+
     /// How often something was signed.
     pub(super) fn billed(&self) -> u32 {
         self.signatures.values().sum()
