@@ -73,7 +73,7 @@ internal object Calls {
  * It waits for the outcome even then, which is a moment: an outcome that was there before Rust heard
  * of it is returned, for it may have cost money.
  */
-internal suspend fun <T> call(
+internal suspend fun <T> callNative(
     timeout: Duration?,
     start: suspend (CallContext) -> T,
 ): T {
@@ -99,7 +99,7 @@ internal suspend fun <T> call(
     }
 }
 
-/** As [call], without waiting: for what blocks nobody. */
+/** As [callNative], without waiting: for what blocks nobody. */
 internal inline fun <T> callNow(start: () -> T): T =
     try {
         start()

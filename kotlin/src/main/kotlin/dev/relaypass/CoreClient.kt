@@ -19,7 +19,7 @@ internal class CoreClient(
         action: suspend NativeClient.(CallContext) -> T,
     ): T {
         check(!native.uniffiIsDestroyed) { "This RelayPass is closed." }
-        return call(timeout) { context -> native.action(context) }
+        return callNative(timeout) { context -> native.action(context) }
     }
 
     override fun close() {
