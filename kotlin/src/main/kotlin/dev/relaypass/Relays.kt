@@ -142,11 +142,13 @@ public class Relays internal constructor(
     @JvmSynthetic
     internal suspend fun noop(timeout: Duration? = null): Boolean = client.call(timeout) { context -> noop(context) }
 
-    private suspend fun issue(
+    /** Both ways to issue, and a mixture of them, which the core refuses. */
+    @JvmSynthetic
+    internal suspend fun issue(
         claimType: String?,
         relayToken: String?,
         relaySecret: String?,
-        timeout: Duration?,
+        timeout: Duration? = null,
     ): PrivacyPass =
         client
             .call(timeout) { context -> issuePrivacyPass(claimType, relayToken, relaySecret, context) }
