@@ -51,6 +51,10 @@ internal object Calls {
     private val latest = AtomicLong()
     private val open = ConcurrentHashMap<ULong, Call>()
 
+    init {
+        NativeThreads.prepare()
+    }
+
     val count: Int get() = open.size
 
     fun open(caller: CoroutineContext): Call {

@@ -1,3 +1,5 @@
+@file:JvmName("OpenClaim")
+
 package dev.relaypass
 
 import dev.relaypass.generated.openClaim as openNatively

@@ -1,14 +1,21 @@
 /** For the tests of your own store. */
+@file:JvmName("CheckStore")
+
 package dev.relaypass.testing
 
+import dev.relaypass.BlockingRelayStore
+import dev.relaypass.BlockingStoreAdapter
 import dev.relaypass.Call
+import dev.relaypass.NativeThreads
 import dev.relaypass.RelayStore
 import dev.relaypass.StoreAdapter
 import dev.relaypass.caught
 import dev.relaypass.generated.CheckException
 import dev.relaypass.generated.HostReopen
 import dev.relaypass.generated.Reopened
+import java.util.concurrent.Callable
 import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.runBlocking
 import dev.relaypass.generated.checkStore as checkNatively
 
 /**
@@ -58,6 +65,7 @@ public suspend fun checkStore(
     store: RelayStore,
     reopen: (suspend () -> RelayStore)? = null,
 ): StoreReport {
+    NativeThreads.prepare()
     // The suite is no call of a client: one for itself keeps what the store throws.
     val call = Call(number = 0u, currentCoroutineContext())
     fun adapt(store: RelayStore) = StoreAdapter(store) { call }
@@ -74,3 +82,21 @@ public suspend fun checkStore(
         throw StoreViolation(broken.text, broken.rule, broken.found, broken.thrown?.let(call::thrown))
     }
 }
+
+/**
+ * [checkStore] for a store written in Java, blocking the thread until it ends.
+ *
+ * @param reopen gives another handle on the same data; `null`: what needs one is skipped.
+ * @throws StoreViolation the first rule that the store breaks.
+ */
+@JvmName("checkStore")
+@JvmOverloads
+@Throws(InterruptedException::class)
+public fun checkBlockingStore(
+    store: BlockingRelayStore,
+    reopen: Callable<BlockingRelayStore>? = null,
+): StoreReport =
+    runBlocking {
+        val opener: (suspend () -> RelayStore)? = reopen?.let { { BlockingStoreAdapter(it.call()) } }
+        checkStore(BlockingStoreAdapter(store), opener)
+    }
