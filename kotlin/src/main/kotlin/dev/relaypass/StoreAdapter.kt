@@ -26,7 +26,8 @@ internal class StoreAdapter(
         key: String,
         expected: ULong?,
         new: NativeRecord?,
-    ): Boolean = caught(callOf(call)) { store.compareAndSwap(key, expected?.saturated(), new?.lift()) }
+    ): Boolean =
+        caught(callOf(call)) { checkSwapped(store.compareAndSwap(key, expected?.saturated(), new?.lift())) }
 
     override suspend fun scan(
         call: ULong,
@@ -57,6 +58,9 @@ internal suspend fun <T> caught(
         }
     return outcome.getOrElse { throw HostFailure.Thrown(call?.keep(it) ?: 0u) }
 }
+
+/** A proxy or a mock may answer with anything: that must show here, where it is caught. */
+private fun checkSwapped(answer: Any?): Boolean = answer as Boolean
 
 /** Java may have put a `null` there, and half a surrogate pair cannot cross over. */
 private fun checkText(text: String?) {

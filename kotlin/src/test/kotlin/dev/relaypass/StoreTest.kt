@@ -8,6 +8,7 @@ import dev.relaypass.support.await
 import dev.relaypass.support.before
 import dev.relaypass.support.later
 import dev.relaypass.support.thrownBy
+import java.lang.reflect.Proxy
 import java.util.UUID
 import java.util.concurrent.atomic.AtomicInteger
 import java.util.concurrent.ConcurrentHashMap
@@ -377,6 +378,20 @@ class StoreTest {
                 val client = sandbox.client(store = StoreOf(scan = { _, _, _ -> keys }))
                 val error = thrownBy<StoreException> { client.verifications.recover() }
                 assertInstanceOf(IllegalArgumentException::class.java, error.cause)
+            }
+        }
+
+    @TestFactory
+    fun `an answer of the wrong type, as a mock may give it, is an error at once`() =
+        Way.entries.map { way ->
+            dynamicTest(way.method) {
+                runBlocking {
+                    val mock =
+                        Proxy.newProxyInstance(javaClass.classLoader, arrayOf(RelayStore::class.java)) { _, _, _ -> Any() }
+                    val client = sandbox.client(store = mock as RelayStore)
+                    val error = thrownBy<StoreException> { way.call(client) }
+                    assertInstanceOf(ClassCastException::class.java, error.cause)
+                }
             }
         }
 
