@@ -35,6 +35,8 @@ actor MapStore: RelayStore {
     records[key] = record
   }
 
+  var counts: [Int] { [loads, swaps, scans] }
+
   func forgetCounts() {
     (loads, swaps, scans) = (0, 0, 0)
   }
