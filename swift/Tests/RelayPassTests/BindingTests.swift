@@ -20,7 +20,7 @@ import func RelayPassGenerated.uniffiForeignFutureHandleCountRelaypassFfi
         _ = try await verifications.get(UUID().uuidString.lowercased())
       }
     }
-    await called.pass()
+    try await called.opened()
     #expect(client == nil, "a call holds only what it needs of it")
     #expect(store != nil, "the native client holds it")
     await gate.open()

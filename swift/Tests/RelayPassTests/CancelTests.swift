@@ -13,10 +13,10 @@ import struct RelayPassGenerated.CallContext
     let server = try SilentServer()
     let client = try RelayPass(.init(baseURL: server.url))
     let call = Task { try await client.relays.create(claimType: claimType) }
-    await server.asked.pass()
+    try await server.asked.opened()
     call.cancel()
     #expect(await thrown { try await call.value } is CancellationError)
-    await server.left.pass()
+    try await server.left.opened()
   }
 
   @Test func inATaskThatIsCancelledAlreadyNothingIsCalled() async throws {
@@ -56,10 +56,10 @@ import struct RelayPassGenerated.CallContext
     }
     let client = try Sandbox().client(store: store)
     let call = Task { try await method.reach(client) }
-    await called.pass()
+    try await called.opened()
     call.cancel()
     #expect(await thrown { try await call.value } is CancellationError)
-    await cancelled.pass()
+    try await cancelled.opened()
   }
 
   @Test func anOutcomeThatIsThereIsGivenAlthoughCancelled() async throws {

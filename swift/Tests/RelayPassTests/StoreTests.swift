@@ -189,7 +189,7 @@ import Testing
     #expect(code(of: error) == "store")
     #expect((error as? RelayPassError)?.message.contains("took longer than 0.05 seconds") == true)
     #expect((error as? RelayPassError)?.cause == nil)
-    await cancelled.pass()
+    try await cancelled.opened()
   }
 
   @Test func aStoreThatHangsAndAnswersTooLateDoesNoHarm() async throws {
@@ -205,7 +205,7 @@ import Testing
     let client = try RelayPass(options)
     #expect(code(of: await thrown { try await StoreMethod.load.reach(client) }) == "store")
     await gate.open()
-    await answered.pass()
+    try await answered.opened()
     try await client.relays.noop()
   }
 

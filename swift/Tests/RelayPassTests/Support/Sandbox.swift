@@ -15,7 +15,7 @@ struct Broken: Error, CustomStringConvertible {
 }
 
 /// The stand-in for Persona, as `relaypass sandbox` serves it. It ends with the process that started
-/// it.
+/// it, not with the last reference: a client may outlive that.
 final class Sandbox: Sendable {
   let url: String
   let apiKey: String
@@ -61,11 +61,18 @@ final class Sandbox: Sendable {
     url = ready["url"]!.string!
     apiKey = ready["api_key"]!.string!
     productionAPIKey = ready["production_api_key"]!.string!
+    Self.started.keep(self)
   }
 
-  deinit {
-    try? input.fileHandleForWriting.close()
-    process.waitUntilExit()
+  private static let started = Kept()
+
+  private final class Kept: @unchecked Sendable {
+    private let lock = NSLock()
+    private var sandboxes: [Sandbox] = []
+
+    func keep(_ sandbox: Sandbox) {
+      lock.withLock { sandboxes.append(sandbox) }
+    }
   }
 
   /// Options of a client of this sandbox, with its production key.

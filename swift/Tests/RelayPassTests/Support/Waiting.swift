@@ -14,6 +14,11 @@ actor Gate {
     await withCheckedContinuation { waiting.append($0) }
   }
 
+  /// For tests: waits until it is open, and not for ever.
+  nonisolated func opened() async throws {
+    try await eventually("the gate is opened") { await self.isOpen }
+  }
+
   func open() {
     isOpen = true
     waiting.forEach { $0.resume() }
