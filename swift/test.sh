@@ -7,14 +7,6 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
-if ! ./toolchain.sh has; then
-  if [[ ${REQUIRE_ALL:-} == 1 ]]; then
-    ./toolchain.sh fetch
-  else
-    echo "test.sh: skipped: there is no swift (swift/toolchain.sh fetch)"
-    exit 0
-  fi
-fi
 ./develop.sh
 ./toolchain.sh run swift test "$@"
 if [[ $# == 0 ]]; then ./build.sh; fi

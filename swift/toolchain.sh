@@ -111,7 +111,7 @@ run() {
       shift
     done
     shift
-    exec chroot "$ROOT" /usr/bin/env -i "$@"
+    exec env PATH="$PATH:/usr/sbin:/sbin" chroot "$ROOT" /usr/bin/env -i "$@"
   ' toolchain "${mounts[@]}" /proc /dev -- \
     -C "$PWD" PATH=/usr/libexec/swift/bin:/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 \
     TMPDIR="$temporary" "${keep[@]}" "$@"
@@ -129,6 +129,8 @@ exec_program() {
   done
   local libraries=$root/usr/libexec/swift/lib/swift/linux folder
   for folder in "$root"/usr/lib/*-linux-gnu; do libraries+=:$folder; done
+  # Its helper for stack traces would need the same; without it a crash says what it says.
+  export SWIFT_BACKTRACE=${SWIFT_BACKTRACE-enable=no}
   exec "$loader" --library-path "$libraries" "$program" "$@"
 }
 
