@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Makes this folder buildable with Maven: lays the native library that cargo built into the
+# resources, generates the Kotlin half of the binding, and installs the module into the local
+# repository (~/.m2). Does only what is not done yet.
+#
+#   kotlin/develop.sh [debug|release]     after: cargo build -p relaypass-uniffi -p relaypass-bindgen
+#
+# RELAYPASS_DEVELOP_ONLY=1: stops before Maven.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+root=$(dirname -- "$PWD")
+
+profile=${1:-debug}
+# A relative one is meant from the repository's root, where cargo is called.
+target=${CARGO_TARGET_DIR:-target}
+[[ $target == /* ]] || target=$root/$target
+
+# The folder where JNA looks for the library of this platform.
+case $(uname -s) in
+  Darwin) system=darwin library=librelaypass_ffi.dylib ;;
+  *) system=linux library=librelaypass_ffi.so ;;
+esac
+case $(uname -m) in
+  arm64 | aarch64) machine=aarch64 ;;
+  *) machine=x86-64 ;;
+esac
+resources=src/main/resources/$system-$machine
+
+built=$target/$profile/$library
+# The generator is built in the profile that builds fastest.
+generator=$target/debug/relaypass-bindgen
+for file in "$built" "$generator"; do
+  if [[ ! -x $file ]]; then
+    echo "$file is not there: run cargo build -p relaypass-uniffi -p relaypass-bindgen first" >&2
+    exit 1
+  fi
+done
+
+if ! cmp -s "$built" "$resources/$library"; then
+  mkdir -p "$resources"
+  # Renamed into place: a process that runs the old one keeps it.
+  cp "$built" "$resources/$library.new"
+  mv "$resources/$library.new" "$resources/$library"
+fi
+
+# Puts `internal` before every declaration of the outermost level that is not `private` or `internal`
+# already, so that nothing generated shows in the module's API: the Kotlin compiler then refuses a
+# public declaration of ours that mentions one. The level is known by counting braces; annotations
+# and the end of a comment on the same line stay in front.
+make_internal() {
+  awk '
+    function count(text, brace,   copy) { copy = text; return gsub(brace, "", copy) }
+    {
+      line = $0
+      # Its warnings are not ours.
+      if (line ~ /^@file:Suppress/) { print "@file:Suppress(\"warnings\")"; next }
+      if (depth == 0) {
+        match(line, /^[ \t]*(\*\/)?[ \t]*(@[A-Za-z.]+(\([^)]*\))?[ \t]+)*/)
+        before = substr(line, 1, RLENGTH)
+        rest = substr(line, RLENGTH + 1)
+        sub(/^public[ \t]+/, "", rest)
+        if (rest ~ /^(abstract|annotation|class|const|data|enum|fun|inline|interface|object|open|sealed|suspend|typealias|val|value|var)[ \t<]/)
+          line = before "internal " rest
+      }
+      print line
+      text = $0
+      sub(/^[ \t]*\*\//, "", text)  # code may follow the end of a comment,
+      sub(/^[ \t]*(\/\/|\*|\/\*).*/, "", text)  # which may hold a brace of its own
+      depth += count(text, "[{(]") - count(text, "[})]")
+    }
+    END { if (depth != 0) { print "unbalanced braces in the generated code" > "/dev/stderr"; exit 1 } }
+  '
+}
+
+generated=target/generated-sources/uniffi/dev/relaypass/generated/relaypass_ffi.kt
+if [[ ! -f $generated || $built -nt $generated || $generator -nt $generated || $0 -nt $generated ||
+  ../bindings/uniffi/uniffi.toml -nt $generated ]]; then
+  raw=target/bindgen
+  rm -rf "$raw"
+  mkdir -p "$raw" "$(dirname -- "$generated")"
+  # From the root: the generator finds uniffi.toml through cargo.
+  (cd "$root" && "$generator" kotlin "$built" "$OLDPWD/$raw")
+  make_internal < "$raw/dev/relaypass/generated/relaypass_ffi.kt" > "$generated.new"
+  # Unchanged code is not compiled again.
+  if cmp -s "$generated.new" "$generated"; then rm "$generated.new"; else mv "$generated.new" "$generated"; fi
+  touch "$generated"
+fi
+
+[[ ${RELAYPASS_DEVELOP_ONLY:-} != 1 ]] || exit 0
+stamp=target/developed
+if [[ ! -f $stamp ]] || [[ -n $(find src/main pom.xml "$generated" -newer "$stamp" -print -quit) ]]; then
+  mvn -q -B -Dmaven.test.skip=true install
+  touch "$stamp"
+fi

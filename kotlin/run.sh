@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# kotlin/run.sh MAINCLASS [ARGUMENT…]: runs one of the programs that are compiled with the tests.
+#
+#   kotlin/run.sh examples.ThreeStepsKt                the three steps
+#   kotlin/run.sh tests.crash.WorkerKt                 a worker of tests/crash
+#   kotlin/run.sh tests.bench.FlowsKt COUNT AT_ONCE    a benchmark; also BindingKt, CallbackKt
+#
+# Compiles and asks Maven for the classpath only when something changed since; otherwise it is `java`
+# at once. After: kotlin/develop.sh
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+classpath=$here/target/classpath
+
+stale() {
+  [[ ! -f $classpath ]] || [[ -n $(find "$here/src" "$here/pom.xml" "$here/../examples" \
+    "$here/../tests/crash/workers" "$here/../tests/bench" \
+    \( -name '*.kt' -o -name '*.java' -o -name '*.so' -o -name '*.dylib' -o -name pom.xml \) \
+    -newer "$classpath" -print -quit) ]]
+}
+
+if stale; then
+  mkdir -p "$here/target"
+  (
+    # Of several programs started at once, one builds.
+    exec 9> "$here/target/run.lock"
+    if command -v flock >/dev/null; then flock 9; fi
+    stale || exit 0
+    cd "$here"
+    # Standard output is the program's.
+    mvn -q -B -Dstyle.color=never test-compile dependency:build-classpath \
+      -Dmdep.includeScope=test -Dmdep.outputFile=target/classpath.dependencies >&2
+    printf '%s:%s:%s' "$here/target/test-classes" "$here/target/classes" \
+      "$(<target/classpath.dependencies)" > "$classpath.new"
+    mv "$classpath.new" "$classpath"
+  )
+fi
+exec java -XX:+UseSerialGC -cp "$(<"$classpath")" "$@"

@@ -1,0 +1,133 @@
+package dev.relaypass
+
+import dev.relaypass.generated.CallContext
+import dev.relaypass.generated.CallException
+import dev.relaypass.generated.CancelHandle
+import java.nio.charset.CharacterCodingException
+import java.util.concurrent.ConcurrentHashMap
+import java.util.concurrent.atomic.AtomicLong
+import kotlin.coroutines.CoroutineContext
+import kotlin.time.Duration
+import kotlin.time.DurationUnit.SECONDS
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart.UNDISPATCHED
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.isActive
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+
+/** A call in flight, as what it calls back finds it: by its number. */
+internal class Call(
+    val number: ULong,
+    caller: CoroutineContext,
+) {
+    /**
+     * Where the store and the listener run: where the call was made. Not as children of the caller's
+     * job: the call decides what a failure of theirs means.
+     */
+    val context: CoroutineContext = caller.minusKey(Job)
+
+    private val thrown = ArrayList<Throwable>()
+
+    /** Keeps what a store threw, and says under which number. */
+    fun keep(error: Throwable): ULong =
+        synchronized(thrown) {
+            thrown.add(error)
+            thrown.size.toULong()
+        }
+
+    /** What is kept under a number. */
+    fun thrown(number: ULong): Throwable? = synchronized(thrown) { thrown.getOrNull(number.toInt() - 1) }
+}
+
+/** The calls in flight. */
+internal object Calls {
+    private val latest = AtomicLong()
+    private val open = ConcurrentHashMap<ULong, Call>()
+
+    init {
+        NativeThreads.prepare()
+    }
+
+    val count: Int get() = open.size
+
+    fun open(caller: CoroutineContext): Call {
+        val call = Call(latest.incrementAndGet().toULong(), caller)
+        open[call.number] = call
+        return call
+    }
+
+    /** The call of a number; `null` for 0, which is the background, and for one that is over. */
+    fun find(number: ULong): Call? = open[number]
+
+    fun close(call: Call) {
+        open.remove(call.number)
+    }
+}
+
+/**
+ * Makes a native call that the caller's coroutine takes back when it is cancelled.
+ *
+ * It waits for the outcome even then, which is a moment: an outcome that was there before Rust heard
+ * of it is returned, for it may have cost money.
+ */
+internal suspend fun <T> callNative(
+    timeout: Duration?,
+    start: suspend (CallContext) -> T,
+): T {
+    val caller = currentCoroutineContext()
+    caller.ensureActive() // else nothing is sent
+    val call = Calls.open(caller)
+    val cancel = CancelHandle()
+    val watch = cancelWith(caller, cancel)
+    try {
+        val context = CallContext(call.number, timeout?.toDouble(SECONDS), cancel)
+        return withContext(NonCancellable) { start(context) }
+    } catch (failed: CallException.Failed) {
+        throw failed.failure.toException(call)
+    } catch (_: CallException.Cancelled) {
+        caller.ensureActive() // throws what the caller was cancelled with
+        throw CancellationException("The call was cancelled.")
+    } catch (_: CharacterCodingException) {
+        throw notUnicode()
+    } finally {
+        watch?.cancel()
+        cancel.close()
+        Calls.close(call)
+    }
+}
+
+/** As [callNative], without waiting: for what blocks nobody. */
+internal inline fun <T> callNow(start: () -> T): T =
+    try {
+        start()
+    } catch (failed: CallException.Failed) {
+        throw failed.failure.toException(call = null)
+    } catch (_: CharacterCodingException) {
+        throw notUnicode()
+    }
+
+/** A text with half a surrogate pair in it cannot cross over. What it says may be a secret. */
+internal fun notUnicode(): IllegalArgumentException = IllegalArgumentException("A text is not well-formed Unicode.")
+
+/** A coroutine beside the call that tells Rust when the caller is cancelled. */
+private fun cancelWith(
+    caller: CoroutineContext,
+    cancel: CancelHandle,
+): Job? {
+    if (caller[Job] == null) return null // nobody can cancel it
+    return CoroutineScope(caller).launch(Dispatchers.Unconfined, UNDISPATCHED) {
+        try {
+            awaitCancellation()
+        } finally {
+            // Also reached when the call is over, and then the handle may be closed already.
+            if (!caller.isActive) runCatching { cancel.cancel() }
+        }
+    }
+}

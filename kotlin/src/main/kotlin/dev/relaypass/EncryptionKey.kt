@@ -1,0 +1,59 @@
+package dev.relaypass
+
+import dev.relaypass.generated.KeyPair
+import dev.relaypass.generated.generateKeys
+import dev.relaypass.generated.readKeys
+
+/**
+ * An RSA key pair for claims: Persona encrypts with the public half, and only this side can read the
+ * answer.
+ *
+ * As `encryptionKey` its public half travels, as `decryptionKey` its private half stays. The private
+ * half shows in no text; keep [privateKeyPem] where secrets are kept.
+ *
+ * ```
+ * val key = EncryptionKey.generate()
+ * val client = RelayPass(apiKey = apiKey, decryptionKey = key)
+ * ```
+ */
+public class EncryptionKey private constructor(
+    /** The public half in PEM (`PUBLIC KEY`): what Persona gets. */
+    public val publicKeyPem: String,
+    /** The private half in PEM (PKCS#8). **Secret.** */
+    public val privateKeyPem: String,
+) {
+    /** Whether the other is the same key pair. */
+    override fun equals(other: Any?): Boolean = other is EncryptionKey && other.privateKeyPem == privateKeyPem
+
+    /** As [equals] wants it. */
+    override fun hashCode(): Int = publicKeyPem.hashCode()
+
+    /** The public half only. */
+    override fun toString(): String = "EncryptionKey(publicKeyPem=$publicKeyPem, privateKeyPem=$REDACTED)"
+
+    /** Where keys come from. */
+    public companion object {
+        /**
+         * Generates a key pair with the operating system's randomness, without blocking the caller's
+         * thread.
+         *
+         * @param bits 2048, 3072 or 4096.
+         * @throws InvalidArgumentException for another size.
+         */
+        public suspend fun generate(bits: Int = 2048): EncryptionKey {
+            // A negative size stays a wrong one: nothing is as large.
+            return callNative(timeout = null) { context -> generateKeys(bits.toUInt(), context) }.lift()
+        }
+
+        /**
+         * Reads a private key in PEM: PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`), without a
+         * passphrase, 2048 to 4096 bits.
+         *
+         * @throws InvalidArgumentException for anything else.
+         */
+        @JvmStatic
+        public fun fromPem(privatePem: String): EncryptionKey = callNow { readKeys(privatePem) }.lift()
+
+        private fun KeyPair.lift() = EncryptionKey(publicKeyPem, privateKeyPem)
+    }
+}

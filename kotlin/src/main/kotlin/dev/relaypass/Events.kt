@@ -1,0 +1,82 @@
+package dev.relaypass
+
+import dev.relaypass.generated.EventRecord
+import dev.relaypass.generated.HostListener
+import java.lang.System.Logger.Level.WARNING
+import java.util.concurrent.atomic.AtomicBoolean
+import kotlin.coroutines.ContinuationInterceptor
+import kotlin.coroutines.EmptyCoroutineContext
+import kotlinx.coroutines.runBlocking
+
+/** What a [RelayPassEvent] is about. Stable, and the same in every language of relaypass. */
+public enum class EventKind(
+    /** Its name, the same in every language of relaypass. */
+    public val code: String,
+) {
+    /** A blinded message that may have been billed already is sent under a new idempotency key. */
+    POSSIBLE_DOUBLE_CHARGE("possible_double_charge"),
+
+    /** Nobody can tell whether a pass was billed, or whether it is spent. */
+    UNKNOWN_OUTCOME("unknown_outcome"),
+
+    /** Persona signs with another key than before. */
+    KEY_CHANGED("key_changed"),
+
+    /** Persona does not answer the question yet. */
+    PENDING("pending"),
+
+    /** A pass that was not consumed went back to the pool. */
+    REFUNDED("refunded"),
+
+    /** Work in the background failed, and will be tried again. */
+    BACKGROUND_FAILURE("background_failure"),
+    ;
+
+    internal companion object {
+        @JvmSynthetic
+        internal fun of(code: String): EventKind = entries.first { it.code == code }
+    }
+}
+
+/**
+ * Something that your log should know and that is no error. It holds no secret.
+ *
+ * @property kind what happened.
+ * @property verificationId the verification it happened to; `null` for passes bought ahead.
+ * @property requestId Persona's `Request-Id`, if an answer led to it.
+ * @property message what happened, in a sentence.
+ */
+public data class RelayPassEvent(
+    public val kind: EventKind,
+    public val verificationId: String?,
+    public val requestId: String?,
+    public val message: String,
+)
+
+/**
+ * A listener that never throws: nobody could catch it. The first that it throws becomes a warning in
+ * the platform's log; later ones are dropped.
+ */
+internal class ListenerAdapter(
+    private val listener: (RelayPassEvent) -> Unit,
+) : HostListener {
+    private val warned = AtomicBoolean()
+
+    override fun onEvent(
+        call: ULong,
+        event: EventRecord,
+    ) {
+        try {
+            // On this thread, so that it is told before the call ends; with the caller's elements.
+            val context = Calls.find(call)?.context ?: EmptyCoroutineContext
+            runBlocking(context.minusKey(ContinuationInterceptor)) { listener(event.lift()) }
+        } catch (thrown: Throwable) {
+            if (warned.compareAndSet(false, true)) warn(thrown)
+        }
+    }
+
+    private fun warn(thrown: Throwable) {
+        val text = "The onEvent of a RelayPass threw. That, and what it throws later, is ignored."
+        runCatching { System.getLogger("dev.relaypass").log(WARNING, text, thrown) }
+    }
+}

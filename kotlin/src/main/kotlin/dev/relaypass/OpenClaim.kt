@@ -1,0 +1,28 @@
+@file:JvmName("OpenClaim")
+
+package dev.relaypass
+
+import dev.relaypass.generated.openClaim as openNatively
+
+/**
+ * Opens a claim payload: one that was redeemed without the key at hand, or that came with an error.
+ * Nothing is sent.
+ *
+ * ```
+ * val claim = openClaim(claimPayload, decryptionKey = EncryptionKey.fromPem(privateKeyPem))
+ * ```
+ *
+ * @param claimPayload the payload as Persona sent it.
+ * @param decryptionKey the key that opens it. With it, a payload that is not encrypted is refused.
+ * @param claimType what was asked: a claim of another type is refused.
+ * @throws DecryptionException the key does not open it.
+ * @throws ClaimMismatchException it answers another question, or is not encrypted although a key is
+ * given.
+ * @throws ProtocolException it is not a claim.
+ */
+@JvmOverloads
+public fun openClaim(
+    claimPayload: String,
+    decryptionKey: EncryptionKey? = null,
+    claimType: String? = null,
+): Claim = callNow { openNatively(claimPayload, decryptionKey?.privateKeyPem, claimType) }.lift()

@@ -1,0 +1,41 @@
+package dev.relaypass
+
+import kotlin.time.Duration
+
+/**
+ * Passes bought ahead, so that a verification need not wait for one, and so that the time at which one
+ * is bought says nothing about it. They need a `store`. Each call takes a `timeout`: how long it may
+ * take as a whole, retries included.
+ */
+public class Passes internal constructor(
+    private val client: CoreClient,
+) {
+    /**
+     * Buys passes ahead, and says how many it bought. Each is billed. No more than 100 of a claim type
+     * are ever held ready. What was bought before an error or a cancellation stays in the pool.
+     *
+     * ```
+     * client.passes.prefetch("age_over18_verified", count = 10)
+     * ```
+     *
+     * @param claimType what the passes are for, such as `age_over18_verified`.
+     * @param count how many to buy.
+     * @throws InvalidArgumentException without an API key or a store, or for more than 100; or
+     * [StoreException], and what `relays.issuePrivacyPass` throws.
+     */
+    public suspend fun prefetch(
+        claimType: String,
+        count: Int,
+        timeout: Duration? = null,
+    ): Int = client.call(timeout) { context -> prefetchPasses(claimType, count.toLong(), context) }.toInt()
+
+    /**
+     * How many passes of a claim type are ready. Nothing is sent.
+     *
+     * @throws InvalidArgumentException without a store; or [StoreException].
+     */
+    public suspend fun count(
+        claimType: String,
+        timeout: Duration? = null,
+    ): Int = client.call(timeout) { context -> countPasses(claimType, context) }.toInt()
+}

@@ -1,0 +1,314 @@
+package dev.relaypass
+
+import java.util.function.Consumer
+import kotlin.time.toKotlinDuration
+import kotlinx.coroutines.runBlocking
+import java.time.Duration as JavaDuration
+
+/**
+ * [RelayPass] for Java, and for code without coroutines: the same calls, blocking the thread until they
+ * end.
+ *
+ * Every call throws what the one of [RelayPass] throws. When its thread is interrupted, the call is
+ * cancelled and throws [InterruptedException].
+ *
+ * ```java
+ * RelayPassBlocking client = RelayPassBlocking.builder().apiKey(apiKey).store("memory:").build();
+ * Verification started = client.getVerifications().start("age_over18_verified", "order-7");
+ * ```
+ */
+public class RelayPassBlocking internal constructor(
+    private val client: RelayPass,
+    private val timeout: JavaDuration? = null,
+) : AutoCloseable {
+    /** The three steps. */
+    public val relays: RelaysBlocking = RelaysBlocking(client.relays, timeout)
+
+    /** Durable verifications: what to use if there is a store. */
+    public val verifications: VerificationsBlocking = VerificationsBlocking(client.verifications, timeout)
+
+    /** Passes bought ahead. They need a store. */
+    public val passes: PassesBlocking = PassesBlocking(client.passes, timeout)
+
+    /** The environment this client speaks for. */
+    public val environment: Environment get() = client.environment
+
+    /** The same client, whose calls may take this long as a whole, retries included. */
+    public fun within(timeout: JavaDuration): RelayPassBlocking = RelayPassBlocking(client, timeout)
+
+    /** See [RelayPass.close]. Closes what [within] gave as well, for it is the same client. */
+    override fun close() {
+        client.close()
+    }
+
+    /** The environment, and no secret. */
+    override fun toString(): String = "RelayPassBlocking(environment=${environment.code})"
+
+    /** Where clients and keys come from. */
+    public companion object {
+        /** Describes a client. Nothing is read from environment variables. */
+        @JvmStatic
+        public fun builder(): Builder = Builder()
+
+        /**
+         * Generates a key pair for claims: see [EncryptionKey.Companion.generate].
+         *
+         * @param bits 2048, 3072 or 4096.
+         */
+        @JvmStatic
+        @JvmOverloads
+        @Throws(InterruptedException::class)
+        public fun generateKey(bits: Int = 2048): EncryptionKey = runBlocking { EncryptionKey.generate(bits) }
+    }
+
+    /**
+     * How a [RelayPassBlocking] is described; each method returns the builder. What is not said has the
+     * default that the constructor of [RelayPass] has.
+     */
+    public class Builder internal constructor() {
+        private var apiKey: String? = null
+        private var baseUrl: String? = null
+        private var environment: Environment? = null
+        private var timeout: JavaDuration? = null
+        private var retries: Int? = null
+        private var caPem: String? = null
+        private var anonymousProxy: String? = null
+        private var identifiedProxy: String? = null
+        private var decryptionKey: EncryptionKey? = null
+        private var store: Store? = null
+        private var storeTimeout: JavaDuration? = null
+        private var sealKeys: List<ByteArray> = emptyList()
+        private var passBinding: PassBinding? = null
+        private var passPool: Int? = null
+        private var background: Boolean? = null
+        private var onEvent: Consumer<RelayPassEvent>? = null
+
+        /** The API key. Without one the client can create and redeem, but not issue. */
+        public fun apiKey(apiKey: String?): Builder = apply { this.apiKey = apiKey }
+
+        /** Where Persona is; `null`: Persona itself. */
+        public fun baseUrl(baseUrl: String?): Builder = apply { this.baseUrl = baseUrl }
+
+        /** The environment; by default the API key's prefix tells. */
+        public fun environment(environment: Environment): Builder = apply { this.environment = environment }
+
+        /** How long one request may take; the default is 10 seconds. */
+        public fun timeout(timeout: JavaDuration): Builder = apply { this.timeout = timeout }
+
+        /** How often a failed request is asked again; the default is 3, the most 10. */
+        public fun retries(retries: Int): Builder = apply { this.retries = retries }
+
+        /** Certificates to trust beside the public ones, in PEM. */
+        public fun caPem(caPem: String): Builder = apply { this.caPem = caPem }
+
+        /** The way out for the calls that must not name us. */
+        public fun anonymousProxy(url: String): Builder = apply { anonymousProxy = url }
+
+        /** The way out for the one call that names us. */
+        public fun identifiedProxy(url: String): Builder = apply { identifiedProxy = url }
+
+        /** The key that opens claims. */
+        public fun decryptionKey(key: EncryptionKey): Builder = apply { decryptionKey = key }
+
+        /** A built-in store: `memory:`, `sqlite:///absolute/path` or `postgres://…`. */
+        public fun store(url: String): Builder = apply { store = StoreUrl(url) }
+
+        /** A store of yours, written in Java. */
+        public fun store(store: BlockingRelayStore): Builder = apply { this.store = BlockingStoreAdapter(store) }
+
+        /** A store of yours, written in Kotlin. */
+        public fun store(store: RelayStore): Builder = apply { this.store = store }
+
+        /** How long one call of the store may take; the default is 10 seconds. */
+        public fun storeTimeout(timeout: JavaDuration): Builder = apply { storeTimeout = timeout }
+
+        /** The keys, 32 random bytes each, that records are sealed with: the first seals, all open. */
+        public fun sealKeys(vararg keys: ByteArray): Builder = apply { sealKeys = keys.toList() }
+
+        /** What verifications bind their passes to; by default the claim type. */
+        public fun passBinding(binding: PassBinding): Builder = apply { passBinding = binding }
+
+        /** How many passes to hold ready for each claim type: 0 (the default) to 100. */
+        public fun passPool(size: Int): Builder = apply { passPool = size }
+
+        /** Whether to drive open verifications on and fill the pool in the background. */
+        public fun background(background: Boolean): Builder = apply { this.background = background }
+
+        /** Is told what your log should know, on a thread of relaypass: it must return soon. */
+        public fun onEvent(listener: Consumer<RelayPassEvent>): Builder = apply { onEvent = listener }
+
+        /**
+         * Checks everything; nothing is sent.
+         *
+         * @throws InvalidArgumentException and what to change.
+         */
+        public fun build(): RelayPassBlocking =
+            RelayPassBlocking(
+                RelayPass(
+                    apiKey = apiKey,
+                    baseUrl = baseUrl,
+                    environment = environment,
+                    timeout = timeout?.toKotlinDuration(),
+                    retries = retries,
+                    caPem = caPem,
+                    anonymousProxy = anonymousProxy,
+                    identifiedProxy = identifiedProxy,
+                    decryptionKey = decryptionKey,
+                    store = store,
+                    storeTimeout = storeTimeout?.toKotlinDuration(),
+                    sealKeys = sealKeys,
+                    passBinding = passBinding,
+                    passPool = passPool,
+                    background = background,
+                    onEvent = onEvent?.let { listener -> { event -> listener.accept(event) } },
+                ),
+            )
+
+        /** Nothing of what it was told. */
+        override fun toString(): String = "RelayPassBlocking.Builder"
+    }
+}
+
+/** [Relays], blocking. */
+public class RelaysBlocking internal constructor(
+    private val relays: Relays,
+    timeout: JavaDuration?,
+) {
+    private val timeout = timeout?.toKotlinDuration()
+
+    /** Step 1: see [Relays.create]. */
+    @Throws(InterruptedException::class)
+    public fun create(claimType: String): Relay = runBlocking { relays.create(claimType, timeout = timeout) }
+
+    /** Step 1 with a public key to encrypt the claim with, in PEM: see [Relays.create]. */
+    @Throws(InterruptedException::class)
+    public fun create(
+        claimType: String,
+        encryptionKey: String,
+    ): Relay = runBlocking { relays.create(claimType, encryptionKey, timeout) }
+
+    /** Step 1 with the public half of a key: see [Relays.create]. */
+    @Throws(InterruptedException::class)
+    public fun create(
+        claimType: String,
+        encryptionKey: EncryptionKey,
+    ): Relay = runBlocking { relays.create(claimType, encryptionKey, timeout) }
+
+    /** Step 2 for a claim type: see [Relays.issuePrivacyPass]. */
+    @Throws(InterruptedException::class)
+    public fun issuePrivacyPass(claimType: String): PrivacyPass =
+        runBlocking { relays.issuePrivacyPass(claimType, timeout) }
+
+    /** Step 2 for one relay: see [Relays.issuePrivacyPass]. */
+    @Throws(InterruptedException::class)
+    public fun issuePrivacyPass(
+        relayToken: String,
+        relaySecret: String,
+    ): PrivacyPass = runBlocking { relays.issuePrivacyPass(relayToken, relaySecret, timeout) }
+
+    /** Step 3: see [Relays.generateClaim]. */
+    @Throws(InterruptedException::class)
+    public fun generateClaim(redemption: ClaimRequest): GeneratedClaim =
+        runBlocking {
+            relays.generateClaim(
+                redemption.relayToken,
+                redemption.relaySecret,
+                redemption.privacyPassToken,
+                redemption.claimType,
+                redemption.decryptionKey,
+                redemption.idempotencyKey,
+                timeout,
+            )
+        }
+}
+
+/**
+ * What [RelaysBlocking.generateClaim] needs; each method returns the request. Its text shows no secret.
+ *
+ * ```java
+ * new ClaimRequest(relayToken, relaySecret, privacyPassToken).claimType("age_over18_verified")
+ * ```
+ *
+ * @param relayToken the relay's token.
+ * @param relaySecret the relay's secret.
+ * @param privacyPassToken the pass to redeem.
+ */
+public class ClaimRequest(
+    internal val relayToken: String,
+    internal val relaySecret: String,
+    internal val privacyPassToken: String,
+) {
+    internal var claimType: String? = null
+        private set
+    internal var decryptionKey: EncryptionKey? = null
+        private set
+    internal var idempotencyKey: String? = null
+        private set
+
+    /** What was asked: a claim of another type is refused. */
+    public fun claimType(claimType: String?): ClaimRequest = apply { this.claimType = claimType }
+
+    /** The key that opens the claim; by default the client's. */
+    public fun decryptionKey(key: EncryptionKey?): ClaimRequest = apply { decryptionKey = key }
+
+    /** The key under which Persona keeps the answer for 24 hours: see [Relays.generateClaim]. */
+    public fun idempotencyKey(key: String?): ClaimRequest = apply { idempotencyKey = key }
+
+    /** The relay's token, and no secret. */
+    override fun toString(): String = "ClaimRequest(relayToken=$relayToken)"
+}
+
+/** [Verifications], blocking. */
+public class VerificationsBlocking internal constructor(
+    private val verifications: Verifications,
+    timeout: JavaDuration?,
+) {
+    private val timeout = timeout?.toKotlinDuration()
+
+    /** See [Verifications.start]. */
+    @JvmOverloads
+    @Throws(InterruptedException::class)
+    public fun start(
+        claimType: String,
+        reference: String? = null,
+    ): Verification = runBlocking { verifications.start(claimType, reference, timeout) }
+
+    /** See [Verifications.complete]. */
+    @JvmOverloads
+    @Throws(InterruptedException::class)
+    public fun complete(
+        id: String,
+        reissue: Boolean = false,
+    ): Completion = runBlocking { verifications.complete(id, reissue, timeout) }
+
+    /** See [Verifications.get]. */
+    @Throws(InterruptedException::class)
+    public fun get(id: String): Verification = runBlocking { verifications.get(id, timeout) }
+
+    /** See [Verifications.forget]. */
+    @Throws(InterruptedException::class)
+    public fun forget(id: String): Unit = runBlocking { verifications.forget(id, timeout) }
+
+    /** See [Verifications.recover]. */
+    @Throws(InterruptedException::class)
+    public fun recover(): Long = runBlocking { verifications.recover(timeout) }
+}
+
+/** [Passes], blocking. */
+public class PassesBlocking internal constructor(
+    private val passes: Passes,
+    timeout: JavaDuration?,
+) {
+    private val timeout = timeout?.toKotlinDuration()
+
+    /** See [Passes.prefetch]. */
+    @Throws(InterruptedException::class)
+    public fun prefetch(
+        claimType: String,
+        count: Int,
+    ): Int = runBlocking { passes.prefetch(claimType, count, timeout) }
+
+    /** See [Passes.count]. */
+    @Throws(InterruptedException::class)
+    public fun count(claimType: String): Int = runBlocking { passes.count(claimType, timeout) }
+}

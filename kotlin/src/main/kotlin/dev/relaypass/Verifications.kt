@@ -1,0 +1,99 @@
+package dev.relaypass
+
+import kotlin.time.Duration
+
+/**
+ * Durable verifications: whatever crashes when, nothing is billed twice and no claim is lost.
+ *
+ * They need a `store`. Every method may be called any number of times, from any process that has the
+ * same store, and throws [StoreException] when the store fails: its `cause` is what the store threw. A
+ * cancelled call leaves the verification as it is stored; call again. Each takes a `timeout`: how long
+ * the whole call may take, retries included.
+ */
+public class Verifications internal constructor(
+    private val client: CoreClient,
+) {
+    /**
+     * Starts a verification: creates a relay, and returns as soon as it is stored. The pass is taken
+     * from the pool, or bought in the background; if the process ends meanwhile, [complete] does what
+     * is missing.
+     *
+     * ```
+     * val started = client.verifications.start("age_over18_verified", reference = order.number)
+     * redirect(started.hostedUrl)
+     * ```
+     *
+     * @param claimType what is asked about the person, such as `age_over18_verified`.
+     * @param reference a name of yours for this verification, such as an order's number: the same
+     * reference returns the same verification for as long as it is open. Up to 512 visible ASCII
+     * characters; only its hash is stored.
+     * @throws InvalidArgumentException without a store or an API key, or if the open verification of
+     * the reference asks for another claim type.
+     * @throws StoreException or what `relays.create` throws. Nothing is billed then.
+     */
+    public suspend fun start(
+        claimType: String,
+        reference: String? = null,
+        timeout: Duration? = null,
+    ): Verification = client.call(timeout) { context -> startVerification(claimType, reference, context) }.lift()
+
+    /**
+     * Asks for the answer. Once it is known it is returned as it was stored, without a network call.
+     *
+     * ```
+     * val passed = client.verifications.complete(id) is Completion.Passed
+     * ```
+     *
+     * @param reissue accepts that another pass may be billed, after an error that left it to you: pass
+     * rejected; conflict, unprocessable, unknown outcome or protocol while buying the pass. Otherwise it
+     * changes nothing.
+     * @throws NotFoundException for an id that the store does not have; [InvalidArgumentException] for
+     * one of the other environment.
+     * @throws AuthenticationException or [PermissionDeniedException], [RateLimitedException],
+     * [ServerException], [RequestTimeoutException], [NetworkException], [StoreException]: nothing is
+     * lost. Call again when the cause is mended.
+     * @throws PassRejectedException or, while buying, [ConflictException], [UnprocessableException],
+     * [ProtocolException]: call with [reissue], or start another one.
+     * @throws OutcomeUnknownException nobody can tell whether a pass was billed or is spent.
+     * @throws DecryptionException or [ClaimMismatchException]: the answer came and is no good. It is
+     * kept, and the exception's `claimPayload` has it.
+     */
+    public suspend fun complete(
+        id: String,
+        reissue: Boolean = false,
+        timeout: Duration? = null,
+    ): Completion = client.call(timeout) { context -> completeVerification(id, reissue, context) }.lift()
+
+    /**
+     * A verification as it is stored. Nothing is sent, and nothing is changed.
+     *
+     * @throws NotFoundException or [InvalidArgumentException], [StoreException]; and the error that a
+     * verification ended with.
+     */
+    public suspend fun get(
+        id: String,
+        timeout: Duration? = null,
+    ): Verification = client.call(timeout) { context -> getVerification(id, context) }.lift()
+
+    /**
+     * Deletes what is stored of a verification. A pass that is certainly unspent goes to the pool; what
+     * was in flight is given up.
+     *
+     * @throws NotFoundException or [InvalidArgumentException], [StoreException].
+     */
+    public suspend fun forget(
+        id: String,
+        timeout: Duration? = null,
+    ): Unit = client.call(timeout) { context -> forgetVerification(id, context) }
+
+    /**
+     * Drives on whatever a crash or a broken network left behind, and says how many records it drove
+     * on. Call it about once a minute, from as many processes as you like, or set `background`. Its cost
+     * follows what is open, not what is stored. A record that fails does not keep the others: `onEvent`
+     * is told of it.
+     *
+     * @throws InvalidArgumentException without a store; or [StoreException].
+     */
+    public suspend fun recover(timeout: Duration? = null): Long =
+        client.call(timeout) { context -> recoverVerifications(context) }.saturated()
+}

@@ -1,0 +1,1 @@
+../../../../examples/stores/FileStore.swift

@@ -1,0 +1,63 @@
+@preconcurrency internal import RelayPassGenerated
+
+/// Passes bought ahead, so that a verification need not wait for one, and so that the time at which
+/// one is bought says nothing about it. They need a ``RelayPassOptions/store``.
+///
+/// ```swift
+/// try await client.passes.prefetch(claimType: "age_over18_verified", count: 20)
+/// ```
+public struct Passes: Sendable {
+  private let client: NativeClient
+
+  init(_ client: NativeClient) {
+    self.client = client
+  }
+
+  /// Buys passes ahead. Each is billed. No more than 100 of a claim type are ever held ready. What
+  /// was bought before an error or a cancellation stays in the pool.
+  ///
+  /// ```swift
+  /// let bought = try await client.passes.prefetch(claimType: "age_over18_verified", count: 20)
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - claimType: What the passes are for, such as `age_over18_verified`.
+  ///   - count: How many to buy.
+  ///   - timeout: How long the whole call may take.
+  /// - Returns: How many were bought.
+  /// - Throws: ``RelayPassError``: `invalidArgument` without an API key or a store, or for more than
+  ///   100; `store`, and what ``Relays/issuePrivacyPass(claimType:timeout:)`` throws.
+  @discardableResult
+  public func prefetch(
+    claimType: String,
+    count: Int,
+    timeout: Duration? = nil
+  ) async throws -> Int {
+    let bought = try await call(timeout: timeout) { context in
+      try await client.prefetchPasses(
+        claimType: claimType, count: Int64(count), context: context)
+    }
+    return Int(bought)
+  }
+
+  /// How many passes of a claim type are ready. Nothing is sent.
+  ///
+  /// ```swift
+  /// let ready = try await client.passes.count(claimType: "age_over18_verified")
+  /// ```
+  ///
+  /// - Throws: ``RelayPassError``: `invalidArgument` without a store; `store`.
+  public func count(claimType: String, timeout: Duration? = nil) async throws -> Int {
+    let ready = try await call(timeout: timeout) { context in
+      try await client.countPasses(claimType: claimType, context: context)
+    }
+    return Int(ready)
+  }
+}
+
+extension Passes: CustomStringConvertible, CustomReflectable {
+  /// Nothing but the name: what it holds is the client's.
+  public var description: String { describe(self) }
+  /// What a debugger and `dump` see: nothing.
+  public var customMirror: Mirror { Mirror(self, children: [], displayStyle: .struct) }
+}

@@ -1,0 +1,151 @@
+public import Foundation
+@preconcurrency internal import RelayPassGenerated
+
+/// How a ``RelayPass`` is described. Nothing is read from environment variables.
+///
+/// ```swift
+/// let options = RelayPassOptions(
+///   apiKey: apiKey,
+///   store: "sqlite:///var/lib/shop/relaypass.db",
+///   sealKeys: [sealKey],
+///   background: true)
+/// ```
+public struct RelayPassOptions: Sendable {
+  /// The API key. Without one the client can create and redeem, but not issue.
+  public var apiKey: String?
+  /// Where Persona is; the default is `https://api.withpersona.com`. Plain `http` is for loopback
+  /// addresses only.
+  public var baseURL: String?
+  /// The environment; by default the API key's prefix tells (`persona_production_` or
+  /// `persona_sandbox_`), and a client without key is for production.
+  public var environment: Environment?
+  /// How long one request may take; the default is 10 seconds, the most 600. A call with its
+  /// retries takes at most 30 seconds, or this, whichever is longer.
+  public var timeout: Duration?
+  /// How often a failed request is asked again; the default is 3, the most 10.
+  public var retries: Int?
+  /// Certificates to trust beside the public ones, in PEM: a company's own authority.
+  public var caPEM: String?
+  /// The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`.
+  public var anonymousProxy: String?
+  /// The way out for the one call that names us.
+  public var identifiedProxy: String?
+  /// The private key that opens claims. With it, every relay is created with its public half and a
+  /// claim that is not encrypted is refused, unless a call says otherwise.
+  public var decryptionKey: KeyMaterial?
+  /// Where verifications and passes are kept: an object of yours, or the URL of a built-in store.
+  /// Without one there are the three steps.
+  public var store: StoreSource?
+  /// How long one call of the store may take; the default is 10 seconds.
+  public var storeTimeout: Duration?
+  /// The keys, 32 random bytes each, under which records are sealed before they reach the store. The
+  /// first seals and all open: to rotate, put the new one first. Without one, records are stored as
+  /// they are, secrets included.
+  public var sealKeys: [Data]
+  /// What verifications bind their passes to; the default is ``PassBinding/claimType``.
+  public var passBinding: PassBinding?
+  /// How many passes to hold ready for each claim type that is asked for: 0 (the default) to 100.
+  /// ``background`` fills the pool.
+  public var passPool: Int?
+  /// Whether to drive open verifications on and fill the pool, about once a minute, from the first
+  /// call that needs the store for as long as the client lives; by default `false`.
+  ///
+  /// What the process was doing there when it ended is done by the next one, as after a crash.
+  public var background: Bool?
+  /// Is told what your log should know.
+  ///
+  /// It is called on a thread of relaypass, at any time, and must return soon: the call that it
+  /// belongs to waits for it. What it throws is ignored.
+  public var onEvent: (@Sendable (RelayPassEvent) throws -> Void)?
+
+  /// All options are optional.
+  public init(
+    apiKey: String? = nil,
+    baseURL: String? = nil,
+    environment: Environment? = nil,
+    timeout: Duration? = nil,
+    retries: Int? = nil,
+    caPEM: String? = nil,
+    anonymousProxy: String? = nil,
+    identifiedProxy: String? = nil,
+    decryptionKey: KeyMaterial? = nil,
+    store: StoreSource? = nil,
+    storeTimeout: Duration? = nil,
+    sealKeys: [Data] = [],
+    passBinding: PassBinding? = nil,
+    passPool: Int? = nil,
+    background: Bool? = nil,
+    onEvent: (@Sendable (RelayPassEvent) throws -> Void)? = nil
+  ) {
+    self.apiKey = apiKey
+    self.baseURL = baseURL
+    self.environment = environment
+    self.timeout = timeout
+    self.retries = retries
+    self.caPEM = caPEM
+    self.anonymousProxy = anonymousProxy
+    self.identifiedProxy = identifiedProxy
+    self.decryptionKey = decryptionKey
+    self.store = store
+    self.storeTimeout = storeTimeout
+    self.sealKeys = sealKeys
+    self.passBinding = passBinding
+    self.passPool = passPool
+    self.background = background
+    self.onEvent = onEvent
+  }
+
+  var native: ClientOptions {
+    ClientOptions(
+      apiKey: apiKey,
+      baseUrl: baseURL,
+      environment: environment?.rawValue,
+      timeoutSeconds: timeout?.inSeconds,
+      retries: retries.map(Int64.init),
+      caPem: caPEM,
+      anonymousProxy: anonymousProxy,
+      identifiedProxy: identifiedProxy,
+      decryptionKey: decryptionKey?.privatePEM,
+      storeUrl: store?.url,
+      store: store?.object.map { StoreAdapter($0, keep: Calls.keep) },
+      storeTimeoutSeconds: storeTimeout?.inSeconds,
+      sealKeys: sealKeys,
+      passBinding: passBinding?.rawValue,
+      passPool: passPool.map(Int64.init),
+      background: background,
+      onEvent: onEvent.map(ListenerAdapter.init))
+  }
+}
+
+extension RelayPassOptions: CustomStringConvertible, CustomDebugStringConvertible,
+  CustomReflectable
+{
+  /// The options, without what is secret in them.
+  public var description: String { describe(self) }
+  /// As ``description``.
+  public var debugDescription: String { describe(self) }
+  /// What a debugger and `dump` see: as ``description``.
+  public var customMirror: Mirror {
+    Mirror(
+      self,
+      children: [
+        "apiKey": redact(apiKey),
+        "baseURL": baseURL as Any,
+        "environment": environment as Any,
+        "timeout": timeout as Any,
+        "retries": retries as Any,
+        "caPEM": caPEM as Any,
+        // Their user information may hold a password.
+        "anonymousProxy": redact(anonymousProxy),
+        "identifiedProxy": redact(identifiedProxy),
+        "decryptionKey": decryptionKey as Any,
+        "store": store as Any,
+        "storeTimeout": storeTimeout as Any,
+        "sealKeys": redact(sealKeys.isEmpty ? nil : sealKeys),
+        "passBinding": passBinding as Any,
+        "passPool": passPool as Any,
+        "background": background as Any,
+      ],
+      displayStyle: .struct)
+  }
+}

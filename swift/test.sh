@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Tests the Swift package: its own tests, and that what its README shows compiles.
+#
+#   swift/test.sh [OPTIONS OF swift test]       such as --filter StoreTests
+#
+# Needs: cargo build -p relaypass-uniffi -p relaypass-bindgen -p relaypass-cli
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+
+./develop.sh
+./toolchain.sh run swift test "$@"
+if [[ $# == 0 ]]; then ./build.sh; fi

@@ -1,0 +1,22 @@
+// What a call of the Kotlin package costs that returns at once. Prints JSON.
+
+package tests.bench
+
+import dev.relaypass.RelayPass
+import kotlin.time.DurationUnit.MICROSECONDS
+import kotlin.time.measureTime
+import kotlinx.coroutines.runBlocking
+
+fun main() {
+    val client =
+        RelayPass(
+            baseUrl = System.getenv("RELAYPASS_BASE_URL"),
+            apiKey = System.getenv("RELAYPASS_API_KEY"),
+        )
+    val rounds = 20_000
+    runBlocking {
+        repeat(2_000) { client.relays.noop() }
+        val took = measureTime { repeat(rounds) { client.relays.noop() } }
+        println("""{"micros": ${took.toDouble(MICROSECONDS) / rounds}}""")
+    }
+}

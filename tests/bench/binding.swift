@@ -1,0 +1,15 @@
+// What a call of the Swift package costs that returns at once. Prints JSON.
+
+import Foundation
+@_spi(Probe) import RelayPass
+
+let environment = ProcessInfo.processInfo.environment
+let client = try RelayPass(
+  .init(apiKey: environment["RELAYPASS_API_KEY"], baseURL: environment["RELAYPASS_BASE_URL"]))
+for _ in 1...1_000 { try await client.relays.noop() }
+let rounds = 20_000
+let taken = try await ContinuousClock().measure {
+  for _ in 1...rounds { try await client.relays.noop() }
+}
+let micros: Double = taken / Duration.microseconds(1)
+print(#"{"micros": \#(micros / Double(rounds))}"#)
