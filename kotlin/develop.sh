@@ -78,8 +78,9 @@ if [[ ! -f $generated || $built -nt $generated || $generator -nt $generated || $
   raw=target/bindgen
   rm -rf "$raw"
   mkdir -p "$raw" "$(dirname -- "$generated")"
-  # From the root: the generator finds uniffi.toml through cargo.
-  (cd "$root" && "$generator" kotlin "$built" "$OLDPWD/$raw")
+  # From the root: the generator finds uniffi.toml through cargo. From the archive: a shared library
+  # that is stripped has lost its interface.
+  (cd "$root" && "$generator" kotlin "${built%.*}.a" "$OLDPWD/$raw")
   make_internal < "$raw/dev/relaypass/generated/relaypass_ffi.kt" > "$generated.new"
   # Unchanged code is not compiled again.
   if cmp -s "$generated.new" "$generated"; then rm "$generated.new"; else mv "$generated.new" "$generated"; fi

@@ -21,9 +21,18 @@ for (const file of readdirSync(FOLDER)
   .filter((name) => name.endsWith('.json'))
   .sort()) {
   describe(file, () => {
-    for (const scenario of JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8'))) {
-      test(scenario.name, () => play(scenario));
+    const scenarios = JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8'));
+    let passed = 0;
+    for (const scenario of scenarios) {
+      test(scenario.name, async () => {
+        await play(scenario);
+        passed += 1;
+      });
     }
+    // For the table at the end of `make test`.
+    after(() => {
+      console.log(`scenarios: node ${file.replace('.json', '')} ${passed}/${scenarios.length}`);
+    });
   });
 }
 

@@ -14,6 +14,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """For the table at the end of `make test`: a scenario counts if both clients passed it."""
+    passed: dict[str, dict[str, bool]] = {}
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            _, named, parameters = report.nodeid.partition("test_scenarios.py::test_scenario[")
+            if named and report.when == "call":
+                file, _, name = parameters.removesuffix("]").partition(": ")
+                scenarios = passed.setdefault(file, {})
+                name = name.removesuffix("-sync").removesuffix("-async")
+                scenarios[name] = scenarios.get(name, True) and outcome == "passed"
+    for file, scenarios in sorted(passed.items()):
+        count = f"{sum(scenarios.values())}/{len(scenarios)}"
+        terminalreporter.write_line(f"scenarios: python {file} {count}")
+
+
 @pytest.fixture(scope="session")
 def running_sandbox() -> Iterator[Sandbox]:
     with run_sandbox() as sandbox:

@@ -26,6 +26,8 @@ RECOVER = ["cargo", "bench", "--quiet", "--locked", "-p", "relaypass", "--bench"
 RUST = ["cargo", "bench", "--quiet", "--locked", "-p", "relaypass", "--bench", "client", "--"]
 NODE = ["node"]
 PYTHON = [sys.executable]
+KOTLIN = [str(ROOT / "kotlin/run.sh")]
+SWIFT = [str(ROOT / "swift/run.sh"), "--release"]
 
 
 def run(command: list[str], env: dict[str, str] | None = None) -> dict[str, float]:
@@ -93,6 +95,8 @@ def measure_flows(env: dict[str, str]) -> str:
         "Python, relaypass": [*PYTHON, str(BENCH / "flows.py")],
         "Python, httpx + integers": [*PYTHON, str(BENCH / "peer.py"), "flows"],
         "Node, relaypass": [*NODE, str(BENCH / "flows.mjs")],
+        "Kotlin, relaypass": [*KOTLIN, "tests.bench.FlowsKt"],
+        "Swift, relaypass": [*SWIFT, "flows"],
         "Node, fetch + blindrsa-ts": [*NODE, str(BENCH / "peer.mjs"), "flows"],
     }
     rows = []
@@ -119,6 +123,8 @@ def measure_binding(env: dict[str, str]) -> str:
     for name, command, goal in (
         ("Python, sync", [*PYTHON, str(BENCH / "binding.py")], 20),
         ("Node", [*NODE, str(BENCH / "binding.mjs")], 50),
+        ("Kotlin", [*KOTLIN, "tests.bench.BindingKt"], 30),
+        ("Swift", [*SWIFT, "binding"], 30),
     ):
         micros = statistics.median(run(command, env)["micros"] for _ in range(3))
         rows.append([name, f"{micros:.1f} µs", f"under {goal} µs"])
@@ -156,14 +162,16 @@ def measure_recover(env: dict[str, str]) -> str:
 
 def measure_callbacks(env: dict[str, str]) -> str:
     rows = []
-    for name, command in (
-        ("Python, sync", [*PYTHON, str(BENCH / "callback.py")]),
-        ("Node", [*NODE, str(BENCH / "callback.mjs")]),
+    for name, command, goal in (
+        ("Python, sync", [*PYTHON, str(BENCH / "callback.py")], 100),
+        ("Node", [*NODE, str(BENCH / "callback.mjs")], 100),
+        ("Kotlin", [*KOTLIN, "tests.bench.CallbackKt"], 150),
+        ("Swift", [*SWIFT, "callback"], 150),
     ):
         result = run(command, env)
         added = result["host"] - result["builtin"]
         row = [name, f"{result['builtin']:.0f} µs", f"{result['host']:.0f} µs", f"{added:.0f} µs"]
-        rows.append([*row, "under 100 µs"])
+        rows.append([*row, f"under {goal} µs"])
     head = ["`get` of a known answer", "`memory:`", "a store in the language", "added", "goal"]
     return table(head, rows)
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from loud import Say, missing
-from processes import COMMANDS
 from programs import missing_part
 from sandbox import Sandbox, running_sandbox
 from stores import postgres_url, running_services, sqlite_url
+
+BUILT_IN = ("sqlite", "postgres")
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +37,9 @@ def sandbox(running: Sandbox) -> Sandbox:
     return running
 
 
-@pytest.fixture(params=sorted(COMMANDS))
+@pytest.fixture(params=["node", "python"])
 def language(request: pytest.FixtureRequest, say: Say) -> str:
-    """Each language that a worker is written in."""
+    """Each language whose worker knows every store, and stores that break."""
     name: str = request.param
     if lacking := missing_part(name):
         missing(lacking, say)
@@ -60,10 +61,25 @@ def postgres(services: dict[str, str | None], say: Say) -> str:
     return postgres_url(server)
 
 
-@pytest.fixture(params=["sqlite", "postgres", "example"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty store: each built-in one, and the one that a user would write."""
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path)
+# Each built-in store, and the example that a user would copy, which is the host language's.
+WORKERS = [
+    *[(language, store) for language in ("node", "python") for store in BUILT_IN],
+    ("node", "example+postgres"),
+    ("python", "example+postgres"),
+    ("kotlin", "example+postgres"),
+    ("swift", "example+file"),
+]
+
+
+@pytest.fixture(params=WORKERS, ids=["-".join(worker) for worker in WORKERS])
+def worker(request: pytest.FixtureRequest, tmp_path: Path, say: Say) -> tuple[str, str]:
+    """A language, and the URL of an empty store."""
+    language, kind = request.param
+    if lacking := missing_part(language):
+        missing(lacking, say)
+    if kind == "sqlite":
+        return language, sqlite_url(tmp_path)
+    if kind == "example+file":
+        return language, f"example+file://{tmp_path}"
     url: str = request.getfixturevalue("postgres")
-    return f"example+{url}" if request.param == "example" else url
+    return language, url if kind == "postgres" else f"example+{url}"

@@ -41,7 +41,13 @@ def postgres_url(server: str) -> str:
 def verification_ids(url: str) -> list[str]:
     """The ids of all verifications in a store, read past relaypass."""
     url = url.removeprefix("example+")
-    if url.startswith("sqlite://"):
+    if url.startswith("file://"):
+        # The path is the key's bytes in hexadecimal digits, a hundred a folder.
+        folder = Path(url.removeprefix("file://")) / "records"
+        paths = [file.relative_to(folder).with_suffix("") for file in folder.rglob("*.json")]
+        keys = [bytes.fromhex("".join(path.parts)).decode() for path in paths]
+        keys = [key for key in keys if key.startswith(VERIFICATION)]
+    elif url.startswith("sqlite://"):
         with closing(sqlite3.connect(url.removeprefix("sqlite://"))) as file:
             keys = [key for (key,) in file.execute(_KEYS)]
     else:

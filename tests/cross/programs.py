@@ -18,6 +18,8 @@ THREE_STEPS: dict[str, Command] = {
     "rust": [str(_RUST)],
     "python": [sys.executable, str(ROOT / "examples" / "three_steps.py")],
     "node": ["node", str(ROOT / "examples" / "three_steps.mjs")],
+    "kotlin": [str(ROOT / "kotlin" / "run.sh"), "examples.ThreeStepsKt"],
+    "swift": [str(ROOT / "swift" / "run.sh"), "three-steps"],
 }
 
 
@@ -29,6 +31,10 @@ def missing_part(language: str) -> str | None:
         return "node is not installed"
     if language == "node" and not (ROOT / "node" / "dist" / "index.mjs").exists():
         return "the Node package is not built (node/develop.sh)"
+    if language in ("kotlin", "swift"):
+        has = [str(ROOT / "tests" / "toolchain"), "has", language]
+        if subprocess.run(has, check=False, capture_output=True).returncode != 0:
+            return f"what {language} needs is not installed (tests/toolchain has {language})"
     return None
 
 
