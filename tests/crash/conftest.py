@@ -65,5 +65,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store: each built-in one, and the one that a user would write."""
     if request.param == "sqlite":
         return sqlite_url(tmp_path)
+    if request.param == "example" and request.getfixturevalue("language") == "swift":
+        return f"example+{(tmp_path / 'store').as_uri()}"
     url: str = request.getfixturevalue("postgres")
     return f"example+{url}" if request.param == "example" else url

@@ -13,13 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sandbox import Sandbox
+from sandbox import ROOT, Sandbox
 
 WORKERS = Path(__file__).resolve().parent / "workers"
 
 COMMANDS = {
     "python": [sys.executable, str(WORKERS / "worker.py")],
     "node": ["node", str(WORKERS / "worker.mjs")],
+    "swift": [str(ROOT / "swift" / "run.sh"), "worker"],
 }
 
 Answer = dict[str, Any]

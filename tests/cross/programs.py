@@ -18,6 +18,7 @@ THREE_STEPS: dict[str, Command] = {
     "rust": [str(_RUST)],
     "python": [sys.executable, str(ROOT / "examples" / "three_steps.py")],
     "node": ["node", str(ROOT / "examples" / "three_steps.mjs")],
+    "swift": [str(ROOT / "swift" / "run.sh"), "three-steps"],
 }
 
 
@@ -29,6 +30,9 @@ def missing_part(language: str) -> str | None:
         return "node is not installed"
     if language == "node" and not (ROOT / "node" / "dist" / "index.mjs").exists():
         return "the Node package is not built (node/develop.sh)"
+    built = ROOT / "swift" / "Programs" / ".build" / "debug" / "worker"
+    if language == "swift" and not built.exists():
+        return "the Swift programs are not built (swift/build.sh)"
     return None
 
 
