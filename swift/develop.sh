@@ -24,11 +24,9 @@ case $(uname -s) in
 esac
 
 archive=$target/$profile/librelaypass_ffi.a
-# The generator reads the interface out of the shared library.
-library=$target/$profile/librelaypass_ffi.so
 generator=$target/debug/relaypass-bindgen
 [[ -x $generator ]] || generator=$target/$profile/relaypass-bindgen
-for built in "$archive" "$library" "$generator"; do
+for built in "$archive" "$generator"; do
   if [[ ! -f $built ]]; then
     echo "$built is not there: run cargo build -p relaypass-uniffi -p relaypass-bindgen first" >&2
     exit 1
@@ -39,7 +37,7 @@ laid=native/$platform/librelaypass_ffi.a
 from=native/$platform/from
 header=Sources/relaypass_ffiFFI
 generated=Sources/RelayPassGenerated/RelayPassGenerated.swift
-state=$(stat -c '%n %Y %s' "$archive" "$library" "$generator")
+state=$(stat -c '%n %Y %s' "$archive" "$generator")
 if [[ -f $laid && -f $generated && -f $header/module.modulemap && -f $from && $(<"$from") == "$state" ]]; then
   exit 0
 fi
@@ -56,7 +54,8 @@ mv "$laid.new" "$laid"
 
 new=$(mktemp -d native/generated.XXXXXX)
 trap 'rm -rf "$new"' EXIT
-"$generator" swift "$library" "$new"
+# The interface is in the archive; a stripped shared library has lost it.
+"$generator" swift "$archive" "$new"
 mv "$new/relaypass_ffiFFI.h" "$new/module.modulemap" "$header/"
 # Always a new file: SwiftPM does not see that an archive changed, but compiles and links for this.
 mv "$new/RelayPassGenerated.swift" "$generated"

@@ -25,11 +25,12 @@ from sandbox import Sandbox
 
 _PROGRAMS = Path(__file__).parent / "programs"
 
-# Python and Node print everything they get; in Rust, an error is what a program would print.
+# Python, Node and Swift print everything they get; in Rust, an error is what a program would print.
 TALKATIVE: dict[str, Command] = {
     "rust": THREE_STEPS["rust"],
     "python": [sys.executable, "-X", "dev", str(_PROGRAMS / "talkative.py")],
     "node": ["node", str(_PROGRAMS / "talkative.mjs")],
+    "swift": [*THREE_STEPS["swift"][:-1], "talkative"],
 }
 
 # What every whole flow has.

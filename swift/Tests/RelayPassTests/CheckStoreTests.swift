@@ -16,11 +16,11 @@ import Testing
     #expect(reopened.passed.contains("reopening"))
   }
 
-  @Test(arguments: Fear.all)
+  @Test(arguments: Fear.allCases)
   func aBrokenStoreIsFoundOut(_ fear: Fear) async throws {
-    let violation = await thrown(by: { try await checkStore(fear.make(MapStore())) })
+    let violation = await thrown(by: { try await checkStore(fear.store(on: MapStore())) })
     let found = try #require(violation as? StoreViolation)
-    #expect(fear.rule.isEmpty || found.rule.contains(fear.rule), "\(found)")
+    if let rule = fear.rule { #expect(found.rule.contains(rule), "\(found)") }
     #expect(found.description.contains(found.rule) && found.description.contains(found.found))
     #expect(found.cause == nil)
   }
@@ -42,87 +42,69 @@ import Testing
   }
 }
 
-struct Fear: Sendable, CustomTestStringConvertible {
-  let testDescription: String
-  let rule: String
-  let make: @Sendable (MapStore) -> StoreOf
+/// What a store may do wrong.
+enum Fear: CaseIterable, Sendable {
+  case swapsWhateverIsThere
+  case answersBeforeItHasWritten
+  case comparesKeysWithoutCase
+  case returnsMoreThanTheLimit
+  case scansInTheWrongOrder
+  case dropsDueAt
+  case cutsValuesAtAZero
 
-  init(_ fear: String, _ rule: String, _ make: @escaping @Sendable (MapStore) -> StoreOf) {
-    testDescription = "a store that \(fear)"
-    self.rule = rule
-    self.make = make
+  /// Words of the rule that it breaks first; `nil`: which one is first is chance.
+  var rule: String? {
+    switch self {
+    case .swapsWhateverIsThere: "must be refused when a record is there"
+    case .answersBeforeItHasWritten: nil
+    case .dropsDueAt: "must come back exactly"
+    case .comparesKeysWithoutCase: "compared byte for byte"
+    case .returnsMoreThanTheLimit: "up to the limit"
+    case .scansInTheWrongOrder: "in their order"
+    case .cutsValuesAtAZero: "any bytes, zero included"
+    }
   }
 
-  static let all: [Fear] = [
-    Fear(
-      "swaps whatever is there", "refused",
-      { store in
-        StoreOf(
-          base: store,
-          onSwap: { key, expected, new in
-            if new == nil { return await store.compareAndSwap(key, expected: expected, new: new) }
-            await store.change(key, to: new!)
-            return true
-          })
-      }),
-    Fear(
-      "answers before it has written", "",
-      { store in
-        StoreOf(
-          base: store,
-          onSwap: { key, expected, new in
-            Task {
-              try await Task.sleep(for: .milliseconds(5))
-              _ = await store.compareAndSwap(key, expected: expected, new: new)
-            }
-            return true
-          })
-      }),
-    Fear(
-      "compares keys without case", "",
-      { store in
-        StoreOf(
-          onLoad: { await store.load($0.lowercased()) },
-          onSwap: { await store.compareAndSwap($0.lowercased(), expected: $1, new: $2) },
-          onScan: { await store.scan(prefix: $0.lowercased(), dueBefore: $1, limit: $2) })
-      }),
-    Fear(
-      "returns more than the limit", "limit",
-      { store in
-        StoreOf(
-          base: store,
-          onScan: { prefix, due, _ in
-            await store.scan(prefix: prefix, dueBefore: due, limit: .max)
-          })
-      }),
-    Fear(
-      "scans in the wrong order", "order",
-      { store in
-        StoreOf(
-          base: store,
-          onScan: { await store.scan(prefix: $0, dueBefore: $1, limit: $2).reversed() })
-      }),
-    Fear(
-      "drops dueAt", "",
-      { store in
-        StoreOf(
-          base: store,
-          onLoad: { key in
-            var found = await store.load(key)
-            found?.dueAt = nil
-            return found
-          })
-      }),
-    Fear(
-      "cuts values at a zero", "",
-      { store in
-        StoreOf(
-          base: store,
-          onLoad: { key in
-            var found = await store.load(key)
-            if let value = found?.value { found?.value = Data(value.prefix { $0 != 0 }) }
-            return found
-          })
-      }),
-  ]
+  func store(on map: MapStore) -> StoreOf {
+    var store = StoreOf(base: map)
+    switch self {
+    case .swapsWhateverIsThere:
+      store.onSwap = { key, expected, new in
+        guard let new else { return await map.compareAndSwap(key, expected: expected, new: nil) }
+        await map.change(key, to: new)
+        return true
+      }
+    case .answersBeforeItHasWritten:
+      store.onSwap = { key, expected, new in
+        Task {
+          try await Task.sleep(for: .milliseconds(5))
+          _ = await map.compareAndSwap(key, expected: expected, new: new)
+        }
+        return true
+      }
+    case .comparesKeysWithoutCase:
+      store.onLoad = { await map.load($0.lowercased()) }
+      store.onSwap = { await map.compareAndSwap($0.lowercased(), expected: $1, new: $2) }
+      store.onScan = { await map.scan(prefix: $0.lowercased(), dueBefore: $1, limit: $2) }
+    case .returnsMoreThanTheLimit:
+      store.onScan = { prefix, due, _ in
+        await map.scan(prefix: prefix, dueBefore: due, limit: .max)
+      }
+    case .scansInTheWrongOrder:
+      store.onScan = { await map.scan(prefix: $0, dueBefore: $1, limit: $2).reversed() }
+    case .dropsDueAt:
+      store.onLoad = { key in
+        var found = await map.load(key)
+        found?.dueAt = nil
+        return found
+      }
+    case .cutsValuesAtAZero:
+      store.onLoad = { key in
+        var found = await map.load(key)
+        if let value = found?.value { found?.value = Data(value.prefix { $0 != 0 }) }
+        return found
+      }
+    }
+    return store
+  }
 }

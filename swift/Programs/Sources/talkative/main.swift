@@ -1,0 +1,1 @@
+../../../../tests/cross/programs/talkative.swift
