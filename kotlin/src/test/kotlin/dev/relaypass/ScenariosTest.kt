@@ -179,7 +179,7 @@ class ScenariosTest {
                 } else if (claimType == null) {
                     client.relays.issuePrivacyPass(token!!, secret!!).members()
                 } else {
-                    client.relays.issuePrivacyPass(claimType!!).members()
+                    client.relays.issuePrivacyPass(claimType).members()
                 }
             }
             "relays.generate_claim" ->
