@@ -90,6 +90,8 @@ fi
 [[ ${RELAYPASS_DEVELOP_ONLY:-} != 1 ]] || exit 0
 stamp=target/developed
 if [[ ! -f $stamp ]] || [[ -n $(find src/main pom.xml "$generated" -newer "$stamp" -print -quit) ]]; then
-  mvn -q -B -Dmaven.test.skip=true install
+  # A class whose source is gone must not stay in the jar.
+  rm -rf target/classes
+  mvn -q -B -Dstyle.color=never -Dmaven.test.skip=true install
   touch "$stamp"
 fi

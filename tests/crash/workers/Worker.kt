@@ -258,7 +258,7 @@ private fun openStore(url: String): Store =
     if (url.startsWith("example+")) JdbcStore(Pool(dataSourceOf(url.removePrefix("example+")), 4)) else StoreUrl(url)
 
 /** JDBC takes user and password beside the URL. */
-private fun dataSourceOf(url: String): DataSource {
+fun dataSourceOf(url: String): DataSource {
     val parts = URI(url)
     val (name, secret) = parts.userInfo.split(":", limit = 2)
     return PGSimpleDataSource().apply {
@@ -269,7 +269,7 @@ private fun dataSourceOf(url: String): DataSource {
 }
 
 /** As simple as a pool can be: a connection that failed is not used again. */
-private class Pool(
+class Pool(
     private val source: DataSource,
     size: Int,
 ) : DataSource by source {

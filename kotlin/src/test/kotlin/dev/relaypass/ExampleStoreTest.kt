@@ -9,9 +9,9 @@ import dev.relaypass.support.text
 import dev.relaypass.support.thrownBy
 import dev.relaypass.testing.checkStore
 import examples.stores.JdbcStore
-import java.net.URI
 import java.nio.file.Path
 import java.util.UUID
+import javax.sql.DataSource
 import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonObject
@@ -27,6 +27,8 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.TestInstance
 import org.junit.jupiter.api.io.TempDir
 import org.postgresql.ds.PGSimpleDataSource
+import tests.crash.Pool
+import tests.crash.dataSourceOf
 
 /** The example store on a real PostgreSQL, and the programs that are compiled with the tests. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -43,15 +45,9 @@ class ExampleStoreTest {
         sandbox.close()
     }
 
-    /** A data source, with the table. */
-    private fun database(url: String): PGSimpleDataSource {
-        val parts = URI(url)
-        val source =
-            PGSimpleDataSource().apply {
-                setURL("jdbc:postgresql://${parts.host}:${parts.port}${parts.path}")
-                user = parts.userInfo.substringBefore(":")
-                password = parts.userInfo.substringAfter(":")
-            }
+    /** A data source as the worker has it, with the table. */
+    private fun database(url: String): DataSource {
+        val source = Pool(dataSourceOf(url), 4)
         val ddl = ProcessBuilder(CLI.path, "store", "ddl").start().inputReader().readText()
         source.connection.use { connection -> connection.createStatement().use { it.execute(ddl) } }
         return source

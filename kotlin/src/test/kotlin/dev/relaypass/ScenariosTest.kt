@@ -171,15 +171,15 @@ class ScenariosTest {
             }
             "relays.issue_privacy_pass" -> {
                 checkKnown(arguments, setOf("claim_type", "relay_token", "relay_secret"))
-                if ("relay_token" in arguments && "claim_type" in arguments) {
-                    // Cannot be said here. That the core refuses it is checked past that.
-                    client.relays
-                        .issue(arguments.text("claim_type"), arguments.text("relay_token"), arguments.text("relay_secret"))
-                        .members()
-                } else if ("relay_token" in arguments) {
-                    client.relays.issuePrivacyPass(arguments.text("relay_token"), arguments.text("relay_secret")).members()
+                val (claimType, token, secret) =
+                    listOf("claim_type", "relay_token", "relay_secret").map(arguments::textOrNull)
+                if ((claimType == null) != (token != null && secret != null)) {
+                    // A mixture of both cannot be said here. That the core refuses it is checked past that.
+                    client.relays.issue(claimType, token, secret).members()
+                } else if (claimType == null) {
+                    client.relays.issuePrivacyPass(token!!, secret!!).members()
                 } else {
-                    client.relays.issuePrivacyPass(arguments.text("claim_type")).members()
+                    client.relays.issuePrivacyPass(claimType).members()
                 }
             }
             "relays.generate_claim" ->
