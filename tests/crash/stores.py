@@ -50,10 +50,6 @@ def verification_ids(url: str) -> list[str]:
     elif url.startswith("sqlite://"):
         with closing(sqlite3.connect(url.removeprefix("sqlite://"))) as file:
             keys = [key for (key,) in file.execute(_KEYS)]
-    elif url.startswith("file://"):  # the example in Swift: names in hexadecimal
-        records = Path(url.removeprefix("file://")) / "records"
-        names = [bytes.fromhex(file.stem).decode() for file in records.glob("*.json")]
-        keys = [name for name in names if name.startswith(VERIFICATION)]
     else:
         with psycopg.connect(url) as connection:
             keys = [key for (key,) in connection.execute(_KEYS.encode())]
