@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-LINE = re.compile(r"^\W*scenarios: (\w+) (\w+) (\d+)/(\d+)\s*$", re.MULTILINE)
+LINE = re.compile(r"^\W*scenarios: (\w+) (\w+)(?:\.json)? (\d+)/(\d+)\s*$", re.MULTILINE)
 
 
 def main(logs: list[Path]) -> int:

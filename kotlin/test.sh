@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Tests the Kotlin package: its own tests, and its jar in a fresh project.
+#
+# Needs: cargo build -p relaypass-uniffi -p relaypass-bindgen -p relaypass-cli
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+
+./develop.sh
+mvn -B -ntp -Dstyle.color=never test
+./test-jar.sh
