@@ -8,11 +8,8 @@ import dev.relaypass.RelayPassEvent
 import dev.relaypass.Store
 import dev.relaypass.Verification
 import java.io.File
+import java.net.HttpURLConnection
 import java.net.URI
-import java.net.http.HttpClient
-import java.net.http.HttpRequest
-import java.net.http.HttpRequest.BodyPublishers
-import java.net.http.HttpResponse.BodyHandlers
 import java.util.concurrent.TimeUnit.SECONDS
 import kotlin.time.Duration
 import kotlinx.serialization.json.Json
@@ -32,8 +29,6 @@ private val TARGET = ROOT.resolve(System.getenv("CARGO_TARGET_DIR").orEmpty().if
 
 /** The command that the sandbox comes with. */
 val CLI: File = File(System.getenv("RELAYPASS_CLI") ?: TARGET.resolve("debug/relaypass").path)
-
-private val HTTP = HttpClient.newHttpClient()
 
 /** The stand-in for Persona, as `relaypass sandbox` serves it. It ends with [close], or with us. */
 class Sandbox private constructor(
@@ -75,9 +70,9 @@ class Sandbox private constructor(
     fun post(
         path: String,
         body: JsonElement = JsonObject(emptyMap()),
-    ): JsonObject = control(request(path).POST(BodyPublishers.ofString(body.toString())))
+    ): JsonObject = control(path, body.toString())
 
-    fun get(path: String): JsonObject = control(request(path).GET())
+    fun get(path: String): JsonObject = control(path, null)
 
     fun reset() = post("reset")
 
@@ -91,11 +86,8 @@ class Sandbox private constructor(
         hostedUrl: String,
         result: String = "passed",
     ) {
-        val request = HttpRequest.newBuilder(URI(hostedUrl)).POST(BodyPublishers.ofString("result=$result"))
-        val answer = HTTP.send(request.build(), BodyHandlers.ofString())
-        check(answer.statusCode() == 200 && "is recorded" in answer.body()) {
-            "the page does not record the result: ${answer.body()}"
-        }
+        val (status, page) = ask(hostedUrl, "application/x-www-form-urlencoded", "result=$result")
+        check(status == 200 && "is recorded" in page) { "the page does not record the result: $page" }
     }
 
     fun visit(verification: Verification) = visit(verification.hostedUrl!!)
@@ -114,13 +106,13 @@ class Sandbox private constructor(
         check(process.waitFor(30, SECONDS)) { "the sandbox does not end" }
     }
 
-    private fun request(path: String) =
-        HttpRequest.newBuilder(URI("$url/_sandbox/$path")).header("content-type", "application/json")
-
-    private fun control(request: HttpRequest.Builder): JsonObject {
-        val answer = HTTP.send(request.build(), BodyHandlers.ofString())
-        check(answer.statusCode() in 200..299) { "the sandbox refuses ${answer.uri()}: ${answer.body()}" }
-        return Json.parseToJsonElement(answer.body()).jsonObject
+    private fun control(
+        path: String,
+        body: String?,
+    ): JsonObject {
+        val (status, answer) = ask("$url/_sandbox/$path", "application/json", body)
+        check(status in 200..299) { "the sandbox refuses $path: $answer" }
+        return Json.parseToJsonElement(answer).jsonObject
     }
 
     companion object {
@@ -138,3 +130,22 @@ class Sandbox private constructor(
 
 /** A member that is a text. */
 fun JsonObject.text(name: String): String = getValue(name).jsonPrimitive.content
+
+/** Status and text of an answer; on a connection of its own, which nobody else can have closed. */
+private fun ask(
+    url: String,
+    type: String,
+    body: String?,
+): Pair<Int, String> {
+    val connection = URI(url).toURL().openConnection() as HttpURLConnection
+    connection.setRequestProperty("Connection", "close")
+    connection.setRequestProperty("Content-Type", type)
+    if (body != null) {
+        connection.requestMethod = "POST"
+        connection.doOutput = true
+        connection.outputStream.use { it.write(body.toByteArray()) }
+    }
+    val status = connection.responseCode
+    val answer = if (status < 400) connection.inputStream else connection.errorStream
+    return status to (answer?.use { it.readBytes().decodeToString() } ?: "")
+}
