@@ -99,7 +99,8 @@ import Testing
 
   @Test func sealKeysLeaveNoSecretInTheStore() async throws {
     let store = MapStore()
-    let (old, fresh) = (Data((0..<32).map { _ in .random(in: 0...255) }), Data(repeating: 7, count: 32))
+    let old = Data((0..<32).map { _ in .random(in: 0...255) })
+    let fresh = Data(repeating: 7, count: 32)
     func verifications(_ keys: [Data]) throws -> Verifications {
       var options = sandbox.options(store: store)
       options.sealKeys = keys
