@@ -10,6 +10,7 @@ profile=${1:-debug}
 
 # Each block in a function of its own: what it imports is above them all.
 code=Programs/Sources/readme/main.swift
+mkdir -p "${code%/*}"
 awk '
   /^```swift$/ { inside = 1; printf "\n// README.md, line %d\nfunc block%d() async throws {\n", NR, ++blocks; next }
   /^```$/ { if (inside) print "}"; inside = 0; next }
