@@ -34,7 +34,8 @@ let package = Package(
     .target(
       name: "RelayPassGenerated",
       dependencies: ["relaypass_ffiFFI"],
-      // What uniffi 0.32 generates for asynchronous foreign traits crashes Swift 6.0 in its own mode.
+      // What uniffi 0.32 generates for asynchronous foreign traits crashes Swift 6.0 in its own
+      // mode.
       swiftSettings: [.swiftLanguageMode(.v5)],
       linkerSettings: linking),
     .target(name: "RelayPass", dependencies: ["RelayPassGenerated"]),

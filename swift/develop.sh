@@ -3,7 +3,7 @@
 # cargo built into native/, and what is generated from it into Sources/. Does only what is not done
 # yet.
 #
-#   swift/develop.sh [debug|release]       after: cargo build -p relaypass-uniffi -p relaypass-bindgen
+#   swift/develop.sh [debug|release]     after: cargo build -p relaypass-uniffi -p relaypass-bindgen
 #
 # Then .package(path: "…/swift") is all that another package needs.
 set -euo pipefail

@@ -2,10 +2,10 @@
 # The Swift that builds and tests this package: the one on PATH, or, where a Linux distribution has
 # none, Debian's, unpacked into a folder that nothing else uses.
 #
-#   swift/toolchain.sh has           succeeds if there is one
-#   swift/toolchain.sh fetch         unpacks Debian 13's, once (x86-64 and arm64; needs apt and dpkg)
-#   swift/toolchain.sh run CMD…      runs a command in the present folder with `swift` on its PATH
-#   swift/toolchain.sh exec CMD…     runs a built program, with Swift's shared libraries
+#   swift/toolchain.sh has         succeeds if there is one
+#   swift/toolchain.sh fetch       unpacks Debian 13's, once (x86-64, arm64; needs apt and dpkg)
+#   swift/toolchain.sh run CMD…    runs a command in the present folder with `swift` on its PATH
+#   swift/toolchain.sh exec CMD…   runs a built program, with Swift's shared libraries
 #
 # The folder is $RELAYPASS_SWIFT_ROOT, or .cache/swift-root in the repository. It is entered by
 # chroot in a private mount namespace: the mounts end with the command. The repository, TMPDIR and

@@ -134,7 +134,8 @@ struct FileStore: RelayStore {
   private func write(_ content: Data, to url: URL) throws {
     let folder = url.deletingLastPathComponent()
     try makeFolder(folder)
-    // Not in the folder that scans read. One writer at a time, and one left by a crash is overwritten.
+    // Not in the folder that scans read. One writer at a time, and one left by a crash is
+    // overwritten.
     let new = lock.deletingLastPathComponent().appendingPathComponent("new")
     let file = try check(open(new.path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0o600))
     defer { close(file) }

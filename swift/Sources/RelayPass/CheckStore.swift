@@ -43,9 +43,9 @@ public struct StoreViolation: Error, CustomStringConvertible {
 /// Checks that a store keeps the contract of ``RelayStore``, in a second or two: atomicity under
 /// concurrent writers, order and paging of `scan`, every allowed character, deletion, late writes.
 ///
-/// Its keys begin with `conformance/` and a random part, so it may run on a store in use; it deletes
-/// what it made. What no program can check on itself is that a record survives a crash of the
-/// machine.
+/// Its keys begin with `conformance/` and a random part, so it may run on a store in use; it
+/// deletes what it made. What no program can check on itself is that a record survives a crash of
+/// the machine.
 ///
 /// ```swift
 /// @Test func myStore() async throws {
@@ -56,8 +56,8 @@ public struct StoreViolation: Error, CustomStringConvertible {
 /// - Parameters:
 ///   - store: The store.
 ///   - reopen: Gives another handle on the same data: a second connection or object, as another
-///     process would have it. Called several times. With it the suite checks as well what one handle
-///     sees of another's work.
+///     process would have it. Called several times. With it the suite checks as well what one
+///     handle sees of another's work.
 /// - Throws: ``StoreViolation``: the first rule that the store breaks. If a method threw, what it
 ///   threw is the cause.
 @discardableResult

@@ -1,7 +1,7 @@
 @preconcurrency internal import RelayPassGenerated
 
-/// An RSA key pair for claims: Persona encrypts with the public half, and only this side can read the
-/// answer.
+/// An RSA key pair for claims: Persona encrypts with the public half, and only this side can read
+/// the answer.
 ///
 /// The private half does not show when the key is printed; keep ``privateKeyPEM`` where secrets are
 /// kept.
@@ -65,8 +65,8 @@ extension EncryptionKey: CustomStringConvertible, CustomDebugStringConvertible, 
   }
 }
 
-/// A key as an argument: as an ``EncryptionKey``, of which the half that is needed is taken, or as a
-/// text in PEM. It shows nothing of either.
+/// A key as an argument: as an ``EncryptionKey``, of which the half that is needed is taken, or as
+/// a text in PEM. It shows nothing of either.
 ///
 /// ```swift
 /// let relay = try await client.relays.create(

@@ -1,7 +1,7 @@
 @preconcurrency internal import RelayPassGenerated
 
-/// Opens a claim payload: one that was redeemed without the key at hand, or that came with an error.
-/// Nothing is sent.
+/// Opens a claim payload: one that was redeemed without the key at hand, or that came with an
+/// error. Nothing is sent.
 ///
 /// ```swift
 /// let claim = try openClaim(claimPayload: payload, decryptionKey: .pem(privateKeyPEM))
@@ -11,9 +11,9 @@
 ///   - claimPayload: The payload as Persona sent it.
 ///   - decryptionKey: The private key. With it, a payload that is not encrypted is refused.
 ///   - claimType: What was asked: a claim of another type is refused.
-/// - Throws: ``RelayPassError``: `decryption`: the key does not open it; `claimMismatch`: it answers
-///   another question, or is not encrypted although a key is given; `protocolViolation`: it is not a
-///   claim; `invalidArgument`: the key is no RSA private key of 2048 to 4096 bits.
+/// - Throws: ``RelayPassError``: `decryption`: the key does not open it; `claimMismatch`: it
+///   answers another question, or is not encrypted although a key is given; `protocolViolation`: it
+///   is not a claim; `invalidArgument`: the key is no RSA private key of 2048 to 4096 bits.
 public func openClaim(
   claimPayload: String,
   decryptionKey: KeyMaterial? = nil,

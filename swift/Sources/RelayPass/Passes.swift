@@ -25,8 +25,8 @@ public struct Passes: Sendable {
   ///   - count: How many to buy.
   ///   - timeout: How long the whole call may take.
   /// - Returns: How many were bought.
-  /// - Throws: ``RelayPassError``: `invalidArgument` without an API key or a store, or for more than
-  ///   100; `store`, and what ``Relays/issuePrivacyPass(claimType:timeout:)`` throws.
+  /// - Throws: ``RelayPassError``: `invalidArgument` without an API key or a store, or for more
+  ///   than 100; `store`, and what ``Relays/issuePrivacyPass(claimType:timeout:)`` throws.
   @discardableResult
   public func prefetch(
     claimType: String,

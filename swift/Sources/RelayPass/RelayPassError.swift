@@ -18,8 +18,8 @@ public import Foundation
 /// }
 /// ```
 public enum RelayPassError: Error, Sendable {
-  /// An argument cannot be right. Nothing was sent, unless there is a ``status`` (400): then Persona
-  /// found the mistake.
+  /// An argument cannot be right. Nothing was sent, unless there is a ``status`` (400): then
+  /// Persona found the mistake.
   case invalidArgument(Failure)
   /// Persona does not accept the API key (401).
   case authentication(Failure)
@@ -41,7 +41,8 @@ public enum RelayPassError: Error, Sendable {
   case timeout(Failure)
   /// The way to Persona is broken: name resolution, connection, TLS, proxy.
   case network(Failure)
-  /// Persona broke the protocol: a bad challenge, key, signature or body. Its ``code`` is `protocol`.
+  /// Persona broke the protocol: a bad challenge, key, signature or body. Its ``code`` is
+  /// `protocol`.
   case protocolViolation(Failure)
   /// Persona does not accept the Privacy Pass (401 on redemption).
   case passRejected(Failure)
@@ -51,8 +52,8 @@ public enum RelayPassError: Error, Sendable {
   case decryption(Failure)
   /// The claim is not the one that was asked for, or was not encrypted as asked.
   case claimMismatch(Failure)
-  /// The caller's store failed. ``cause`` is what its method threw, the same object; there is none if
-  /// it took too long.
+  /// The caller's store failed. ``cause`` is what its method threw, the same object; there is none
+  /// if it took too long.
   case store(Failure)
   /// A request was sent, its answer never arrived, and nobody can tell what came of it.
   case outcomeUnknown(Failure)
@@ -174,8 +175,8 @@ public enum RelayPassError: Error, Sendable {
   public var code: String { failure.code }
   /// What to show: one line, and no secret.
   public var message: String { failure.message }
-  /// The call that failed, such as `relays.create` or `verifications.start`; empty where no call was
-  /// made yet. The same text in every language.
+  /// The call that failed, such as `relays.create` or `verifications.start`; empty where no call
+  /// was made yet. The same text in every language.
   public var operation: String { failure.operation }
   /// Whether the same call may well succeed later, without a risk of being billed twice.
   public var retryable: Bool { failure.retryable }
@@ -202,12 +203,12 @@ public enum RelayPassError: Error, Sendable {
   /// ``openClaim(claimPayload:decryptionKey:claimType:)`` reads it with the right key. It does not
   /// show when the error is logged.
   public var claimPayload: String? { failure.claimPayload }
-  /// Whether the pass behind ``claimPayload`` is spent; `nil` without one, or if the answer does not
-  /// say.
+  /// Whether the pass behind ``claimPayload`` is spent; `nil` without one, or if the answer does
+  /// not say.
   public var tokenConsumed: Bool? { failure.tokenConsumed }
   /// With ``outcomeUnknown(_:)`` on redemption: the key under which Persona keeps the answer for 24
-  /// hours. Give it to `generateClaim` with the same relay and pass. It is as secret as the pass, and
-  /// does not show when the error is logged; else `nil`.
+  /// hours. Give it to `generateClaim` with the same relay and pass. It is as secret as the pass,
+  /// and does not show when the error is logged; else `nil`.
   public var idempotencyKey: String? { failure.idempotencyKey }
 }
 

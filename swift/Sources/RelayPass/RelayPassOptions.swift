@@ -18,7 +18,7 @@ public struct RelayPassOptions: Sendable {
   public var baseURL: String?
   /// The environment; by default the API key's prefix tells (`persona_production_` or
   /// `persona_sandbox_`), and a client without key is for production.
-  public var environment: Environment?
+  public var environment: RelayPass.Environment?
   /// How long one request may take; the default is 10 seconds, the most 600. A call with its
   /// retries takes at most 30 seconds, or this, whichever is longer.
   public var timeout: Duration?
@@ -38,12 +38,12 @@ public struct RelayPassOptions: Sendable {
   public var store: StoreSource?
   /// How long one call of the store may take; the default is 10 seconds.
   public var storeTimeout: Duration?
-  /// The keys, 32 random bytes each, under which records are sealed before they reach the store. The
-  /// first seals and all open: to rotate, put the new one first. Without one, records are stored as
-  /// they are, secrets included.
+  /// The keys, 32 random bytes each, under which records are sealed before they reach the store.
+  /// The first seals and all open: to rotate, put the new one first. Without one, records are
+  /// stored as they are, secrets included.
   public var sealKeys: [Data]
-  /// What verifications bind their passes to; the default is ``PassBinding/claimType``.
-  public var passBinding: PassBinding?
+  /// What verifications bind their passes to; the default is ``RelayPass/PassBinding/claimType``.
+  public var passBinding: RelayPass.PassBinding?
   /// How many passes to hold ready for each claim type that is asked for: 0 (the default) to 100.
   /// ``background`` fills the pool.
   public var passPool: Int?
@@ -62,7 +62,7 @@ public struct RelayPassOptions: Sendable {
   public init(
     apiKey: String? = nil,
     baseURL: String? = nil,
-    environment: Environment? = nil,
+    environment: RelayPass.Environment? = nil,
     timeout: Duration? = nil,
     retries: Int? = nil,
     caPEM: String? = nil,
@@ -72,7 +72,7 @@ public struct RelayPassOptions: Sendable {
     store: StoreSource? = nil,
     storeTimeout: Duration? = nil,
     sealKeys: [Data] = [],
-    passBinding: PassBinding? = nil,
+    passBinding: RelayPass.PassBinding? = nil,
     passPool: Int? = nil,
     background: Bool? = nil,
     onEvent: (@Sendable (RelayPassEvent) throws -> Void)? = nil

@@ -7,8 +7,8 @@ public import Foundation
 /// row.dueAt = record.dueAt.map(Int64.init)
 /// ```
 public struct StoreRecord: Sendable, Hashable, Codable {
-  /// Opaque bytes, up to 64 KiB; any byte may occur in them, zero included. Secret, unless the client
-  /// has ``RelayPassOptions/sealKeys``.
+  /// Opaque bytes, up to 64 KiB; any byte may occur in them, zero included. Secret, unless the
+  /// client has ``RelayPassOptions/sealKeys``.
   public var value: Data
   /// Set by relaypass: 1 for the first record under a key, and one more with every swap.
   public var version: UInt64
@@ -59,8 +59,8 @@ extension StoreRecord: CustomStringConvertible, CustomDebugStringConvertible, Cu
 ///   same object.
 /// - **A method may be called again** after it failed or took longer than
 ///   ``RelayPassOptions/storeTimeout``, and a write may still land after that.
-/// - **Methods run at the same time**, with no order among them, and may call the client again. Each
-///   runs in a task of its own, so the caller's task-local values are not there. The task is
+/// - **Methods run at the same time**, with no order among them, and may call the client again.
+///   Each runs in a task of its own, so the caller's task-local values are not there. The task is
 ///   cancelled when nobody waits for the answer any more.
 ///
 /// A store that holds its client is never freed, nor is the client: make one of each, not one per
@@ -93,16 +93,16 @@ public protocol RelayStore: Sendable {
   /// The record under `key`, or nothing.
   func load(_ key: String) async throws -> StoreRecord?
 
-  /// Puts `new` under `key` (`nil`: deletes it) if the version there is `expected` (`nil`: if nothing
-  /// is there), in one atomic step. Says whether it did.
+  /// Puts `new` under `key` (`nil`: deletes it) if the version there is `expected` (`nil`: if
+  /// nothing is there), in one atomic step. Says whether it did.
   func compareAndSwap(_ key: String, expected: UInt64?, new: StoreRecord?) async throws -> Bool
 
   /// Up to `limit` keys that begin with `prefix`.
   ///
-  /// With `dueBefore`: only those whose ``StoreRecord/dueAt`` is at or before it, the oldest `dueAt`
-  /// first, keys with the same one in their own order. Its cost must follow the number of such keys,
-  /// not the number of records: an index on `dueAt` does it. With `nil`: all of them, in the order of
-  /// their keys, byte by byte.
+  /// With `dueBefore`: only those whose ``StoreRecord/dueAt`` is at or before it, the oldest
+  /// `dueAt` first, keys with the same one in their own order. Its cost must follow the number of
+  /// such keys, not the number of records: an index on `dueAt` does it. With `nil`: all of them, in
+  /// the order of their keys, byte by byte.
   func scan(prefix: String, dueBefore: UInt64?, limit: Int) async throws -> [String]
 }
 

@@ -45,10 +45,10 @@ public struct Relays: Sendable {
   /// Step 2: buys a Privacy Pass for every relay of a claim type and this environment: the current
   /// generation. This is the call that names us, and the one that is billed.
   ///
-  /// The challenge is fetched without the API key; only a blinded message travels with it. An answer
-  /// that does not arrive is asked for again with the same key and bytes, so that one call is billed
-  /// once. The exception: a server error that Persona has stored under the key is passed by with one
-  /// new key and the same blinded message, and may have billed before.
+  /// The challenge is fetched without the API key; only a blinded message travels with it. An
+  /// answer that does not arrive is asked for again with the same key and bytes, so that one call
+  /// is billed once. The exception: a server error that Persona has stored under the key is passed
+  /// by with one new key and the same blinded message, and may have billed before.
   ///
   /// Cancelling may leave a pass that is billed and that nobody gets.
   ///
@@ -58,8 +58,8 @@ public struct Relays: Sendable {
   ///
   /// - Throws: ``RelayPassError``: `invalidArgument` without an API key; `authentication`,
   ///   `permissionDenied`, `rateLimited`, `protocolViolation`, `timeout`, `network`; `serverError`
-  ///   and `outcomeUnknown` when the pass may have been billed: ``RelayPassError/retryable`` is then
-  ///   `false`.
+  ///   and `outcomeUnknown` when the pass may have been billed: ``RelayPassError/retryable`` is
+  ///   then `false`.
   ///
   /// Source: Persona, "Create a Privacy Pass"; RFC 9474.
   public func issuePrivacyPass(
@@ -116,11 +116,11 @@ public struct Relays: Sendable {
   ///   - claimType: What was asked: a claim of another type is refused. Left out, any is accepted.
   ///   - decryptionKey: The private key that opens the claim; by default the client's.
   ///   - idempotencyKey: The key under which Persona keeps the answer for 24 hours: with the same
-  ///     relay and pass it asks for the same answer, after a lost answer, a cancellation or a crash.
-  ///     Best made by the caller; left out, the call makes one of its own. What
-  ///     ``RelayPassError/idempotencyKey`` carries serves the same end. It is as secret as the pass.
-  ///     After ``RelayPassError/permissionDenied(_:)`` (not finished yet) make a new one: the key
-  ///     keeps that answer too, and the claim that comes later would not be under it.
+  ///     relay and pass it asks for the same answer, after a lost answer, a cancellation or a
+  ///     crash. Best made by the caller; left out, the call makes one of its own. What
+  ///     ``RelayPassError/idempotencyKey`` carries serves the same end. It is as secret as the
+  ///     pass. After ``RelayPassError/permissionDenied(_:)`` (not finished yet) make a new one: the
+  ///     key keeps that answer too, and the claim that comes later would not be under it.
   ///   - timeout: How long the whole call may take.
   /// - Throws: ``RelayPassError``: `permissionDenied`, retryable: the person has most likely not
   ///   finished; `passRejected`, `passExpired`; `notFound` for an unknown relay or a wrong secret;

@@ -27,24 +27,6 @@ public struct RateLimit: Sendable, Hashable, Codable {
   }
 }
 
-/// One way in which Persona checked a claim.
-///
-/// ```swift
-/// let byDocument = claim.methodology.contains { $0.method == "document_selfie" }
-/// ```
-public struct Method: Sendable, Hashable, Codable {
-  /// Such as `facial_age_estimation`, `document_selfie`, `live_selfie`; the set is open.
-  public let method: String
-  /// `passed` or `failed`; Persona may add others.
-  public let result: String
-
-  /// For tests of code that reads it; relaypass makes its own.
-  public init(method: String, result: String) {
-    self.method = method
-    self.result = result
-  }
-}
-
 /// The answer about a person.
 ///
 /// ```swift
@@ -59,6 +41,24 @@ public struct Claim: Sendable, Hashable, Codable {
   public let passed: Bool
   /// How Persona found out; empty if it does not say.
   public let methodology: [Method]
+
+  /// One way in which Persona checked a claim.
+  ///
+  /// ```swift
+  /// let byDocument = claim.methodology.contains { $0.method == "document_selfie" }
+  /// ```
+  public struct Method: Sendable, Hashable, Codable {
+    /// Such as `facial_age_estimation`, `document_selfie`, `live_selfie`; the set is open.
+    public let method: String
+    /// `passed` or `failed`; Persona may add others.
+    public let result: String
+
+    /// For tests of code that reads it; relaypass makes its own.
+    public init(method: String, result: String) {
+      self.method = method
+      self.result = result
+    }
+  }
 
   /// For tests of code that reads it; relaypass makes its own.
   public init(claimType: String, claimResult: String, passed: Bool, methodology: [Method] = []) {

@@ -3,9 +3,9 @@
 /// Durable verifications: whatever crashes when, nothing is billed twice and no claim is lost.
 ///
 /// They need a ``RelayPassOptions/store``. Every method may be called any number of times, from any
-/// process that has the same store, and throws ``RelayPassError/store(_:)`` when the store fails: its
-/// ``RelayPassError/cause`` is what the store threw. A cancelled call leaves the verification as it
-/// is stored; call again.
+/// process that has the same store, and throws ``RelayPassError/store(_:)`` when the store fails:
+/// its ``RelayPassError/cause`` is what the store threw. A cancelled call leaves the verification
+/// as it is stored; call again.
 ///
 /// ```swift
 /// let started = try await client.verifications.start(
@@ -69,11 +69,11 @@ public struct Verifications: Sendable {
   ///   - timeout: How long the whole call may take.
   /// - Throws: ``RelayPassError``: `notFound` for an id that the store does not have;
   ///   `invalidArgument` for one of the other environment. `authentication`, `permissionDenied`,
-  ///   `rateLimited`, `serverError`, `timeout`, `network`, `store`: nothing is lost; call again when
-  ///   the cause is mended. `passRejected`, and while buying `conflict`, `unprocessable`,
+  ///   `rateLimited`, `serverError`, `timeout`, `network`, `store`: nothing is lost; call again
+  ///   when the cause is mended. `passRejected`, and while buying `conflict`, `unprocessable`,
   ///   `protocolViolation`: call with `reissue`, or start another one. `outcomeUnknown`: nobody can
-  ///   tell whether a pass was billed or is spent. `decryption`, `claimMismatch`: the answer came and
-  ///   is no good; it is kept, and ``RelayPassError/claimPayload`` has it.
+  ///   tell whether a pass was billed or is spent. `decryption`, `claimMismatch`: the answer came
+  ///   and is no good; it is kept, and ``RelayPassError/claimPayload`` has it.
   public func complete(
     _ id: String,
     reissue: Bool = false,
@@ -115,8 +115,8 @@ public struct Verifications: Sendable {
   }
 
   /// Drives on whatever a crash or a broken network left behind. Call it about once a minute, from
-  /// as many processes as you like, or set ``RelayPassOptions/background``. Its cost follows what is
-  /// open, not what is stored. A record that fails does not keep the others:
+  /// as many processes as you like, or set ``RelayPassOptions/background``. Its cost follows what
+  /// is open, not what is stored. A record that fails does not keep the others:
   /// ``RelayPassOptions/onEvent`` is told of it.
   ///
   /// ```swift

@@ -119,7 +119,7 @@ private final class Player {
       apiKey: described["api_key"].map(\.string) ?? key,
       baseURL: described["base_url"]?.string ?? sandbox.url)
     // A client without a key has no prefix to tell the environment by.
-    if options.apiKey == nil { options.environment = environment.map(Environment.init) }
+    if options.apiKey == nil { options.environment = environment.map(RelayPass.Environment.init) }
     for (option, value) in described["options"]?.object ?? [:] where value != .null {
       try set(option, to: value, in: &options)
     }
@@ -128,7 +128,7 @@ private final class Player {
 
   private func set(_ option: String, to value: JSON, in options: inout RelayPassOptions) throws {
     switch option {
-    case "environment": options.environment = Environment(rawValue: value.string!)
+    case "environment": options.environment = RelayPass.Environment(rawValue: value.string!)
     case "timeout": options.timeout = .seconds(value.number!)
     case "retries": options.retries = value.int!
     case "decryption_key": options.decryptionKey = .pem(value.string!)
@@ -137,7 +137,7 @@ private final class Player {
     case "identified_proxy": options.identifiedProxy = value.string!
     case "store": options.store = value == "host" ? .custom(hostStore) : .url(value.string!)
     case "seal_key": options.sealKeys = [Data(hex: value.string!)]
-    case "pass_binding": options.passBinding = PassBinding(rawValue: value.string!)
+    case "pass_binding": options.passBinding = RelayPass.PassBinding(rawValue: value.string!)
     case "pass_pool": options.passPool = value.int!
     default: throw Broken("the scenario has the option \(option), which this runner does not know")
     }

@@ -87,14 +87,14 @@ func misuse(_ key: EncryptionKey) async throws {
   let relays = try RelayPass(.init(apiKey: apiKey, baseURL: baseURL)).relays
   let options: [RelayPassOptions] = [
     .init(apiKey: "\(apiKey)\n", baseURL: baseURL),
-    .init(apiKey: apiKey, baseURL: baseURL, environment: Environment(rawValue: apiKey)),
+    .init(apiKey: apiKey, baseURL: baseURL, environment: RelayPass.Environment(rawValue: apiKey)),
     .init(apiKey: apiKey, baseURL: "http://\(apiKey)@127.0.0.1"),
     .init(apiKey: apiKey, baseURL: "x\(apiKey)"),
     .init(apiKey: apiKey, baseURL: baseURL, identifiedProxy: "ftp://\(apiKey)@127.0.0.1"),
     .init(apiKey: apiKey, baseURL: baseURL, decryptionKey: .pem(String(pem.dropLast(40)))),
     .init(apiKey: apiKey, baseURL: baseURL, caPEM: pem),
     .init(apiKey: apiKey, baseURL: baseURL, store: .url(apiKey)),
-    .init(apiKey: apiKey, baseURL: baseURL, passBinding: PassBinding(rawValue: apiKey)),
+    .init(apiKey: apiKey, baseURL: baseURL, passBinding: RelayPass.PassBinding(rawValue: apiKey)),
     .init(apiKey: apiKey, baseURL: baseURL, sealKeys: [Data(apiKey.utf8)]),
   ]
   for wrong in options { try await refused { _ = try RelayPass(wrong) } }

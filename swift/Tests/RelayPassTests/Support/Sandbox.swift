@@ -14,8 +14,8 @@ struct Broken: Error, CustomStringConvertible {
   }
 }
 
-/// The stand-in for Persona, as `relaypass sandbox` serves it. It ends with the process that started
-/// it, not with the last reference: a client may outlive that.
+/// The stand-in for Persona, as `relaypass sandbox` serves it. It ends with the process that
+/// started it, not with the last reference: a client may outlive that.
 final class Sandbox: Sendable {
   let url: String
   let apiKey: String

@@ -3,10 +3,14 @@ import RelayPass
 
 /// A store in a dictionary: what a person would write for a test. Counts its calls.
 actor MapStore: RelayStore {
-  var records: [String: StoreRecord] = [:]
+  var records: [String: StoreRecord]
   var loads = 0
   var swaps = 0
   var scans = 0
+
+  init(records: [String: StoreRecord] = [:]) {
+    self.records = records
+  }
 
   func load(_ key: String) -> StoreRecord? {
     loads += 1
@@ -36,10 +40,6 @@ actor MapStore: RelayStore {
   }
 
   var counts: [Int] { [loads, swaps, scans] }
-
-  func forgetCounts() {
-    (loads, swaps, scans) = (0, 0, 0)
-  }
 }
 
 /// A store that does what another does, except where a closure is given.
