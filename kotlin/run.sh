@@ -13,7 +13,7 @@ classpath=$here/target/classpath
 
 stale() {
   [[ ! -f $classpath ]] || [[ -n $(find "$here/src" "$here/pom.xml" "$here/../examples" \
-    "$here/../tests/crash/workers" "$here/../tests/bench" \
+    "$here/../tests/crash/workers" "$here/../tests/bench" "$here/../tests/cross/programs" \
     \( -name '*.kt' -o -name '*.java' -o -name '*.so' -o -name '*.dylib' -o -name pom.xml \) \
     -newer "$classpath" -print -quit) ]]
 }

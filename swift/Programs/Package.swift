@@ -13,5 +13,5 @@ let package = Package(
   name: "Programs",
   platforms: [.macOS(.v13)],
   dependencies: [.package(path: "..")],
-  targets: ["three-steps", "worker", "flows", "binding", "callback", "talkative", "readme"].map(program)
+  targets: ["three-steps", "worker", "flows", "binding", "callback", "talkative", "readme", "docs-readme", "docs-storage"].map(program)
 )

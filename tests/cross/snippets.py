@@ -46,14 +46,22 @@ def run_snippet(
     language: str, code: str, env: Mapping[str, str], folder: Path
 ) -> subprocess.CompletedProcess[str]:
     """Runs code as printed, in an empty folder where the packages and the command are installed."""
+    if language in _PROGRAMS:
+        return _run(_program(language, code), env, folder)
     file = folder / f"snippet.{_SUFFIXES[language]}"
     file.write_text(code, encoding="utf-8")
     if file.suffix == ".mjs":
         (folder / "node_modules").mkdir()
         (folder / "node_modules" / "relaypass").symlink_to(ROOT / "node")
+    return _run([*_COMMANDS[file.suffix], str(file)], env, folder)
+
+
+def _run(
+    command: list[str], env: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(CLI.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
-        [*_COMMANDS[file.suffix], str(file)],
+        command,
         cwd=folder,
         env={**os.environ, **env, "PATH": path},
         stdin=subprocess.DEVNULL,
@@ -63,6 +71,30 @@ def run_snippet(
         check=False,
     )
 
+
+def _program(language: str, code: str) -> list[str]:
+    """What runs a block of a compiled language: it is a file that was compiled, word for word."""
+    for file, command in _PROGRAMS[language].items():
+        text = (ROOT / file).read_text(encoding="utf-8")
+        # Where a file of Kotlin lies is no part of the example.
+        if re.sub(r"^package .*\n\n", "", text) == code:
+            return command
+    raise ValueError(f"the block is in none of {', '.join(_PROGRAMS[language])}:\n{code}")
+
+
+_KOTLIN = str(ROOT / "kotlin" / "run.sh")
+_SWIFT = str(ROOT / "swift" / "run.sh")
+
+_PROGRAMS = {
+    "kotlin": {
+        "kotlin/src/test/kotlin/docs/Readme.kt": [_KOTLIN, "docs.readme.ReadmeKt"],
+        "kotlin/src/test/kotlin/docs/Storage.kt": [_KOTLIN, "docs.storage.StorageKt"],
+    },
+    "swift": {
+        "swift/Programs/Sources/docs-readme/main.swift": [_SWIFT, "docs-readme"],
+        "swift/Programs/Sources/docs-storage/main.swift": [_SWIFT, "docs-storage"],
+    },
+}
 
 _SUFFIXES = {
     "python": "py",

@@ -25,11 +25,12 @@ from sandbox import Sandbox
 
 _PROGRAMS = Path(__file__).parent / "programs"
 
-# Python, Node and Swift print everything they get; in Rust, an error is what a program would print.
+# Python, Node, Kotlin and Swift print everything they get; in Rust, an error is what a program would print.
 TALKATIVE: dict[str, Command] = {
     "rust": THREE_STEPS["rust"],
     "python": [sys.executable, "-X", "dev", str(_PROGRAMS / "talkative.py")],
     "node": ["node", str(_PROGRAMS / "talkative.mjs")],
+    "kotlin": [*THREE_STEPS["kotlin"][:-1], "tests.cross.TalkativeKt"],
     "swift": [*THREE_STEPS["swift"][:-1], "talkative"],
 }
 
