@@ -25,7 +25,7 @@ from sandbox import Sandbox
 
 _PROGRAMS = Path(__file__).parent / "programs"
 
-# Python, Node, Kotlin and Swift print everything they get; in Rust, an error is what a program would print.
+# All but Rust print everything they get; in Rust, an error is what a program would print.
 TALKATIVE: dict[str, Command] = {
     "rust": THREE_STEPS["rust"],
     "python": [sys.executable, "-X", "dev", str(_PROGRAMS / "talkative.py")],
