@@ -53,6 +53,10 @@ make_internal() {
     {
       line = $0
       # Its warnings are not ours.
+      # A callback runs whatever happens: were it cancelled before it begins, Rust would never be
+      # answered. And not on the threads that the caller computes on, which may all be waiting for it.
+      sub(/GlobalScope\.launch coroutineBlock@/,
+        "GlobalScope.launch(kotlinx.coroutines.Dispatchers.IO, kotlinx.coroutines.CoroutineStart.ATOMIC) coroutineBlock@", line)
       if (line ~ /^@file:Suppress/) { print "@file:Suppress(\"warnings\")"; next }
       if (depth == 0) {
         match(line, /^[ \t]*(\*\/)?[ \t]*(@[A-Za-z.]+(\([^)]*\))?[ \t]+)*/)

@@ -35,5 +35,9 @@ pub trait HostListener: Send + Sync {
 
 /// The core's side of it.
 pub(crate) fn listener(host: Arc<dyn HostListener>) -> Listener {
-    Listener::new(move |event| host.on_event(current_call(), event.into()))
+    Listener::new(move |event| {
+        let call = current_call();
+        // It may block, even on a call of the same client: what waits for this thread moves to another.
+        tokio::task::block_in_place(|| host.on_event(call, event.into()));
+    })
 }

@@ -48,7 +48,7 @@ public enum RelayPassError: Error, Sendable {
   case passRejected(Failure)
   /// The Privacy Pass is older than 90 days.
   case passExpired(Failure)
-  /// The claim does not open with the given key; see ``claimPayload``.
+  /// The claim does not open with the given key, or a stored record with none of the seal keys; see ``claimPayload``.
   case decryption(Failure)
   /// The claim is not the one that was asked for, or was not encrypted as asked.
   case claimMismatch(Failure)

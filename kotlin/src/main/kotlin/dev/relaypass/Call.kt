@@ -3,6 +3,7 @@ package dev.relaypass
 import dev.relaypass.generated.CallContext
 import dev.relaypass.generated.CallException
 import dev.relaypass.generated.CancelHandle
+import dev.relaypass.generated.InternalException
 import java.nio.charset.CharacterCodingException
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.atomic.AtomicLong
@@ -96,6 +97,8 @@ internal suspend fun <T> callNative(
         throw CancellationException("The call was cancelled.")
     } catch (_: CharacterCodingException) {
         throw notUnicode()
+    } catch (_: InternalException) {
+        throw mistakeOfOurs()
     } finally {
         watch?.cancel()
         cancel.close()
@@ -111,7 +114,13 @@ internal inline fun <T> callNow(start: () -> T): T =
         throw failed.failure.toException(call = null)
     } catch (_: CharacterCodingException) {
         throw notUnicode()
+    } catch (_: InternalException) {
+        throw mistakeOfOurs()
     }
+
+/** Rust panicked. What it says may hold anything. */
+internal fun mistakeOfOurs(): RelayPassException =
+    UnknownCodeException("internal", "This is a mistake of relaypass, please report it.", ErrorFacts(), cause = null)
 
 /** A text with half a surrogate pair in it cannot cross over. What it says may be a secret. */
 internal fun notUnicode(): IllegalArgumentException = IllegalArgumentException("A text is not well-formed Unicode.")

@@ -2,6 +2,7 @@ package dev.relaypass
 
 import java.util.function.Consumer
 import kotlin.time.toKotlinDuration
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.runBlocking
 import java.time.Duration as JavaDuration
 
@@ -10,7 +11,8 @@ import java.time.Duration as JavaDuration
  * end.
  *
  * Every call throws what the one of [RelayPass] throws. When its thread is interrupted, the call is
- * cancelled and throws [InterruptedException].
+ * cancelled and throws [InterruptedException]. An outcome that is there by then is not lost, because it
+ * may have cost money: it is returned, and the thread stays interrupted.
  *
  * ```java
  * RelayPassBlocking client = RelayPassBlocking.builder().apiKey(apiKey).store("memory:").build();
@@ -58,7 +60,7 @@ public class RelayPassBlocking internal constructor(
         @JvmStatic
         @JvmOverloads
         @Throws(InterruptedException::class)
-        public fun generateKey(bits: Int = 2048): EncryptionKey = runBlocking { EncryptionKey.generate(bits) }
+        public fun generateKey(bits: Int = 2048): EncryptionKey = await { EncryptionKey.generate(bits) }
     }
 
     /**
@@ -178,38 +180,38 @@ public class RelaysBlocking internal constructor(
 
     /** Step 1: see [Relays.create]. */
     @Throws(InterruptedException::class)
-    public fun create(claimType: String): Relay = runBlocking { relays.create(claimType, timeout = timeout) }
+    public fun create(claimType: String): Relay = await { relays.create(claimType, timeout = timeout) }
 
     /** Step 1 with a public key to encrypt the claim with, in PEM: see [Relays.create]. */
     @Throws(InterruptedException::class)
     public fun create(
         claimType: String,
         encryptionKey: String,
-    ): Relay = runBlocking { relays.create(claimType, encryptionKey, timeout) }
+    ): Relay = await { relays.create(claimType, encryptionKey, timeout) }
 
     /** Step 1 with the public half of a key: see [Relays.create]. */
     @Throws(InterruptedException::class)
     public fun create(
         claimType: String,
         encryptionKey: EncryptionKey,
-    ): Relay = runBlocking { relays.create(claimType, encryptionKey, timeout) }
+    ): Relay = await { relays.create(claimType, encryptionKey, timeout) }
 
     /** Step 2 for a claim type: see [Relays.issuePrivacyPass]. */
     @Throws(InterruptedException::class)
     public fun issuePrivacyPass(claimType: String): PrivacyPass =
-        runBlocking { relays.issuePrivacyPass(claimType, timeout) }
+        await { relays.issuePrivacyPass(claimType, timeout) }
 
     /** Step 2 for one relay: see [Relays.issuePrivacyPass]. */
     @Throws(InterruptedException::class)
     public fun issuePrivacyPass(
         relayToken: String,
         relaySecret: String,
-    ): PrivacyPass = runBlocking { relays.issuePrivacyPass(relayToken, relaySecret, timeout) }
+    ): PrivacyPass = await { relays.issuePrivacyPass(relayToken, relaySecret, timeout) }
 
     /** Step 3: see [Relays.generateClaim]. */
     @Throws(InterruptedException::class)
     public fun generateClaim(redemption: ClaimRequest): GeneratedClaim =
-        runBlocking {
+        await {
             relays.generateClaim(
                 redemption.relayToken,
                 redemption.relaySecret,
@@ -271,7 +273,7 @@ public class VerificationsBlocking internal constructor(
     public fun start(
         claimType: String,
         reference: String? = null,
-    ): Verification = runBlocking { verifications.start(claimType, reference, timeout) }
+    ): Verification = await { verifications.start(claimType, reference, timeout) }
 
     /** See [Verifications.complete]. */
     @JvmOverloads
@@ -279,19 +281,19 @@ public class VerificationsBlocking internal constructor(
     public fun complete(
         id: String,
         reissue: Boolean = false,
-    ): Completion = runBlocking { verifications.complete(id, reissue, timeout) }
+    ): Completion = await { verifications.complete(id, reissue, timeout) }
 
     /** See [Verifications.get]. */
     @Throws(InterruptedException::class)
-    public fun get(id: String): Verification = runBlocking { verifications.get(id, timeout) }
+    public fun get(id: String): Verification = await { verifications.get(id, timeout) }
 
     /** See [Verifications.forget]. */
     @Throws(InterruptedException::class)
-    public fun forget(id: String): Unit = runBlocking { verifications.forget(id, timeout) }
+    public fun forget(id: String): Unit = await { verifications.forget(id, timeout) }
 
     /** See [Verifications.recover]. */
     @Throws(InterruptedException::class)
-    public fun recover(): Long = runBlocking { verifications.recover(timeout) }
+    public fun recover(): Long = await { verifications.recover(timeout) }
 }
 
 /** [Passes], blocking. */
@@ -306,9 +308,22 @@ public class PassesBlocking internal constructor(
     public fun prefetch(
         claimType: String,
         count: Int,
-    ): Int = runBlocking { passes.prefetch(claimType, count, timeout) }
+    ): Int = await { passes.prefetch(claimType, count, timeout) }
 
     /** See [Passes.count]. */
     @Throws(InterruptedException::class)
-    public fun count(claimType: String): Int = runBlocking { passes.count(claimType, timeout) }
+    public fun count(claimType: String): Int = await { passes.count(claimType, timeout) }
+}
+
+/** Blocks the thread until the call ends. */
+private fun <T> await(call: suspend () -> T): T {
+    var outcome: Result<T>? = null
+    try {
+        runBlocking { outcome = runCatching { call() } }
+    } catch (interrupted: InterruptedException) {
+        val isCancelled = outcome?.exceptionOrNull().let { it is CancellationException || it is InterruptedException }
+        if (outcome == null || isCancelled) throw interrupted
+        Thread.currentThread().interrupt()
+    }
+    return outcome!!.getOrThrow()
 }

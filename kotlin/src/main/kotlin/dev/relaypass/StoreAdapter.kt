@@ -37,7 +37,8 @@ internal class StoreAdapter(
     ): List<String> =
         caught(callOf(call)) {
             val most = limit.coerceAtMost(Int.MAX_VALUE.toULong()).toInt()
-            store.scan(prefix, dueBefore?.saturated(), most).onEach(::checkText)
+            // A list of our own: the store's may change, or be made anew, while it crosses over.
+            store.scan(prefix, dueBefore?.saturated(), most).map { key -> key.also(::checkText) }
         }
 }
 

@@ -8,8 +8,10 @@ import java.util.logging.Handler
 import java.util.logging.LogRecord
 import java.util.logging.Logger
 import kotlin.coroutines.CoroutineContext
+import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.ThreadContextElement
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
 import org.junit.jupiter.api.AfterAll
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertSame
@@ -61,6 +63,22 @@ class EventsTest {
         assertTrue(seen.isNotEmpty())
         assertEquals(setOf<String?>("mine"), seen.toSet())
     }
+
+    @Test
+    fun `a listener may block on a call of the same client`() =
+        runBlocking<Unit> {
+            val statuses = CopyOnWriteArrayList<VerificationStatus>()
+            lateinit var verifications: Verifications
+            val client =
+                sandbox.client(store = MapStore(), onEvent = { event ->
+                    event.verificationId?.let { id -> statuses += runBlocking { verifications.get(id).status } }
+                })
+            verifications = client.verifications
+            val (id) = verifications.start(CLAIM_TYPE)
+            withTimeout(20.seconds) { repeat(2) { verifications.complete(id) } }
+            assertTrue(statuses.isNotEmpty())
+            assertEquals(setOf(VerificationStatus.PENDING), statuses.toSet())
+        }
 
     private class Element(
         private val local: ThreadLocal<String?>,

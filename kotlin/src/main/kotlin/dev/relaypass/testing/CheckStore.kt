@@ -12,7 +12,9 @@ import dev.relaypass.StoreAdapter
 import dev.relaypass.caught
 import dev.relaypass.generated.CheckException
 import dev.relaypass.generated.HostReopen
+import dev.relaypass.generated.InternalException
 import dev.relaypass.generated.Reopened
+import dev.relaypass.mistakeOfOurs
 import java.util.concurrent.Callable
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.runBlocking
@@ -80,6 +82,8 @@ public suspend fun checkStore(
         return StoreReport(report.passed, report.skipped)
     } catch (broken: CheckException.Violation) {
         throw StoreViolation(broken.text, broken.rule, broken.found, broken.thrown?.let(call::thrown))
+    } catch (_: InternalException) {
+        throw mistakeOfOurs()
     }
 }
 
