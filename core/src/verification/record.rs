@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::engine::record_key;
-use super::machine::Goal;
 use crate::claim::{Claim, Method};
 use crate::passes::{new_pool_key, Held, Purchase};
 use crate::records::{next_look, Evidence, Kept, Stored, DAY, KEEP_FINISHED, LEASE, MINUTE};
@@ -15,6 +13,14 @@ pub(super) const SESSION: u64 = 30 * MINUTE;
 
 /// A question asked this long after a session's end is proof of what it is answered (W8).
 pub(super) const AFTER_THE_END: u64 = 10 * MINUTE;
+
+/// What the keys of verifications begin with.
+pub(super) const PREFIX: &str = "verification/";
+
+/// The key of a verification's record.
+pub(crate) fn record_key(id: &str) -> String {
+    format!("{PREFIX}{id}")
+}
 
 /// A verification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -242,15 +248,6 @@ impl Durable {
     /// Whether its time to be looked at has come, and nobody is at work on it.
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.due_at.is_some_and(|due_at| due_at <= now) && !self.is_leased(now)
-    }
-
-    /// How far to drive it when nobody asks: an open question is asked to its end, a new one only
-    /// once the session is over, because the person may still be at it.
-    pub(super) fn goal_of_recovery(&self) -> Goal {
-        match self.state {
-            State::Redeeming { .. } => Goal::Answer,
-            _ => Goal::Pass,
-        }
     }
 
     /// Whether somebody was told "not yet" at or after this time.

@@ -4,7 +4,7 @@ use super::*;
 use crate::error::ResponseInfo;
 use crate::http::{FailureCause, SendFailure, Sent};
 use crate::outcome::Answer;
-use crate::records::{HOUR, MINUTE};
+use crate::records::{DAY, HOUR, MINUTE};
 use crate::secret::{os_random, Secret};
 use crate::verification::record::{Beginning, RelayKept};
 use crate::wire::ResponseHead;

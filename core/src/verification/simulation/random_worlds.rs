@@ -18,7 +18,8 @@ use super::watch::State;
 use crate::client::PassBinding;
 use crate::error::Result;
 use crate::records::{World, HOUR, MINUTE, SECOND};
-use crate::verification::engine::{record_key, Engine, Told};
+use crate::verification::engine::{Engine, Told};
+use crate::verification::record::record_key;
 
 const WORKERS: usize = 4;
 const VERIFICATIONS: u64 = 200;

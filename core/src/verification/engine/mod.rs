@@ -1,0 +1,108 @@
+//! The engine: performs what the state machine says, and stores each step before its effect.
+
+mod driving;
+mod forgetting;
+mod recovering;
+mod starting;
+
+use super::machine::{Goal, Run};
+use super::record::{record_key, Durable, State};
+use crate::claim::{Claim, ClaimType};
+use crate::client::{PassBinding, Ports};
+use crate::error::{Error, ErrorKind, Result, UnopenedClaim};
+use crate::records::Loaded;
+use crate::secret::Secret;
+
+/// Drives verifications.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    pub(crate) ports: Ports,
+    pub(crate) binding: PassBinding,
+}
+
+/// What a verification came to so far.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Pending,
+    Answered(Claim),
+    Expired,
+}
+
+impl Engine {
+    /// Finishes whatever is missing, and tells the answer.
+    pub(crate) async fn complete(&self, id: &str, reissue: bool) -> Result<Told> {
+        let stored = self.load(id).await?;
+        self.drive(stored, Run::new(Goal::Answer), reissue).await?
+    }
+
+    /// The verification as it is stored.
+    pub(crate) async fn load(&self, id: &str) -> Result<Loaded<Durable>> {
+        let stored = self.ports.vault.load::<Durable>(&record_key(id)).await?;
+        let stored = stored.ok_or_else(unknown_id)?;
+        self.check_environment(&stored.content)?;
+        if stored.content.id() != id {
+            return Err(Error::new(
+                ErrorKind::Store,
+                "The record belongs to another verification: somebody moved it. It was left \
+                 untouched.",
+            ));
+        }
+        Ok(stored)
+    }
+
+    /// What the record says, without asking anybody.
+    pub(crate) fn tell(&self, record: &Durable) -> Result<Told> {
+        match &record.state {
+            State::Answered { claim } => Ok(Told::Answered(claim.into())),
+            State::Expired => Ok(Told::Expired),
+            State::Failed { evidence } => Err(evidence.error()),
+            State::Unopened {
+                payload,
+                consumed,
+                evidence,
+            } => {
+                let asked = ClaimType::parse(record.claim_type.as_str())?;
+                let opened = self.ports.persona.open(payload, record.encrypted, &asked);
+                match opened {
+                    Ok(claim) => Ok(Told::Answered(claim)),
+                    Err(error) => Err(match error.kind() {
+                        ErrorKind::Decryption => error,
+                        _ => evidence.error(),
+                    }
+                    .with_unopened_claim(UnopenedClaim {
+                        claim_payload: Secret::new(payload.expose().to_owned()),
+                        token_consumed: *consumed,
+                    })),
+                }
+            }
+            State::Issuing { purchase } => match &purchase.stuck {
+                Some(evidence) => Err(evidence.error()),
+                None => Ok(Told::Pending),
+            },
+            State::Ready {
+                rejected: Some(evidence),
+                ..
+            } => Err(evidence.error()),
+            State::Created { .. } | State::Ready { .. } | State::Redeeming { .. } => {
+                Ok(Told::Pending)
+            }
+        }
+    }
+
+    fn check_environment(&self, record: &Durable) -> Result<()> {
+        if record.environment == self.ports.environment.as_str() {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(
+            "This verification belongs to the other environment; use a client with a key of that \
+             environment. It was left untouched.",
+        ))
+    }
+}
+
+fn unknown_id() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "The store has no verification with this id: it was forgotten, or is in another store.",
+    )
+}

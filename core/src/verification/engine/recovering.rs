@@ -1,0 +1,126 @@
+//! What is done for records that are due, whoever left them.
+
+use std::collections::HashSet;
+
+use super::Engine;
+use crate::error::Result;
+use crate::events::EventKind;
+use crate::passes::Looked;
+use crate::records::Changed;
+use crate::verification::machine::{Goal, Run};
+use crate::verification::record::{record_key, Durable, State, PREFIX};
+
+/// So many records are looked up at once by [`Engine::recover`].
+const PAGE: usize = 100;
+
+impl Engine {
+    /// Drives on whatever is due, and says how many records that were.
+    ///
+    /// # Errors
+    /// When the store cannot say what is due. A record that fails does not keep the others.
+    pub(crate) async fn recover(&self) -> Result<u64> {
+        let passes = format!("pass/{}/", self.ports.environment.as_str());
+        Ok(self.recover_all(PREFIX).await? + self.recover_all(&passes).await?)
+    }
+
+    async fn recover_all(&self, prefix: &str) -> Result<u64> {
+        let mut driven = 0;
+        let mut looked_after = HashSet::new();
+        let due_before = self.ports.now();
+        loop {
+            // Those that stay due (a record of a newer version, say) must not hide the others.
+            let limit = PAGE + looked_after.len();
+            let keys = self
+                .ports
+                .vault
+                .scan(prefix, Some(due_before), limit)
+                .await?;
+            let fresh = keys.into_iter().filter(|key| !looked_after.contains(key));
+            let fresh: Vec<String> = fresh.collect();
+            if fresh.is_empty() {
+                return Ok(driven);
+            }
+            for key in fresh {
+                let id = key.strip_prefix(PREFIX);
+                let done = match id {
+                    Some(_) => self.look_after(&key).await,
+                    None => self.look_after_place(&key).await,
+                };
+                match done {
+                    Ok(true) => driven += 1,
+                    Ok(false) => {}
+                    Err(error) => self.ports.tell(
+                        EventKind::BackgroundFailure,
+                        id,
+                        error.request_id(),
+                        &error.to_string(),
+                    ),
+                }
+                looked_after.insert(key);
+            }
+        }
+    }
+
+    /// Drives one verification that is due. False if there is nothing to do for us.
+    async fn look_after(&self, key: &str) -> Result<bool> {
+        let ports = &self.ports;
+        let Some(stored) = ports.vault.load::<Durable>(key).await? else {
+            return Ok(false);
+        };
+        if self.check_environment(&stored.content).is_err() || !stored.content.is_due(ports.now()) {
+            return Ok(false);
+        }
+        // The next look is later, whatever comes of this one; and of two workers one goes on.
+        let postponed = stored.content.postponed(ports.now(), &mut ports.random());
+        let put = ports.vault.put(key, Some(stored.version), postponed);
+        let Changed::Done(stored) = put.await? else {
+            return Ok(false);
+        };
+        let goal = match stored.content.is_over(ports.now()) {
+            true => Goal::Answer,
+            false => goal_of(&stored.content),
+        };
+        // An error that the record tells is an outcome like others.
+        let _ = self.drive(stored, Run::new(goal), false).await?;
+        Ok(true)
+    }
+
+    /// Does for a place of the pool whatever is due. False if that was nothing.
+    async fn look_after_place(&self, key: &str) -> Result<bool> {
+        let ports = &self.ports;
+        match ports.look_after_pooled(key).await? {
+            Looked::Nothing => Ok(false),
+            Looked::Done => Ok(true),
+            Looked::TakenBy(by) => {
+                // The pass is in the place until the verification has it in its own record.
+                let taker = ports.vault.load::<Durable>(&record_key(&by)).await?;
+                match taker {
+                    Some(taker) if taker.content.takes_from(key) => {
+                        let _ = self.drive(taker, Run::new(Goal::Pass), false).await?;
+                    }
+                    _ => ports.clear_pooled(key, &by).await?,
+                }
+                Ok(true)
+            }
+            Looked::MarkFor(from, mark) => {
+                let origin = ports.vault.load::<Durable>(&record_key(&from)).await?;
+                if let Some(origin) = origin.filter(|origin| origin.content.gives_back_to(key)) {
+                    // It finds the mark, and knows then that it has given its pass back.
+                    let _ = self.drive(origin, Run::new(Goal::Answer), false).await?;
+                    return Ok(true);
+                }
+                ports.vault.delete(key, mark.version).await?;
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// How far to drive a verification when nobody asks: an open question is asked to its end, a new
+/// one only once the session is over, because the person may still be at it.
+fn goal_of(record: &Durable) -> Goal {
+    match record.state {
+        State::Redeeming { .. } => Goal::Answer,
+        _ => Goal::Pass,
+    }
+}

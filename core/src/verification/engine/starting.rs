@@ -1,0 +1,266 @@
+//! How a verification begins: its relay, what its pass begins with, and the caller's reference.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{unknown_id, Engine};
+use crate::claim::ClaimType;
+use crate::client::{IssuePrivacyPass, PassBinding};
+use crate::encoding::encode_hex;
+use crate::error::{Error, ErrorKind, Result};
+use crate::outcome::Budget;
+use crate::passes::Purchase;
+use crate::records::{Changed, Kept, Loaded, Stored, KEEP_FINISHED};
+use crate::secret::IdempotencyKey;
+use crate::verification::api::StartVerification;
+use crate::verification::machine::{Goal, Run};
+use crate::verification::record::{record_key, Beginning, Durable, RelayKept, State};
+
+/// How long `start` waits for the challenge beside the relay. Without it, the pass is bought later.
+const CHALLENGE_GRACE: Duration = Duration::from_secs(2);
+
+/// What leads from a caller's reference to a verification.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Reference {
+    pub(super) id: String,
+    expires_at: u64,
+}
+
+impl Stored for Reference {
+    fn due_at(&self) -> Option<u64> {
+        None
+    }
+
+    fn expires_at(&self) -> Option<u64> {
+        Some(self.expires_at)
+    }
+}
+
+/// What a verification begins with, beside its relay.
+enum Provision {
+    None,
+    Pooled(String),
+    Blinded(Kept),
+}
+
+/// Where a reference leads.
+enum Referred {
+    Open(Box<Loaded<Durable>>),
+    New(String),
+}
+
+impl Engine {
+    /// Creates the relay and stores the verification. What is left to do until there is a pass is
+    /// [`Engine::prepare`]'s.
+    pub(crate) async fn start(
+        &self,
+        request: &StartVerification,
+    ) -> Result<(Loaded<Durable>, bool)> {
+        self.ports.persona.check_can_issue()?;
+        let Some(reference) = &request.reference else {
+            return self.begin(request, self.random_id(), None).await;
+        };
+        let key = self.reference_key(reference);
+        loop {
+            let id = match self.refer(&key, request).await? {
+                Referred::Open(open) => return Ok((*open, false)),
+                Referred::New(id) => id,
+            };
+            let (stored, is_new) = self.begin(request, id.clone(), Some(key.clone())).await?;
+            if self.leads_to(&key, &id).await? {
+                return Ok((stored, is_new));
+            }
+            // Meanwhile the verification was over, or forgotten, and the reference leads elsewhere.
+            if is_new && self.is_open(&stored.content) {
+                self.withdraw(&stored).await?;
+            }
+        }
+    }
+
+    /// Drives a verification that was just started until there is a pass.
+    pub(crate) async fn prepare(&self, stored: Loaded<Durable>) -> Result<()> {
+        let mut run = Run::new(Goal::Pass);
+        run.is_own = true;
+        self.drive(stored, run, false).await?.map(|_| ())
+    }
+
+    /// Creates the relay, and stores the verification under this id unless it is there already.
+    async fn begin(
+        &self,
+        request: &StartVerification,
+        id: String,
+        reference_key: Option<String>,
+    ) -> Result<(Loaded<Durable>, bool)> {
+        let ports = &self.ports;
+        let relay_bound = self.binding == PassBinding::Relay;
+        let (relay, provision) = tokio::join!(
+            ports.persona.create(&request.claim_type, &ports.budget),
+            async {
+                match relay_bound {
+                    true => Provision::None,
+                    false => self.provide(&request.claim_type).await,
+                }
+            },
+        );
+        let (relay, now) = (relay?, ports.now());
+        let state = match provision {
+            Provision::None => State::Created { pooled: None },
+            Provision::Pooled(key) => State::Created { pooled: Some(key) },
+            Provision::Blinded(blinded) => State::Issuing {
+                purchase: Purchase::new(blinded, now, &mut ports.random()),
+            },
+        };
+        let beginning = Beginning {
+            id: id.clone(),
+            environment: ports.environment.as_str().to_owned(),
+            claim_type: request.claim_type.as_str().to_owned(),
+            reference_key,
+            encrypted: ports.persona.encrypts(),
+            relay_bound,
+            relay: RelayKept {
+                token: Kept::new(relay.relay_token.as_str()),
+                secret: Kept::new(relay.relay_secret.expose()),
+                session_access_token: Kept::new(relay.relay_session_access_token.expose().as_str()),
+            },
+            state,
+        };
+        let record = Durable::begin(beginning, now, &mut ports.random());
+        let put = match ports
+            .vault
+            .put(&record_key(&id), None, record.clone())
+            .await
+        {
+            // The write may have landed all the same.
+            Err(failed) => match self.load(&id).await {
+                Ok(there) if there.content == record => Changed::Done(there),
+                _ => return Err(failed),
+            },
+            put => put?,
+        };
+        match put {
+            Changed::Done(stored) => Ok((stored, true)),
+            // Another start with the same reference was faster; this relay is left to expire.
+            Changed::Refused(there) => {
+                let there = there.ok_or_else(unknown_id)?;
+                self.check_same(request, &there.content)?;
+                Ok((there, false))
+            }
+        }
+    }
+
+    /// What comes first: a pass of the pool, or a challenge to buy one.
+    async fn provide(&self, claim_type: &ClaimType) -> Provision {
+        // Neither is worth failing for: what is missing here is made up for later.
+        if let Ok(Some(key)) = self.ports.find_pooled(claim_type.as_str()).await {
+            return Provision::Pooled(key);
+        }
+        let bound_to = IssuePrivacyPass::ClaimType(claim_type.clone());
+        let budget = Budget {
+            retries: 0,
+            attempt: self.ports.budget.attempt.min(CHALLENGE_GRACE),
+            ..self.ports.budget
+        };
+        match self.ports.persona.blind(&bound_to, &budget).await {
+            Ok(blinded) => Provision::Blinded(blinded),
+            Err(_) => Provision::None,
+        }
+    }
+
+    /// Finds the open verification of a reference, or the id of the one to come.
+    async fn refer(&self, key: &str, request: &StartVerification) -> Result<Referred> {
+        let vault = &self.ports.vault;
+        let mut found = vault.load::<Reference>(key).await?;
+        loop {
+            let reference = found.take();
+            if let Some(reference) = &reference {
+                let id = &reference.content.id;
+                match vault.load::<Durable>(&record_key(id)).await? {
+                    // Somebody is about to create it, or crashed over it: either may go on. The swap
+                    // makes sure that it was not forgotten while we looked.
+                    None => {
+                        let same = reference.content.clone();
+                        let (id, version) = (id.clone(), Some(reference.version));
+                        match vault.put(key, version, same).await? {
+                            Changed::Done(_) => return Ok(Referred::New(id)),
+                            Changed::Refused(there) => found = there,
+                        }
+                        continue;
+                    }
+                    Some(open) if self.is_open(&open.content) => {
+                        // Since we read it, it may have been forgotten, and another start may have
+                        // stored its own under its id, and be about to withdraw it.
+                        let there = vault.load::<Reference>(key).await?;
+                        if there.as_ref().is_none_or(|there| there.content.id != *id) {
+                            found = there;
+                            continue;
+                        }
+                        self.check_same(request, &open.content)?;
+                        return Ok(Referred::Open(Box::new(open)));
+                    }
+                    Some(_) => {}
+                }
+            }
+            let fresh = Reference {
+                id: self.random_id(),
+                expires_at: self.ports.now() + KEEP_FINISHED,
+            };
+            let id = fresh.id.clone();
+            let version = reference.map(|reference| reference.version);
+            match vault.put(key, version, fresh).await? {
+                Changed::Done(_) => return Ok(Referred::New(id)),
+                Changed::Refused(there) => found = there,
+            }
+        }
+    }
+
+    /// Whether this reference leads to this verification.
+    async fn leads_to(&self, key: &str, id: &str) -> Result<bool> {
+        let reference = self.ports.vault.load::<Reference>(key).await?;
+        Ok(reference.is_some_and(|reference| reference.content.id == id))
+    }
+
+    /// Forgets what was stored for a verification that had been forgotten before: several who start
+    /// under one reference share its id.
+    async fn withdraw(&self, ours: &Loaded<Durable>) -> Result<()> {
+        let id = ours.content.id();
+        let withdrawn = match self.load(id).await {
+            Ok(there) if there.version == ours.version => self.forget(id).await,
+            // Somebody goes on with it.
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        withdrawn.or_else(|error| match error.kind() {
+            ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
+    }
+
+    fn is_open(&self, record: &Durable) -> bool {
+        !record.is_closed() && self.ports.now() < record.session_ends_at
+    }
+
+    /// Whether a verification that is there already is the one that is asked for.
+    fn check_same(&self, request: &StartVerification, record: &Durable) -> Result<()> {
+        self.check_environment(record)?;
+        if record.claim_type == request.claim_type.as_str() {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(
+            "The open verification of this reference asks for another claim type.",
+        ))
+    }
+
+    fn random_id(&self) -> String {
+        IdempotencyKey::random(&mut self.ports.random())
+            .expose()
+            .to_owned()
+    }
+
+    fn reference_key(&self, reference: &str) -> String {
+        let environment = self.ports.environment.as_str();
+        let named = format!("{environment}\0{reference}");
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, named.as_bytes());
+        format!("reference/{}", encode_hex(hash.as_ref()))
+    }
+}
