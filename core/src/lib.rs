@@ -48,7 +48,7 @@ pub use events::{Event, EventKind, Listener};
 pub use passes::Passes;
 pub use secret::{os_random, rand_core, ApiKey, IdempotencyKey, RelaySecret, SealKey, Secret};
 pub use verification::{
-    Completion, StartVerification, Status, Verification, VerificationId, Verifications,
+    Completion, KeptRelays, StartVerification, Status, Verification, VerificationId, Verifications,
 };
 
 /// Arguments as plain texts and numbers: what the packages of other languages pass on.

@@ -17,6 +17,7 @@ pub use options::{ClientBuilder, Environment, PassBinding};
 pub(crate) use persona::Attempted;
 pub(crate) use persona::{Attempting, Persona, Question};
 pub(crate) use ports::Ports;
+pub(crate) use relays::read_claim;
 pub use relays::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
     RelayToken, Relays,
@@ -28,8 +29,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::claim::DecryptionKey;
+use crate::error::Result;
 use crate::events::Listener;
-use crate::http::{AnonymousLane, IdentifiedLane};
+use crate::http::{AnonymousLane, IdentifiedLane, Route};
+use crate::secret::ApiKey;
 use crate::store::{Sealer, Store};
 
 /// Persona Relay for one customer and one environment.
@@ -70,6 +73,8 @@ pub struct Client {
 pub(crate) struct Inner {
     pub(crate) anonymous: AnonymousLane,
     pub(crate) identified: Option<IdentifiedLane>,
+    /// The way of the call that names us, for whoever brings a key.
+    pub(crate) identified_route: Route,
     pub(crate) environment: Environment,
     pub(crate) decryption_key: Option<DecryptionKey>,
     pub(crate) timeout: Duration,
@@ -78,10 +83,11 @@ pub(crate) struct Inner {
     pub(crate) hosted_page: String,
     pub(crate) keeping: Option<Keeping>,
     pub(crate) listener: Option<Listener>,
-    pub(crate) seen: Seen,
+    pub(crate) seen: Arc<Seen>,
 }
 
 /// How verifications and passes are kept.
+#[derive(Clone)]
 pub(crate) struct Keeping {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) sealer: Sealer,
@@ -110,6 +116,52 @@ impl Client {
     /// The three steps.
     pub fn relays(&self) -> Relays<'_> {
         Relays::new(&self.inner)
+    }
+
+    /// This client's connections and store for somebody who brings an API key of his own, or needs
+    /// none: a client without the keys of this one. It costs nothing to make one for each call.
+    ///
+    /// The environment is the key's, if its prefix tells; else the one given; else this client's.
+    ///
+    /// Calls under different API keys share connections: use it where Persona may know that one
+    /// server speaks for all of them.
+    ///
+    /// # Errors
+    /// `invalid_argument` for an API key that cannot be one.
+    ///
+    /// # Example
+    /// ```
+    /// # fn example() -> relaypass::Result<()> {
+    /// let gateway = relaypass::Client::builder().build()?;
+    /// let caller = gateway.on_behalf_of(Some("persona_sandbox_…"), None)?;
+    /// assert_eq!(caller.environment(), relaypass::Environment::Sandbox);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_behalf_of(
+        &self,
+        api_key: Option<&str>,
+        environment: Option<Environment>,
+    ) -> Result<Client> {
+        let inner = &self.inner;
+        let api_key = api_key.map(ApiKey::parse).transpose()?;
+        let of_key = api_key.as_ref().and_then(Environment::of_key);
+        let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key);
+        Ok(Client {
+            inner: Arc::new(Inner {
+                anonymous: inner.anonymous.clone(),
+                identified: api_key.map(lane),
+                identified_route: inner.identified_route.clone(),
+                environment: of_key.or(environment).unwrap_or(inner.environment),
+                decryption_key: None,
+                timeout: inner.timeout,
+                retries: inner.retries,
+                hosted_page: inner.hosted_page.clone(),
+                keeping: inner.keeping.clone(),
+                listener: inner.listener.clone(),
+                seen: inner.seen.clone(),
+            }),
+        })
     }
 
     /// The environment this client speaks for.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Client, Inner, Keeping, Seen};
+use super::{Client, Inner, Keeping};
 use crate::claim::DecryptionKey;
 use crate::error::{Error, Result};
 use crate::events::Listener;
 use crate::http::{
-    parse_proxy, AnonymousLane, BaseUrl, IdentifiedLane, ReqwestTransport, RouteOptions, Transport,
+    parse_proxy, AnonymousLane, BaseUrl, IdentifiedLane, ReqwestTransport, Route, RouteOptions,
+    Transport,
 };
 use crate::secret::{ApiKey, SealKey, Secret};
 use crate::store::{Sealer, Store, Timed};
@@ -48,7 +49,7 @@ impl Environment {
         }
     }
 
-    fn of_key(api_key: &ApiKey) -> Option<Self> {
+    pub(super) fn of_key(api_key: &ApiKey) -> Option<Self> {
         let key = api_key.expose();
         if key.starts_with("persona_production_") {
             Some(Environment::Production)
@@ -280,11 +281,13 @@ impl ClientBuilder {
             "The anonymous proxy",
             false,
         )?;
+        let identified = Route::new(identified, base_url.clone());
         Ok(Client {
             inner: Arc::new(Inner {
                 hosted_page: base_url.hosted_page(),
-                anonymous: AnonymousLane::new(anonymous, base_url.clone()),
-                identified: api_key.map(|key| IdentifiedLane::new(identified, base_url, key)),
+                anonymous: AnonymousLane::new(Route::new(anonymous, base_url.clone())),
+                identified: api_key.map(|key| IdentifiedLane::new(identified.clone(), key)),
+                identified_route: identified,
                 environment,
                 decryption_key: self.decryption_key.clone(),
                 timeout,
@@ -297,7 +300,7 @@ impl ClientBuilder {
                     background: self.background,
                 }),
                 listener: self.listener.clone(),
-                seen: Seen::default(),
+                seen: Arc::default(),
             }),
         })
     }

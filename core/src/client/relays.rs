@@ -334,7 +334,7 @@ impl Inner {
     }
 
     /// The lane of the call that names us.
-    pub(super) fn signing_lane(&self) -> Result<&IdentifiedLane> {
+    pub(crate) fn signing_lane(&self) -> Result<&IdentifiedLane> {
         self.identified.as_ref().ok_or_else(|| {
             Error::invalid_argument("This client has no API key, and only a key can buy a pass.")
         })
@@ -387,7 +387,7 @@ impl Inner {
 }
 
 /// Opens a payload, or leaves it closed if it is encrypted and there is no key.
-fn read_claim(
+pub(crate) fn read_claim(
     payload: &str,
     key: Option<&DecryptionKey>,
     asked: Option<&ClaimType>,

@@ -88,35 +88,58 @@ pub(crate) trait Lane: Sync {
     fn scrub(&self, request: &Self::Request, text: &str) -> String;
 }
 
-/// Create, challenge, redeem. There is no place for an API key.
-pub(crate) struct AnonymousLane {
+/// A transport, and where it leads.
+#[derive(Clone)]
+pub(crate) struct Route {
     transport: Arc<dyn Transport>,
     base_url: BaseUrl,
+}
+
+/// Create, challenge, redeem. There is no place for an API key.
+#[derive(Clone)]
+pub(crate) struct AnonymousLane {
+    route: Route,
 }
 
 /// Signs blinded messages, and can do nothing else.
 pub(crate) struct IdentifiedLane {
-    transport: Arc<dyn Transport>,
-    base_url: BaseUrl,
+    route: Route,
     api_key: ApiKey,
 }
 
-impl AnonymousLane {
+impl Route {
     pub(crate) fn new(transport: Arc<dyn Transport>, base_url: BaseUrl) -> Self {
         Self {
             transport,
             base_url,
         }
     }
+
+    async fn deliver(
+        &self,
+        request: &Request,
+        connection: Connection,
+        timeout: Duration,
+    ) -> std::result::Result<Response, SendFailure> {
+        let url = self.base_url.join(request.path());
+        let sent = self.transport.send(&url, request, connection, timeout);
+        sent.await
+    }
+}
+
+impl AnonymousLane {
+    pub(crate) fn new(route: Route) -> Self {
+        Self { route }
+    }
 }
 
 impl IdentifiedLane {
-    pub(crate) fn new(transport: Arc<dyn Transport>, base_url: BaseUrl, api_key: ApiKey) -> Self {
-        Self {
-            transport,
-            base_url,
-            api_key,
-        }
+    pub(crate) fn new(route: Route, api_key: ApiKey) -> Self {
+        Self { route, api_key }
+    }
+
+    pub(crate) fn api_key(&self) -> &ApiKey {
+        &self.api_key
     }
 }
 
@@ -129,13 +152,7 @@ impl Lane for AnonymousLane {
         connection: Connection,
         timeout: Duration,
     ) -> BoxFuture<'a, std::result::Result<Response, SendFailure>> {
-        Box::pin(deliver(
-            &*self.transport,
-            &self.base_url,
-            request.request(),
-            connection,
-            timeout,
-        ))
+        Box::pin((self.route).deliver(request.request(), connection, timeout))
     }
 
     fn scrub(&self, request: &AnonymousRequest, text: &str) -> String {
@@ -153,32 +170,12 @@ impl Lane for IdentifiedLane {
         timeout: Duration,
     ) -> BoxFuture<'a, std::result::Result<Response, SendFailure>> {
         let request = request.authorized(&self.api_key);
-        Box::pin(async move {
-            deliver(
-                &*self.transport,
-                &self.base_url,
-                &request,
-                connection,
-                timeout,
-            )
-            .await
-        })
+        Box::pin(async move { self.route.deliver(&request, connection, timeout).await })
     }
 
     fn scrub(&self, request: &SignRequest, text: &str) -> String {
         request.authorized(&self.api_key).scrub(text)
     }
-}
-
-async fn deliver(
-    transport: &dyn Transport,
-    base_url: &BaseUrl,
-    request: &Request,
-    connection: Connection,
-    timeout: Duration,
-) -> std::result::Result<Response, SendFailure> {
-    let url = base_url.join(request.path());
-    transport.send(&url, request, connection, timeout).await
 }
 
 #[cfg(test)]

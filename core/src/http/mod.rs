@@ -9,7 +9,7 @@ mod watched_body;
 
 pub(crate) use clock::now_ms;
 pub(crate) use exchange::{ask_once, run, Attempt, Ending, Exchange, Misread};
-pub(crate) use lane::{AnonymousLane, BaseUrl, IdentifiedLane};
+pub(crate) use lane::{AnonymousLane, BaseUrl, IdentifiedLane, Route};
 pub(crate) use reqwest_transport::{parse_proxy, ReqwestTransport, RouteOptions};
 pub use transport::{
     Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,

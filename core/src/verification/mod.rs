@@ -15,12 +15,14 @@
 mod api;
 mod background;
 mod engine;
+mod kept_relays;
 mod machine;
 mod record;
 #[cfg(test)]
 mod simulation;
 
 pub use api::{Completion, StartVerification, Status, Verification, VerificationId};
+pub use kept_relays::KeptRelays;
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -233,7 +235,8 @@ impl Engine {
 
 fn completion(told: Told) -> Completion {
     let (status, claim) = match told {
-        Told::Pending => (Status::Pending, None),
+        // The other two are what steps come to, and no id that a caller can say leads to one.
+        Told::Pending | Told::Bought(_) | Told::Given(..) => (Status::Pending, None),
         Told::Expired => (Status::Expired, None),
         Told::Answered(claim) if claim.passed() => (Status::Passed, Some(claim)),
         Told::Answered(claim) => (Status::Failed, Some(claim)),

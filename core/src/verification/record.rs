@@ -4,12 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::claim::{Claim, Method};
 use crate::passes::{new_pool_key, Held, Purchase};
-use crate::records::{next_look, Evidence, Kept, Stored, DAY, KEEP_FINISHED, LEASE, MINUTE};
+use crate::records::{
+    next_look, Evidence, Kept, Stored, ANSWER_LIFE, DAY, KEEP_FINISHED, LEASE, MINUTE,
+};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::Secret;
 
 /// How long a session lasts. Source: Persona, "Create a Relay".
 pub(super) const SESSION: u64 = 30 * MINUTE;
+
+/// How long a pass lives. Source: Persona, Privacy Pass.
+const PASS_LIFE: u64 = 90 * DAY;
+
+/// How long a step that its caller does not go on with stays stored: as long as Persona keeps
+/// answers.
+const KEEP_STEP: u64 = ANSWER_LIFE;
 
 /// A question asked this long after a session's end is proof of what it is answered (W8).
 pub(super) const AFTER_THE_END: u64 = 10 * MINUTE;
@@ -22,9 +31,31 @@ pub(crate) fn record_key(id: &str) -> String {
     format!("{PREFIX}{id}")
 }
 
-/// A verification.
+/// What a record is kept for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Purpose {
+    /// A verification, from its relay to its claim.
+    #[default]
+    Verification,
+    /// One pass, bought for a caller who keeps it.
+    Purchase,
+    /// One redemption of a caller's pass; he opens the claim himself.
+    Redemption,
+}
+
+impl Purpose {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // as serde wants it
+    fn is_verification(&self) -> bool {
+        *self == Purpose::Verification
+    }
+}
+
+/// A verification, or one step of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Durable {
+    #[serde(default, skip_serializing_if = "Purpose::is_verification")]
+    pub(super) purpose: Purpose,
     pub(super) id: String,
     pub(super) environment: String,
     pub(super) claim_type: String,
@@ -108,6 +139,8 @@ pub(crate) enum State {
     Expired,
     /// It failed for good.
     Failed { evidence: Evidence },
+    /// A redemption's answer, as Persona sent it.
+    Given { payload: Kept, consumed: bool },
 }
 
 /// An idempotency key and when it was made.
@@ -160,27 +193,34 @@ impl From<&ClaimKept> for Claim {
 
 /// What a new verification begins with.
 pub(super) struct Beginning {
+    pub(super) purpose: Purpose,
     pub(super) id: String,
     pub(super) environment: String,
     pub(super) claim_type: String,
     pub(super) reference_key: Option<String>,
     pub(super) encrypted: bool,
     pub(super) relay_bound: bool,
-    pub(super) relay: RelayKept,
+    pub(super) relay: Option<RelayKept>,
     pub(super) state: State,
 }
 
 impl Durable {
     pub(super) fn begin(beginning: Beginning, now: u64, random: &mut impl CryptoRng) -> Self {
+        let lasts = match beginning.purpose {
+            Purpose::Verification => SESSION,
+            // No session of ours: it proves nothing before the pass itself is over.
+            Purpose::Purchase | Purpose::Redemption => PASS_LIFE,
+        };
         let mut durable = Self {
+            purpose: beginning.purpose,
             id: beginning.id,
             environment: beginning.environment,
             claim_type: beginning.claim_type,
             reference_key: beginning.reference_key,
             encrypted: beginning.encrypted,
             relay_bound: beginning.relay_bound,
-            session_ends_at: now + SESSION,
-            relay: Some(beginning.relay),
+            session_ends_at: now + lasts,
+            relay: beginning.relay,
             state: beginning.state,
             refund: None,
             tries: 0,
@@ -214,7 +254,11 @@ impl Durable {
     pub(super) fn is_closed(&self) -> bool {
         matches!(
             self.state,
-            State::Answered { .. } | State::Unopened { .. } | State::Expired | State::Failed { .. }
+            State::Answered { .. }
+                | State::Unopened { .. }
+                | State::Expired
+                | State::Failed { .. }
+                | State::Given { .. }
         )
     }
 
@@ -330,6 +374,21 @@ impl Durable {
     }
 
     fn schedule(&mut self, now: u64, random: &mut impl CryptoRng) {
+        let (due_at, kept_for) = match (self.purpose, &self.state) {
+            (Purpose::Verification, _) => return self.schedule_verification(now, random),
+            // An answer may be lost: it is asked for, whether or not the caller comes back.
+            (Purpose::Redemption, State::Redeeming { .. }) => {
+                (Some(next_look(now, self.tries, random)), None)
+            }
+            (Purpose::Redemption, _) if self.is_closed() => (None, Some(KEEP_FINISHED)),
+            // Only the caller, who has the credentials, can go on.
+            (Purpose::Redemption | Purpose::Purchase, _) => (None, Some(KEEP_STEP)),
+        };
+        self.due_at = due_at;
+        self.expires_at = kept_for.map(|kept_for| now + kept_for);
+    }
+
+    fn schedule_verification(&mut self, now: u64, random: &mut impl CryptoRng) {
         let waiting = match &self.state {
             State::Issuing { purchase } => purchase.stuck.is_some(),
             State::Ready { .. } => true,

@@ -2,7 +2,7 @@
 // No binary uses all of it.
 #![allow(dead_code)]
 
-use relaypass::{ClaimType, Client, ClientBuilder, Verification};
+use relaypass::{ClaimType, Client, ClientBuilder, Relay, Verification};
 use relaypass_sandbox::{Options, Sandbox};
 use serde_json::{json, Value};
 
@@ -55,6 +55,16 @@ impl Persona {
         let page = started.hosted_url.as_ref().unwrap().expose();
         let form = "application/x-www-form-urlencoded";
         post(page, form, format!("result={result}")).await;
+    }
+}
+
+impl Persona {
+    /// As [`Persona::visit`], for a relay that the caller keeps.
+    pub async fn finish(&self, relay: &Relay, result: &str) {
+        let token = relay.relay_token.as_str();
+        let url = format!("{}/_sandbox/relays/{token}/finish", self.0.ready().url);
+        let body = json!({"result": result});
+        post(&url, "application/json", body.to_string()).await;
     }
 }
 

@@ -14,7 +14,7 @@ use crate::records::{Changed, Loaded};
 use crate::secret::rand_core::Rng;
 use crate::secret::RelaySecret;
 use crate::verification::machine::{step, Effect, Event, Run, Step};
-use crate::verification::record::{record_key, Durable, State};
+use crate::verification::record::{record_key, Durable, Purpose, State};
 
 impl Engine {
     /// Goes from step to step until there is something to tell: what the record says, which may be
@@ -239,10 +239,17 @@ impl Drive<'_> {
         let persona = &self.engine.ports.persona;
         Ok(match persona.redeem(asked, self.attempting()).await? {
             Ok((payload, consumed)) => {
-                let claim_type = ClaimType::parse(record.claim_type.as_str())?;
+                let opened = match record.purpose {
+                    Purpose::Redemption => None,
+                    _ => {
+                        let claim_type = ClaimType::parse(record.claim_type.as_str())?;
+                        let opened = persona.open(&payload, record.encrypted, &claim_type);
+                        Some(Arc::new(opened))
+                    }
+                };
                 Event::Redeemed {
                     pass: pass.token.clone(),
-                    opened: Arc::new(persona.open(&payload, record.encrypted, &claim_type)),
+                    opened,
                     payload,
                     consumed,
                 }
@@ -313,7 +320,7 @@ impl Drive<'_> {
                 | ErrorKind::Timeout
                 | ErrorKind::Network
                 | ErrorKind::Conflict
-        );
+        ) || matches!(&self.failed, Some((Call::Redeem, _)) if is_not_yet(kind));
         let error = match &self.failed {
             Some((call, attempt)) => attempt.lasting_error(*call, kind),
             None => Error::new(kind, "The call's time was up before anything was sent."),
@@ -341,4 +348,9 @@ impl Drive<'_> {
             message,
         );
     }
+}
+
+/// Whether a redemption may be answered otherwise later.
+fn is_not_yet(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::PermissionDenied | ErrorKind::Unprocessable)
 }

@@ -4,13 +4,14 @@ mod driving;
 mod forgetting;
 mod recovering;
 mod starting;
+mod stepping;
 
 use super::machine::{Goal, Run};
-use super::record::{record_key, Durable, State};
+use super::record::{record_key, Durable, Purpose, State};
 use crate::claim::{Claim, ClaimType};
 use crate::client::{PassBinding, Ports};
 use crate::error::{Error, ErrorKind, Result, UnopenedClaim};
-use crate::records::Loaded;
+use crate::records::{Kept, Loaded};
 use crate::secret::Secret;
 
 /// Drives verifications.
@@ -26,6 +27,10 @@ pub(crate) enum Told {
     Pending,
     Answered(Claim),
     Expired,
+    /// The pass of a purchase.
+    Bought(Kept),
+    /// The answer to a redemption: the payload as Persona sent it, and whether the pass is spent.
+    Given(Kept, bool),
 }
 
 impl Engine {
@@ -83,6 +88,10 @@ impl Engine {
                 rejected: Some(evidence),
                 ..
             } => Err(evidence.error()),
+            State::Ready { pass, .. } if record.purpose == Purpose::Purchase => {
+                Ok(Told::Bought(pass.token.clone()))
+            }
+            State::Given { payload, consumed } => Ok(Told::Given(payload.clone(), *consumed)),
             State::Created { .. } | State::Ready { .. } | State::Redeeming { .. } => {
                 Ok(Told::Pending)
             }
@@ -90,7 +99,9 @@ impl Engine {
     }
 
     fn check_environment(&self, record: &Durable) -> Result<()> {
-        if record.environment == self.ports.environment.as_str() {
+        // A step's own credentials say where it belongs.
+        let is_here = record.environment == self.ports.environment.as_str();
+        if is_here || record.purpose != Purpose::Verification {
             return Ok(());
         }
         Err(Error::invalid_argument(

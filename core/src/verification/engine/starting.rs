@@ -15,7 +15,7 @@ use crate::records::{Changed, Kept, Loaded, Stored, KEEP_FINISHED};
 use crate::secret::IdempotencyKey;
 use crate::verification::api::StartVerification;
 use crate::verification::machine::{Goal, Run};
-use crate::verification::record::{record_key, Beginning, Durable, RelayKept, State};
+use crate::verification::record::{record_key, Beginning, Durable, Purpose, RelayKept, State};
 
 /// How long `start` waits for the challenge beside the relay. Without it, the pass is bought later.
 const CHALLENGE_GRACE: Duration = Duration::from_secs(2);
@@ -112,17 +112,18 @@ impl Engine {
             },
         };
         let beginning = Beginning {
+            purpose: Purpose::Verification,
             id: id.clone(),
             environment: ports.environment.as_str().to_owned(),
             claim_type: request.claim_type.as_str().to_owned(),
             reference_key,
             encrypted: ports.persona.encrypts(),
             relay_bound,
-            relay: RelayKept {
+            relay: Some(RelayKept {
                 token: Kept::new(relay.relay_token.as_str()),
                 secret: Kept::new(relay.relay_secret.expose()),
                 session_access_token: Kept::new(relay.relay_session_access_token.expose().as_str()),
-            },
+            }),
             state,
         };
         let record = Durable::begin(beginning, now, &mut ports.random());

@@ -17,6 +17,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub(super) use self::redeeming::first_question;
 use self::redeeming::{begin_redeeming, not_redeemed, take_up_redeeming};
 use self::signing::{never_bought, not_signed, reissue, take_up_signing};
 use super::record::{Asked, Durable, Refund, State};
@@ -58,7 +59,8 @@ pub(crate) enum Event {
         pass: Kept,
         payload: Kept,
         consumed: bool,
-        opened: Arc<Result<Claim, Error>>,
+        /// None: the caller opens it himself.
+        opened: Option<Arc<Result<Claim, Error>>>,
     },
     /// No answer to the question came.
     NotRedeemed(Arc<Attempt>),
@@ -225,11 +227,12 @@ pub(crate) fn step(
             },
             State::Redeeming { pass, .. } | State::Ready { pass, .. },
         ) if pass.token == asked_with => {
-            let state = match &*opened {
-                Ok(claim) => State::Answered {
+            let state = match opened.as_deref() {
+                None => State::Given { payload, consumed },
+                Some(Ok(claim)) => State::Answered {
                     claim: claim.into(),
                 },
-                Err(error) => State::Unopened {
+                Some(Err(error)) => State::Unopened {
                     payload,
                     consumed: Some(consumed),
                     evidence: Evidence::of(error),
@@ -293,7 +296,7 @@ fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng)
             };
             Step::store(record.moved(state, now, random), Effect::Tell)
         }
-        State::Ready { .. } if run.goal == Goal::Pass => Step::just(Effect::TellPending),
+        State::Ready { .. } if run.goal == Goal::Pass => Step::just(Effect::Tell),
         State::Ready { pass, earlier, .. } => {
             begin_redeeming(record, run, (pass, earlier), now, random)
         }

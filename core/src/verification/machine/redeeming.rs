@@ -9,14 +9,27 @@ use crate::passes::{Asking, Held};
 use crate::records::{Evidence, Kept, ANSWER_LIFE, DAY, KEY_LIFE};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
-use crate::verification::record::{Asked, Durable, State, AFTER_THE_END};
+use crate::verification::record::{Asked, Durable, Purpose, State, AFTER_THE_END};
 
 /// A verification that is still without an answer this long after its session's end gets none.
 const GIVE_UP: u64 = 7 * DAY;
 /// So many keys whose answers were lost are remembered.
 const MOST_EARLIER: usize = 8;
 
-/// Asks the first question for this pass.
+/// A question that nobody has asked yet.
+pub(crate) fn first_question(pass: Kept, now: u64, random: &mut impl CryptoRng) -> State {
+    State::Redeeming {
+        pass: Held {
+            token: pass,
+            bought_at: now,
+        },
+        question: ask(now, random),
+        earlier: Vec::new(),
+        rotations: 0,
+    }
+}
+
+/// Asks a question for the pass that is there.
 pub(super) fn begin_redeeming(
     record: &Durable,
     run: &mut Run,
@@ -274,14 +287,8 @@ impl Missed<'_> {
                     self.asks(last, others, Effect::Again, random)
                 }
             },
-            Ruling::NotYet | Ruling::Refused(_) => {
-                let mut state = ready(self.pass.clone(), self.lost_keys());
-                if let State::Ready { answered_at, .. } = &mut state {
-                    *answered_at = Some(self.now);
-                }
-                let moved = self.record.moved(state, self.now, random);
-                Step::store(moved, Effect::TellPending).noting(EventKind::Pending)
-            }
+            Ruling::NotYet => self.wait(ErrorKind::PermissionDenied, random),
+            Ruling::Refused(kind) => self.wait(kind, random),
             Ruling::NewLater(kind) => {
                 let state = ready(self.pass.clone(), self.lost_keys());
                 let moved = self.record.moved(state, self.now, random);
@@ -292,6 +299,20 @@ impl Missed<'_> {
             Ruling::SameLater(kind) | Ruling::Stuck(kind) => Step::just(Effect::Fail(kind)),
             Ruling::RefetchChallenge => Step::just(Effect::Fail(ErrorKind::Protocol)),
         }
+    }
+
+    /// There is no answer yet.
+    fn wait(&self, kind: ErrorKind, random: &mut impl CryptoRng) -> Step {
+        let mut state = ready(self.pass.clone(), self.lost_keys());
+        let mut effect = Effect::Fail(kind);
+        if self.record.purpose == Purpose::Verification {
+            // Whoever asked at the same time takes this answer for his own.
+            if let State::Ready { answered_at, .. } = &mut state {
+                *answered_at = Some(self.now);
+            }
+            effect = Effect::TellPending;
+        }
+        Step::store(self.record.moved(state, self.now, random), effect).noting(EventKind::Pending)
     }
 
     /// Closes the verification: this verdict is final.

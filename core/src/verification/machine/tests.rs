@@ -6,7 +6,7 @@ use crate::http::{FailureCause, SendFailure, Sent};
 use crate::outcome::Answer;
 use crate::records::{DAY, HOUR, MINUTE};
 use crate::secret::{os_random, Secret};
-use crate::verification::record::{Beginning, RelayKept};
+use crate::verification::record::{Beginning, Purpose, RelayKept};
 use crate::wire::ResponseHead;
 
 const BEGIN: u64 = 1_700_000_000_000;
@@ -24,17 +24,18 @@ struct Desk {
 impl Desk {
     fn new(state: State, now: u64) -> Self {
         let beginning = Beginning {
+            purpose: Purpose::Verification,
             id: "id".to_owned(),
             environment: "production".to_owned(),
             claim_type: "age".to_owned(),
             reference_key: None,
             encrypted: false,
             relay_bound: false,
-            relay: RelayKept {
+            relay: Some(RelayKept {
                 token: Kept::new("token"),
                 secret: Kept::new("secret"),
                 session_access_token: Kept::new("session"),
-            },
+            }),
             state,
         };
         Self {
@@ -194,11 +195,11 @@ fn redeemed(result: &str, consumed: bool) -> Event {
         pass: Kept::new("pass"),
         payload: Kept::new("payload"),
         consumed,
-        opened: Arc::new(Ok(Claim {
+        opened: Some(Arc::new(Ok(Claim {
             claim_type: "age".to_owned(),
             claim_result: result.to_owned(),
             methodology: Vec::new(),
-        })),
+        }))),
     }
 }
 
@@ -680,7 +681,7 @@ fn an_answer_that_cannot_be_opened_is_kept() {
         pass: Kept::new("pass"),
         payload: Kept::new("payload"),
         consumed: true,
-        opened: Arc::new(Err(Error::new(ErrorKind::Decryption, ""))),
+        opened: Some(Arc::new(Err(Error::new(ErrorKind::Decryption, "")))),
     };
     assert_eq!(desk.feed(event), Effect::Continue);
     let State::Unopened { payload, .. } = &desk.record.state else {

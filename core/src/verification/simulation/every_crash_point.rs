@@ -231,6 +231,7 @@ async fn application(sim: Arc<Sim>, engine: Engine, next: Next, known: Arc<Mutex
         match engine.complete(&id, false).await {
             Ok(Told::Pending) => pause(300).await,
             Ok(Told::Answered(_) | Told::Expired) => return,
+            Ok(Told::Bought(_) | Told::Given(..)) => panic!("these are told of steps"),
             Err(_) => pause(60).await,
         }
     }

@@ -1,0 +1,142 @@
+//! Single steps for callers who keep their own relays and passes: asked twice, done once.
+
+use super::{unknown_id, Engine, Told};
+use crate::client::{IssuePrivacyPass, RelayToken};
+use crate::error::{Error, ErrorKind, Result};
+use crate::passes::Purchase;
+use crate::records::{Changed, Kept, Loaded};
+use crate::secret::RelaySecret;
+use crate::verification::machine::{first_question, Goal, Run};
+use crate::verification::record::{record_key, Beginning, Durable, Purpose, RelayKept, State};
+
+impl Engine {
+    /// Buys a pass under these ids, or finds the one that was bought.
+    ///
+    /// The ids name one step, the newest first: see `Sealer::names`.
+    pub(crate) async fn buy(&self, ids: &[String], bound_to: &IssuePrivacyPass) -> Result<Kept> {
+        self.ports.persona.check_can_issue()?;
+        let stored = match self.find_step(ids).await? {
+            Some(there) => there,
+            None => {
+                let blinded = (self.ports.persona.blind(bound_to, &self.ports.budget)).await?;
+                let purchase = Purchase::new(blinded, self.ports.now(), &mut self.ports.random());
+                let (relay, claim_type) = match bound_to {
+                    IssuePrivacyPass::ClaimType(claim_type) => (None, claim_type.as_str()),
+                    IssuePrivacyPass::Relay {
+                        relay_token,
+                        relay_secret,
+                    } => (Some(kept(relay_token, relay_secret)), ""),
+                };
+                let state = State::Issuing { purchase };
+                self.begin_step(Purpose::Purchase, ids, relay, claim_type, state)
+                    .await?
+            }
+        };
+        let same = match bound_to {
+            IssuePrivacyPass::ClaimType(claim_type) => {
+                stored.0.content.claim_type == claim_type.as_str()
+            }
+            IssuePrivacyPass::Relay {
+                relay_token,
+                relay_secret,
+            } => stored.0.content.relay == Some(kept(relay_token, relay_secret)),
+        };
+        if !same {
+            return Err(Error::invalid_argument(
+                "This idempotency key was used for another request; nothing was sent.",
+            ));
+        }
+        match self.go_on_with_step(stored, Goal::Pass).await? {
+            Told::Bought(pass) => Ok(pass),
+            _ => Err(busy()),
+        }
+    }
+
+    /// Redeems a pass under these ids, or finds what was answered: the payload, and whether the pass
+    /// is spent.
+    pub(crate) async fn redeem(
+        &self,
+        ids: &[String],
+        (relay_token, relay_secret): (&RelayToken, &RelaySecret),
+        pass: Kept,
+    ) -> Result<(Kept, bool)> {
+        let stored = match self.find_step(ids).await? {
+            Some(there) => there,
+            None => {
+                let state = first_question(pass, self.ports.now(), &mut self.ports.random());
+                let relay = Some(kept(relay_token, relay_secret));
+                self.begin_step(Purpose::Redemption, ids, relay, "", state)
+                    .await?
+            }
+        };
+        match self.go_on_with_step(stored, Goal::Answer).await? {
+            Told::Given(payload, consumed) => Ok((payload, consumed)),
+            _ => Err(busy()),
+        }
+    }
+
+    async fn find_step(&self, ids: &[String]) -> Result<Option<(Loaded<Durable>, bool)>> {
+        for id in ids {
+            if let Some(there) = self.ports.vault.load::<Durable>(&record_key(id)).await? {
+                return Ok(Some((there, false)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Stores what is to be done, unless somebody was faster. True: it was us.
+    async fn begin_step(
+        &self,
+        purpose: Purpose,
+        ids: &[String],
+        relay: Option<RelayKept>,
+        claim_type: &str,
+        state: State,
+    ) -> Result<(Loaded<Durable>, bool)> {
+        let ports = &self.ports;
+        let beginning = Beginning {
+            purpose,
+            id: ids[0].clone(),
+            environment: ports.environment.as_str().to_owned(),
+            claim_type: claim_type.to_owned(),
+            reference_key: None,
+            encrypted: false,
+            // Its pass is the caller's, and is never put into the pool.
+            relay_bound: relay.is_some(),
+            relay,
+            state,
+        };
+        let record = Durable::begin(beginning, ports.now(), &mut ports.random());
+        let key = record_key(&ids[0]);
+        match ports.vault.put(&key, None, record).await? {
+            Changed::Done(stored) => Ok((stored, true)),
+            Changed::Refused(there) => Ok((there.ok_or_else(unknown_id)?, false)),
+        }
+    }
+
+    async fn go_on_with_step(
+        &self,
+        (stored, is_own): (Loaded<Durable>, bool),
+        goal: Goal,
+    ) -> Result<Told> {
+        let mut run = Run::new(goal);
+        run.is_own = is_own;
+        self.drive(stored, run, false).await?
+    }
+}
+
+fn kept(relay_token: &RelayToken, relay_secret: &RelaySecret) -> RelayKept {
+    RelayKept {
+        token: Kept::new(relay_token.as_str()),
+        secret: Kept::new(relay_secret.expose()),
+        session_access_token: Kept::new(""),
+    }
+}
+
+fn busy() -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "Another worker is busy with this step; ask again.",
+    )
+    .with_retryable(true)
+}
