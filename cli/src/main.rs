@@ -1,12 +1,14 @@
-//! The command `relaypass`: a local sandbox, a demonstration, a key generator, and what a store
+//! The command `relaypass`: the gateway, a local sandbox, a demonstration, a key generator, and what a store
 //! needs.
 
 mod control;
 mod crash;
 mod demo;
+mod gateway;
 mod keygen;
 mod narrate;
 mod sandbox;
+mod stop;
 mod store;
 
 use std::process::ExitCode;
@@ -23,6 +25,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve Persona Relay over HTTP, for languages without a package of their own
+    Gateway(gateway::Arguments),
     /// Start a stand-in for Persona on this machine, for tests and trials
     Sandbox(sandbox::Arguments),
     /// Run the three steps and a crash against an embedded sandbox and explain each
@@ -39,6 +43,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Gateway(arguments) => gateway::run(arguments).await,
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::DemoProcess(arguments) => crash::run(arguments).await,

@@ -34,19 +34,7 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     std::io::stdout().flush()?;
     tokio::select! {
         () = sandbox.wait() => {}
-        () = stdin_closed(), if arguments.until_stdin_closes => {}
+        () = crate::stop::stdin_closed(), if arguments.until_stdin_closes => {}
     }
     Ok(())
-}
-
-/// Ends when standard input does. On a thread of its own: a blocked read must not keep the runtime
-/// from shutting down.
-async fn stdin_closed() {
-    let (closed, waiting) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
-        // Whether it ends or fails, nobody is there any more.
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        let _ = closed.send(());
-    });
-    let _ = waiting.await;
 }

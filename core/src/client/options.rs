@@ -108,7 +108,11 @@ pub struct ClientBuilder {
     pass_pool: u32,
     background: bool,
     listener: Option<Listener>,
+    wrap_transport: Option<WrapTransport>,
 }
+
+/// Puts something around a transport.
+type WrapTransport = Arc<dyn Fn(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync>;
 
 impl ClientBuilder {
     /// The API key. Without one the client can create and redeem, but not issue.
@@ -179,6 +183,16 @@ impl ClientBuilder {
     /// Another transport than the built-in one for the calls that must not name us.
     pub fn anonymous_transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.anonymous_transport = Some(transport);
+        self
+    }
+
+    /// Puts something around each lane's transport, the built-in one too: to count and to time
+    /// requests. The [`Transport`] contract holds for what it returns.
+    pub fn wrap_transports(
+        mut self,
+        wrap: impl Fn(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync + 'static,
+    ) -> Self {
+        self.wrap_transport = Some(Arc::new(wrap));
         self
     }
 
@@ -330,17 +344,21 @@ impl ClientBuilder {
         let proxy = proxy
             .map(|proxy| parse_proxy(proxy.expose(), what, base_url))
             .transpose()?;
-        match transport {
-            Some(transport) if proxy.is_none() && self.ca_pem.is_none() => Ok(transport.clone()),
-            Some(_) => Err(Error::invalid_argument(
+        let transport: Arc<dyn Transport> = match transport {
+            Some(transport) if proxy.is_none() && self.ca_pem.is_none() => transport.clone(),
+            Some(_) => return Err(Error::invalid_argument(
                 "A transport of your own has a proxy and certificates of its own: leave them out.",
             )),
-            None => Ok(Arc::new(ReqwestTransport::new(&RouteOptions {
+            None => Arc::new(ReqwestTransport::new(&RouteOptions {
                 proxy: proxy.as_ref(),
                 ca_pem: self.ca_pem.as_deref(),
                 resumption,
-            })?)),
-        }
+            })?),
+        };
+        Ok(match &self.wrap_transport {
+            Some(wrap) => wrap(transport),
+            None => transport,
+        })
     }
 }
 

@@ -194,6 +194,17 @@ impl Verifications<'_> {
             .map_err(|error| error.in_operation("verifications.recover"))
     }
 
+    /// How many verifications are open, counted up to `most`. For a gauge: it costs what it counts.
+    ///
+    /// # Errors
+    /// `invalid_argument` without a store; `store`.
+    pub async fn count_open(&self, most: usize) -> Result<usize> {
+        let count = async { self.engine()?.count_open(most).await };
+        count
+            .await
+            .map_err(|error| error.in_operation("verifications.count_open"))
+    }
+
     fn engine(&self) -> Result<Engine> {
         let inner = &self.client.inner;
         let engine = Engine::of(inner, inner.budget(self.limit, Duration::ZERO))?;

@@ -23,6 +23,15 @@ impl Engine {
         Ok(self.recover_all(PREFIX).await? + self.recover_all(&passes).await?)
     }
 
+    /// How many verifications are open, counted up to `most`.
+    pub(crate) async fn count_open(&self, most: usize) -> Result<usize> {
+        let ever = Some(u64::MAX >> 11); // what a database and JavaScript can hold
+        let keys = self.ports.vault.scan(PREFIX, ever, most).await?;
+        // Steps have a slash in their id.
+        let is_whole = |key: &&String| !key[PREFIX.len()..].contains('/');
+        Ok(keys.iter().filter(is_whole).count())
+    }
+
     async fn recover_all(&self, prefix: &str) -> Result<u64> {
         let mut driven = 0;
         let mut looked_after = HashSet::new();

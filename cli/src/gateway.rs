@@ -1,0 +1,246 @@
+//! `relaypass gateway`.
+
+mod logging;
+mod seal_keys;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use relaypass::{DecryptionKey, Secret};
+use relaypass_gateway::{Gateway, Limits, OperatorToken, Options, StartError, Tls};
+
+use crate::CommandResult;
+
+/// Every setting is a flag or an environment variable; the flag wins. Secrets are read from the
+/// environment or from files, never from flags, which every user of a machine can see.
+#[derive(clap::Args)]
+#[command(after_help = SECRETS)]
+pub(crate) struct Arguments {
+    /// Where to listen. Port 0 takes a free one
+    #[arg(long, env = "RELAYPASS_LISTEN", default_value = "127.0.0.1:8480")]
+    listen: SocketAddr,
+    /// Where Persona is, or a sandbox
+    #[arg(
+        long,
+        env = "RELAYPASS_BASE_URL",
+        default_value = "https://api.withpersona.com"
+    )]
+    base_url: String,
+    /// Where to keep what must not happen twice: sqlite:PATH, postgres://user@host/database, or
+    /// memory, which forgets everything with the process. Default: a SQLite file in the data folder
+    #[arg(long, env = "RELAYPASS_STORE", hide_env_values = true)]
+    store: Option<String>,
+    /// The data folder: where the SQLite file is, unless --store says otherwise
+    #[arg(long, env = "RELAYPASS_DATA", default_value = "relaypass-data")]
+    data: PathBuf,
+    /// Certificate chain in PEM: serve https. Needs --tls-key
+    #[arg(long, env = "RELAYPASS_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key in PEM
+    #[arg(long, env = "RELAYPASS_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Certificates to trust beside the public ones, in PEM: a company's own authority
+    #[arg(long, env = "RELAYPASS_CA")]
+    ca: Option<PathBuf>,
+    /// Private key in PEM that opens the claims of the verification endpoints
+    #[arg(long, env = "RELAYPASS_DECRYPTION_KEY_FILE")]
+    decryption_key_file: Option<PathBuf>,
+    /// How many passes to hold ready for the verification endpoints, 0 to 100 for each claim type
+    #[arg(long, env = "RELAYPASS_PASS_POOL", default_value_t = 0)]
+    pass_pool: u32,
+    /// How many calls are worked on at once; more are refused with 503
+    #[arg(long, env = "RELAYPASS_MAX_CALLS", default_value_t = 512)]
+    max_calls: usize,
+    /// How many connections are open at once; more wait
+    #[arg(long, env = "RELAYPASS_MAX_CONNECTIONS", default_value_t = 16_384)]
+    max_connections: usize,
+    /// The largest request body, in bytes
+    #[arg(long, env = "RELAYPASS_MAX_BODY", default_value_t = 65_536)]
+    max_body: usize,
+    /// Seconds a client may take to send a request's head, or leave a connection idle
+    #[arg(long, env = "RELAYPASS_HEAD_SECONDS", default_value_t = 30.0)]
+    head_seconds: f64,
+    /// Seconds a client may take to send a request's body
+    #[arg(long, env = "RELAYPASS_BODY_SECONDS", default_value_t = 10.0)]
+    body_seconds: f64,
+    /// Seconds a stop waits for what is in flight
+    #[arg(long, env = "RELAYPASS_GRACE_SECONDS", default_value_t = 35.0)]
+    grace_seconds: f64,
+    /// How to write the log, on standard error
+    #[arg(long, env = "RELAYPASS_LOG_FORMAT", value_enum, default_value = "json")]
+    log_format: logging::Format,
+    /// What to log: a level, or directives such as relaypass=debug,warn
+    #[arg(long, env = "RELAYPASS_LOG", default_value = "info")]
+    log: String,
+    /// Where an OpenTelemetry collector takes traces over HTTP, such as
+    /// http://127.0.0.1:4318/v1/traces
+    #[cfg(feature = "otel")]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")]
+    otel: Option<String>,
+    /// Stop when standard input closes: the gateway then ends with whoever started it
+    #[arg(long)]
+    until_stdin_closes: bool,
+}
+
+/// What only the environment says, for `--help`.
+const SECRETS: &str = "\
+Secrets, from the environment only; NAME_FILE names a file to read it from instead:
+  RELAYPASS_SEAL_KEY         32 bytes in base64: everything stored is sealed with it. Several,
+                             separated by commas, to rotate: the first seals, all open. Without
+                             one, a SQLite store gets its own in a file beside it (.seal-key)
+  RELAYPASS_API_KEY          Persona's API key, for the verification endpoints
+  RELAYPASS_GATEWAY_TOKEN    what callers of the verification endpoints show as bearer token
+  RELAYPASS_ANONYMOUS_PROXY  the way out for the calls that must not name anybody
+  RELAYPASS_IDENTIFIED_PROXY the way out for the call that names its caller
+
+The three steps (/relays …) need no secret here: their callers bring their own.
+SIGTERM and Ctrl-C stop it when what is in flight is done.";
+
+pub(crate) async fn run(arguments: Arguments) -> CommandResult {
+    let _logging = logging::begin(&arguments)?;
+    let options = arguments.options()?;
+    let until_stdin_closes = arguments.until_stdin_closes;
+    let gateway = Gateway::start(options).await.map_err(explain)?;
+    println!("{}", serde_json::json!({ "url": gateway.url() }));
+    std::io::stdout().flush()?;
+    tracing::info!(url = gateway.url(), "listening");
+    tokio::select! {
+        () = crate::stop::asked_to() => {}
+        () = crate::stop::stdin_closed(), if until_stdin_closes => {}
+    }
+    tracing::info!("stopping");
+    gateway.stop().await;
+    Ok(())
+}
+
+impl Arguments {
+    fn options(&self) -> Result<Options, String> {
+        let store = match self.store.as_deref() {
+            Some("memory" | "memory:") => "memory:".to_owned(),
+            Some(url) => url.to_owned(),
+            None => {
+                make_folder(&self.data)?;
+                sqlite_url(&self.data.join("gateway.sqlite"))?
+            }
+        };
+        let file = seal_keys::file_beside(&store);
+        let seal_keys = match (seal_keys::given()?, file) {
+            (Some(keys), _) => keys,
+            (None, Some(file)) => vec![seal_keys::in_file(&file)?],
+            // The gateway itself says if it needs one.
+            (None, None) => Vec::new(),
+        };
+        Ok(Options {
+            listen: self.listen,
+            base_url: Some(self.base_url.clone()),
+            seal_keys,
+            store,
+            api_key: secret("RELAYPASS_API_KEY")?,
+            token: secret("RELAYPASS_GATEWAY_TOKEN")?
+                .map(|token| OperatorToken::parse(token.expose()))
+                .transpose()
+                .map_err(explain)?,
+            decryption_key: self.decryption_key()?,
+            anonymous_proxy: secret("RELAYPASS_ANONYMOUS_PROXY")?,
+            identified_proxy: secret("RELAYPASS_IDENTIFIED_PROXY")?,
+            ca_pem: self
+                .ca
+                .as_deref()
+                .map(|path| read("--ca", path))
+                .transpose()?,
+            pass_pool: self.pass_pool,
+            tls: self.tls()?,
+            limits: self.limits()?,
+        })
+    }
+
+    fn decryption_key(&self) -> Result<Option<DecryptionKey>, String> {
+        const FLAG: &str = "--decryption-key-file";
+        let Some(path) = &self.decryption_key_file else {
+            return Ok(None);
+        };
+        let key = DecryptionKey::from_pem(&read(FLAG, path)?);
+        key.map(Some).map_err(|error| format!("{FLAG}: {error}"))
+    }
+
+    fn tls(&self) -> Result<Option<Tls>, String> {
+        let (Some(certificates), Some(key)) = (&self.tls_cert, &self.tls_key) else {
+            return Ok(None);
+        };
+        Ok(Some(Tls {
+            certificates_pem: read("--tls-cert", certificates)?,
+            key_pem: Secret::new(read("--tls-key", key)?),
+        }))
+    }
+
+    fn limits(&self) -> Result<Limits, String> {
+        let more_than_none = |flag: &str, number: usize| match number {
+            0 => Err(format!("{flag} must be more than 0")),
+            number => Ok(number),
+        };
+        let seconds = |flag: &str, seconds: f64| {
+            Duration::try_from_secs_f64(seconds)
+                .ok()
+                .filter(|time| *time > Duration::ZERO && *time <= Duration::from_secs(3600))
+                .ok_or_else(|| format!("{flag} must be more than 0 and at most 3600 seconds"))
+        };
+        Ok(Limits {
+            body: more_than_none("--max-body", self.max_body)?,
+            head_time: seconds("--head-seconds", self.head_seconds)?,
+            body_time: seconds("--body-seconds", self.body_seconds)?,
+            calls: more_than_none("--max-calls", self.max_calls)?,
+            connections: more_than_none("--max-connections", self.max_connections)?,
+            shutdown_grace: seconds("--grace-seconds", self.grace_seconds)?,
+            ..Limits::default()
+        })
+    }
+}
+
+/// Which flag or variable is at fault, and how.
+fn explain(error: StartError) -> String {
+    let setting = match error.setting() {
+        "listen" => "--listen",
+        "store" => "--store",
+        "seal_key" => "RELAYPASS_SEAL_KEY",
+        "token" => "RELAYPASS_GATEWAY_TOKEN",
+        "tls" => "--tls-cert, --tls-key",
+        _ => return error.message().to_owned(),
+    };
+    format!("{setting}: {}", error.message())
+}
+
+/// A secret of the environment, or of the file that the variable with `_FILE` names.
+fn secret(name: &str) -> Result<Option<Secret<String>>, String> {
+    let file = format!("{name}_FILE");
+    let given = std::env::var(name).ok().filter(|text| !text.is_empty());
+    let text = match (given, std::env::var_os(&file)) {
+        (Some(_), Some(_)) => return Err(format!("{name} and {file} are both set; keep one")),
+        (Some(text), None) => text,
+        (None, Some(path)) => read(&file, Path::new(&path))?.trim().to_owned(),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Secret::new(text)))
+}
+
+fn read(setting: &str, path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("{setting}: {} cannot be read: {error}", path.display()))
+}
+
+fn make_folder(path: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(path)
+        .map_err(|error| format!("--data: {} cannot be made: {error}", path.display()))
+}
+
+fn sqlite_url(path: &Path) -> Result<String, String> {
+    let path = std::path::absolute(path).map_err(|error| format!("--data: {error}"))?;
+    let text = path.to_str().ok_or("--data: the path is not UTF-8")?;
+    // As `relaypass::store::open` decodes it.
+    let encoded = text
+        .replace('%', "%25")
+        .replace('?', "%3F")
+        .replace('#', "%23");
+    Ok(format!("sqlite://{encoded}"))
+}

@@ -1,0 +1,47 @@
+//! The gateway's log, on standard error, and its traces.
+
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{fmt, EnvFilter, Layer as _};
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(super) enum Format {
+    /// One JSON object a line
+    Json,
+    /// For people
+    Text,
+}
+
+/// What must live as long as something is logged.
+pub(super) struct Logging {
+    #[cfg(feature = "otel")]
+    _traces: Option<relaypass_gateway::Traces>,
+}
+
+pub(super) fn begin(arguments: &super::Arguments) -> Result<Logging, String> {
+    let filter = EnvFilter::try_new(&arguments.log)
+        .map_err(|_| "--log takes a level (info), or directives (relaypass=debug,warn)")?;
+    let output = fmt::layer().with_writer(std::io::stderr);
+    let output = match arguments.log_format {
+        Format::Json => output
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
+        Format::Text => output.boxed(),
+    };
+    let registry = tracing_subscriber::registry().with(output.with_filter(filter));
+    #[cfg(feature = "otel")]
+    {
+        let traces = arguments.otel.as_deref();
+        let traces = traces.map(relaypass_gateway::Traces::begin).transpose()?;
+        let layer = traces.as_ref().map(relaypass_gateway::Traces::layer);
+        registry.with(layer).init();
+        return Ok(Logging { _traces: traces });
+    }
+    #[cfg(not(feature = "otel"))]
+    {
+        registry.init();
+        Ok(Logging {})
+    }
+}

@@ -1,0 +1,118 @@
+//! The keys under which everything stored is sealed.
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine as _;
+use relaypass::{os_random, rand_core::Rng, SealKey, Secret};
+
+const NAME: &str = "RELAYPASS_SEAL_KEY";
+
+/// The keys that the environment names.
+pub(super) fn given() -> Result<Option<Vec<SealKey>>, String> {
+    let Some(text) = super::secret(NAME)? else {
+        return Ok(None);
+    };
+    let keys = text.expose().split(',').map(|key| parse(NAME, key));
+    keys.collect::<Result<_, _>>().map(Some)
+}
+
+/// The file beside a SQLite store, where its key is if the environment has none.
+pub(super) fn file_beside(store: &str) -> Option<PathBuf> {
+    let path = store.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    // One that is percent-encoded is for those who set a key.
+    (!path.contains('%')).then(|| PathBuf::from(format!("{path}.seal-key")))
+}
+
+/// The key in this file, which is made with a random one if there is none. Of several who make it
+/// at once, one wins.
+pub(super) fn in_file(path: &Path) -> Result<SealKey, String> {
+    if let Some(key) = read(path)? {
+        return Ok(key);
+    }
+    let mut bytes = [0; SealKey::LEN];
+    os_random().fill_bytes(&mut bytes);
+    let text = Secret::new(STANDARD.encode(bytes));
+    // Written whole under another name first: nobody reads half a key.
+    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    let made = write(&draft, text.expose()).and_then(|()| std::fs::hard_link(&draft, path));
+    let _ = std::fs::remove_file(&draft);
+    match made {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(format!(
+            "{NAME} is not set, and a key cannot be written to {}: {error}",
+            path.display()
+        )),
+        _ => read(path)?.ok_or_else(|| format!("{} vanished", path.display())),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<SealKey>, String> {
+    let named = path.display();
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&named.to_string(), text.trim()).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{named} cannot be read: {error}")),
+    }
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
+
+fn parse(setting: &str, text: &str) -> Result<SealKey, String> {
+    let bytes = Secret::new(STANDARD.decode(text.trim()).unwrap_or_default());
+    let bytes = <[u8; SealKey::LEN]>::try_from(bytes.expose().as_slice());
+    bytes.map(SealKey::new).map_err(|_| {
+        format!(
+            "{setting}: a seal key is 32 bytes in base64, such as `openssl rand -base64 32` makes"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_found_again() {
+        let folder = std::env::temp_dir().join(format!("relaypass-keys-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("a.seal-key");
+        let sealed = in_file(&path).unwrap().seal(b"text", b"", &mut os_random());
+        assert_eq!(
+            &**in_file(&path).unwrap().open(&sealed, b"").unwrap(),
+            b"text"
+        );
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        std::fs::write(&path, "canary").unwrap();
+        let error = in_file(&path).err().unwrap();
+        assert!(
+            error.contains("32 bytes") && !error.contains("canary"),
+            "{error}"
+        );
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_file_is_beside_the_database() {
+        let beside = |store| file_beside(store).map(|path| path.display().to_string());
+        assert_eq!(beside("sqlite:a/b.db").unwrap(), "a/b.db.seal-key");
+        assert_eq!(beside("sqlite:///a/b.db").unwrap(), "/a/b.db.seal-key");
+        assert_eq!(beside("sqlite:a%20b.db"), None);
+        assert_eq!(beside("postgres://h/d"), None);
+        assert_eq!(beside("memory:"), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! What all requests share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use relaypass::store::{self, Store};
+use relaypass::{Client, Listener};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::Metrics;
+use crate::options::{Limits, OperatorToken, Options, StartError};
+use crate::watched::Watched;
+
+/// The gateway without its sockets.
+pub(crate) struct App {
+    /// Recovers what crashes left, and serves the verification endpoints if it has an API key.
+    pub(crate) client: Client,
+    pub(crate) has_api_key: bool,
+    pub(crate) token: Option<OperatorToken>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limits: Limits,
+    /// One permit for each call that is worked on.
+    pub(crate) calls: Arc<Semaphore>,
+    /// The calls that are worked on, whether or not their client waits.
+    pub(crate) working: TaskTracker,
+    is_stopping: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn new(options: Options) -> Result<Self, StartError> {
+        let is_memory = options.store == "memory:";
+        if options.seal_keys.is_empty() && !is_memory {
+            return Err(StartError::new(
+                "seal_key",
+                "is missing: what is stored holds passes and relay secrets, and is sealed",
+            ));
+        }
+        let store = store::open(&options.store)
+            .map_err(|error| StartError::new("store", error.message().to_owned()))?;
+        let metrics = Arc::new(Metrics::new());
+        let mut builder = Client::builder()
+            .store(Arc::clone(&store))
+            .seal_keys(options.seal_keys)
+            .pass_pool(options.pass_pool)
+            .background(true)
+            .on_event({
+                let metrics = Arc::clone(&metrics);
+                Listener::new(move |event| metrics.count_event(event.kind))
+            })
+            .wrap_transports({
+                let metrics = Arc::clone(&metrics);
+                move |transport| Arc::new(Watched::new(transport, Arc::clone(&metrics)))
+            });
+        if let Some(base_url) = options.base_url {
+            builder = builder.base_url(base_url);
+        }
+        if let Some(api_key) = &options.api_key {
+            builder = builder.api_key(api_key.expose().as_str());
+        }
+        if let Some(key) = options.decryption_key {
+            builder = builder.decryption_key(key);
+        }
+        if let Some(proxy) = &options.anonymous_proxy {
+            builder = builder.anonymous_proxy(proxy.expose().as_str());
+        }
+        if let Some(proxy) = &options.identified_proxy {
+            builder = builder.identified_proxy(proxy.expose().as_str());
+        }
+        if let Some(pem) = options.ca_pem {
+            builder = builder.ca_pem(pem);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| StartError::new("client", error.message().to_owned()))?;
+        Ok(Self {
+            client,
+            has_api_key: options.api_key.is_some(),
+            token: options.token,
+            store,
+            metrics,
+            calls: Arc::new(Semaphore::new(options.limits.calls)),
+            limits: options.limits,
+            working: TaskTracker::new(),
+            is_stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// Takes up at once what a crash left behind, and then about once a minute.
+    pub(crate) fn begin_background(&self) {
+        let client = self.client.clone();
+        self.working.spawn(async move {
+            if let Err(error) = client.verifications().recover().await {
+                tracing::warn!(code = error.code(), "recovery failed: {error}");
+            }
+        });
+    }
+
+    pub(crate) fn begin_stopping(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+}

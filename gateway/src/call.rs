@@ -1,0 +1,106 @@
+//! From a request to the call it stands for: its body, and the work that outlives its client.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::body::{to_bytes, Body};
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use relaypass::Result;
+use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::watched::one_call;
+
+/// A body in JSON.
+pub(crate) struct Json<T>(pub(crate) T);
+
+/// What a body should be.
+pub(crate) trait Described: DeserializeOwned {
+    /// In words, for those who sent something else. What they sent is never repeated: it may be a
+    /// secret.
+    const MEMBERS: &'static str;
+
+    /// What an empty body stands for.
+    fn when_empty() -> Option<Self> {
+        None
+    }
+}
+
+impl<T: Described> FromRequest<Arc<App>> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let bytes = read(request.into_body(), app).await?;
+        if bytes.is_empty() {
+            if let Some(value) = T::when_empty() {
+                return Ok(Self(value));
+            }
+        }
+        let value = serde_json::from_slice(&bytes).map_err(|_| {
+            Problem::invalid(format!(
+                "The body must be a JSON object with {}, and nothing else.",
+                T::MEMBERS
+            ))
+        })?;
+        Ok(Self(value))
+    }
+}
+
+async fn read(body: Body, app: &App) -> Result<axum::body::Bytes, Problem> {
+    let limits = &app.limits;
+    let reading = tokio::time::timeout(limits.body_time, to_bytes(body, limits.body));
+    match reading.await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "invalid_argument",
+            format!(
+                "The body is larger than {} bytes, or ended early.",
+                limits.body
+            ),
+        )),
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "timeout",
+            "The request's body took too long to arrive; nothing was sent.",
+        )),
+    }
+}
+
+/// Works on a call to its end, even if its client goes away: what was sent to Persona is sent, and
+/// the answer may have cost money.
+pub(crate) async fn work<T: Send + 'static>(
+    app: &Arc<App>,
+    problem: fn(&relaypass::Error) -> Problem,
+    call: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T, Problem> {
+    let Ok(permit) = Arc::clone(&app.calls).try_acquire_owned() else {
+        return Err(Problem::busy(
+            "Too many calls are worked on at once; nothing was sent. Ask again in a moment.",
+        ));
+    };
+    let counting = Arc::clone(app);
+    let working = app.working.spawn(
+        one_call(async move {
+            let _permit = permit;
+            let _counted = counting.metrics.begin_call();
+            call.await
+        })
+        .in_current_span(),
+    );
+    match working.await {
+        Ok(outcome) => outcome.map_err(|error| {
+            tracing::info!(
+                code = error.code(),
+                persona_request_id = error.request_id(),
+                "{error}"
+            );
+            problem(&error)
+        }),
+        // It panicked: nothing else ends it.
+        Err(_) => Err(Problem::defect()),
+    }
+}

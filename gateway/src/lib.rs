@@ -1,0 +1,92 @@
+//! The gateway: Persona Relay over HTTP, for languages without a package of their own.
+//!
+//! Three endpoints are the three steps, wire-compatible with Persona's own gateway; their
+//! credentials come with each call, and none are kept. What must happen once is stored before it is
+//! sent, so that a call may be repeated to any replica on the same database, after any crash. A
+//! second set of endpoints offers the durable verifications, under the operator's own API key.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), relaypass_gateway::StartError> {
+//! use relaypass_gateway::{Gateway, Options};
+//!
+//! let gateway = Gateway::start(Options::default()).await?;
+//! println!("listening on {}", gateway.url());
+//! gateway.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod app;
+mod call;
+mod credentials;
+mod metrics;
+mod observe;
+mod openapi;
+mod operations;
+mod options;
+mod problem;
+mod relays;
+mod server;
+mod verifications;
+mod watched;
+
+pub use openapi::openapi_json;
+pub use options::{Limits, OperatorToken, Options, StartError, Tls};
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A gateway that listens.
+pub struct Gateway {
+    address: SocketAddr,
+    is_tls: bool,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Checks the options, opens the store, and listens. Nothing is sent to Persona.
+    ///
+    /// # Errors
+    /// Which option is wrong, and how; or why the address cannot be listened on.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let acceptor = options.tls.as_ref().map(Tls::acceptor).transpose()?;
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .map_err(|error| StartError::new("listen", format!("cannot be used: {error}")))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| StartError::new("listen", error.to_string()))?;
+        let limits = options.limits.clone();
+        let app = Arc::new(app::App::new(options)?);
+        app.begin_background();
+        let (stop, stopped) = watch::channel(false);
+        let is_tls = acceptor.is_some();
+        let serving = tokio::spawn(server::run(listener, acceptor, app, limits, stopped));
+        Ok(Self {
+            address,
+            is_tls,
+            stop,
+            serving,
+        })
+    }
+
+    /// Where it listens, with the port it was given.
+    pub fn url(&self) -> String {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Stops listening and waits for what is in flight, as long as
+    /// [`Limits::shutdown_grace`] allows.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.serving.await;
+    }
+}

@@ -1,0 +1,95 @@
+//! For whoever runs the gateway: is it alive, is it ready, what does it do, what does it offer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::Json;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::problem::{Problem, Problems};
+
+/// A store that takes longer is not ready.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Open verifications are counted so far: a scrape must stay cheap.
+const MOST_COUNTED: usize = 1000;
+
+/// That all is well.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Well {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// The process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operations",
+    operation_id = "health",
+    responses((status = 200, description = "The process answers", body = Well)),
+)]
+pub(crate) async fn health() -> Json<Well> {
+    Json(Well { status: "ok" })
+}
+
+/// The store can be reached, and the gateway is not about to stop.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operations",
+    operation_id = "readiness",
+    responses(
+        (status = 200, description = "Calls are welcome", body = Well),
+        (status = 503, description = "The store cannot be reached, or the gateway stops", body = Problems),
+    ),
+)]
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Well>, Problem> {
+    if app.is_stopping() {
+        return Err(Problem::busy("The gateway is about to stop."));
+    }
+    match tokio::time::timeout(PATIENCE, app.store.load("readyz")).await {
+        Ok(Ok(_)) => Ok(Json(Well { status: "ok" })),
+        Ok(Err(error)) => {
+            tracing::warn!("the store failed: {error}");
+            Err(Problem::busy("The gateway's store failed."))
+        }
+        Err(_) => Err(Problem::busy("The gateway's store does not answer.")),
+    }
+}
+
+/// What Prometheus reads. No label names a caller, a relay or a verification.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    operation_id = "metrics",
+    responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")),
+)]
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let verifications = app.client.verifications();
+    let counting = verifications.count_open(MOST_COUNTED);
+    // Without its store the gateway still has numbers to tell.
+    if let Ok(Ok(open)) = tokio::time::timeout(PATIENCE, counting).await {
+        app.metrics.set_open(open);
+    }
+    const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, TYPE)], app.metrics.text()).into_response()
+}
+
+/// This description.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "operations",
+    operation_id = "openapi",
+    responses((status = 200, description = "This description", body = Object)),
+)]
+pub(crate) async fn description() -> Response {
+    let json = crate::openapi::openapi_json();
+    ([(CONTENT_TYPE, "application/json")], json).into_response()
+}

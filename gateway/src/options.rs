@@ -1,0 +1,197 @@
+//! What a gateway is told at its start.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use relaypass::{DecryptionKey, SealKey, Secret};
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+/// The options of a [`Gateway`](crate::Gateway).
+#[derive(Clone)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where Persona is; by default `https://api.withpersona.com`.
+    pub base_url: Option<String>,
+    /// Where steps and verifications are kept, as for [`relaypass::store::open`]. `memory:` forgets
+    /// everything with the process.
+    pub store: String,
+    /// The keys under which everything stored is sealed, the newest first. Only `memory:` does
+    /// without.
+    pub seal_keys: Vec<SealKey>,
+    /// The key that buys passes for the verification endpoints. The three steps bring their own.
+    pub api_key: Option<Secret<String>>,
+    /// What the callers of the verification endpoints show. Without one, they are closed.
+    pub token: Option<OperatorToken>,
+    /// The key that opens the claims of the verification endpoints.
+    pub decryption_key: Option<DecryptionKey>,
+    /// The way out for the calls that must not name anybody.
+    pub anonymous_proxy: Option<Secret<String>>,
+    /// The way out for the call that names its caller.
+    pub identified_proxy: Option<Secret<String>>,
+    /// Certificates to trust beside the public ones, in PEM.
+    pub ca_pem: Option<String>,
+    /// How many passes to hold ready for the verification endpoints.
+    pub pass_pool: u32,
+    /// Certificate and key, to serve `https`.
+    pub tls: Option<Tls>,
+    /// What one client may take.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            base_url: None,
+            store: "memory:".to_owned(),
+            seal_keys: Vec::new(),
+            api_key: None,
+            token: None,
+            decryption_key: None,
+            anonymous_proxy: None,
+            identified_proxy: None,
+            ca_pem: None,
+            pass_pool: 0,
+            tls: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Bounds that keep one client from taking everything.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The largest request body, in bytes.
+    pub body: usize,
+    /// The largest request head, in bytes.
+    pub head: usize,
+    /// How long a client may take to send a request's head, and how long a connection may be idle.
+    pub head_time: Duration,
+    /// How long a client may take to send a request's body.
+    pub body_time: Duration,
+    /// How many calls are worked on at once. More are refused with 503.
+    pub calls: usize,
+    /// How many connections are open at once. More wait to be accepted.
+    pub connections: usize,
+    /// How long a stop waits for what is in flight.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 64 * 1024,
+            head: 32 * 1024,
+            head_time: Duration::from_secs(30),
+            body_time: Duration::from_secs(10),
+            calls: 512,
+            connections: 16_384,
+            shutdown_grace: Duration::from_secs(35),
+        }
+    }
+}
+
+/// The bearer token of the verification endpoints.
+#[derive(Clone)]
+pub struct OperatorToken(Secret<String>);
+
+impl OperatorToken {
+    /// Takes a token of 16 to 512 visible ASCII characters.
+    ///
+    /// # Errors
+    /// For anything else: a short one can be guessed.
+    pub fn parse(text: &str) -> Result<Self, StartError> {
+        let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !(16..=512).contains(&text.len()) || !is_visible {
+            return Err(StartError::new(
+                "token",
+                "must have 16 to 512 visible ASCII characters",
+            ));
+        }
+        Ok(Self(Secret::new(text.to_owned())))
+    }
+
+    /// Whether `shown` is this token. It takes the same time for every wrong one: hashes are
+    /// compared, so that the length does not tell either.
+    pub(crate) fn matches(&self, shown: &str) -> bool {
+        use aws_lc_rs::digest::{digest, SHA256};
+        use subtle::ConstantTimeEq as _;
+
+        let hash = |text: &str| digest(&SHA256, text.as_bytes());
+        (hash(shown).as_ref())
+            .ct_eq(hash(self.0.expose()).as_ref())
+            .into()
+    }
+}
+
+/// Certificate chain and private key, in PEM.
+#[derive(Clone)]
+pub struct Tls {
+    /// The certificate and those that vouch for it.
+    pub certificates_pem: String,
+    /// The private key.
+    pub key_pem: Secret<String>,
+}
+
+impl Tls {
+    pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, StartError> {
+        let wrong = |what: &str| StartError::new("tls", what);
+        let chain = CertificateDer::pem_slice_iter(self.certificates_pem.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| wrong("the certificate file is not PEM"))?;
+        if chain.is_empty() {
+            return Err(wrong("the certificate file holds no certificate"));
+        }
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.expose().as_bytes())
+            .map_err(|_| wrong("the key file holds no private key in PEM"))?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|_| wrong("cannot be set up"))?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|_| wrong("the private key does not belong to the certificate"))?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+/// Why a gateway does not start: which setting is at fault, and what is wrong with it.
+#[derive(Debug)]
+pub struct StartError {
+    setting: &'static str,
+    message: String,
+}
+
+impl StartError {
+    pub(crate) fn new(setting: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            setting,
+            message: message.into(),
+        }
+    }
+
+    /// The option at fault, as [`Options`] names it.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+
+    /// What is wrong with it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.message)
+    }
+}
+
+impl std::error::Error for StartError {}

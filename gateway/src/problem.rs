@@ -1,0 +1,210 @@
+//! Errors as Persona writes them: the same shape, her status where she answered, and our `code`.
+
+use axum::http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::Json;
+use relaypass::{Error, ErrorKind};
+use serde::Serialize;
+use serde_json::{json, Map, Value};
+use utoipa::ToSchema;
+
+/// What a caller is told instead of what he asked for.
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    body: Box<One>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    persona_request_id: Option<String>,
+}
+
+/// The body of every answer that is no success.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Problems {
+    errors: Vec<One>,
+}
+
+/// What went wrong.
+#[derive(Serialize, ToSchema)]
+struct One {
+    /// In a few words; Persona's own, if she answered.
+    title: String,
+    /// What happened, whose fault it is, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<String>,
+    /// The stable code of this kind of error.
+    #[schema(example = "permission_denied")]
+    code: &'static str,
+    /// Persona's, if she gave any; `retryable` says whether the same call may succeed later.
+    meta: Map<String, Value>,
+}
+
+/// What the log and the metrics call the outcome.
+#[derive(Clone)]
+pub(crate) struct Outcome {
+    pub(crate) code: &'static str,
+    pub(crate) persona_request_id: Option<String>,
+}
+
+impl Problem {
+    /// An error of the gateway's own.
+    pub(crate) fn new(status: StatusCode, code: &'static str, details: impl Into<String>) -> Self {
+        let mut meta = Map::new();
+        let is_retryable = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        meta.insert("retryable".to_owned(), json!(is_retryable));
+        Self {
+            status,
+            code,
+            body: Box::new(One {
+                title: title(code).to_owned(),
+                details: Some(details.into()),
+                code,
+                meta,
+            }),
+            headers: Vec::new(),
+            persona_request_id: None,
+        }
+    }
+
+    /// The caller gave something that cannot be right. Nothing was sent or stored.
+    pub(crate) fn invalid(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_argument", details)
+    }
+
+    /// The caller did not say who he is.
+    pub(crate) fn unauthenticated(details: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "authentication", details);
+        problem.with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// There is too much to do, or the gateway is about to stop.
+    pub(crate) fn busy(details: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", details);
+        problem.with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// The gateway has a defect.
+    pub(crate) fn defect() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "This is a mistake of relaypass, please report it.",
+        )
+    }
+
+    /// An error of a step: Persona's status and words, if she answered.
+    pub(crate) fn of_step(error: &Error) -> Self {
+        let answered = error.status().filter(|status| (400..600).contains(status));
+        let status = answered.unwrap_or_else(|| own_status(error.kind()));
+        Self::of(error, status)
+    }
+
+    /// An error of a verification. Persona's 401 is about the operator's key and none of the
+    /// caller's business, so the status is ours.
+    pub(crate) fn of_verification(error: &Error) -> Self {
+        Self::of(error, own_status(error.kind()))
+    }
+
+    fn of(error: &Error, status: u16) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let mut problem = Self::new(status, error.code(), error.message());
+        if let Some(words) = error.title() {
+            words.clone_into(&mut problem.body.title);
+        }
+        if let Some(details) = error.details() {
+            problem.body.details = Some(details.to_owned());
+        }
+        if let Some(Value::Object(meta)) = error.meta() {
+            problem.body.meta.extend(meta.clone());
+        }
+        let retryable = json!(error.retryable());
+        problem.body.meta.insert("retryable".to_owned(), retryable);
+        problem.persona_request_id = error.request_id().map(str::to_owned);
+        if let Some(limit) = error.rate_limit() {
+            for (name, value) in [
+                ("ratelimit-limit", limit.limit),
+                ("ratelimit-remaining", limit.remaining),
+                ("ratelimit-reset", limit.reset_seconds),
+            ] {
+                problem = problem.with_header(HeaderName::from_static(name), value.into());
+            }
+        }
+        problem
+    }
+
+    fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let errors = vec![*self.body];
+        let mut response = (self.status, Json(Problems { errors })).into_response();
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
+        response.extensions_mut().insert(Outcome {
+            code: self.code,
+            persona_request_id: self.persona_request_id,
+        });
+        response
+    }
+}
+
+/// The status of an error that Persona did not answer with, or that is not the caller's to read.
+fn own_status(kind: ErrorKind) -> u16 {
+    match kind {
+        ErrorKind::InvalidArgument | ErrorKind::PassExpired => 400,
+        ErrorKind::NotFound => 404,
+        ErrorKind::Conflict | ErrorKind::Unprocessable | ErrorKind::PassRejected => 409,
+        ErrorKind::RateLimited => 429,
+        ErrorKind::Store => 503,
+        ErrorKind::Timeout => 504,
+        _ => 502,
+    }
+}
+
+fn title(code: &str) -> &'static str {
+    match code {
+        "invalid_argument" => "The request cannot be right",
+        "authentication" => "The credentials are missing or wrong",
+        "permission_denied" => "Permission denied",
+        "not_found" => "Not found",
+        "method_not_allowed" => "Method not allowed",
+        "conflict" => "Another request is in the way",
+        "unprocessable" => "The request was refused",
+        "rate_limited" => "Too many requests",
+        "server_error" => "Persona failed",
+        "timeout" => "No answer in time",
+        "network" => "Persona cannot be reached",
+        "protocol" => "Persona broke the protocol",
+        "pass_rejected" => "The privacy pass is not accepted",
+        "pass_expired" => "The privacy pass is too old",
+        "decryption" => "The claim does not open",
+        "claim_mismatch" => "The claim is not the one that was asked for",
+        "store" => "The gateway's store failed",
+        "outcome_unknown" => "Nobody can tell what came of it",
+        "busy" => "The gateway is busy",
+        _ => "The gateway failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_title_and_a_status_of_its_own() {
+        for kind in ErrorKind::ALL {
+            let problem = Problem::of_step(&Error::example(kind));
+            let is_error = problem.status.is_client_error() || problem.status.is_server_error();
+            assert!(is_error, "{kind:?}");
+            assert_eq!(problem.code, kind.code());
+            if kind != ErrorKind::Cancelled {
+                assert_ne!(problem.body.title, title(""), "{kind:?}");
+            }
+        }
+    }
+}

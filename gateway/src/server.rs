@@ -1,0 +1,146 @@
+//! Sockets, and the bounds that keep one client from taking everything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{watch, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::app::App;
+use crate::observe::observe;
+use crate::openapi;
+use crate::options::Limits;
+use crate::problem::Problem;
+
+type Service = TowerToHyperService<Router>;
+
+/// Serves until `stopped` says so, and then until nothing is in flight.
+pub(crate) async fn run(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    app: Arc<App>,
+    limits: Limits,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let service = TowerToHyperService::new(router(Arc::clone(&app)));
+    let connections = Arc::new(Semaphore::new(limits.connections));
+    let shutdown = GracefulShutdown::new();
+    loop {
+        let slot = Arc::clone(&connections).acquire_owned();
+        let (slot, accepted) = tokio::select! {
+            both = async { (slot.await, listener.accept().await) } => both,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
+        let (Ok(slot), Ok((stream, _))) = (slot, accepted) else {
+            // Out of file descriptors, most likely: let some connections end first.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let connection = Connection {
+            service: service.clone(),
+            acceptor: acceptor.clone(),
+            app: Arc::clone(&app),
+            limits: limits.clone(),
+        };
+        let watcher = shutdown.watcher();
+        tokio::spawn(async move {
+            let _slot = slot;
+            let _counted = connection.app.metrics.begin_connection();
+            connection.serve(stream, watcher).await;
+        });
+    }
+    drop(listener);
+    app.begin_stopping();
+    app.working.close();
+    let finished = async {
+        shutdown.shutdown().await;
+        app.working.wait().await;
+    };
+    if tokio::time::timeout(limits.shutdown_grace, finished)
+        .await
+        .is_err()
+    {
+        tracing::warn!("some calls were still in flight when the time to stop was up");
+    }
+}
+
+struct Connection {
+    service: Service,
+    acceptor: Option<TlsAcceptor>,
+    app: Arc<App>,
+    limits: Limits,
+}
+
+impl Connection {
+    async fn serve(&self, stream: TcpStream, watcher: Watcher) {
+        // Without it, a small answer may wait for the client's delayed acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let Some(acceptor) = &self.acceptor else {
+            return self.speak(stream, watcher).await;
+        };
+        let handshake = tokio::time::timeout(self.limits.head_time, acceptor.accept(stream));
+        if let Ok(Ok(stream)) = handshake.await {
+            self.speak(stream, watcher).await;
+        }
+    }
+
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &self,
+        stream: S,
+        watcher: Watcher,
+    ) {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head_time)
+            .max_buf_size(self.limits.head)
+            .max_headers(64);
+        let connection = http.serve_connection(TokioIo::new(stream), self.service.clone());
+        // An error is a client that went away or did not speak HTTP.
+        let _ = watcher.watch(connection).await;
+    }
+}
+
+fn router(app: Arc<App>) -> Router {
+    openapi::routes()
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::clone(&app), observe))
+        // Answers hold secrets.
+        .layer(SetResponseHeaderLayer::overriding(
+            CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
+        .with_state(app)
+}
+
+async fn unknown() -> Problem {
+    let details = "There is nothing here; /openapi.json describes what there is.";
+    Problem::new(StatusCode::NOT_FOUND, "not_found", details)
+}
+
+async fn wrong_method() -> Problem {
+    let details = "This endpoint takes another method; /openapi.json says which.";
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        details,
+    )
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    Problem::defect().into_response()
+}
