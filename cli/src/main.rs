@@ -26,7 +26,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve Persona Relay over HTTP, for languages without a package of their own
-    Gateway(gateway::Arguments),
+    Gateway(Box<gateway::Arguments>),
     /// Start a stand-in for Persona on this machine, for tests and trials
     Sandbox(sandbox::Arguments),
     /// Run the three steps and a crash against an embedded sandbox and explain each
@@ -43,7 +43,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Gateway(arguments) => gateway::run(arguments).await,
+        Command::Gateway(arguments) => gateway::run(*arguments).await,
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::DemoProcess(arguments) => crash::run(arguments).await,
