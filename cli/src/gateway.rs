@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use relaypass::{DecryptionKey, Secret};
+use relaypass::{DecryptionKey, PassBinding, Secret};
 use relaypass_gateway::{Gateway, Limits, OperatorToken, Options, StartError, Tls};
 
 use crate::CommandResult;
@@ -47,6 +47,15 @@ pub(crate) struct Arguments {
     /// Private key in PEM that opens the claims of the verification endpoints
     #[arg(long, env = "RELAYPASS_DECRYPTION_KEY_FILE")]
     decryption_key_file: Option<PathBuf>,
+    /// Seconds that one request to Persona may take
+    #[arg(long, env = "RELAYPASS_TIMEOUT_SECONDS", default_value_t = 10.0)]
+    timeout_seconds: f64,
+    /// How often a failed request to Persona is asked again, 0 to 10
+    #[arg(long, env = "RELAYPASS_RETRIES", default_value_t = 3)]
+    retries: u32,
+    /// What verifications bind their passes to: claim_type, or relay (Persona's first generation)
+    #[arg(long, env = "RELAYPASS_PASS_BINDING", default_value = "claim_type")]
+    pass_binding: String,
     /// How many passes to hold ready for the verification endpoints, 0 to 100 for each claim type
     #[arg(long, env = "RELAYPASS_PASS_POOL", default_value_t = 0)]
     pass_pool: u32,
@@ -150,6 +159,10 @@ impl Arguments {
                 .as_deref()
                 .map(|path| read("--ca", path))
                 .transpose()?,
+            timeout: Some(seconds("--timeout-seconds", self.timeout_seconds)?),
+            retries: Some(self.retries),
+            pass_binding: PassBinding::parse(&self.pass_binding)
+                .map_err(|error| format!("--pass-binding: {error}"))?,
             pass_pool: self.pass_pool,
             tls: self.tls()?,
             limits: self.limits()?,
@@ -180,12 +193,6 @@ impl Arguments {
             0 => Err(format!("{flag} must be more than 0")),
             number => Ok(number),
         };
-        let seconds = |flag: &str, seconds: f64| {
-            Duration::try_from_secs_f64(seconds)
-                .ok()
-                .filter(|time| *time > Duration::ZERO && *time <= Duration::from_secs(3600))
-                .ok_or_else(|| format!("{flag} must be more than 0 and at most 3600 seconds"))
-        };
         Ok(Limits {
             body: more_than_none("--max-body", self.max_body)?,
             head_time: seconds("--head-seconds", self.head_seconds)?,
@@ -196,6 +203,13 @@ impl Arguments {
             ..Limits::default()
         })
     }
+}
+
+fn seconds(flag: &str, seconds: f64) -> Result<Duration, String> {
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|time| *time > Duration::ZERO && *time <= Duration::from_secs(3600))
+        .ok_or_else(|| format!("{flag} must be more than 0 and at most 3600 seconds"))
 }
 
 /// Which flag or variable is at fault, and how.

@@ -43,6 +43,7 @@ impl App {
         let mut builder = Client::builder()
             .store(Arc::clone(&store))
             .seal_keys(options.seal_keys)
+            .pass_binding(options.pass_binding)
             .pass_pool(options.pass_pool)
             .background(true)
             .on_event({
@@ -67,6 +68,12 @@ impl App {
         }
         if let Some(proxy) = &options.identified_proxy {
             builder = builder.identified_proxy(proxy.expose().as_str());
+        }
+        if let Some(timeout) = options.timeout {
+            builder = builder.timeout(timeout);
+        }
+        if let Some(retries) = options.retries {
+            builder = builder.retries(retries);
         }
         if let Some(pem) = options.ca_pem {
             builder = builder.ca_pem(pem);

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use relaypass::{DecryptionKey, SealKey, Secret};
+use relaypass::{DecryptionKey, PassBinding, SealKey, Secret};
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -36,6 +36,13 @@ pub struct Options {
     pub identified_proxy: Option<Secret<String>>,
     /// Certificates to trust beside the public ones, in PEM.
     pub ca_pem: Option<String>,
+    /// How long one request to Persona may take; by default 10 seconds. A call with its retries takes
+    /// at most 30, or this, whichever is longer.
+    pub timeout: Option<Duration>,
+    /// How often a failed request is asked again; by default 3 times.
+    pub retries: Option<u32>,
+    /// What verifications bind their passes to.
+    pub pass_binding: PassBinding,
     /// How many passes to hold ready for the verification endpoints.
     pub pass_pool: u32,
     /// Certificate and key, to serve `https`.
@@ -57,6 +64,9 @@ impl Default for Options {
             anonymous_proxy: None,
             identified_proxy: None,
             ca_pem: None,
+            timeout: None,
+            retries: None,
+            pass_binding: PassBinding::default(),
             pass_pool: 0,
             tls: None,
             limits: Limits::default(),
