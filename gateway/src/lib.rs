@@ -29,11 +29,15 @@ mod options;
 mod problem;
 mod relays;
 mod server;
+#[cfg(feature = "otel")]
+mod traces;
 mod verifications;
 mod watched;
 
 pub use openapi::openapi_json;
 pub use options::{Limits, OperatorToken, Options, StartError, Tls};
+#[cfg(feature = "otel")]
+pub use traces::Traces;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

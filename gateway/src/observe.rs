@@ -32,6 +32,8 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
         status = tracing::field::Empty,
         code = tracing::field::Empty,
     );
+    #[cfg(feature = "otel")]
+    crate::traces::continue_callers(&span, request.headers());
     let mut response = next.run(request).instrument(span.clone()).await;
     let outcome = response.extensions_mut().remove::<Outcome>();
     let code = outcome.as_ref().map_or("ok", |outcome| outcome.code);

@@ -1,5 +1,7 @@
 //! The gateway's log, on standard error, and its traces.
 
+#[cfg(feature = "otel")]
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, EnvFilter, Layer as _};
@@ -35,9 +37,13 @@ pub(super) fn begin(arguments: &super::Arguments) -> Result<Logging, String> {
     {
         let traces = arguments.otel.as_deref();
         let traces = traces.map(relaypass_gateway::Traces::begin).transpose()?;
-        let layer = traces.as_ref().map(relaypass_gateway::Traces::layer);
+        // Only what we say ourselves: nobody knows what a library's debug events hold.
+        let ours = Targets::new().with_target("relaypass", tracing::Level::INFO);
+        let layer = traces
+            .as_ref()
+            .map(|traces| traces.layer().with_filter(ours));
         registry.with(layer).init();
-        return Ok(Logging { _traces: traces });
+        Ok(Logging { _traces: traces })
     }
     #[cfg(not(feature = "otel"))]
     {
