@@ -1,9 +1,10 @@
 //! `relaypass store`.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use clap::{Subcommand, ValueEnum};
-use relaypass::store::{self, conformance};
+use relaypass::store::{self, conformance, BuiltInStore};
 
 use crate::CommandResult;
 
@@ -24,6 +25,11 @@ enum Command {
     /// Create the table in the store at URL, unless it is there
     Create {
         /// sqlite:///absolute/path, sqlite:relative/path or postgres://user@host/database
+        url: String,
+    },
+    /// Delete the records at URL that need not be kept any more; what is open stays
+    Prune {
+        /// As for create
         url: String,
     },
     /// Check that the store at URL keeps the contract. Deletes what it writes
@@ -50,6 +56,7 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
             println!("The table relaypass_records is there.");
             Ok(())
         }
+        Command::Prune { url } => prune(&url).await,
         Command::Check { url } => check(url).await,
     }
 }
@@ -59,6 +66,15 @@ fn ddl(dialect: Dialect) -> &'static str {
         Dialect::Postgres => store::postgres_ddl(),
         Dialect::Sqlite => store::sqlite_ddl(),
     }
+}
+
+async fn prune(url: &str) -> CommandResult {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let store = BuiltInStore::open(url)?;
+    let deleted = store.delete_expired(u64::try_from(now.as_millis())?).await;
+    let deleted = deleted.map_err(with_causes)?;
+    println!("{deleted} records deleted.");
+    Ok(())
 }
 
 async fn check(url: String) -> CommandResult {

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use relaypass::store::{self, Store};
+use relaypass::store::BuiltInStore;
 use relaypass::{Client, Listener};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -12,13 +13,16 @@ use crate::metrics::Metrics;
 use crate::options::{Limits, OperatorToken, Options, StartError};
 use crate::watched::Watched;
 
+/// How often records are dropped that need not be kept any more.
+const CLEANING: Duration = Duration::from_secs(3600);
+
 /// The gateway without its sockets.
 pub(crate) struct App {
     /// Recovers what crashes left, and serves the verification endpoints if it has an API key.
     pub(crate) client: Client,
     pub(crate) has_api_key: bool,
     pub(crate) token: Option<OperatorToken>,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: BuiltInStore,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
     /// One permit for each call that is worked on.
@@ -37,11 +41,11 @@ impl App {
                 "is missing: what is stored holds passes and relay secrets, and is sealed",
             ));
         }
-        let store = store::open(&options.store)
+        let store = BuiltInStore::open(&options.store)
             .map_err(|error| StartError::new("store", error.message().to_owned()))?;
         let metrics = Arc::new(Metrics::new());
         let mut builder = Client::builder()
-            .store(Arc::clone(&store))
+            .store(store.store())
             .seal_keys(options.seal_keys)
             .pass_binding(options.pass_binding)
             .pass_pool(options.pass_pool)
@@ -94,12 +98,20 @@ impl App {
         })
     }
 
-    /// Takes up at once what a crash left behind, and then about once a minute.
-    pub(crate) fn begin_background(&self) {
-        let client = self.client.clone();
+    /// Takes up at once what a crash left behind, and then about once a minute; and drops about once
+    /// an hour what need not be kept any more.
+    pub(crate) fn begin_background(self: &Arc<Self>) {
+        let app = Arc::clone(self);
         self.working.spawn(async move {
-            if let Err(error) = client.verifications().recover().await {
+            if let Err(error) = app.client.verifications().recover().await {
                 tracing::warn!(code = error.code(), "recovery failed: {error}");
+            }
+        });
+        let (store, app) = (self.store.clone(), Arc::downgrade(self));
+        tokio::spawn(async move {
+            while app.strong_count() > 0 {
+                drop_expired(&store).await;
+                tokio::time::sleep(CLEANING).await;
             }
         });
     }
@@ -110,5 +122,15 @@ impl App {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
+    }
+}
+
+async fn drop_expired(store: &BuiltInStore) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+    match store.delete_expired(now).await {
+        Ok(0) => {}
+        Ok(records) => tracing::info!(records, "dropped what need not be kept any more"),
+        Err(error) => tracing::warn!("old records could not be dropped: {error}"),
     }
 }

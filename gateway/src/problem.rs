@@ -50,7 +50,7 @@ impl Problem {
     /// An error of the gateway's own.
     pub(crate) fn new(status: StatusCode, code: &'static str, details: impl Into<String>) -> Self {
         let mut meta = Map::new();
-        let is_retryable = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        let is_retryable = status == StatusCode::SERVICE_UNAVAILABLE;
         meta.insert("retryable".to_owned(), json!(is_retryable));
         Self {
             status,
