@@ -18,7 +18,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -289,3 +289,37 @@ def test_the_check_of_the_image_sees_a_gateway_and_its_end(machine: Machine, say
         assert check(url) == 0
         assert check(f"{url}/nowhere") != 0
     assert check(url) != 0
+
+
+def test_a_seal_key_is_rotated_as_the_page_says(machine: Machine) -> None:
+    """Whichever step two gateways are at, a call that is repeated at the other is found again."""
+    page = files.README.read_text()
+    assert page.index("gets `OLD,NEW`") < page.index("gets `NEW,OLD`") < page.index("`NEW` alone")
+    old, new = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
+
+    def under(*seal_keys: str) -> AbstractContextManager[str]:
+        deployment = image(machine)
+        deployment.environment["RELAYPASS_SEAL_KEY"] = ",".join(seal_keys)
+        return running(machine, deployment)
+
+    def buy(url: str, order: str) -> bytes:
+        body = json.dumps({"claim-type": "age_over18_verified", "sandbox": True}).encode()
+        headers = {"authorization": f"Bearer {machine.sandbox.api_key}", "idempotency-key": order}
+        status, answer = send(f"{url}/relays/privacy-passes", body, headers)
+        assert status == 201
+        return answer
+
+    with under(old) as before, under(old, new) as first:
+        sold_before = buy(before, "at-first")
+        assert buy(first, "at-first") == sold_before
+        assert buy(before, "first-step") == buy(first, "first-step")
+    with under(old, new) as first, under(new, old) as second:
+        assert buy(second, "at-first") == sold_before
+        sold_under_old = buy(first, "by-first")
+        assert buy(second, "by-first") == sold_under_old
+        sold_under_new = buy(second, "by-second")
+        assert buy(first, "by-second") == sold_under_new
+    with under(new) as last:
+        assert buy(last, "by-second") == sold_under_new
+        # This is why the last step has to wait.
+        assert buy(last, "by-first") != sold_under_old
