@@ -243,6 +243,7 @@ def test_nobody_is_root_and_nothing_can_be_written() -> None:
     user, group = map(int, files.image("USER").value.split(":"))
     assert user > 0
     assert group > 0
+    assert f"--chown={user}:{group} /image/data /data\n" in files.DOCKERFILE.read_text()
     for name in ("gateway", "store"):
         service = files.compose()["services"][name]
         assert service["read_only"] is True
