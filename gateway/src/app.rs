@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use relaypass::store::BuiltInStore;
-use relaypass::{Client, Listener};
+use relaypass::{Client, ClientBuilder, Listener};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -44,11 +44,11 @@ impl App {
         let store = BuiltInStore::open(&options.store)
             .map_err(|error| StartError::new("store", error.message().to_owned()))?;
         let metrics = Arc::new(Metrics::new());
-        let mut builder = Client::builder()
+        let settings = client_settings(&options);
+        let builder = Client::builder()
             .store(store.store())
             .seal_keys(options.seal_keys)
             .pass_binding(options.pass_binding)
-            .pass_pool(options.pass_pool)
             .background(true)
             .on_event({
                 let metrics = Arc::clone(&metrics);
@@ -58,33 +58,16 @@ impl App {
                 let metrics = Arc::clone(&metrics);
                 move |transport| Arc::new(Watched::new(transport, Arc::clone(&metrics)))
             });
-        if let Some(base_url) = options.base_url {
-            builder = builder.base_url(base_url);
-        }
-        if let Some(api_key) = &options.api_key {
-            builder = builder.api_key(api_key.expose().as_str());
-        }
-        if let Some(key) = options.decryption_key {
-            builder = builder.decryption_key(key);
-        }
-        if let Some(proxy) = &options.anonymous_proxy {
-            builder = builder.anonymous_proxy(proxy.expose().as_str());
-        }
-        if let Some(proxy) = &options.identified_proxy {
-            builder = builder.identified_proxy(proxy.expose().as_str());
-        }
-        if let Some(timeout) = options.timeout {
-            builder = builder.timeout(timeout);
-        }
-        if let Some(retries) = options.retries {
-            builder = builder.retries(retries);
-        }
-        if let Some(pem) = options.ca_pem {
-            builder = builder.ca_pem(pem);
-        }
-        let client = builder
+        let client = (settings.iter())
+            .fold(builder.clone(), |builder, (_, set)| set(builder))
             .build()
-            .map_err(|error| StartError::new("client", error.message().to_owned()))?;
+            .map_err(|error| {
+                // Whichever fails by itself is at fault.
+                let fails = |set: &Set| set(builder.clone()).build().is_err();
+                let fault = settings.iter().find(|(_, set)| fails(set));
+                let setting = fault.map_or("client", |(setting, _)| setting);
+                StartError::new(setting, error.message())
+            })?;
         Ok(Self {
             client,
             has_api_key: options.api_key.is_some(),
@@ -133,4 +116,67 @@ async fn drop_expired(store: &BuiltInStore) {
         Ok(records) => tracing::info!(records, "dropped what need not be kept any more"),
         Err(error) => tracing::warn!("old records could not be dropped: {error}"),
     }
+}
+
+/// One setting of the client.
+type Set = Box<dyn Fn(ClientBuilder) -> ClientBuilder>;
+
+/// The settings that are the client's to check, by their names in [`Options`].
+fn client_settings(options: &Options) -> Vec<(&'static str, Set)> {
+    let mut settings: Vec<(&'static str, Set)> = Vec::new();
+    let mut add = |name, set: Option<Set>| settings.extend(set.map(|set| (name, set)));
+    let Options { pass_pool, .. } = *options;
+    add(
+        "base_url",
+        options.base_url.clone().map(|url| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.base_url(url.as_str()))
+        }),
+    );
+    add(
+        "ca_pem",
+        options.ca_pem.clone().map(|pem| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.ca_pem(pem.as_str()))
+        }),
+    );
+    add(
+        "api_key",
+        options.api_key.clone().map(|key| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.api_key(key.expose().as_str()))
+        }),
+    );
+    add(
+        "anonymous_proxy",
+        options.anonymous_proxy.clone().map(|url| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.anonymous_proxy(url.expose().as_str()))
+        }),
+    );
+    add(
+        "identified_proxy",
+        options.identified_proxy.clone().map(|url| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.identified_proxy(url.expose().as_str()))
+        }),
+    );
+    add(
+        "decryption_key",
+        options.decryption_key.clone().map(|key| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.decryption_key(key.clone()))
+        }),
+    );
+    add(
+        "timeout",
+        options.timeout.map(|timeout| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.timeout(timeout))
+        }),
+    );
+    add(
+        "retries",
+        options.retries.map(|retries| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.retries(retries))
+        }),
+    );
+    add(
+        "pass_pool",
+        Some(Box::new(move |builder| builder.pass_pool(pass_pool))),
+    );
+    settings
 }

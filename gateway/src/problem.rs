@@ -119,6 +119,19 @@ impl Problem {
         }
         let retryable = json!(error.retryable());
         problem.body.meta.insert("retryable".to_owned(), retryable);
+        if let Some(unopened) = error.unopened_claim() {
+            // The pass may be spent: what came for it is the caller's, whatever it is.
+            let payload = json!(unopened.claim_payload.expose());
+            problem
+                .body
+                .meta
+                .insert("claim-payload".to_owned(), payload);
+            let consumed = json!(unopened.token_consumed);
+            problem
+                .body
+                .meta
+                .insert("token-consumed".to_owned(), consumed);
+        }
         problem.persona_request_id = error.request_id().map(str::to_owned);
         if let Some(limit) = error.rate_limit() {
             for (name, value) in [
