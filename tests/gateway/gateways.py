@@ -18,7 +18,7 @@ TOKEN = "operator-0123456789abcdef"
 
 
 class DoesNotStart(Exception):
-    """The gateway refused its settings; the text is what it said on standard error."""
+    """The gateway refused its settings; its log says which."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,9 @@ class Gateway:
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         return Answer(*send(f"{self.url}{path}", None, dict(headers or {})))
 
+    def delete(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        return Answer(*send(f"{self.url}{path}", None, dict(headers or {}), "DELETE"))
+
 
 @contextmanager
 def running_gateway(
@@ -68,10 +71,10 @@ def running_gateway(
     if not CLI.exists():
         raise FileNotFoundError(f"{CLI} is not built: cargo build -p relaypass-cli")
     clean = {name: value for name, value in os.environ.items() if not _is_setting(name)}
-    command = [CLI, "gateway", "--listen=127.0.0.1:0", f"--base-url={base_url}", f"--store={store}"]
+    command: list[str | Path] = [CLI, "gateway", "--until-stdin-closes", "--listen=127.0.0.1:0"]
     with _opened(log) as log_file:
         process = subprocess.Popen(
-            [*command, "--until-stdin-closes", *flags],
+            [*command, f"--base-url={base_url}", f"--store={store}", *flags],
             env=clean | dict(environment or {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
