@@ -10,11 +10,10 @@ import pytest
 
 import scan_output
 from gateways import DoesNotStart
-from not_over_http import LEFT_OUT, PASSED_OVER, over_http, why_left_out
+from not_over_http import FILES, LEFT_OUT, PASSED_OVER, over_http, why_left_out
 from play import Play, Refused, load, look_up, matches
-from sandbox import ROOT, Sandbox
+from sandbox import Sandbox
 
-FILES = sorted((ROOT / "tests" / "scenarios").glob("*.json"))
 SCENARIOS = [(file.stem, scenario) for file in FILES for scenario in load(file)]
 PLAYED = [
     pytest.param(scenario, id=f"{stem}: {scenario['name']}")
@@ -23,14 +22,14 @@ PLAYED = [
 ]
 
 
-@pytest.mark.parametrize("is_kept", [False, True], ids=["plain", "kept"])
+@pytest.mark.parametrize("has_keys", [False, True], ids=["plain", "keyed"])
 @pytest.mark.parametrize("scenario", PLAYED)
 def test_scenario(
-    scenario: dict[str, Any], is_kept: bool, sandbox: Sandbox, tmp_path: Path
+    scenario: dict[str, Any], has_keys: bool, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """Plain, or with an ``Idempotency-Key`` on what buys a pass, which must change nothing."""
     with ExitStack() as stack:
-        play = Play(scenario, is_kept, sandbox, tmp_path, stack)
+        play = Play(scenario, has_keys, sandbox, tmp_path, stack)
         expected = scenario.get("client", {}).get("expect", {})
         try:
             play.caller()
@@ -38,25 +37,28 @@ def test_scenario(
             assert expected == {"error": "invalid_argument"}, play.log.read_text()
             return
         assert expected == {}, "the gateway started"
-        for index, step in enumerate(over_http(scenario)):
+        for index, step in enumerate(over_http(scenario, has_keys)):
             compare(play, step, f"step {index}, {step['do']}")
     assert list(scan_output.findings(play.log.read_text())) == []
 
 
 def compare(play: Play, step: dict[str, Any], where: str) -> None:
     expected = step["expect"]
-    try:
-        actual = play.make(step)
-    except Refused as refused:
-        assert "error" in expected, (where, str(refused))
-        actual = refused.members
-    else:
-        assert "error" not in expected, (where, "succeeded")
+    actual, error = outcome(play, step)
+    assert (error is not None) == ("error" in expected), (where, error or "succeeded")
     if "save" in step:
         play.saved[step["save"]] = actual
     for path, wanted in expected.items():
         value = look_up(actual, path)
         assert matches(value, wanted), (where, path, value, wanted)
+
+
+def outcome(play: Play, step: dict[str, Any]) -> tuple[Any, str | None]:
+    """A result, or the members of an error and what it says."""
+    try:
+        return play.make(step), None
+    except Refused as refused:
+        return refused.members, str(refused)
 
 
 def test_every_reason_to_leave_something_out_is_needed() -> None:
