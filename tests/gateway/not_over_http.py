@@ -160,6 +160,8 @@ def _kept(step: Step, faults: list[dict[str, Any]]) -> Step:
 
 
 def _is_unreadable(fault: dict[str, Any]) -> bool:
+    if fault["step"] not in ("sign", "redeem"):
+        return False
     if fault["fault"] == "respond" and 200 <= fault["status"] < 300:
         return not _is_json(fault["body"])
     return bool(fault["fault"] == "oversized_body")

@@ -182,8 +182,10 @@ class Play:
             environment["RELAYPASS_API_KEY"] = api_key
         store = described["options"].get("store", "host")
         if store == "host":
-            # The gateway's own, which is what a host language's is for.
+            # The gateway's own, with a key of its own beside it.
             store = f"sqlite:{self._folder / 'gateway.sqlite'}"
+        else:
+            environment.setdefault("RELAYPASS_SEAL_KEY", base64.b64encode(bytes(32)).decode())
         gateway = running_gateway(
             described.get("base_url", self._sandbox.url),
             *flags,
