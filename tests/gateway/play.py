@@ -24,7 +24,8 @@ class Refused(Exception):
     """A call ended with an error, whose members are these."""
 
     def __init__(self, members: Members, place: str) -> None:
-        super().__init__(f"{members['error']} of {place}: {members['details']}")
+        what = f"{members['error']}, {members['status']}"
+        super().__init__(f"{what}, of {place}: {members['details']}")
         self.members = members
         self.place = place
 

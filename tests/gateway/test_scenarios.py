@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import page
 import scan_output
 from gateways import DoesNotStart
 from not_over_http import FILES, LEFT_OUT, PASSED_OVER, over_http, why_left_out
@@ -74,8 +75,9 @@ def is_about(said: str, described: dict[str, Any]) -> bool:
 
 def compare(play: Play, step: dict[str, Any], where: str) -> None:
     expected = step["expect"]
-    actual, error = outcome(play, step)
-    assert (error is not None) == ("error" in expected), (where, error or "succeeded")
+    actual, refused = outcome(play, step)
+    assert (refused is not None) == ("error" in expected), (where, refused or "succeeded")
+    assert refused is None or is_told(refused), (where, refused, "is not in the page")
     if "save" in step:
         play.saved[step["save"]] = actual
     for path, wanted in expected.items():
@@ -83,12 +85,19 @@ def compare(play: Play, step: dict[str, Any], where: str) -> None:
         assert matches(value, wanted), (where, path, value, wanted)
 
 
-def outcome(play: Play, step: dict[str, Any]) -> tuple[Any, str | None]:
-    """A result, or the members of an error and what it says."""
+def outcome(play: Play, step: dict[str, Any]) -> tuple[Any, Refused | None]:
+    """A result; or the members of an error, and the error."""
     try:
         return play.make(step), None
     except Refused as refused:
-        return refused.members, str(refused)
+        return refused.members, refused
+
+
+def is_told(refused: Refused) -> bool:
+    """Whether docs/gateway.md says that such an error may have this status."""
+    status = refused.members["status"]
+    # Claims are opened by the caller.
+    return status is None or status in page.statuses(refused.members["error"], refused.place)
 
 
 def test_every_reason_to_leave_something_out_is_needed() -> None:
