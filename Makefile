@@ -28,5 +28,5 @@ audit:  ## known vulnerabilities in the dependencies (needs the advisory databas
 	@tests/run audit
 
 clean:  ## remove what the above made
-	rm -rf target .venv .cache out node/node_modules tests/bench/node_modules node/dist node/native \
+	rm -rf target .venv .cache out node/node_modules tests/bench/node_modules tests/web/node_modules node/dist node/native \
 	  python/relaypass/_native*.so

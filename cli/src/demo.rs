@@ -1,6 +1,7 @@
 //! `relaypass demo`: the three steps and a crash against an embedded sandbox, explained.
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::process::Stdio;
 
 use relaypass::{
@@ -12,7 +13,7 @@ use tokio::process::Command;
 use crate::control::Control;
 use crate::crash;
 use crate::narrate::narrate;
-use crate::CommandResult;
+use crate::{demo_web, CommandResult};
 
 pub(crate) const CLAIM_TYPE: &str = "age_over18_verified";
 
@@ -23,9 +24,21 @@ pub(crate) struct Arguments {
     /// `passed` or `failed`
     #[arg(long = "with", value_name = "NAME=COMMAND")]
     with: Vec<String>,
+    /// A site to click through instead: it verifies ages through a gateway
+    #[arg(long, conflicts_with = "with")]
+    web: bool,
+    /// Where the site listens. Port 0 takes a free one
+    #[arg(long, requires = "web", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// End the site when standard input closes
+    #[arg(long, requires = "web")]
+    until_stdin_closes: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> CommandResult {
+    if arguments.web {
+        return demo_web::run(arguments.listen, arguments.until_stdin_closes).await;
+    }
     let sandbox = Sandbox::start(Options::default()).await?;
     let control = Control::new(sandbox.ready());
     println!(

@@ -4,6 +4,7 @@
 mod control;
 mod crash;
 mod demo;
+mod demo_web;
 mod gateway;
 mod keygen;
 mod narrate;
@@ -29,7 +30,8 @@ enum Command {
     Gateway(Box<gateway::Arguments>),
     /// Start a stand-in for Persona on this machine, for tests and trials
     Sandbox(sandbox::Arguments),
-    /// Run the three steps and a crash against an embedded sandbox and explain each
+    /// Run the three steps and a crash against an embedded sandbox and explain each; or, with --web,
+    /// a site to click through
     Demo(demo::Arguments),
     /// One process of the demonstration's crash
     #[command(hide = true)]
