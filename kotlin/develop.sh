@@ -54,9 +54,9 @@ make_internal() {
       line = $0
       # Its warnings are not ours.
       # A callback runs whatever happens: were it cancelled before it begins, Rust would never be
-      # answered. And not on the threads that the caller computes on, which may all be waiting for it.
+      # answered. And by itself it changes no thread: all of ours begin by going to where they belong.
       sub(/GlobalScope\.launch coroutineBlock@/,
-        "GlobalScope.launch(kotlinx.coroutines.Dispatchers.IO, kotlinx.coroutines.CoroutineStart.ATOMIC) coroutineBlock@", line)
+        "GlobalScope.launch(kotlinx.coroutines.Dispatchers.Unconfined, kotlinx.coroutines.CoroutineStart.UNDISPATCHED) coroutineBlock@", line)
       if (line ~ /^@file:Suppress/) { print "@file:Suppress(\"warnings\")"; next }
       if (depth == 0) {
         match(line, /^[ \t]*(\*\/)?[ \t]*(@[A-Za-z.]+(\([^)]*\))?[ \t]+)*/)

@@ -2,6 +2,7 @@ package dev.relaypass
 
 import dev.relaypass.generated.FfiConverterTypeHostListener
 import dev.relaypass.generated.FfiConverterTypeHostStore
+import dev.relaypass.generated.countCalls
 import dev.relaypass.generated.uniffiContinuationHandleMap
 import dev.relaypass.generated.uniffiForeignFutureHandleCount
 import dev.relaypass.support.MapStore
@@ -180,6 +181,7 @@ class LifetimeTest {
     private fun tables() =
         mapOf(
             "calls" to Calls.count,
+            "calls in Rust" to countCalls(),
             "stores" to FfiConverterTypeHostStore.handleMap.size,
             "listeners" to FfiConverterTypeHostListener.handleMap.size,
             "continuations" to uniffiContinuationHandleMap.size,
