@@ -50,7 +50,7 @@ private suspend fun micros(store: Store): Double {
     val completion = client.verifications.complete(id)
     check(completion is Completion.Passed) { completion.status }
     val rounds = 5_000
-    repeat(500) { client.verifications.get(id) }
+    repeat(rounds) { client.verifications.get(id) }
     val took = measureTime { repeat(rounds) { client.verifications.get(id) } }
     return took.toDouble(MICROSECONDS) / rounds
 }

@@ -11,7 +11,9 @@ internal object SpareStatus {
     private val spare = ThreadLocal<UniffiRustCallStatus?>()
 
     /** The thread's own, or a new one if that is in use, further up this very thread. */
+    @JvmSynthetic
     fun take(): UniffiRustCallStatus = spare.get()?.also { spare.set(null) } ?: UniffiRustCallStatus()
 
+    @JvmSynthetic
     fun putBack(status: UniffiRustCallStatus) = spare.set(status)
 }
