@@ -125,9 +125,7 @@ where
 }
 
 /// Polls work once here, and leaves what remains of it to the runtime.
-async fn begin<T: Send + 'static>(
-    work: Pin<Box<impl Future<Output = T> + Send + 'static>>,
-) -> T {
+async fn begin<T: Send + 'static>(work: Pin<Box<impl Future<Output = T> + Send + 'static>>) -> T {
     let (begun, deferred) = poll_here(work);
     match begun {
         Begun::Over(value) if deferred.is_empty() => value,

@@ -81,7 +81,11 @@ impl NativeClient {
     }
 
     /// See `relaypass::Verifications::recover`.
-    pub async fn recover_verifications(&self, number: u64, timeout: Timeout) -> Result<u64, CallError> {
+    pub async fn recover_verifications(
+        &self,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<u64, CallError> {
         let client = self.client.clone();
         drive(number, async move {
             let verifications = client.verifications().within_seconds(timeout.0)?;
