@@ -1,4 +1,8 @@
-"""Measures ours and the peers side by side in one run and prints a table in Markdown."""
+"""Measures ours and the peers side by side in one run and prints a table in Markdown.
+
+Every program of flows, calls and callbacks does its work once before it measures it: what is measured
+is a process that has been at it for a while, with code that is compiled and connections that are open.
+"""
 
 from __future__ import annotations
 
