@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     base_url: String,
     /// Where to keep what must not happen twice: sqlite:PATH, postgres://user@host/database, or
     /// memory, which forgets everything with the process. Default: a SQLite file in the data folder
-    #[arg(long)]
+    #[arg(long, env = "RELAYPASS_STORE", hide_env_values = true)]
     store: Option<String>,
     /// The data folder: where the SQLite file is, unless --store says otherwise
     #[arg(long, env = "RELAYPASS_DATA", default_value = "relaypass-data")]
@@ -128,7 +128,7 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
 
 impl Arguments {
     fn options(&self) -> Result<Options, String> {
-        let given = match &self.store {
+        let given = match self.store.as_ref().filter(|url| !url.is_empty()) {
             Some(url) => Some(Secret::new(url.clone())),
             None => secret("RELAYPASS_STORE")?,
         };

@@ -13,8 +13,8 @@ use crate::metrics::Metrics;
 use crate::options::{Limits, OperatorToken, Options, StartError};
 use crate::watched::Watched;
 
-/// How often records are dropped that need not be kept any more.
-const CLEANING: Duration = Duration::from_secs(3600);
+/// How often it tidies up.
+const TIDYING: Duration = Duration::from_secs(3600);
 
 /// The gateway without its sockets.
 pub(crate) struct App {
@@ -90,13 +90,28 @@ impl App {
                 tracing::warn!(code = error.code(), "recovery failed: {error}");
             }
         });
-        let (store, app) = (self.store.clone(), Arc::downgrade(self));
+        let app = Arc::downgrade(self);
         tokio::spawn(async move {
-            while app.strong_count() > 0 {
-                drop_expired(&store).await;
-                tokio::time::sleep(CLEANING).await;
+            while let Some(app) = app.upgrade() {
+                app.tidy().await;
+                drop(app);
+                tokio::time::sleep(TIDYING).await;
             }
         });
+    }
+
+    /// Drops what need not be kept any more, and sees to it that an old seal key can be dropped.
+    async fn tidy(&self) {
+        if let Err(error) = self.client.kept_relays().renew_seal().await {
+            tracing::warn!(code = error.code(), "a seal could not be renewed: {error}");
+        }
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+        match self.store.delete_expired(now).await {
+            Ok(0) => {}
+            Ok(records) => tracing::info!(records, "dropped what need not be kept any more"),
+            Err(error) => tracing::warn!("old records could not be dropped: {error}"),
+        }
     }
 
     pub(crate) fn begin_stopping(&self) {
@@ -105,16 +120,6 @@ impl App {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
-    }
-}
-
-async fn drop_expired(store: &BuiltInStore) {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
-    match store.delete_expired(now).await {
-        Ok(0) => {}
-        Ok(records) => tracing::info!(records, "dropped what need not be kept any more"),
-        Err(error) => tracing::warn!("old records could not be dropped: {error}"),
     }
 }
 

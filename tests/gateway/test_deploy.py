@@ -145,8 +145,9 @@ def systemd(machine: Machine) -> Deployment:
 def compose(machine: Machine) -> Deployment:
     services = files.compose()["services"]
     # The page says what is in the file with the URL.
-    (named,) = re.findall(r'echo "(postgres://\S+)" > deploy/secrets/store', files.README.read_text())
-    named = urlsplit(re.sub(r"\$\([^)]*\)", "password", named))
+    page = files.README.read_text()
+    (written,) = re.findall(r'echo "(postgres://[^"]+)" > deploy/secrets/store', page)
+    named = urlsplit(re.sub(r"\$\([^)]*\)", "password", written))
     database = services["postgres"]["environment"]
     assert named.hostname == "postgres"
     assert (named.username, named.path) == (
@@ -172,13 +173,10 @@ def kubernetes(machine: Machine) -> Deployment:
     (creates,) = store["env"]
     # Both take the URL from the same place, which is whole.
     assert creates in gateway["env"]
-    url = machine.database("")
+    machine.store = machine.database("")
     environment = _image_environment(machine)
     for variable in gateway["env"]:
-        if variable == creates:
-            environment[variable["name"]] = url
-        else:
-            environment[variable["name"]] = machine.secret(variable["value"])
+        environment[variable["name"]] = machine.secret(variable["value"])
     program = _program(machine, files.image("ENTRYPOINT").listed)
     return Deployment(program + gateway["args"], environment, program + store["args"])
 
@@ -236,7 +234,11 @@ def test_what_a_file_says_starts_a_gateway(machine: Machine, deployed: Any, say:
             assert send(f"{url}/readyz", None)[0] == 503
             for _ in range(2):
                 subprocess.run(
-                    deployment.creation, env=deployment.environment, check=True, capture_output=True, **machine.as_user
+                    deployment.creation,
+                    env=deployment.environment,
+                    check=True,
+                    capture_output=True,
+                    **machine.as_user,
                 )
         assert send(f"{url}/readyz", None)[0] == 200
         _use(url, machine.sandbox, has_secrets=bool(machine.written))

@@ -103,7 +103,7 @@ def test_the_compose_file_keeps_the_compose_specification() -> None:
     [
         ("read_only:", "read_onlyy:", "`read_onlyy`"),
         ("service_healthy", "service_done", "`service_done`"),
-        ("[seal-key,", "[seal-keyy,", "`seal-keyy`"),
+        ("[store, seal-key,", "[store, seal-keyy,", "`seal-keyy`"),
     ],
 )
 def test_the_judge_of_compose_files_sees_a_mistake(old: str, new: str, complaint: str) -> None:

@@ -44,20 +44,24 @@ impl NameKey {
     /// `store` when the store fails; `decryption` when none of the seal keys opens it.
     pub(crate) async fn of(vault: &Vault) -> Result<Self> {
         loop {
-            let there = match vault.load::<Self>(KEY).await? {
-                Some(there) => there,
-                None => match vault.put(KEY, None, Self::random()).await? {
-                    Changed::Done(ours) => return Ok(ours.content),
-                    Changed::Refused(Some(theirs)) => theirs,
-                    Changed::Refused(None) => continue,
-                },
-            };
-            // Sealed anew with the first seal key, each time a process begins: an old one can be
-            // dropped one day. If this fails, it is for the next.
-            let same = there.content.clone();
-            let _ = vault.put(KEY, Some(there.version), same).await;
-            return Ok(there.content);
+            if let Some(there) = vault.load::<Self>(KEY).await? {
+                return Ok(there.content);
+            }
+            match vault.put(KEY, None, Self::random()).await? {
+                Changed::Done(ours) => return Ok(ours.content),
+                Changed::Refused(Some(theirs)) => return Ok(theirs.content),
+                Changed::Refused(None) => {}
+            }
         }
+    }
+
+    /// Seals it anew if another than the first seal key sealed it: the other one can then be
+    /// dropped.
+    ///
+    /// # Errors
+    /// As [`NameKey::of`].
+    pub(crate) async fn renew_seal(vault: &Vault) -> Result<()> {
+        vault.renew_seal::<Self>(KEY).await
     }
 
     /// The id of a step that these parts name.

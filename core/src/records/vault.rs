@@ -117,6 +117,23 @@ impl Vault {
         Ok(Changed::Refused(there))
     }
 
+    /// Seals what is under `key` anew, unless the first seal key has sealed it.
+    ///
+    /// # Errors
+    /// As [`Vault::load`] and [`Vault::put`].
+    pub(crate) async fn renew_seal<T: Stored>(&self, key: &str) -> Result<()> {
+        let record = self.store.load(key).await.map_err(store_failed)?;
+        let is_new = |record: &Record| self.sealer.is_newest(key, record.version, &record.value);
+        if record.as_ref().is_none_or(is_new) {
+            return Ok(());
+        }
+        if let Some(there) = self.load::<T>(key).await? {
+            // Refused: somebody has just written it.
+            self.put(key, Some(there.version), there.content).await?;
+        }
+        Ok(())
+    }
+
     /// Deletes what is under `key` if it has this version.
     ///
     /// # Errors

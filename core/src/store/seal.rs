@@ -38,6 +38,15 @@ impl Sealer {
         [&[FORMAT, SEALED], &sealed[..]].concat()
     }
 
+    /// Whether the first key has sealed this value. Without keys, every value is as it should be.
+    pub(crate) fn is_newest(&self, key: &str, version: u64, value: &[u8]) -> bool {
+        let Some(first) = self.keys.first() else {
+            return true;
+        };
+        let sealed = value.strip_prefix(&[FORMAT, SEALED]);
+        sealed.is_some_and(|sealed| first.open(sealed, &associated_data(key, version)).is_ok())
+    }
+
     /// Gets the content out of a value.
     ///
     /// # Errors

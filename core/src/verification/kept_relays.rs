@@ -121,6 +121,20 @@ impl KeptRelays<'_> {
             .map_err(|error: Error| error.in_operation("relays.generate_claim"))
     }
 
+    /// Seals what steps are named with anew, if another than the first seal key has sealed it. Call
+    /// it when a process begins, and an old seal key can be dropped one day: all else that it sealed
+    /// is gone by itself.
+    ///
+    /// # Errors
+    /// `invalid_argument` without a store; `store`; `decryption` when none of the seal keys opens
+    /// it.
+    pub async fn renew_seal(&self) -> Result<()> {
+        let renew = async { NameKey::renew_seal(&self.engine()?.ports.vault).await };
+        renew
+            .await
+            .map_err(|error| error.in_operation("relays.renew_seal"))
+    }
+
     fn engine(&self) -> Result<Engine> {
         let inner = &self.client.inner;
         Engine::of(inner, inner.budget(self.limit, Duration::ZERO))
