@@ -53,17 +53,17 @@ impl Engine {
     }
 
     /// Redeems a pass under these ids, or finds what was answered: the payload, and whether the pass
-    /// is spent.
+    /// is spent. A pass that cannot be redeemed (any more) begins nothing.
     pub(crate) async fn redeem(
         &self,
         ids: &[String],
         (relay_token, relay_secret): (&RelayToken, &RelaySecret),
-        pass: Kept,
+        pass: Result<Kept>,
     ) -> Result<(Kept, bool)> {
         let stored = match self.find_step(ids).await? {
             Some(there) => there,
             None => {
-                let state = first_question(pass, self.ports.now(), &mut self.ports.random());
+                let state = first_question(pass?, self.ports.now(), &mut self.ports.random());
                 let relay = Some(kept(relay_token, relay_secret));
                 self.begin_step(Purpose::Redemption, ids, relay, "", state)
                     .await?
