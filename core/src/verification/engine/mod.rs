@@ -66,8 +66,14 @@ impl Engine {
                 consumed,
                 evidence,
             } => {
-                let asked = ClaimType::parse(record.claim_type.as_str())?;
-                let opened = self.ports.persona.open(payload, record.encrypted, &asked);
+                let opened = match record.purpose {
+                    // Its caller opens it himself.
+                    Purpose::Redemption => Err(evidence.error()),
+                    Purpose::Verification | Purpose::Purchase => {
+                        let asked = ClaimType::parse(record.claim_type.as_str())?;
+                        self.ports.persona.open(payload, record.encrypted, &asked)
+                    }
+                };
                 match opened {
                     Ok(claim) => Ok(Told::Answered(claim)),
                     Err(error) => Err(match error.kind() {
