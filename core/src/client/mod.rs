@@ -28,13 +28,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
-
 use crate::claim::DecryptionKey;
 use crate::error::Result;
 use crate::events::Listener;
 use crate::http::{AnonymousLane, IdentifiedLane, Route};
-use crate::records::NameKey;
 use crate::secret::ApiKey;
 use crate::store::{Sealer, Store};
 
@@ -97,8 +94,6 @@ pub(crate) struct Keeping {
     pub(crate) pass_binding: PassBinding,
     pub(crate) pass_pool: u32,
     pub(crate) background: bool,
-    /// What steps are named with, once it was read.
-    pub(crate) name_key: Arc<OnceCell<NameKey>>,
 }
 
 /// What this process has seen. Only for notices: nothing is decided by it.

@@ -84,3 +84,109 @@ fn part_of(whole: Duration) -> Duration {
     let millis = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX).max(1);
     Duration::from_millis(os_random().next_u64() % millis)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claim::Claim;
+    use crate::client::{
+        Attempted, Attempting, Environment, IssuePrivacyPass, PassBinding, Persona, Ports,
+        Question, Relay,
+    };
+    use crate::future::BoxFuture;
+    use crate::outcome::Budget;
+    use crate::records::{Kept, RealWorld, Vault};
+    use crate::secret::IdempotencyKey;
+    use crate::store::{MemoryStore, Sealer};
+
+    /// A Persona that sells passes at once.
+    struct Seller;
+
+    impl Persona for Seller {
+        fn check_can_issue(&self) -> Result<()> {
+            Ok(())
+        }
+
+        fn encrypts(&self) -> bool {
+            false
+        }
+
+        fn create<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Relay>> {
+            unreachable!("the pool needs no relay")
+        }
+
+        fn blind<'a>(
+            &'a self,
+            _: &'a IssuePrivacyPass,
+            _: &'a Budget,
+        ) -> BoxFuture<'a, Result<Kept>> {
+            Box::pin(async { Ok(Kept::new("blinded")) })
+        }
+
+        fn sign<'a>(
+            &'a self,
+            _: &'a Kept,
+            _: IdempotencyKey,
+            _: Attempting,
+        ) -> BoxFuture<'a, Result<Attempted<Kept>>> {
+            Box::pin(async { Ok(Ok(Kept::new("pass"))) })
+        }
+
+        fn redeem<'a>(
+            &'a self,
+            _: Question<'a>,
+            _: Attempting,
+        ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>> {
+            unreachable!("the pool redeems nothing")
+        }
+
+        fn open(&self, _: &Kept, _: bool, _: &ClaimType) -> Result<Claim> {
+            unreachable!("the pool opens nothing")
+        }
+    }
+
+    /// Two workers on one store.
+    fn two_workers() -> [Engine; 2] {
+        let store = Arc::new(MemoryStore::new());
+        [(); 2].map(|()| Engine {
+            ports: Ports {
+                vault: Arc::new(Vault::new(store.clone(), Sealer::default())),
+                persona: Arc::new(Seller),
+                world: Arc::new(RealWorld::new()),
+                environment: Environment::Production,
+                listener: None,
+                budget: Budget {
+                    retries: 0,
+                    attempt: PERIOD,
+                    total: PERIOD,
+                    floor: Duration::ZERO,
+                },
+            },
+            binding: PassBinding::ClaimType,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_who_fill_one_pool_at_the_same_time_do_not_overfill_it() {
+        const TARGET: u32 = 5;
+        const CLAIM_TYPE: &str = "age_over18_verified";
+        // What a round buys is left to chance: in forty worlds, both buy most of it in many.
+        for _ in 0..40 {
+            let [one, other] = two_workers();
+            let fill = |engine: &Engine| {
+                let engine = engine.clone();
+                async move { refill(&engine, CLAIM_TYPE.to_owned(), TARGET).await }
+            };
+            loop {
+                let (first, second) = tokio::join!(fill(&one), fill(&other));
+                first.and(second).expect("passes are for sale");
+                let there = one.ports.count_pooled(CLAIM_TYPE).await;
+                let there = there.expect("the store works");
+                assert!(there <= TARGET, "{there} passes in a pool of {TARGET}");
+                if there == TARGET {
+                    break;
+                }
+            }
+        }
+    }
+}

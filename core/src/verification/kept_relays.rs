@@ -6,7 +6,7 @@ use super::Engine;
 use crate::client::{
     read_claim, Client, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PrivacyPass,
 };
-use crate::error::{Error, ResponseInfo, Result, UnopenedClaim};
+use crate::error::{Error, ErrorKind, ResponseInfo, Result, UnopenedClaim};
 use crate::http::now_ms;
 use crate::pass::PrivacyPassToken;
 use crate::records::{Kept, NameKey};
@@ -60,8 +60,7 @@ impl KeptRelays<'_> {
             let inner = &self.client.inner;
             let engine = self.engine()?;
             let api_key = inner.signing_lane()?.api_key();
-            let environment = inner.environment.as_str();
-            let parts = [environment, api_key.expose(), idempotency_key];
+            let parts = [api_key.expose(), idempotency_key];
             let id = self.id(&engine, "purchase", &parts).await?;
             let pass = engine.buy(id, &request).await?;
             Ok(PrivacyPass {
@@ -91,14 +90,18 @@ impl KeptRelays<'_> {
                 ));
             }
             let inner = &self.client.inner;
-            let pass =
-                PrivacyPassToken::parse(request.privacy_pass_token.expose().as_str(), now_ms())?;
+            let text = request.privacy_pass_token.expose().as_str();
+            let pass = match PrivacyPassToken::parse(text, now_ms()) {
+                Ok(pass) => Ok(Kept::new(pass.expose())),
+                // What it was answered outlives it.
+                Err(expired) if expired.kind() == ErrorKind::PassExpired => Err(expired),
+                Err(no_pass) => return Err(no_pass),
+            };
             let engine = self.engine()?;
             let relay = (&request.relay_token, &request.relay_secret);
-            let parts = [relay.0.as_str(), relay.1.expose(), pass.expose()];
+            let parts = [relay.0.as_str(), relay.1.expose(), text];
             let id = self.id(&engine, "redemption", &parts).await?;
-            let (payload, token_consumed) =
-                engine.redeem(id, relay, Kept::new(pass.expose())).await?;
+            let (payload, token_consumed) = engine.redeem(id, relay, pass).await?;
             let claim_payload = Secret::new(payload.expose().to_owned());
             let own_key = inner.decryption_key.as_ref();
             let key = request.decryption_key.as_ref().or(own_key);
@@ -140,18 +143,94 @@ impl KeptRelays<'_> {
         Engine::of(inner, inner.budget(self.limit, Duration::ZERO))
     }
 
-    /// What a step is called in the store.
+    /// What a step is called in the store. The key is read each time: a worker that went on with one
+    /// that is no longer there would do again what others did.
     async fn id(&self, engine: &Engine, step: &str, parts: &[&str]) -> Result<String> {
-        let vault = &engine.ports.vault;
-        let name_key = match &self.client.inner.keeping {
-            Some(keeping) => {
-                keeping
-                    .name_key
-                    .get_or_try_init(|| NameKey::of(vault))
-                    .await?
-            }
-            None => &NameKey::of(vault).await?,
-        };
+        let name_key = NameKey::of(&engine.ports.vault).await?;
         Ok(name_key.id(step, parts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::client::RelayToken;
+    use crate::encoding::encode_base64url;
+    use crate::records::{Changed, Vault};
+    use crate::secret::{os_random, RelaySecret};
+    use crate::store::{MemoryStore, Sealer, Store};
+    use crate::verification::record::{record_key, Beginning, Durable, Purpose, State};
+
+    const PAYLOAD: &str = r#"{"claim_type":"age_over18_verified","claim_result":"passed"}"#;
+
+    /// Nobody listens there: whatever is sent is an error.
+    fn client(store: &Arc<MemoryStore>) -> Client {
+        let client = Client::builder().base_url("http://127.0.0.1:9");
+        let client = client.store(store.clone() as Arc<dyn Store>);
+        client.build().expect("a client")
+    }
+
+    fn redemption_of_an_expired_pass() -> GenerateClaim {
+        let challenge = r#"{"token_type":2,"issuer_name":"i","origin_info":"o","expires_at":"2020-01-01T00:00:00Z","mac":"m"}"#;
+        let pass = format!(
+            r#"{{"token_nonce":"n","signature":"c2ln","key_id":"k","challenge":{challenge}}}"#
+        );
+        GenerateClaim::new(
+            RelayToken::parse("relay").expect("a token"),
+            RelaySecret::parse("secret").expect("a secret"),
+            encode_base64url(pass.as_bytes()),
+        )
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_told_although_its_pass_has_expired_since() {
+        let store = Arc::new(MemoryStore::new());
+        let client = client(&store);
+        let request = redemption_of_an_expired_pass();
+        let parts = [
+            request.relay_token.as_str(),
+            request.relay_secret.expose(),
+            request.privacy_pass_token.expose(),
+        ];
+        let kept = client.kept_relays();
+        let engine = kept.engine().expect("there is a store");
+        let id = kept.id(&engine, "redemption", &parts).await.expect("an id");
+        let beginning = Beginning {
+            purpose: Purpose::Redemption,
+            id: id.clone(),
+            environment: "production".to_owned(),
+            claim_type: String::new(),
+            reference_key: None,
+            encrypted: false,
+            relay_bound: true,
+            relay: None,
+            state: State::Given {
+                payload: Kept::new(PAYLOAD),
+                consumed: true,
+            },
+        };
+        let answered = Durable::begin(beginning, now_ms(), &mut os_random());
+        let vault = Vault::new(store, Sealer::default());
+        let put = vault.put(&record_key(&id), None, answered).await;
+        assert!(matches!(put, Ok(Changed::Done(_))));
+        let told = client.kept_relays().generate_claim(request).await;
+        let told = told.expect("what was answered");
+        assert!(told.token_consumed && told.claim.expect("a claim").passed());
+    }
+
+    #[tokio::test]
+    async fn an_expired_pass_begins_no_redemption() {
+        let store = Arc::new(MemoryStore::new());
+        let request = redemption_of_an_expired_pass();
+        let refused = client(&store).kept_relays().generate_claim(request).await;
+        let refused = refused.expect_err("it has expired");
+        assert_eq!(refused.kind(), ErrorKind::PassExpired);
+        let stored = store
+            .scan("verification/", None, 1)
+            .await
+            .expect("the store works");
+        assert!(stored.is_empty(), "{stored:?}");
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::{Claim, Method};
 use crate::passes::{new_pool_key, Held, Purchase};
 use crate::records::{
-    next_look, Evidence, Kept, Stored, ANSWER_LIFE, DAY, KEEP_FINISHED, LEASE, MINUTE,
+    next_look, Evidence, Kept, Stored, ANSWER_LIFE, DAY, KEEP_FINISHED, KEY_LIFE, LEASE, MINUTE,
 };
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::Secret;
@@ -148,6 +148,13 @@ pub(crate) enum State {
 pub(crate) struct Asked {
     pub(super) key: Kept,
     pub(super) at: u64,
+}
+
+impl Asked {
+    /// Whether it may be asked under its key.
+    pub(super) fn lives(&self, now: u64) -> bool {
+        now < self.at.saturating_add(KEY_LIFE)
+    }
 }
 
 /// A pass on its way to the pool, under the key it will have there.
@@ -379,6 +386,11 @@ impl Durable {
             // An answer may be lost: it is asked for, whether or not the caller comes back.
             (Purpose::Redemption, State::Redeeming { .. }) => {
                 (Some(next_look(now, self.tries, random)), None)
+            }
+            (Purpose::Redemption, State::Ready { earlier, .. })
+                if earlier.iter().any(|asked| asked.lives(now)) =>
+            {
+                (Some(next_look(now, self.tries, random)), Some(KEEP_STEP))
             }
             (Purpose::Redemption, _) if self.is_closed() => (None, Some(KEEP_FINISHED)),
             // Only the caller, who has the credentials, can go on.

@@ -8,7 +8,7 @@ use crate::events::EventKind;
 use crate::passes::Looked;
 use crate::records::Changed;
 use crate::verification::machine::{Goal, Run};
-use crate::verification::record::{record_key, Durable, State, PREFIX};
+use crate::verification::record::{record_key, Durable, Purpose, State, PREFIX};
 
 /// So many records are looked up at once by [`Engine::recover`].
 const PAGE: usize = 100;
@@ -85,10 +85,7 @@ impl Engine {
         let Changed::Done(stored) = put.await? else {
             return Ok(false);
         };
-        let goal = match stored.content.is_over(ports.now()) {
-            true => Goal::Answer,
-            false => goal_of(&stored.content),
-        };
+        let goal = goal_of(&stored.content, ports.now());
         // An error that the record tells is an outcome like others.
         let _ = self.drive(stored, Run::new(goal), false).await?;
         Ok(true)
@@ -125,11 +122,14 @@ impl Engine {
     }
 }
 
-/// How far to drive a verification when nobody asks: an open question is asked to its end, a new
-/// one only once the session is over, because the person may still be at it.
-fn goal_of(record: &Durable) -> Goal {
-    match record.state {
-        State::Redeeming { .. } => Goal::Answer,
-        _ => Goal::Pass,
+/// How far to drive a record when nobody asks: an open question is asked to its end, a new one only
+/// once the session is over, because the person may still be at it. A step has no session, and its
+/// caller alone asks new questions.
+fn goal_of(record: &Durable, now: u64) -> Goal {
+    match (record.purpose, &record.state) {
+        (Purpose::Purchase | Purpose::Redemption, _) => Goal::Pass,
+        (Purpose::Verification, State::Redeeming { .. }) => Goal::Answer,
+        (Purpose::Verification, _) if record.is_over(now) => Goal::Answer,
+        (Purpose::Verification, _) => Goal::Pass,
     }
 }

@@ -39,7 +39,7 @@ impl Engine {
                 relay_secret,
             } => stored.0.content.relay == Some(kept(relay_token, relay_secret)),
         };
-        if !same {
+        if !same || stored.0.content.environment != self.ports.environment.as_str() {
             return Err(Error::invalid_argument(
                 "This idempotency key was used for another request; nothing was sent.",
             ));
@@ -51,17 +51,17 @@ impl Engine {
     }
 
     /// Redeems a pass under this id, or finds what was answered: the payload, and whether the pass
-    /// is spent.
+    /// is spent. A pass that cannot be redeemed (any more) begins nothing.
     pub(crate) async fn redeem(
         &self,
         id: String,
         (relay_token, relay_secret): (&RelayToken, &RelaySecret),
-        pass: Kept,
+        pass: Result<Kept>,
     ) -> Result<(Kept, bool)> {
         let stored = match self.find_step(&id).await? {
             Some(there) => there,
             None => {
-                let state = first_question(pass, self.ports.now(), &mut self.ports.random());
+                let state = first_question(pass?, self.ports.now(), &mut self.ports.random());
                 let relay = Some(kept(relay_token, relay_secret));
                 self.begin_step(Purpose::Redemption, id, relay, "", state)
                     .await?

@@ -18,9 +18,9 @@ mod tests;
 use std::sync::Arc;
 
 pub(super) use self::redeeming::first_question;
-use self::redeeming::{begin_redeeming, not_redeemed, take_up_redeeming};
+use self::redeeming::{ask_for_lost_answer, begin_redeeming, not_redeemed, take_up_redeeming};
 use self::signing::{never_bought, not_signed, reissue, take_up_signing};
-use super::record::{Asked, Durable, Refund, State};
+use super::record::{Asked, Durable, Purpose, Refund, State};
 use crate::claim::Claim;
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
@@ -33,7 +33,7 @@ use crate::secret::rand_core::CryptoRng;
 /// What somebody wants of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goal {
-    /// A pass to redeem.
+    /// A pass to redeem; of a redemption, the answers to what was asked.
     Pass,
     /// The answer, or that there is none yet.
     Answer,
@@ -287,7 +287,7 @@ fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng)
         State::Ready {
             rejected: Some(evidence),
             ..
-        } => {
+        } if record.purpose != Purpose::Redemption => {
             if !record.is_over(now) {
                 return Step::just(Effect::Tell);
             }
@@ -296,7 +296,10 @@ fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng)
             };
             Step::store(record.moved(state, now, random), Effect::Tell)
         }
-        State::Ready { .. } if run.goal == Goal::Pass => Step::just(Effect::Tell),
+        State::Ready { pass, earlier, .. } if run.goal == Goal::Pass => match record.purpose {
+            Purpose::Redemption => ask_for_lost_answer(record, run, (pass, earlier), now, random),
+            Purpose::Verification | Purpose::Purchase => Step::just(Effect::Tell),
+        },
         State::Ready { pass, earlier, .. } => {
             begin_redeeming(record, run, (pass, earlier), now, random)
         }

@@ -1,12 +1,12 @@
 //! Redeeming a pass: what follows when the question is to be asked, or was not answered.
 
-use super::{ready, refund, Effect, Run, Step};
+use super::{ready, refund, Effect, Goal, Run, Step};
 use crate::error::{ErrorKind, UnopenedClaim};
 use crate::events::EventKind;
 use crate::http::Attempt;
 use crate::outcome::{rule_redeeming, Answer, History, NextKey, Ruling, Step as Call};
 use crate::passes::{Asking, Held};
-use crate::records::{Evidence, Kept, ANSWER_LIFE, DAY, KEY_LIFE};
+use crate::records::{Evidence, Kept, ANSWER_LIFE, DAY};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
 use crate::verification::record::{Asked, Durable, Purpose, State, AFTER_THE_END};
@@ -48,6 +48,29 @@ pub(super) fn begin_redeeming(
     Step::store(record.moved(state, now, random), Effect::Redeem)
 }
 
+/// Asks for an answer that was lost once more, under its own key; nothing new is asked.
+pub(super) fn ask_for_lost_answer(
+    record: &Durable,
+    run: &mut Run,
+    (pass, earlier): (&Held, &[Asked]),
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Step {
+    let Some(last) = earlier.iter().rposition(|asked| asked.lives(now)) else {
+        return Step::just(Effect::Tell);
+    };
+    let mut others = earlier.to_vec();
+    let question = others.remove(last);
+    run.asking = Some(Asking::new(History::resumed(true, count(&others, now), 0)));
+    let state = State::Redeeming {
+        pass: pass.clone(),
+        question,
+        earlier: others,
+        rotations: 0,
+    };
+    Step::store(record.moved_in_vain(state, now, random), Effect::Redeem)
+}
+
 /// Goes on with a question that may have been asked before.
 pub(super) fn take_up_redeeming(
     record: &Durable,
@@ -74,9 +97,14 @@ pub(super) fn take_up_redeeming(
         return Step::store(record.moved(unknown(), now, random), Effect::Tell)
             .noting(EventKind::UnknownOutcome);
     }
-    if now >= question.at.saturating_add(KEY_LIFE) {
-        // The nonce protects: under a new key the pass can only turn out to be spent.
+    if !question.lives(now) {
         let earlier = remember(earlier, question);
+        if record.purpose == Purpose::Redemption && run.goal == Goal::Pass {
+            // A new question is its caller's to ask.
+            let state = ready(pass.clone(), earlier);
+            return Step::store(record.moved(state, now, random), Effect::TellPending);
+        }
+        // The nonce protects: under a new key the pass can only turn out to be spent.
         run.asking = Some(Asking::new(History::resumed(
             false,
             count(&earlier, now),
@@ -202,7 +230,7 @@ impl Missed<'_> {
             // later.
             (Ruling::Again(NextKey::New), Answer::Status(500..))
             | (Ruling::SameLater(ErrorKind::ServerError), _)
-                if has_verdict && self.now < self.question.at.saturating_add(KEY_LIFE) =>
+                if has_verdict && self.question.lives(self.now) =>
             {
                 Ruling::SameLater(ErrorKind::ServerError)
             }
@@ -287,12 +315,11 @@ impl Missed<'_> {
                     self.asks(last, others, Effect::Again, random)
                 }
             },
-            Ruling::NotYet => self.wait(ErrorKind::PermissionDenied, random),
-            Ruling::Refused(kind) => self.wait(kind, random),
+            Ruling::NotYet => self.wait(ErrorKind::PermissionDenied, run.goal, random),
+            Ruling::Refused(kind) => self.wait(kind, run.goal, random),
             Ruling::NewLater(kind) => {
                 let state = ready(self.pass.clone(), self.lost_keys());
-                let moved = self.record.moved(state, self.now, random);
-                Step::store(moved, Effect::Fail(kind))
+                Step::store(self.put_off(state, random), Effect::Fail(kind))
             }
             Ruling::PassRejected => self.reject_pass(random),
             Ruling::Unknown => self.give_up(random),
@@ -302,17 +329,29 @@ impl Missed<'_> {
     }
 
     /// There is no answer yet.
-    fn wait(&self, kind: ErrorKind, random: &mut impl CryptoRng) -> Step {
+    fn wait(&self, kind: ErrorKind, goal: Goal, random: &mut impl CryptoRng) -> Step {
         let mut state = ready(self.pass.clone(), self.lost_keys());
-        let mut effect = Effect::Fail(kind);
         if self.record.purpose == Purpose::Verification {
             // Whoever asked at the same time takes this answer for his own.
             if let State::Ready { answered_at, .. } = &mut state {
                 *answered_at = Some(self.now);
             }
-            effect = Effect::TellPending;
         }
-        Step::store(self.record.moved(state, self.now, random), effect).noting(EventKind::Pending)
+        let effect = match (self.record.purpose, goal) {
+            // A caller's own question: he is told in Persona's words.
+            (Purpose::Redemption, Goal::Answer) => Effect::Fail(kind),
+            _ => Effect::TellPending,
+        };
+        Step::store(self.put_off(state, random), effect).noting(EventKind::Pending)
+    }
+
+    /// The record without an open question.
+    fn put_off(&self, state: State, random: &mut impl CryptoRng) -> Durable {
+        match self.record.purpose {
+            // What was lost is asked for less and less often.
+            Purpose::Redemption => self.record.moved_in_vain(state, self.now, random),
+            Purpose::Verification | Purpose::Purchase => self.record.moved(state, self.now, random),
+        }
     }
 
     /// Closes the verification: this verdict is final.

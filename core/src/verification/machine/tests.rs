@@ -4,7 +4,7 @@ use super::*;
 use crate::error::ResponseInfo;
 use crate::http::{FailureCause, SendFailure, Sent};
 use crate::outcome::Answer;
-use crate::records::{DAY, HOUR, MINUTE};
+use crate::records::{Stored, DAY, HOUR, MINUTE};
 use crate::secret::{os_random, Secret};
 use crate::verification::record::{Beginning, Purpose, RelayKept};
 use crate::wire::ResponseHead;
@@ -23,14 +23,18 @@ struct Desk {
 
 impl Desk {
     fn new(state: State, now: u64) -> Self {
+        Self::of(Purpose::Verification, state, now)
+    }
+
+    fn of(purpose: Purpose, state: State, now: u64) -> Self {
         let beginning = Beginning {
-            purpose: Purpose::Verification,
+            purpose,
             id: "id".to_owned(),
             environment: "production".to_owned(),
             claim_type: "age".to_owned(),
             reference_key: None,
             encrypted: false,
-            relay_bound: false,
+            relay_bound: purpose != Purpose::Verification,
             relay: Some(RelayKept {
                 token: Kept::new("token"),
                 secret: Kept::new("secret"),
@@ -59,6 +63,23 @@ impl Desk {
         let mut desk = Self::new(ready(pass(), Vec::new()), now);
         assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
         desk
+    }
+
+    /// A question about a caller's own pass, that this worker has just stored.
+    fn redeeming_a_callers() -> Self {
+        let state = first_question(Kept::new("pass"), BEGIN, &mut os_random());
+        let mut desk = Self::of(Purpose::Redemption, state, BEGIN);
+        desk.run.is_own = true;
+        assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
+        desk
+    }
+
+    /// Recovery takes the record up, some time later.
+    fn recovered(mut self, later: u64) -> (Self, Effect) {
+        self.now += later;
+        self.run = Run::new(Goal::Pass);
+        let effect = self.feed(Event::Continue);
+        (self, effect)
     }
 
     /// Another worker takes the record up, after the lease.
@@ -735,4 +756,63 @@ fn an_event_that_comes_too_late_is_no_reason_to_go_back() {
         assert_eq!(desk.feed(event), Effect::Continue);
         assert_eq!(desk.record, before);
     }
+}
+
+// A caller's own pass: he alone asks new questions.
+
+#[test]
+fn recovery_leaves_a_redemption_alone_that_was_answered_with_not_yet() {
+    let mut desk = Desk::redeeming_a_callers();
+    let not_yet = Effect::Fail(ErrorKind::PermissionDenied);
+    assert_eq!(desk.not_redeemed(status(403, "a")), not_yet);
+    assert_eq!(desk.record.due_at(), None);
+    assert!(desk.record.expires_at().is_some());
+    let (desk, effect) = desk.recovered(HOUR);
+    assert_eq!(effect, Effect::Tell);
+    assert!(matches!(desk.record.state, State::Ready { .. }));
+}
+
+#[test]
+fn recovery_asks_for_a_lost_answer_again_and_again_under_its_own_key() {
+    let mut desk = Desk::redeeming_a_callers();
+    let (asked, _) = desk.question();
+    assert_eq!(desk.not_redeemed(unknown_answer()), Effect::Again);
+    // Somebody on the way says so: the answer may be there all the same.
+    let not_yet = Effect::Fail(ErrorKind::PermissionDenied);
+    assert_eq!(desk.not_redeemed(edge(403)), not_yet);
+    for _ in 0..3 {
+        assert!(desk.record.due_at().is_some());
+        let (mut recovering, effect) = desk.recovered(HOUR);
+        assert_eq!(effect, Effect::Redeem);
+        assert_eq!(recovering.question(), (asked.clone(), Vec::new()));
+        // It has nobody to tell.
+        assert_eq!(recovering.not_redeemed(edge(403)), Effect::TellPending);
+        desk = recovering;
+    }
+    let (mut desk, _) = desk.recovered(HOUR);
+    let answer = Event::Redeemed {
+        pass: Kept::new("pass"),
+        payload: Kept::new("payload"),
+        consumed: false,
+        opened: None,
+    };
+    assert_eq!(desk.feed(answer), Effect::Continue);
+    assert!(matches!(desk.record.state, State::Given { .. }));
+    assert!(!desk.refunded());
+}
+
+#[test]
+fn recovery_asks_no_new_question_for_a_caller_when_a_key_is_too_old() {
+    let (desk, effect) = Desk::redeeming_a_callers().recovered(22 * HOUR);
+    assert_eq!(effect, Effect::TellPending);
+    assert_eq!(desk.record.due_at(), None);
+    let State::Ready { earlier, .. } = &desk.record.state else {
+        panic!("{:?}", desk.record.state);
+    };
+    assert_eq!(earlier.len(), 1);
+    // The caller is back: a new question, and the old key is not forgotten.
+    let mut desk = desk;
+    desk.run = Run::new(Goal::Answer);
+    assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
+    assert_eq!(desk.question().1.len(), 1);
 }

@@ -9,8 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::crashes::{
+    every_fate_is_wanted, every_stop, stored_errors, Next, Plan, Stop, ToldOnPanic, ASKING,
+    MAPPINGS,
+};
 use super::executor::{Sim, BEGIN};
-use super::faults::{Effect, Fate, Faults, Mishap};
+use super::faults::{Effect, Faults};
 use super::server::{Mapping, Server, Visitors};
 use super::setting::{claim_type, request, Setting};
 use super::watch::State;
@@ -35,79 +39,6 @@ enum Ending {
     Passed,
     FailedAndRefunded,
     PendingTwiceThenPassed,
-}
-
-/// The process stops at the effect with this number.
-#[derive(Clone, Copy, Debug)]
-struct Stop {
-    at: usize,
-    fate: Fate,
-    next: Next,
-}
-
-/// Who goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    /// The process, restarted at once: it asks again.
-    Itself,
-    /// Another one at once: it looks for what is due, and asks.
-    Another,
-    /// Another one when the lease is over and recovery is due.
-    AnotherLater,
-}
-
-impl Stop {
-    /// Whether what was asked is done, and nobody knows.
-    fn hides_most(&self) -> bool {
-        self.fate.mishap == Mishap::None && self.fate.there == 0
-    }
-}
-
-/// What an unfinished person and a spent pass are answered with; the likeliest first.
-const MAPPINGS: [(u16, u16); 9] = [
-    (403, 409),
-    (403, 401),
-    (403, 422),
-    (409, 401),
-    (409, 409),
-    (409, 422),
-    (422, 401),
-    (422, 409),
-    (422, 422),
-];
-
-const EVERYBODY: [Next; 3] = [Next::Itself, Next::Another, Next::AnotherLater];
-
-const STOPPED: Fate = Fate {
-    dies: true,
-    ..Fate::FINE
-};
-
-/// Nothing of it arrived.
-const NEVER_ARRIVED: Fate = Fate {
-    mishap: Mishap::NotSent,
-    ..STOPPED
-};
-
-/// What can become of an effect whose process stops.
-fn fates(effect: Effect) -> Vec<Fate> {
-    // It arrives when somebody else is at work already.
-    let late = Fate {
-        there: 1_500,
-        ..STOPPED
-    };
-    let error = |mishap| Fate { mishap, ..STOPPED };
-    match effect {
-        Effect::Read | Effect::Create | Effect::Blind => vec![NEVER_ARRIVED, STOPPED],
-        Effect::Write => vec![NEVER_ARRIVED, STOPPED, late],
-        Effect::Sign | Effect::Redeem => vec![
-            NEVER_ARRIVED,
-            STOPPED,
-            late,
-            error(Mishap::ErrorStored),
-            error(Mishap::DoneAndErrorStored),
-        ],
-    }
 }
 
 fn flows() -> Vec<Flow> {
@@ -241,16 +172,7 @@ fn check(flow: Flow, stops: &[Stop], setting: &Setting, id: Option<&str>) {
     let server = setting.server.lock().expect("not poisoned");
     let watch = &setting.watch;
     watch.no_pass_is_lost(&server);
-    let stored = |mishap| {
-        stops
-            .iter()
-            .filter(|stop| stop.fate.mishap == mishap)
-            .count()
-    };
-    let (errors, unseen) = (
-        stored(Mishap::ErrorStored),
-        stored(Mishap::DoneAndErrorStored),
-    );
+    let (errors, unseen) = stored_errors(stops);
     // The watch has compared the bill with what is on record; where nothing is, it is one.
     let charges = server.billed();
     // A key is given up once for a stored error; after the second one nobody asks any more.
@@ -258,7 +180,7 @@ fn check(flow: Flow, stops: &[Stop], setting: &Setting, id: Option<&str>) {
     if errors + unseen == 0 {
         assert_eq!(charges, 1, "billed more than once");
         assert_eq!(watch.notices(EventKind::PossibleDoubleCharge), 0);
-    } else if stops.len() == 1 && charges > 1 {
+    } else if charges > 1 {
         assert!(
             watch.notices(EventKind::PossibleDoubleCharge) >= 1,
             "nobody was told"
@@ -288,21 +210,9 @@ fn check(flow: Flow, stops: &[Stop], setting: &Setting, id: Option<&str>) {
     }
 }
 
-/// Says what was being played when a check fails.
-struct ToldOnPanic(String);
-
-impl Drop for ToldOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("every crash point: {}", self.0);
-        }
-    }
-}
-
 #[test]
 fn every_crash_point() {
-    // All pairs with all fates for both take minutes; they can be asked for.
-    let every_fate = std::env::var_os("SIMULATION_EVERY_FATE").is_some();
+    let every_fate = every_fate_is_wanted();
     let (flows, next_flow) = (flows(), AtomicUsize::new(0));
     let (singles, pairs) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -315,7 +225,12 @@ fn every_crash_point() {
                             spent,
                             ..*flow
                         };
-                        let (found, found_pairs) = every_crash_point_of(flow, every_fate);
+                        let plan = Plan {
+                            next: &ASKING,
+                            pairs: (unfinished, spent) == MAPPINGS[0],
+                            every_fate,
+                        };
+                        let (found, found_pairs) = every_stop(|stops| play(flow, stops), plan);
                         singles.fetch_add(found, Ordering::Relaxed);
                         pairs.fetch_add(found_pairs, Ordering::Relaxed);
                     }
@@ -334,34 +249,4 @@ fn every_crash_point() {
             false => "of crashes whose answer was lost, on the likeliest mapping",
         },
     );
-}
-
-fn every_crash_point_of(flow: Flow, every_fate: bool) -> (usize, usize) {
-    let (mut singles, mut pairs) = (0, 0);
-    let with_pairs = (flow.unfinished, flow.spent) == MAPPINGS[0];
-    let (effects, before) = play(flow, &[]);
-    for first in stops(&effects, before, true) {
-        let (effects, _) = play(flow, &[first]);
-        singles += 1;
-        if !with_pairs || !(every_fate || first.hides_most()) {
-            continue;
-        }
-        for second in stops(&effects, first.at + 1, every_fate) {
-            play(flow, &[first, second]);
-            pairs += 1;
-        }
-    }
-    (singles, pairs)
-}
-
-/// All stops from an effect on, or only those whose answers are lost.
-fn stops(effects: &[Effect], from: usize, every_fate: bool) -> Vec<Stop> {
-    let mut stops = Vec::new();
-    for (at, effect) in effects.iter().enumerate().skip(from) {
-        for fate in fates(*effect) {
-            stops.extend(EVERYBODY.map(|next| Stop { at, fate, next }));
-        }
-    }
-    stops.retain(|stop| every_fate || stop.hides_most());
-    stops
 }

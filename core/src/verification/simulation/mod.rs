@@ -1,12 +1,16 @@
 //! Simulation: the engine on a store, a Persona, a clock and dice that are all made up, so that
 //! everything that can go wrong does, in no time, and again in the same way for the same seed.
 //!
-//! * [`every_crash_point`] stops the process before and after each thing it asks of the outside.
+//! * [`every_crash_point`] stops the process before and after each thing it asks of the outside, and
+//!   [`every_crash_of_steps`] does so in purchases and redemptions of a caller's own.
+//! * [`single_faults`] are cases that one exact fault shows.
 //! * [`random_worlds`] lets several workers live through two days of random faults.
 //!
 //! The engine knows nothing of it: it drives futures, and here they are driven by [`executor`].
 
+mod crashes;
 mod dice;
+mod every_crash_of_steps;
 mod every_crash_point;
 mod executor;
 mod faults;
@@ -14,6 +18,7 @@ mod persona;
 mod random_worlds;
 mod server;
 mod setting;
+mod single_faults;
 mod store;
 mod watch;
 

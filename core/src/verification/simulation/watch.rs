@@ -16,6 +16,8 @@ use crate::store::Record;
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(super) struct Seen {
+    #[serde(default)]
+    purpose: Purpose,
     pub(super) state: State,
     #[serde(default)]
     relay: Option<Relay>,
@@ -27,6 +29,15 @@ pub(super) struct Seen {
     pub(super) due_at: Option<u64>,
     #[serde(default)]
     relay_bound: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Purpose {
+    #[default]
+    Verification,
+    Purchase,
+    Redemption,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -53,6 +64,10 @@ pub(super) enum State {
     Expired,
     Failed {
         evidence: Evidence,
+    },
+    Given {
+        payload: String,
+        consumed: bool,
     },
     Available {
         pass: Pass,
@@ -112,10 +127,10 @@ impl Seen {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        use State::{Answered, Expired, Failed, Unopened};
+        use State::{Answered, Expired, Failed, Given, Unopened};
         matches!(
             self.state,
-            Answered { .. } | Unopened { .. } | Expired | Failed { .. }
+            Answered { .. } | Unopened { .. } | Expired | Failed { .. } | Given { .. }
         )
     }
 
@@ -180,6 +195,8 @@ struct Known {
     statuses: BTreeMap<String, BTreeSet<u16>>,
     /// Who has a pass, or had it last without giving it back.
     holders: BTreeMap<String, String>,
+    /// Passes that callers keep themselves.
+    callers: BTreeSet<String>,
     /// In which place a pass is there for the taking.
     places: BTreeMap<String, String>,
     relays: BTreeMap<String, String>,
@@ -225,7 +242,10 @@ impl Watch {
         let before = known.records.insert(key.to_owned(), seen.clone());
         known.terminal_stays(key, before.as_ref(), &seen, record);
         known.purchase(key, before.as_ref(), &seen);
-        known.holding(key, before.as_ref(), &seen);
+        known.callers_keep_theirs(key, &seen);
+        if seen.purpose == Purpose::Verification {
+            known.holding(key, before.as_ref(), &seen);
+        }
         if let Some(relay) = &seen.relay {
             let known_relay = known.relays.insert(key.to_owned(), relay.token.clone());
             // Of several who start under one reference, one may be forgotten before the others store
@@ -353,6 +373,21 @@ impl Watch {
         self.those(|_| true)
     }
 
+    /// What is stored of a purchase or a redemption.
+    pub(super) fn step(&self, key: &str) -> Option<Seen> {
+        self.known().records.get(key).cloned()
+    }
+
+    /// All idempotency keys under which something may have been asked.
+    pub(super) fn keys(&self) -> BTreeSet<String> {
+        self.known().intents.keys().cloned().collect()
+    }
+
+    /// How many passes are in the pool for the taking.
+    pub(super) fn pooled(&self) -> usize {
+        self.known().places.len()
+    }
+
     /// The verifications that are not over.
     pub(super) fn open(&self) -> Vec<(String, Seen)> {
         self.those(|seen| !seen.is_settled())
@@ -452,6 +487,30 @@ impl Known {
         };
         if allowed {
             *self.allowances.entry(key.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// A pass that a caller keeps is in no verification and never in the pool.
+    fn callers_keep_theirs(&mut self, key: &str, seen: &Seen) {
+        use State::{Available, Ready, Redeeming, Taken};
+        assert!(
+            seen.purpose == Purpose::Verification || seen.refund.is_none(),
+            "{key} gives back a pass that is its caller's"
+        );
+        let pass = match (&seen.state, &seen.refund) {
+            (_, Some(refund)) => &refund.pass,
+            (Available { pass } | Taken { pass }, _)
+            | (Ready { pass, .. } | Redeeming { pass, .. }, _) => pass,
+            _ => return,
+        };
+        match seen.purpose {
+            Purpose::Verification => {
+                let is_callers = self.callers.contains(&pass.token);
+                assert!(!is_callers, "{key} has a pass that a caller keeps");
+            }
+            Purpose::Purchase | Purpose::Redemption => {
+                self.callers.insert(pass.token.clone());
+            }
         }
     }
 
