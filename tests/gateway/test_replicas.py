@@ -14,6 +14,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -213,8 +214,8 @@ def test_redeems_at_once_at_both_replicas_cost_one(
     sandbox: Sandbox, replicas: Replicas, say: Say
 ) -> None:
     for _ in range(ROUNDS):
-        relay, privacy_pass = proofs.ready_to_redeem(replicas.url(0), sandbox)
-        answers = at_once(asking(replicas, lambda url: proofs.redeem(url, relay, privacy_pass)))
+        ready = proofs.ready_to_redeem(replicas.url(0), sandbox)
+        answers = at_both(replicas, partial(proofs.redeem, relay=ready[0], privacy_pass=ready[1]))
         assert [proofs.read_claim(answer) for answer in answers] == ["passed"] * AT_ONCE
         assert len({answer.body for answer in answers}) == 1
     say(f"redeems at once: {ROUNDS} rounds of {AT_ONCE}, {sandbox.ledger()}")
@@ -224,27 +225,24 @@ def test_redeems_at_once_at_both_replicas_cost_one(
 def test_purchases_at_once_at_both_replicas_cost_one(
     sandbox: Sandbox, replicas: Replicas, say: Say
 ) -> None:
-    api_key = sandbox.production_api_key
+    key = sandbox.production_api_key
     for number in range(ROUNDS):
-        answers = at_once(
-            asking(replicas, lambda url: proofs.issue(url, api_key, f"order-{number}"))
-        )
+        named = partial(proofs.issue, api_key=key, idempotency_key=f"order-{number}")
+        answers = at_both(replicas, named)
         assert len({proofs.read_pass(answer) for answer in answers}) == 1
     say(f"purchases at once: {ROUNDS} rounds of {AT_ONCE}, {sandbox.ledger()}")
     assert sandbox.ledger()["billed"] == ROUNDS
 
 
-def asking(
-    replicas: Replicas, request: Callable[[str], Answer]
-) -> Iterator[Callable[[], Answer]]:
-    """The same request several times, at both replicas in turn; all begin at the same moment."""
+def at_both(replicas: Replicas, request: Callable[[str], Answer]) -> list[Answer]:
+    """The answers to one request, made several times at the same moment, at both in turn."""
     together = threading.Barrier(AT_ONCE)
 
-    def ask(number: int) -> Answer:
+    def ask(url: str) -> Answer:
         together.wait(timeout=30)
-        return request(replicas.url(number))
+        return request(url)
 
-    return (lambda number=number: ask(number) for number in range(AT_ONCE))
+    return at_once(partial(ask, replicas.url(number)) for number in range(AT_ONCE))
 
 
 def test_a_redeem_that_died_between_persona_and_its_caller_is_answered_by_the_other(
@@ -285,7 +283,7 @@ def die_in_between(
     """Kills the first replica when Persona has done the step and has not answered yet; returns what
     the other one answers to the same request."""
     before = sandbox.ledger()[counted]
-    sandbox.faults({"step": step, "fault": "delay", "milliseconds": 60_000})
+    sandbox.faults({"step": step, "fault": "delay", "milliseconds": 10_000})
     broken = threading.Event()
 
     def ask_the_first() -> None:
