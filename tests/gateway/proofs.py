@@ -254,6 +254,15 @@ def assert_answers_the_honest(gateway: Gateway, sandbox: Sandbox) -> None:
     assert read_claim(redeem(gateway.url, relay, privacy_pass)) == "passed"
 
 
+@contextmanager
+def unharmed(gateway: Gateway, sandbox: Sandbox) -> Iterator[None]:
+    """After whatever the block does, the honest are answered, and the log knows of no defect."""
+    yield
+    assert_answers_the_honest(gateway, sandbox)
+    assert "panicked" not in gateway.log()
+    assert "internal" not in gateway.call("GET", "/metrics").text
+
+
 def assert_billed_once_each(sandbox: Sandbox, flows: int) -> None:
     ledger = sandbox.ledger()
     ledger.pop("relays")

@@ -1,0 +1,110 @@
+"""Callers who leave, and a gateway that is told to leave: what was begun is finished."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+import proofs
+from proofs import Gateway, at_once
+from sandbox import Sandbox
+from wire import answers, connected, request
+
+
+@pytest.fixture(scope="module")
+def served(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with proofs.running_gateway(running, tmp_path_factory.mktemp("gateway")) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def gateway(served: Gateway, sandbox: Sandbox) -> Iterator[Gateway]:
+    with proofs.unharmed(served, sandbox):
+        yield served
+
+
+@pytest.mark.parametrize("fault", ["delay", "delay_before_commit"])
+def test_a_caller_who_leaves_during_a_redeem_has_the_claim_with_the_next_call(
+    gateway: Gateway, sandbox: Sandbox, fault: str
+) -> None:
+    relay, privacy_pass = proofs.ready_to_redeem(gateway.url, sandbox)
+    sandbox.faults({"step": "redeem", "fault": fault, "milliseconds": 1_000})
+    body = f'{{"privacy-pass-token":"{privacy_pass}"}}'.encode()
+    secret = f"Persona-Relay-Secret: {relay.secret}"
+    with connected(gateway) as connection:
+        connection.sendall(request("POST", f"/relays/{relay.token}/redeem", body, secret))
+        wait_until_struck(sandbox)
+    redeemed = proofs.redeem(gateway.url, relay, privacy_pass)
+    assert proofs.read_claim(redeemed) == "passed"
+    proofs.assert_billed_once_each(sandbox, 1)
+
+
+def test_a_gateway_that_is_told_to_stop_answers_what_is_in_flight(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with proofs.running_gateway(sandbox, tmp_path) as gateway, ExitStack() as stack:
+        relay, privacy_pass = proofs.ready_to_redeem(gateway.url, sandbox)
+        # Somebody who is connected and asks nothing is not waited for.
+        idle = stack.enter_context(connected(gateway))
+        sandbox.faults({"step": "redeem", "fault": "delay", "milliseconds": 1_500})
+
+        def stop() -> None:
+            wait_until_struck(sandbox)
+            gateway.terminate()
+            wait_until_refused(gateway)
+            with pytest.raises(ConnectionRefusedError):
+                gateway.call("GET", "/readyz")
+            assert gateway.process.poll() is None, "it ended with a call in flight"
+            assert list(answers(idle)) == []
+
+        def ask() -> None:
+            redeemed = proofs.redeem(gateway.url, relay, privacy_pass)
+            assert proofs.read_claim(redeemed) == "passed"
+
+        at_once([ask, stop])
+        assert gateway.process.wait(timeout=10) == 0
+    proofs.assert_billed_once_each(sandbox, 1)
+
+
+def test_a_stop_waits_no_longer_than_it_may(sandbox: Sandbox, tmp_path: Path) -> None:
+    with proofs.running_gateway(sandbox, tmp_path, "--grace-seconds", "1") as gateway:
+        sandbox.faults({"step": "create", "fault": "delay", "milliseconds": 15_000})
+
+        def stop() -> float:
+            wait_until_struck(sandbox)
+            gateway.terminate()
+            began = time.monotonic()
+            gateway.process.wait(timeout=30)
+            return time.monotonic() - began
+
+        def ask() -> float:
+            with suppress(OSError, http.client.HTTPException):
+                proofs.create(gateway.url)
+            return 0.0
+
+        assert max(at_once([ask, stop])) < 1 + 6
+
+
+def wait_until_refused(gateway: Gateway) -> None:
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(gateway.address, timeout=5).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.01)
+    raise AssertionError("new connections are accepted")
+
+
+def wait_until_struck(sandbox: Sandbox) -> None:
+    """Waits until the fault is at work: the call has come to Persona."""
+    until = time.monotonic() + 10
+    while sandbox.control("faults")["faults"] != []:
+        assert time.monotonic() < until
+        time.sleep(0.01)
