@@ -111,10 +111,13 @@ class Sandbox:
         return json.loads(send(f"{self.url}/_sandbox/{path}", data)[1])
 
 
-def send(url: str, data: bytes | None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-    """One request, by hand; an error status is an answer like any other."""
+def send(
+    url: str, data: bytes | None, headers: dict[str, str] | None = None, method: str | None = None
+) -> tuple[int, bytes]:
+    """One request, by hand: ``POST`` with a body, ``GET`` without, unless ``method`` says
+    otherwise. An error status is an answer like any other."""
     headers = {"content-type": "application/json"} | (headers or {})
-    request = Request(url, data=data, headers=headers)
+    request = Request(url, data=data, headers=headers, method=method)
     try:
         with _OPENER.open(request, timeout=30) as answer:
             return answer.status, answer.read()
