@@ -9,9 +9,10 @@ import json
 import os
 import secrets
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -127,6 +128,9 @@ class Gateway:
     def terminate(self) -> None:
         """SIGTERM, and no waiting."""
         self.process.send_signal(signal.SIGTERM)
+
+
+Running = AbstractContextManager[Gateway]
 
 
 @contextmanager
@@ -267,6 +271,14 @@ def assert_billed_once_each(sandbox: Sandbox, flows: int) -> None:
     ledger = sandbox.ledger()
     ledger.pop("relays")
     assert ledger == {"billed": flows, "redeemed": flows, "refunded": 0, "double_spends": 0}
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Waits for what has to happen soon."""
+    until = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.01)
 
 
 def at_once(calls: Iterable[Callable[[], T]]) -> list[T]:
