@@ -312,7 +312,8 @@ def test_every_answer_is_one_line_of_the_log(gateway: Gateway, sandbox: Sandbox)
         code = "ok" if answer.status < 400 else answer.code
         assert (line["endpoint"], line["status"], line["code"]) == (endpoint, answer.status, code)
         assert line["level"] == "INFO"
-        assert float(str(line["milliseconds"])) < 30_000
+        # A number, that it can be compared and summed.
+        assert isinstance(line["milliseconds"], int)
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", str(line["timestamp"]))
 
 

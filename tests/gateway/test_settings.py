@@ -272,14 +272,17 @@ def test_secrets_may_be_in_files(sandbox: Sandbox, tmp_path: Path) -> None:
         assert call(url, "GET", path, None, operator).status >= 400
 
 
-def test_the_data_folder_holds_the_store_and_its_key(sandbox: Sandbox, tmp_path: Path) -> None:
-    flags = ["--listen=127.0.0.1:0", f"--base-url={sandbox.url}", "--data=a folder/of its own"]
+@pytest.mark.parametrize("name", ["plain", "two words", "100%", "why?", "#1"])
+def test_the_data_folder_holds_the_store_and_its_key(
+    sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "made" / name
+    flags = ["--listen=127.0.0.1:0", f"--base-url={sandbox.url}", f"--data=made/{name}"]
     with started(tmp_path, *flags) as url:
         relay, privacy_pass = proofs.ready_to_redeem(url, sandbox)
         assert proofs.read_claim(proofs.redeem(url, relay, privacy_pass)) == "passed"
-    folder = tmp_path / "a folder" / "of its own"
-    assert (folder / "gateway.sqlite").exists()
-    assert [it.name for it in tmp_path.iterdir()] == ["a folder"]
+    assert {it.name for it in folder.iterdir()} >= {"gateway.sqlite", "gateway.sqlite.seal-key"}
+    assert list((tmp_path / "made").iterdir()) == [folder]
     with started(tmp_path, *flags) as url:
         assert proofs.read_claim(proofs.redeem(url, relay, privacy_pass)) == "passed"
     proofs.assert_billed_once_each(sandbox, 1)
