@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -271,6 +272,14 @@ def assert_billed_once_each(sandbox: Sandbox, flows: int) -> None:
     ledger = sandbox.ledger()
     ledger.pop("relays")
     assert ledger == {"billed": flows, "redeemed": flows, "refunded": 0, "double_spends": 0}
+
+
+def make_certificate(folder: Path, certificate: str, key: str) -> None:
+    """A certificate of this machine that vouches for itself, and its private key, in PEM."""
+    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=it"
+    named = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    command = ["openssl", *make.split(), *named]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 def eventually(holds: Callable[[], bool]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import shutil
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import proofs
+from loud import Say, missing
 from proofs import Gateway, at_once
 from sandbox import Sandbox
 from wire import answers, connected, request
@@ -70,6 +73,41 @@ def test_a_gateway_that_is_told_to_stop_answers_what_is_in_flight(
         at_once([ask, stop])
         assert gateway.process.wait(timeout=10) == 0
     proofs.assert_billed_once_each(sandbox, 1)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_stop_does_not_wait_for_who_says_nothing(
+    sandbox: Sandbox, tmp_path: Path, say: Say, scheme: str
+) -> None:
+    settings = {}
+    if scheme == "https":
+        if shutil.which("openssl") is None:
+            missing("openssl is not installed", say)
+        proofs.make_certificate(tmp_path, "certificate.pem", "key.pem")
+        settings["RELAYPASS_TLS_CERT"] = str(tmp_path / "certificate.pem")
+        settings["RELAYPASS_TLS_KEY"] = str(tmp_path / "key.pem")
+    with proofs.running_gateway(sandbox, tmp_path, **settings) as gateway, connected(gateway):
+        # The connection has been accepted when one that came later is answered, or is refused.
+        with connected(gateway) as later:
+            later.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            assert later.recv(1)
+        proofs.eventually(lambda: heeds(gateway, signal.SIGTERM))
+        gateway.terminate()
+        assert gateway.process.wait(timeout=6) == 0
+
+
+def heeds(gateway: Gateway, number: signal.Signals) -> bool:
+    """Whether the process has a handler for this signal."""
+    status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+    (caught,) = (line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+def test_a_gateway_that_is_ready_heeds_a_stop_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    for _ in range(10):
+        with proofs.running_gateway(sandbox, tmp_path, store="memory") as gateway:
+            gateway.terminate()
+            assert gateway.process.wait(timeout=6) == 0
 
 
 def test_a_stop_waits_no_longer_than_it_may(sandbox: Sandbox, tmp_path: Path) -> None:

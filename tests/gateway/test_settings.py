@@ -326,11 +326,8 @@ def certificate(tmp_path: Path, say: Say) -> Path:
         missing("openssl is not installed", say)
     folder = tmp_path / "tls"
     folder.mkdir()
-    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=it"
-    name = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    for key, made in (("key.pem", "certificate.pem"), ("other.pem", "others.pem")):
-        command = ["openssl", *make.split(), *name, "-keyout", key, "-out", made]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    proofs.make_certificate(folder, "certificate.pem", "key.pem")
+    proofs.make_certificate(folder, "others.pem", "other.pem")
     return folder
 
 
