@@ -8,8 +8,11 @@ import base64
 import secrets
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ import proofs
 import scan_output
 from loud import Say, missing
 from proofs import CLAIM_TYPE, Answer, Gateway, Relay, bearer, call
-from sandbox import Exchange, Sandbox
+from sandbox import CLI, Exchange, Sandbox
 from stores import postgres_url, running_services
 
 # What every flow has that goes well.
@@ -256,6 +259,61 @@ def test_what_persona_repeats_does_not_leak(
         assert echo.exchanges
         stored = [file.read_bytes() for file in tmp_path.glob("gateway.sqlite*")]
         watched.assert_nothing_leaked(*stored, known=watched.secrets(*echo.exchanges))
+
+
+def test_traces_hold_no_secret(sandbox: Sandbox, tmp_path: Path, say: Say) -> None:
+    described = subprocess.run([CLI, "gateway", "--help"], capture_output=True, check=True).stdout
+    if b"--otel" not in described:
+        missing("the command is built without its feature otel", say)
+    seal_key = proofs.random_seal_key()
+    with collecting() as collector:
+        flags = [*TALKATIVE, "--otel", f"{collector.url}/v1/traces"]
+        settings = {"RELAYPASS_SEAL_KEY": seal_key}
+        with proofs.running_gateway(sandbox, tmp_path, *flags, **settings) as gateway:
+            watched = Watched(gateway, sandbox, seal_key)
+            watched.play()
+            watched.play(api_key="persona_production_" + "4Nf0unDkEy" * 3)
+            watched.assert_nothing_leaked(known=watched.secrets())
+    # What is left is sent when it stops.
+    traced = b"".join(collector.received)
+    asked = [answer.headers["request-id"].encode() for answer in watched.answers]
+    assert [request for request in asked if request not in traced] == []
+    assert leaks.found_in(traced.decode("latin-1"), watched.secrets()) == []
+    assert key_bytes(seal_key) not in traced
+
+
+@dataclass
+class Collector:
+    """Where traces go."""
+
+    url: str
+    received: list[bytes] = field(default_factory=list, repr=False)
+
+
+@contextmanager
+def collecting() -> Iterator[Collector]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            collector.received += [str(self.headers).encode(), body]
+            self.send_response(200)
+            self.send_header("content-type", "application/x-protobuf")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Stays silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    collector = Collector(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield collector
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_the_seal_key_of_a_sqlite_file_is_in_no_other_file(
