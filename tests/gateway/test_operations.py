@@ -9,6 +9,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -105,23 +106,23 @@ def assert_is_not_ready(gateway: Gateway) -> None:
     assert gateway.call("GET", "/metrics").status == 200
 
 
-class hanging:
+@contextmanager
+def hanging(server: Server) -> Iterator[None]:
     """Stops the processes of a database server for as long as the block runs; they stay there."""
-
-    def __init__(self, server: Server) -> None:
-        with psycopg.connect(server.url) as connection:
-            row = connection.execute("SHOW data_directory").fetchone()
-        assert row is not None
-        parent = int((Path(row[0]) / "postmaster.pid").read_text().splitlines()[0])
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        self._processes = [parent, *map(int, children)]
-
-    def __enter__(self) -> None:
-        for process in self._processes:
-            os.kill(process, signal.SIGSTOP)
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._processes:
+    with psycopg.connect(server.url) as connection:
+        row = connection.execute("SHOW data_directory").fetchone()
+    assert row is not None
+    parent = int((Path(row[0]) / "postmaster.pid").read_text().splitlines()[0])
+    stopped = [parent]
+    os.kill(parent, signal.SIGSTOP)
+    try:
+        # While their parent cannot take note of their end, no number becomes somebody else's.
+        for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            os.kill(int(child), signal.SIGSTOP)
+            stopped.insert(0, int(child))
+        yield
+    finally:
+        for process in stopped:
             os.kill(process, signal.SIGCONT)
 
 
