@@ -54,9 +54,12 @@ make_internal() {
       line = $0
       # Its warnings are not ours.
       # A callback runs whatever happens: were it cancelled before it begins, Rust would never be
-      # answered. And not on the threads that the caller computes on, which may all be waiting for it.
+      # answered. And by itself it changes no thread: all of ours begin by going to where they belong.
       sub(/GlobalScope\.launch coroutineBlock@/,
-        "GlobalScope.launch(kotlinx.coroutines.Dispatchers.IO, kotlinx.coroutines.CoroutineStart.ATOMIC) coroutineBlock@", line)
+        "GlobalScope.launch(kotlinx.coroutines.Dispatchers.Unconfined, kotlinx.coroutines.CoroutineStart.UNDISPATCHED) coroutineBlock@", line)
+      # The place for the status of a native call is used again: making one costs as much as the call.
+      if (sub(/var status = UniffiRustCallStatus\(\)/, "var status = dev.relaypass.SpareStatus.take()", line)) reused++
+      if (sub(/^    uniffiCheckCallStatus\(errorHandler, status\)/, "&; dev.relaypass.SpareStatus.putBack(status)", line)) reused++
       if (line ~ /^@file:Suppress/) { print "@file:Suppress(\"warnings\")"; next }
       if (depth == 0) {
         match(line, /^[ \t]*(\*\/)?[ \t]*(@[A-Za-z.]+(\([^)]*\))?[ \t]+)*/)
@@ -72,12 +75,15 @@ make_internal() {
       sub(/^[ \t]*(\/\/|\*|\/\*).*/, "", text)  # which may hold a brace of its own
       depth += count(text, "[{(]") - count(text, "[})]")
     }
-    END { if (depth != 0) { print "unbalanced braces in the generated code" > "/dev/stderr"; exit 1 } }
+    END {
+      if (depth != 0) { print "unbalanced braces in the generated code" > "/dev/stderr"; exit 1 }
+      if (reused != 2) { print "the generated code calls differently" > "/dev/stderr"; exit 1 }
+    }
   '
 }
 
 generated=target/generated-sources/uniffi/dev/relaypass/generated/relaypass_ffi.kt
-if [[ ! -f $generated || $built -nt $generated || $generator -nt $generated || $0 -nt $generated ||
+if [[ ! -f $generated || $built -nt $generated || $generator -nt $generated || develop.sh -nt $generated ||
   ../bindings/uniffi/uniffi.toml -nt $generated ]]; then
   raw=target/bindgen
   rm -rf "$raw"

@@ -11,6 +11,7 @@ use std::time::Duration;
 use relaypass::{DecryptionKey, PassBinding, Secret};
 use relaypass_gateway::{Gateway, Limits, OperatorToken, Options, StartError, Tls};
 
+use crate::settings::{read, secret};
 use crate::CommandResult;
 
 /// Every setting is a flag or an environment variable; the flag wins. Secrets are read from the
@@ -30,7 +31,8 @@ pub(crate) struct Arguments {
     base_url: String,
     /// Where to keep what must not happen twice: sqlite:PATH, postgres://user@host/database, or
     /// memory, which forgets everything with the process. Default: a SQLite file in the data folder
-    #[arg(long, env = "RELAYPASS_STORE", hide_env_values = true)]
+    /// [env: RELAYPASS_STORE, or RELAYPASS_STORE_FILE, since it may hold a password]
+    #[arg(long)]
     store: Option<String>,
     /// The data folder: where the SQLite file is, unless --store says otherwise
     #[arg(long, env = "RELAYPASS_DATA", default_value = "relaypass-data")]
@@ -126,7 +128,11 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
 
 impl Arguments {
     fn options(&self) -> Result<Options, String> {
-        let store = match self.store.as_deref() {
+        let given = match &self.store {
+            Some(url) => Some(Secret::new(url.clone())),
+            None => secret("RELAYPASS_STORE")?,
+        };
+        let store = match given.as_ref().map(|url| url.expose().as_str()) {
             Some("memory" | "memory:") => "memory:".to_owned(),
             Some(url) => url.to_owned(),
             None => {
@@ -219,28 +225,18 @@ fn explain(error: StartError) -> String {
         "store" => "--store",
         "seal_key" => "RELAYPASS_SEAL_KEY",
         "token" => "RELAYPASS_GATEWAY_TOKEN",
+        "base_url" => "--base-url",
+        "ca_pem" => "--ca",
+        "api_key" => "RELAYPASS_API_KEY",
+        "anonymous_proxy" => "RELAYPASS_ANONYMOUS_PROXY",
+        "identified_proxy" => "RELAYPASS_IDENTIFIED_PROXY",
+        "timeout" => "--timeout-seconds",
+        "retries" => "--retries",
+        "pass_pool" => "--pass-pool",
         "tls" => "--tls-cert, --tls-key",
         _ => return error.message().to_owned(),
     };
     format!("{setting}: {}", error.message())
-}
-
-/// A secret of the environment, or of the file that the variable with `_FILE` names.
-fn secret(name: &str) -> Result<Option<Secret<String>>, String> {
-    let file = format!("{name}_FILE");
-    let given = std::env::var(name).ok().filter(|text| !text.is_empty());
-    let text = match (given, std::env::var_os(&file)) {
-        (Some(_), Some(_)) => return Err(format!("{name} and {file} are both set; keep one")),
-        (Some(text), None) => text,
-        (None, Some(path)) => read(&file, Path::new(&path))?.trim().to_owned(),
-        (None, None) => return Ok(None),
-    };
-    Ok(Some(Secret::new(text)))
-}
-
-fn read(setting: &str, path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| format!("{setting}: {} cannot be read: {error}", path.display()))
 }
 
 fn make_folder(path: &Path) -> Result<(), String> {

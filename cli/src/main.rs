@@ -6,9 +6,11 @@ mod crash;
 mod demo;
 mod demo_web;
 mod gateway;
+mod health;
 mod keygen;
 mod narrate;
 mod sandbox;
+mod settings;
 mod stop;
 mod store;
 
@@ -28,6 +30,8 @@ struct Arguments {
 enum Command {
     /// Serve Persona Relay over HTTP, for languages without a package of their own
     Gateway(Box<gateway::Arguments>),
+    /// Ask a gateway whether it is well; the exit status is the answer
+    Health(health::Arguments),
     /// Start a stand-in for Persona on this machine, for tests and trials
     Sandbox(sandbox::Arguments),
     /// Run the three steps and a crash against an embedded sandbox and explain each; or, with --web,
@@ -46,6 +50,7 @@ enum Command {
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Gateway(arguments) => gateway::run(*arguments).await,
+        Command::Health(arguments) => health::run(arguments).await,
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::DemoProcess(arguments) => crash::run(arguments).await,

@@ -1,11 +1,12 @@
 //! `relaypass store`.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use clap::{Subcommand, ValueEnum};
-use relaypass::store::{self, conformance};
+use relaypass::store::{self, conformance, BuiltInStore};
 
-use crate::CommandResult;
+use crate::{settings, CommandResult};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -23,13 +24,19 @@ enum Command {
     },
     /// Create the table in the store at URL, unless it is there
     Create {
-        /// sqlite:///absolute/path, sqlite:relative/path or postgres://user@host/database
-        url: String,
+        /// sqlite:///absolute/path, sqlite:relative/path or postgres://user@host/database; left out,
+        /// it is RELAYPASS_STORE of the environment, or in the file that RELAYPASS_STORE_FILE names
+        url: Option<String>,
+    },
+    /// Delete the records at URL that need not be kept any more; what is open stays
+    Prune {
+        /// As for create
+        url: Option<String>,
     },
     /// Check that the store at URL keeps the contract. Deletes what it writes
     Check {
         /// As for create
-        url: String,
+        url: Option<String>,
     },
 }
 
@@ -46,12 +53,25 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
             Ok(())
         }
         Command::Create { url } => {
-            store::create_table(&url).await.map_err(with_causes)?;
+            store::create_table(&address(url)?)
+                .await
+                .map_err(with_causes)?;
             println!("The table relaypass_records is there.");
             Ok(())
         }
-        Command::Check { url } => check(url).await,
+        Command::Prune { url } => prune(&address(url)?).await,
+        Command::Check { url } => check(address(url)?).await,
     }
+}
+
+/// The URL that was given, or the environment's.
+fn address(url: Option<String>) -> Result<String, String> {
+    if let Some(url) = url {
+        return Ok(url);
+    }
+    let url = settings::secret("RELAYPASS_STORE")?;
+    let url = url.ok_or("say which store: its URL, or RELAYPASS_STORE in the environment")?;
+    Ok(url.expose().clone())
 }
 
 fn ddl(dialect: Dialect) -> &'static str {
@@ -59,6 +79,15 @@ fn ddl(dialect: Dialect) -> &'static str {
         Dialect::Postgres => store::postgres_ddl(),
         Dialect::Sqlite => store::sqlite_ddl(),
     }
+}
+
+async fn prune(url: &str) -> CommandResult {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let store = BuiltInStore::open(url)?;
+    let deleted = store.delete_expired(u64::try_from(now.as_millis())?).await;
+    let deleted = deleted.map_err(with_causes)?;
+    println!("{deleted} records deleted.");
+    Ok(())
 }
 
 async fn check(url: String) -> CommandResult {

@@ -71,8 +71,7 @@ fn measure_flows(count: usize, concurrency: usize) {
         .enable_all()
         .build()
         .expect("a runtime");
-    let (started, cpu) = (Instant::now(), cpu_seconds());
-    runtime.block_on(async {
+    let flows = || async {
         let next = Arc::new(AtomicUsize::new(0));
         let workers: Vec<_> = (0..concurrency)
             .map(|_| {
@@ -87,7 +86,10 @@ fn measure_flows(count: usize, concurrency: usize) {
         for worker in workers {
             worker.await.expect("a worker");
         }
-    });
+    };
+    runtime.block_on(flows()); // warms up
+    let (started, cpu) = (Instant::now(), cpu_seconds());
+    runtime.block_on(flows());
     println!(
         r#"{{"flows": {count}, "seconds": {:.3}, "cpu_seconds": {:.3}}}"#,
         started.elapsed().as_secs_f64(),

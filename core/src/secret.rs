@@ -6,7 +6,6 @@
 use std::fmt;
 
 use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM_SIV, NONCE_LEN};
-use aws_lc_rs::hmac;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -199,18 +198,6 @@ impl SealKey {
             )
             .expect("AES-256-GCM-SIV seals any plaintext that fits in memory");
         [&nonce[..], &body].concat()
-    }
-
-    /// A keyed hash of `text`, under a key of its own that is derived from this one (HMAC-SHA-256,
-    /// twice).
-    pub(crate) fn name(&self, text: &[u8]) -> [u8; 32] {
-        let keyed = |key: &[u8], text: &[u8]| {
-            let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-            let mut tag = Zeroizing::new([0; 32]);
-            tag.copy_from_slice(hmac::sign(&key, text).as_ref());
-            tag
-        };
-        *keyed(&*keyed(&self.0 .0, b"relaypass names"), text)
     }
 
     /// Opens what [`SealKey::seal`] made with the same key and context.

@@ -209,7 +209,7 @@ async fn a_pass_that_was_not_consumed_stays_the_callers() {
 }
 
 #[tokio::test]
-async fn after_a_rotation_of_seal_keys_steps_are_found_again() {
+async fn a_rotation_of_seal_keys_repeats_no_step_not_even_while_workers_differ() {
     let persona = Persona::start().await;
     let store = Arc::new(MemoryStore::new());
     let with = |keys: &[u8]| {
@@ -217,7 +217,7 @@ async fn after_a_rotation_of_seal_keys_steps_are_found_again() {
         let client = persona.client().store(store.clone() as Arc<dyn Store>);
         client.seal_keys(keys).build().unwrap()
     };
-    let (old, new) = (with(&[1]), with(&[2, 1]));
+    let (old, new) = (with(&[1, 2]), with(&[2, 1]));
     let (relay, pass) = relay_and_pass(&old).await;
     persona.finish(&relay, "passed").await;
     old.kept_relays()
@@ -236,10 +236,36 @@ async fn after_a_rotation_of_seal_keys_steps_are_found_again() {
         .issue_privacy_pass(bound(), KEY)
         .await
         .unwrap();
+    for order in 0..8 {
+        let key = format!("at-once-{order}");
+        let (one, other) = (old.kept_relays(), new.kept_relays());
+        let (one, other) = tokio::join!(
+            one.issue_privacy_pass(bound(), &key),
+            other.issue_privacy_pass(bound(), &key),
+        );
+        let pass = |bought: relaypass::Result<relaypass::PrivacyPass>| {
+            bought.unwrap().privacy_pass_token.expose().to_owned()
+        };
+        assert_eq!(pass(one), pass(other));
+    }
+    // The old key can go: whoever begins with both seals the names anew.
+    let (relay, pass) = relay_and_pass(&old).await;
+    persona.finish(&relay, "passed").await;
+    let redeem = new.kept_relays();
+    redeem
+        .generate_claim(redemption(&relay, &pass))
+        .await
+        .unwrap();
+    let newest = with(&[2]);
+    let redeem = newest.kept_relays();
+    redeem
+        .generate_claim(redemption(&relay, &pass))
+        .await
+        .unwrap();
     let ledger = persona.ledger().await;
     assert_eq!(
         (&ledger["billed"], &ledger["redeemed"]),
-        (&2.into(), &1.into())
+        (&11.into(), &2.into())
     );
 }
 
@@ -261,7 +287,7 @@ async fn neither_pass_nor_api_key_is_in_the_store() {
         .await
         .unwrap();
     let keys = store.scan("", None, 100).await.unwrap();
-    assert_eq!(keys.len(), 2, "{keys:?}");
+    assert_eq!(keys.len(), 3, "{keys:?}");
     let mut shown = keys.join("\n");
     for key in &keys {
         let value = store.load(key).await.unwrap().unwrap().value;

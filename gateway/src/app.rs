@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use relaypass::store::{self, Store};
-use relaypass::{Client, Listener};
+use relaypass::store::BuiltInStore;
+use relaypass::{Client, ClientBuilder, Listener};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -12,13 +13,16 @@ use crate::metrics::Metrics;
 use crate::options::{Limits, OperatorToken, Options, StartError};
 use crate::watched::Watched;
 
+/// How often records are dropped that need not be kept any more.
+const CLEANING: Duration = Duration::from_secs(3600);
+
 /// The gateway without its sockets.
 pub(crate) struct App {
     /// Recovers what crashes left, and serves the verification endpoints if it has an API key.
     pub(crate) client: Client,
     pub(crate) has_api_key: bool,
     pub(crate) token: Option<OperatorToken>,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: BuiltInStore,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
     /// One permit for each call that is worked on.
@@ -37,14 +41,14 @@ impl App {
                 "is missing: what is stored holds passes and relay secrets, and is sealed",
             ));
         }
-        let store = store::open(&options.store)
+        let store = BuiltInStore::open(&options.store)
             .map_err(|error| StartError::new("store", error.message().to_owned()))?;
         let metrics = Arc::new(Metrics::new());
-        let mut builder = Client::builder()
-            .store(Arc::clone(&store))
+        let settings = client_settings(&options);
+        let builder = Client::builder()
+            .store(store.store())
             .seal_keys(options.seal_keys)
             .pass_binding(options.pass_binding)
-            .pass_pool(options.pass_pool)
             .background(true)
             .on_event({
                 let metrics = Arc::clone(&metrics);
@@ -54,33 +58,16 @@ impl App {
                 let metrics = Arc::clone(&metrics);
                 move |transport| Arc::new(Watched::new(transport, Arc::clone(&metrics)))
             });
-        if let Some(base_url) = options.base_url {
-            builder = builder.base_url(base_url);
-        }
-        if let Some(api_key) = &options.api_key {
-            builder = builder.api_key(api_key.expose().as_str());
-        }
-        if let Some(key) = options.decryption_key {
-            builder = builder.decryption_key(key);
-        }
-        if let Some(proxy) = &options.anonymous_proxy {
-            builder = builder.anonymous_proxy(proxy.expose().as_str());
-        }
-        if let Some(proxy) = &options.identified_proxy {
-            builder = builder.identified_proxy(proxy.expose().as_str());
-        }
-        if let Some(timeout) = options.timeout {
-            builder = builder.timeout(timeout);
-        }
-        if let Some(retries) = options.retries {
-            builder = builder.retries(retries);
-        }
-        if let Some(pem) = options.ca_pem {
-            builder = builder.ca_pem(pem);
-        }
-        let client = builder
+        let client = (settings.iter())
+            .fold(builder.clone(), |builder, (_, set)| set(builder))
             .build()
-            .map_err(|error| StartError::new("client", error.message().to_owned()))?;
+            .map_err(|error| {
+                // Whichever fails by itself is at fault.
+                let fails = |set: &Set| set(builder.clone()).build().is_err();
+                let fault = settings.iter().find(|(_, set)| fails(set));
+                let setting = fault.map_or("client", |(setting, _)| setting);
+                StartError::new(setting, error.message())
+            })?;
         Ok(Self {
             client,
             has_api_key: options.api_key.is_some(),
@@ -94,12 +81,20 @@ impl App {
         })
     }
 
-    /// Takes up at once what a crash left behind, and then about once a minute.
-    pub(crate) fn begin_background(&self) {
-        let client = self.client.clone();
+    /// Takes up at once what a crash left behind, and then about once a minute; and drops about once
+    /// an hour what need not be kept any more.
+    pub(crate) fn begin_background(self: &Arc<Self>) {
+        let app = Arc::clone(self);
         self.working.spawn(async move {
-            if let Err(error) = client.verifications().recover().await {
+            if let Err(error) = app.client.verifications().recover().await {
                 tracing::warn!(code = error.code(), "recovery failed: {error}");
+            }
+        });
+        let (store, app) = (self.store.clone(), Arc::downgrade(self));
+        tokio::spawn(async move {
+            while app.strong_count() > 0 {
+                drop_expired(&store).await;
+                tokio::time::sleep(CLEANING).await;
             }
         });
     }
@@ -111,4 +106,77 @@ impl App {
     pub(crate) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
     }
+}
+
+async fn drop_expired(store: &BuiltInStore) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+    match store.delete_expired(now).await {
+        Ok(0) => {}
+        Ok(records) => tracing::info!(records, "dropped what need not be kept any more"),
+        Err(error) => tracing::warn!("old records could not be dropped: {error}"),
+    }
+}
+
+/// One setting of the client.
+type Set = Box<dyn Fn(ClientBuilder) -> ClientBuilder>;
+
+/// The settings that are the client's to check, by their names in [`Options`].
+fn client_settings(options: &Options) -> Vec<(&'static str, Set)> {
+    let mut settings: Vec<(&'static str, Set)> = Vec::new();
+    let mut add = |name, set: Option<Set>| settings.extend(set.map(|set| (name, set)));
+    let Options { pass_pool, .. } = *options;
+    add(
+        "base_url",
+        options.base_url.clone().map(|url| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.base_url(url.as_str()))
+        }),
+    );
+    add(
+        "ca_pem",
+        options.ca_pem.clone().map(|pem| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.ca_pem(pem.as_str()))
+        }),
+    );
+    add(
+        "api_key",
+        options.api_key.clone().map(|key| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.api_key(key.expose().as_str()))
+        }),
+    );
+    add(
+        "anonymous_proxy",
+        options.anonymous_proxy.clone().map(|url| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.anonymous_proxy(url.expose().as_str()))
+        }),
+    );
+    add(
+        "identified_proxy",
+        options.identified_proxy.clone().map(|url| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.identified_proxy(url.expose().as_str()))
+        }),
+    );
+    add(
+        "decryption_key",
+        options.decryption_key.clone().map(|key| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.decryption_key(key.clone()))
+        }),
+    );
+    add(
+        "timeout",
+        options.timeout.map(|timeout| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.timeout(timeout))
+        }),
+    );
+    add(
+        "retries",
+        options.retries.map(|retries| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.retries(retries))
+        }),
+    );
+    add(
+        "pass_pool",
+        Some(Box::new(move |builder| builder.pass_pool(pass_pool))),
+    );
+    settings
 }

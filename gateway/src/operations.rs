@@ -52,7 +52,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Well>, Pro
     if app.is_stopping() {
         return Err(Problem::busy("The gateway is about to stop."));
     }
-    match tokio::time::timeout(PATIENCE, app.store.load("readyz")).await {
+    match tokio::time::timeout(PATIENCE, app.store.store().load("readyz")).await {
         Ok(Ok(_)) => Ok(Json(Well { status: "ok" })),
         Ok(Err(error)) => {
             tracing::warn!("the store failed: {error}");

@@ -50,7 +50,7 @@ impl Problem {
     /// An error of the gateway's own.
     pub(crate) fn new(status: StatusCode, code: &'static str, details: impl Into<String>) -> Self {
         let mut meta = Map::new();
-        let is_retryable = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        let is_retryable = status == StatusCode::SERVICE_UNAVAILABLE;
         meta.insert("retryable".to_owned(), json!(is_retryable));
         Self {
             status,
@@ -119,6 +119,19 @@ impl Problem {
         }
         let retryable = json!(error.retryable());
         problem.body.meta.insert("retryable".to_owned(), retryable);
+        if let Some(unopened) = error.unopened_claim() {
+            // The pass may be spent: what came for it is the caller's, whatever it is.
+            let payload = json!(unopened.claim_payload.expose());
+            problem
+                .body
+                .meta
+                .insert("claim-payload".to_owned(), payload);
+            let consumed = json!(unopened.token_consumed);
+            problem
+                .body
+                .meta
+                .insert("token-consumed".to_owned(), consumed);
+        }
         problem.persona_request_id = error.request_id().map(str::to_owned);
         if let Some(limit) = error.rate_limit() {
             for (name, value) in [

@@ -162,7 +162,6 @@ pub(crate) async fn issue(
     let client = app.client.clone();
     let pass = work(&app, Problem::of_step, async move {
         let environment = body.sandbox.map(environment);
-        let environment = environment.or(Some(Environment::Production));
         let client = client.on_behalf_of(Some(api_key.expose()), environment)?;
         buy(&client, bound_to, idempotency_key).await
     });

@@ -15,7 +15,7 @@ fun main() {
         )
     val rounds = 20_000
     runBlocking {
-        repeat(2_000) { client.relays.noop() }
+        repeat(rounds) { client.relays.noop() }
         val took = measureTime { repeat(rounds) { client.relays.noop() } }
         println("""{"micros": ${took.toDouble(MICROSECONDS) / rounds}}""")
     }

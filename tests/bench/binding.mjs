@@ -5,8 +5,8 @@ const client = new RelayPass({
   baseUrl: process.env.RELAYPASS_BASE_URL,
   apiKey: process.env.RELAYPASS_API_KEY,
 });
-for (let round = 0; round < 1000; round++) await client.relays.noop();
 const rounds = 20_000;
+for (let round = 0; round < rounds; round++) await client.relays.noop();
 const started = performance.now();
 for (let round = 0; round < rounds; round++) await client.relays.noop();
 console.log(JSON.stringify({ micros: ((performance.now() - started) / rounds) * 1000 }));

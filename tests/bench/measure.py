@@ -1,4 +1,8 @@
-"""Measures ours and the peers side by side in one run and prints a table in Markdown."""
+"""Measures ours and the peers side by side in one run and prints a table in Markdown.
+
+Every program of flows, calls and callbacks does its work once before it measures it: what is measured
+is a process that has been at it for a while, with code that is compiled and connections that are open.
+"""
 
 from __future__ import annotations
 
@@ -10,65 +14,21 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from measure_gateway import measure_gateway
+from running import BENCH, NODE, ROOT, RUST, run, sandbox, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[2]
-BENCH = Path(__file__).parent
 FLOWS = 1000
 RECOVER = ["cargo", "bench", "--quiet", "--locked", "-p", "relaypass", "--bench", "recover", "--"]
-RUST = ["cargo", "bench", "--quiet", "--locked", "-p", "relaypass", "--bench", "client", "--"]
-NODE = ["node"]
 PYTHON = [sys.executable]
 KOTLIN = [str(ROOT / "kotlin/run.sh")]
 SWIFT = [str(ROOT / "swift/run.sh"), "--release"]
-
-
-def run(command: list[str], env: dict[str, str] | None = None) -> dict[str, float]:
-    """Runs a program and reads the JSON object on its last line."""
-    environment = {**os.environ, **(env or {})}
-    process = subprocess.run(
-        command, capture_output=True, check=False, text=True, env=environment, cwd=ROOT
-    )
-    if process.returncode != 0:
-        raise SystemExit(f"{command} failed:\n{process.stdout}{process.stderr}")
-    result: dict[str, float] = json.loads(process.stdout.strip().splitlines()[-1])
-    return result
-
-
-@contextmanager
-def sandbox() -> Iterator[dict[str, str]]:
-    """A sandbox of its own process, its log switched off."""
-    process = subprocess.Popen(
-        [ROOT / "target/release/relaypass", "sandbox", "--until-stdin-closes"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        ready = json.loads(process.stdout.readline())
-        request = urllib.request.Request(
-            ready["url"] + "/_sandbox/settings",
-            data=b'{"record_requests": false}',
-            headers={"content-type": "application/json"},
-        )
-        urllib.request.urlopen(request).close()
-        yield {"RELAYPASS_BASE_URL": ready["url"], "RELAYPASS_API_KEY": ready["api_key"]}
-    finally:
-        process.stdin.close()
-        process.wait(timeout=10)
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def measure_pass() -> str:
@@ -188,9 +148,12 @@ def main() -> None:
         callbacks = measure_callbacks(env)
         print("recover…", file=sys.stderr)
         recover = measure_recover(env)
+    print("gateway…", file=sys.stderr)
+    gateway = measure_gateway()
     day = datetime.now(tz=timezone.utc).date().isoformat()
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    text = f"Measured on {day}, {machine}.\n\n{passes}\n\n{flows}\n\n{binding}\n\n{callbacks}\n\n{recover}\n"
+    tables = f"{passes}\n\n{flows}\n\n{binding}\n\n{callbacks}\n\n{recover}\n\n{gateway}"
+    text = f"Measured on {day}, {machine}.\n\n{tables}\n"
     print(text)
     if "--write" in sys.argv:
         page = ROOT / "docs/benchmarks.md"

@@ -15,10 +15,7 @@ from sandbox import CLI, ROOT
 # Only what is marked is run: other blocks are parts of something, or go on for ever.
 MARK = "<!-- run: sandbox -->"
 
-_BLOCK = re.compile(
-    rf"^{re.escape(MARK)}\s*\n(?P<fence>```+)(?P<language>\w+)[^\n]*\n(?P<code>.*?)^(?P=fence)\s*$",
-    re.MULTILINE | re.DOTALL,
-)
+_BLOCK = r"\s*\n(?P<fence>```+)(?P<language>\w+)[^\n]*\n(?P<code>.*?)^(?P=fence)\s*$"
 
 
 @dataclass(frozen=True)
@@ -30,11 +27,12 @@ class Snippet:
     code: str
 
 
-def snippets_of(file: Path) -> Iterator[Snippet]:
-    """The marked blocks of a page."""
+def snippets_of(file: Path, mark: str = MARK) -> Iterator[Snippet]:
+    """The blocks of a page that have this mark."""
     text = file.read_text(encoding="utf-8")
-    blocks = list(_BLOCK.finditer(text))
-    if len(blocks) != text.count(MARK):
+    pattern = rf"^{re.escape(mark)}{_BLOCK}"
+    blocks = list(re.finditer(pattern, text, re.MULTILINE | re.DOTALL))
+    if len(blocks) != text.count(mark):
         raise ValueError(f"{file.name}: a mark without a code block after it")
     for block in blocks:
         line = text.count("\n", 0, block.start("code"))
@@ -67,7 +65,8 @@ def _run(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        # The first program of a compiled language brings its standard library along.
+        timeout=300,
         check=False,
     )
 
@@ -104,10 +103,12 @@ _SUFFIXES = {
     "sh": "sh",
     "bash": "sh",
     "shell": "sh",
+    "go": "go",
 }
 
 _COMMANDS = {
     ".py": [sys.executable, "-W", "error"],
     ".mjs": ["node"],
     ".sh": ["bash", "-euo", "pipefail"],
+    ".go": ["go", "run"],
 }

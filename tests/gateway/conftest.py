@@ -1,11 +1,38 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from loud import Say
+from not_over_http import FILES, why_left_out
+from play import load
 from sandbox import Sandbox, running_sandbox
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """For the table at the end of `make test`: a scenario counts if it passed in both ways. What is
+    left out is said, with its reason."""
+    passed: dict[str, dict[str, bool]] = {}
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            _, named, parameters = report.nodeid.partition("test_scenarios.py::test_scenario[")
+            if named and report.when == "call":
+                file, _, name = parameters.removesuffix("]").partition(": ")
+                scenarios = passed.setdefault(file, {})
+                name = name.removesuffix("-plain").removesuffix("-keyed")
+                scenarios[name] = scenarios.get(name, True) and outcome == "passed"
+    reasons: Counter[str] = Counter()
+    for file in FILES:
+        if file.stem in passed:
+            scenarios = passed[file.stem]
+            left_out = [reason for reason in map(why_left_out, load(file)) if reason]
+            reasons.update(left_out)
+            count = f"{sum(scenarios.values())}/{len(scenarios)} ({len(left_out)} not over HTTP)"
+            terminalreporter.write_line(f"scenarios: gateway {file.stem} {count}")
+    for reason, times in reasons.most_common():
+        terminalreporter.write_line(f"not over HTTP, {times}: {reason}")
 
 
 @pytest.fixture(scope="session")

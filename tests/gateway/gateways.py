@@ -60,6 +60,7 @@ def running_gateway(
     base_url: str,
     *flags: str,
     store: str,
+    listen: str = "127.0.0.1:0",
     environment: Mapping[str, str] | None = None,
     log: int | IO[Any] | Path = subprocess.DEVNULL,
 ) -> Iterator[Gateway]:
@@ -70,8 +71,8 @@ def running_gateway(
     """
     if not CLI.exists():
         raise FileNotFoundError(f"{CLI} is not built: cargo build -p relaypass-cli")
-    clean = {name: value for name, value in os.environ.items() if not _is_setting(name)}
-    command: list[str | Path] = [CLI, "gateway", "--until-stdin-closes", "--listen=127.0.0.1:0"]
+    clean = {name: value for name, value in os.environ.items() if not is_setting(name)}
+    command: list[str | Path] = [CLI, "gateway", "--until-stdin-closes", f"--listen={listen}"]
     with _opened(log) as log_file:
         process = subprocess.Popen(
             [*command, f"--base-url={base_url}", f"--store={store}", *flags],
@@ -93,7 +94,7 @@ def running_gateway(
         process.wait(timeout=60)
 
 
-def _is_setting(name: str) -> bool:
+def is_setting(name: str) -> bool:
     return name.startswith(("RELAYPASS_", "OTEL_"))
 
 

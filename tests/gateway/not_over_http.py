@@ -7,8 +7,13 @@ pass as it is written for the five languages.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
+
+from sandbox import ROOT
+
+FILES = sorted((ROOT / "tests" / "scenarios").glob("*.json"))
 
 Scenario = dict[str, Any]
 Step = dict[str, Any]
@@ -63,35 +68,43 @@ PASSED_OVER: dict[str, Callable[[Step], bool]] = {
 }
 
 
-def over_http(scenario: Scenario) -> list[Step]:
-    """The steps as they are played over HTTP."""
-    steps = [step for step in scenario["steps"] if not _is_passed_over(step)]
-    steps = [_without_key_of_an_error(step) for step in steps]
-    expected = [_expected(scenario, step) for step in steps]
-    steps = [{**step, "expect": expect} for step, expect in zip(steps, expected, strict=True)]
-    return _with_idempotent_redemption(steps)
+def over_http(scenario: Scenario, has_keys: bool) -> list[Step]:
+    """The steps as they are played over HTTP; ``has_keys``: what buys a pass brings an
+    ``Idempotency-Key``."""
+    faults: list[dict[str, Any]] = []
+    redemptions: list[dict[str, Any]] = []
+    prevented = 0
+    played: list[Step] = []
+    for step in scenario["steps"]:
+        if any(holds(step) for holds in PASSED_OVER.values()):
+            continue
+        step = {**step, "expect": _told(scenario, step)}
+        if step["do"] == "sandbox.faults":
+            faults = step["with"]["faults"]
+        elif step["do"] == "relays.generate_claim":
+            step = _kept(_without_key_of_an_error(step), faults)
+            if step["with"] in redemptions and step["expect"].get("error") == "pass_rejected":
+                # Redeeming is idempotent over HTTP: a call that repeats an earlier one, word for
+                # word, gets the claim, and Persona sees no double spend.
+                step["expect"] = {"token_consumed": True, "claim.passed": True}
+                prevented += 1
+            redemptions.append(step["with"])
+            if "error" not in step["expect"]:
+                played += [_not_yet(step)] * _refusals_to_wait_for(faults)
+        elif step["do"] == "relays.issue_privacy_pass" and has_keys:
+            step = _kept(step, faults)
+        elif prevented and "double_spends" in step["expect"]:
+            step["expect"]["double_spends"] -= prevented
+        played.append(step)
+    return played
 
 
-def _is_passed_over(step: Step) -> bool:
-    return any(holds(step) for holds in PASSED_OVER.values())
-
-
-def _without_key_of_an_error(step: Step) -> Step:
-    """An answer that got lost is fetched with the idempotency key that the error carried; over HTTP
-    by the same call once more, for the gateway has kept the key."""
-    given = {name: value for name, value in step.get("with", {}).items() if _is_told(name)}
-    return {**step, "with": given} if "with" in step else step
-
-
-def _is_told(name: str) -> bool:
-    return name != "idempotency_key"
-
-
-def _expected(scenario: Scenario, step: Step) -> dict[str, Any]:
+def _told(scenario: Scenario, step: Step) -> dict[str, Any]:
+    """What is expected, as far as the gateway's answers tell it."""
     expect = {
         member: value
         for member, value in step.get("expect", {}).items()
-        if member.partition(".")[0] not in _not_in_answers(step)
+        if member.partition(".")[0] not in _untold(step)
     }
     if expect.get("error") == "invalid_argument" and _lacks_the_key(scenario):
         # A client without an API key is an argument that is missing; a call without one lacks its
@@ -101,10 +114,10 @@ def _expected(scenario: Scenario, step: Step) -> dict[str, Any]:
     return expect
 
 
-def _not_in_answers(step: Step) -> set[str]:
+def _untold(step: Step) -> set[str]:
     """Members of results and errors that the gateway's answers do not have."""
-    # The caller knows what he called. Persona's Request-Id and rate limit are told in the headers of
-    # errors alone.
+    # The caller knows what he called. Persona's Request-Id and rate limit are told in the headers
+    # of errors alone.
     members = {"operation", "idempotency_key", "request_id", "rate_limit"}
     if step["do"].startswith("verifications."):
         # The claim that does not open stays in the record, until a gateway has the key. And
@@ -121,20 +134,56 @@ def _lacks_the_key(scenario: Scenario) -> bool:
     return scenario.get("client", {}).get("api_key", "") is None
 
 
-def _with_idempotent_redemption(steps: list[Step]) -> list[Step]:
-    """Redeeming is idempotent over HTTP: a call that repeats an earlier one, word for word, is not
-    rejected for its spent pass but answered with the claim, and Persona sees no double spend."""
-    redeemed: list[dict[str, Any]] = []
-    prevented = 0
-    played = []
-    for step in steps:
-        expect = step["expect"]
-        if step["do"] == "relays.generate_claim":
-            if step["with"] in redeemed and expect.get("error") == "pass_rejected":
-                expect = {"token_consumed": True, "claim.passed": True}
-                prevented += 1
-            redeemed.append(step["with"])
-        if prevented and "double_spends" in expect:
-            expect = {**expect, "double_spends": expect["double_spends"] - prevented}
-        played.append({**step, "expect": expect})
-    return played
+def _without_key_of_an_error(step: Step) -> Step:
+    """An answer that got lost is fetched with the idempotency key that the error carried; over HTTP
+    by the same call once more, for the gateway has kept the key."""
+    given = {name: value for name, value in step["with"].items() if name != "idempotency_key"}
+    return {**step, "with": given}
+
+
+def _kept(step: Step, faults: list[dict[str, Any]]) -> Step:
+    """A step that the gateway keeps, which is every redemption and what buys a pass with an
+    ``Idempotency-Key``, goes as the steps of a verification do: it may be repeated, so where a
+    client that keeps nothing says that the outcome is unknown, this one says what kept the answer
+    from coming, and that the call may be repeated. Its outcome is unknown for good only if Persona
+    says twice that it is done, and in no readable words."""
+    expect = step["expect"]
+    code = expect.get("error")
+    if code == "outcome_unknown":
+        is_late = any(fault["fault"] == "delay" for fault in faults)
+        expect = {**expect, "error": "timeout" if is_late else "network", "retryable": True}
+    elif code == "protocol" and any(map(_is_unreadable, faults)):
+        expect = {**expect, "error": "outcome_unknown"}
+    elif code == "server_error":
+        expect = {**expect, "retryable": True}
+    return {**step, "expect": expect}
+
+
+def _is_unreadable(fault: dict[str, Any]) -> bool:
+    if fault["step"] not in ("sign", "redeem"):
+        return False
+    if fault["fault"] == "respond" and 200 <= fault["status"] < 300:
+        return not _is_json(fault["body"])
+    return bool(fault["fault"] == "oversized_body")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _refusals_to_wait_for(faults: list[dict[str, Any]]) -> int:
+    """A client asks again within its call when Persona answers that the person has not finished;
+    the gateway tells its caller, who asks again when he likes."""
+    refusals = [
+        fault for fault in faults if (fault["step"], fault.get("status")) == ("redeem", 403)
+    ]
+    return sum(fault.get("times", 1) for fault in refusals)
+
+
+def _not_yet(step: Step) -> Step:
+    refused = {"error": "permission_denied", "status": 403, "retryable": True}
+    return {"do": step["do"], "with": step["with"], "expect": refused}

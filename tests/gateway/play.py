@@ -24,7 +24,8 @@ class Refused(Exception):
     """A call ended with an error, whose members are these."""
 
     def __init__(self, members: Members, place: str) -> None:
-        super().__init__(f"{members['error']} of {place}: {members['details']}")
+        what = f"{members['error']}, {members['status']}"
+        super().__init__(f"{what}, of {place}: {members['details']}")
         self.members = members
         self.place = place
 
@@ -43,14 +44,14 @@ class Caller:
         return self._post("/relays", {**body, "sandbox": self._is_sandbox})
 
     def issue_privacy_pass(
-        self, is_kept: bool, relay_secret: str | None = None, **body: Any
+        self, has_keys: bool, relay_secret: str | None = None, **body: Any
     ) -> Members:
         headers = {}
         if self._api_key is not None:
             headers["authorization"] = f"Bearer {self._api_key}"
         if relay_secret is not None:
             headers["persona-relay-secret"] = relay_secret
-        if is_kept:
+        if has_keys:
             headers["idempotency-key"] = str(uuid.uuid4())
         if self._environment is not None:
             body["sandbox"] = self._is_sandbox
@@ -94,8 +95,8 @@ def read(answer: Answer, place: str) -> Members:
         "retryable": error["meta"]["retryable"],
         "title": error["title"],
         "details": error["details"],
-        "token_consumed": None,
-        "claim_payload": None,
+        "token_consumed": error["meta"].get("token-consumed"),
+        "claim_payload": error["meta"].get("claim-payload"),
     }
     raise Refused(members, place)
 
@@ -104,12 +105,12 @@ class Play:
     """One scenario being played: its gateways, which share a store, and what it saved."""
 
     def __init__(
-        self, scenario: Members, is_kept: bool, sandbox: Sandbox, folder: Path, stack: ExitStack
+        self, scenario: Members, has_keys: bool, sandbox: Sandbox, folder: Path, stack: ExitStack
     ) -> None:
         self._described = scenario.get("client", {})
         # Callers of the three steps bring their own key, so the gateway has none then.
         self._is_stepwise = any(step["do"].startswith("relays.") for step in scenario["steps"])
-        self._is_kept = is_kept
+        self._has_keys = has_keys
         self._sandbox = sandbox
         self._folder = folder
         self._stack = stack
@@ -157,7 +158,7 @@ class Play:
                     self._encrypted.add(relay["relay_token"])
                 return relay
             case "issue_privacy_pass":
-                return caller.issue_privacy_pass(self._is_kept, **arguments)
+                return caller.issue_privacy_pass(self._has_keys, **arguments)
             case "generate_claim":
                 keys = {key: arguments.pop(key, None) for key in ("decryption_key", "claim_type")}
                 redeemed = caller.redeem(**arguments)
@@ -182,8 +183,10 @@ class Play:
             environment["RELAYPASS_API_KEY"] = api_key
         store = described["options"].get("store", "host")
         if store == "host":
-            # The gateway's own, which is what a host language's is for.
+            # The gateway's own, with a key of its own beside it.
             store = f"sqlite:{self._folder / 'gateway.sqlite'}"
+        else:
+            environment.setdefault("RELAYPASS_SEAL_KEY", base64.b64encode(bytes(32)).decode())
         gateway = running_gateway(
             described.get("base_url", self._sandbox.url),
             *flags,
@@ -235,7 +238,10 @@ def open_claim(redeemed: Members, **keys: Any) -> Members:
     """What a caller in another language does with his own library."""
     payload, token_consumed = redeemed["claim_payload"], redeemed["token_consumed"]
     try:
-        return dataclasses.asdict(relaypass.open_claim(claim_payload=payload, **keys))
+        claim = relaypass.open_claim(claim_payload=payload, **keys)
+        # Lists where Python has tuples.
+        opened: Members = json.loads(json.dumps(dataclasses.asdict(claim)))
+        return opened
     except relaypass.RelayPassError as error:
         members = {
             "error": error.code,

@@ -7,7 +7,7 @@ use relaypass::arguments::{
 };
 use relaypass::Secret;
 
-use crate::call::{drive, CallContext};
+use crate::call::{drive, Timeout};
 use crate::errors::CallError;
 use crate::events::{listener, HostListener};
 use crate::results::{GeneratedClaimRecord, PrivacyPassRecord, RelayRecord};
@@ -87,16 +87,17 @@ impl NativeClient {
         &self,
         claim_type: String,
         encryption_key: Option<String>,
-        context: CallContext,
+        number: u64,
+        timeout: Timeout,
     ) -> Result<RelayRecord, CallError> {
         let arguments = CreateArguments {
             claim_type,
             encryption_key,
         };
-        let (client, timeout) = (self.client.clone(), context.timeout_seconds);
-        drive(context, async move {
+        let client = self.client.clone();
+        drive(number, async move {
             let request = arguments.parse()?;
-            let relays = client.relays().within_seconds(timeout)?;
+            let relays = client.relays().within_seconds(timeout.0)?;
             relays.create(request).await
         })
         .await
@@ -108,17 +109,18 @@ impl NativeClient {
         claim_type: Option<String>,
         relay_token: Option<String>,
         relay_secret: Option<String>,
-        context: CallContext,
+        number: u64,
+        timeout: Timeout,
     ) -> Result<PrivacyPassRecord, CallError> {
         let arguments = IssueArguments {
             claim_type,
             relay_token,
             relay_secret: relay_secret.map(Secret::new),
         };
-        let (client, timeout) = (self.client.clone(), context.timeout_seconds);
-        drive(context, async move {
+        let client = self.client.clone();
+        drive(number, async move {
             let request = arguments.parse()?;
-            let relays = client.relays().within_seconds(timeout)?;
+            let relays = client.relays().within_seconds(timeout.0)?;
             relays.issue_privacy_pass(request).await
         })
         .await
@@ -128,23 +130,24 @@ impl NativeClient {
     pub async fn generate_claim(
         &self,
         redemption: Redemption,
-        context: CallContext,
+        number: u64,
+        timeout: Timeout,
     ) -> Result<GeneratedClaimRecord, CallError> {
         let arguments = ClaimArguments::from(redemption);
-        let (client, timeout) = (self.client.clone(), context.timeout_seconds);
-        drive(context, async move {
+        let client = self.client.clone();
+        drive(number, async move {
             let request = arguments.parse()?;
-            let relays = client.relays().within_seconds(timeout)?;
+            let relays = client.relays().within_seconds(timeout.0)?;
             relays.generate_claim(request).await
         })
         .await
     }
 
     /// A call that does nothing: what crossing over and back costs.
-    pub async fn noop(&self, context: CallContext) -> Result<bool, CallError> {
-        let (client, timeout) = (self.client.clone(), context.timeout_seconds);
-        drive(context, async move {
-            let relays = client.relays().within_seconds(timeout);
+    pub async fn noop(&self, number: u64, timeout: Timeout) -> Result<bool, CallError> {
+        let client = self.client.clone();
+        drive(number, async move {
+            let relays = client.relays().within_seconds(timeout.0);
             relays.map(|_| true)
         })
         .await

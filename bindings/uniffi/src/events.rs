@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use relaypass::{Event, Listener};
 
-use crate::call::current_call;
+use crate::call::{blocking, current_call};
 
 /// See `relaypass::Event`.
 #[derive(uniffi::Record)]
@@ -36,8 +36,7 @@ pub trait HostListener: Send + Sync {
 /// The core's side of it.
 pub(crate) fn listener(host: Arc<dyn HostListener>) -> Listener {
     Listener::new(move |event| {
-        let call = current_call();
-        // It may block, even on a call of the same client: what waits for this thread moves to another.
-        tokio::task::block_in_place(|| host.on_event(call, event.into()));
+        let (host, call, event) = (Arc::clone(&host), current_call(), event.into());
+        blocking(move || host.on_event(call, event));
     })
 }

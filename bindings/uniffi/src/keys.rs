@@ -2,7 +2,7 @@
 
 use relaypass::{generate_key_pair, DecryptionKey, Secret};
 
-use crate::call::{drive, CallContext};
+use crate::call::drive;
 use crate::errors::CallError;
 
 /// Both halves of a key pair in PEM.
@@ -23,8 +23,8 @@ impl From<DecryptionKey> for KeyPair {
 
 /// Generates a key pair on a thread where half a second of arithmetic blocks nobody.
 #[uniffi::export]
-pub async fn generate_keys(bits: u32, context: CallContext) -> Result<KeyPair, CallError> {
-    drive(context, async move {
+pub async fn generate_keys(bits: u32, number: u64) -> Result<KeyPair, CallError> {
+    drive(number, async move {
         let generated = tokio::task::spawn_blocking(move || generate_key_pair(bits as usize));
         match generated.await {
             Ok(generated) => generated,

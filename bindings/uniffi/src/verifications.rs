@@ -3,7 +3,7 @@
 use relaypass::arguments::StartArguments;
 use relaypass::{ClaimType, VerificationId};
 
-use crate::call::{drive, CallContext};
+use crate::call::{drive, Timeout};
 use crate::client::NativeClient;
 use crate::errors::CallError;
 use crate::results::{CompletionRecord, VerificationRecord};
@@ -15,16 +15,17 @@ impl NativeClient {
         &self,
         claim_type: String,
         reference: Option<String>,
-        context: CallContext,
+        number: u64,
+        timeout: Timeout,
     ) -> Result<VerificationRecord, CallError> {
         let arguments = StartArguments {
             claim_type,
             reference,
         };
-        let (client, timeout) = (self.client.clone(), context.timeout_seconds);
-        drive(context, async move {
+        let client = self.client.clone();
+        drive(number, async move {
             let request = arguments.parse()?;
-            let verifications = client.verifications().within_seconds(timeout)?;
+            let verifications = client.verifications().within_seconds(timeout.0)?;
             verifications.start(request).await
         })
         .await
@@ -35,12 +36,13 @@ impl NativeClient {
         &self,
         id: String,
         reissue: bool,
-        context: CallContext,
+        number: u64,
+        timeout: Timeout,
     ) -> Result<CompletionRecord, CallError> {
-        let (client, timeout) = (self.client.clone(), context.timeout_seconds);
-        drive(context, async move {
+        let client = self.client.clone();
+        drive(number, async move {
             let id = VerificationId::parse(id)?;
-            let verifications = client.verifications().within_seconds(timeout)?;
+            let verifications = client.verifications().within_seconds(timeout.0)?;
             verifications.complete(&id, reissue).await
         })
         .await
@@ -50,12 +52,13 @@ impl NativeClient {
     pub async fn get_verification(
         &self,
         id: String,
-        context: CallContext,
+        number: u64,
+        timeout: Timeout,
     ) -> Result<VerificationRecord, CallError> {
-        let (client, timeout) = (self.client.clone(), context.timeout_seconds);
-        drive(context, async move {
+        let client = self.client.clone();
+        drive(number, async move {
             let id = VerificationId::parse(id)?;
-            let verifications = client.verifications().within_seconds(timeout)?;
+            let verifications = client.verifications().within_seconds(timeout.0)?;
             verifications.get(&id).await
         })
         .await
@@ -65,22 +68,27 @@ impl NativeClient {
     pub async fn forget_verification(
         &self,
         id: String,
-        context: CallContext,
+        number: u64,
+        timeout: Timeout,
     ) -> Result<(), CallError> {
-        let (client, timeout) = (self.client.clone(), context.timeout_seconds);
-        drive(context, async move {
+        let client = self.client.clone();
+        drive(number, async move {
             let id = VerificationId::parse(id)?;
-            let verifications = client.verifications().within_seconds(timeout)?;
+            let verifications = client.verifications().within_seconds(timeout.0)?;
             verifications.forget(&id).await
         })
         .await
     }
 
     /// See `relaypass::Verifications::recover`.
-    pub async fn recover_verifications(&self, context: CallContext) -> Result<u64, CallError> {
-        let (client, timeout) = (self.client.clone(), context.timeout_seconds);
-        drive(context, async move {
-            let verifications = client.verifications().within_seconds(timeout)?;
+    pub async fn recover_verifications(
+        &self,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<u64, CallError> {
+        let client = self.client.clone();
+        drive(number, async move {
+            let verifications = client.verifications().within_seconds(timeout.0)?;
             verifications.recover().await
         })
         .await
@@ -91,14 +99,15 @@ impl NativeClient {
         &self,
         claim_type: String,
         count: i64,
-        context: CallContext,
+        number: u64,
+        timeout: Timeout,
     ) -> Result<u32, CallError> {
         // A number outside the range stays outside the range: below 0 as far as above it.
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        let (client, timeout) = (self.client.clone(), context.timeout_seconds);
-        drive(context, async move {
+        let client = self.client.clone();
+        drive(number, async move {
             let claim_type = ClaimType::parse(claim_type)?;
-            let passes = client.passes().within_seconds(timeout)?;
+            let passes = client.passes().within_seconds(timeout.0)?;
             passes.prefetch(&claim_type, count).await
         })
         .await
@@ -108,12 +117,13 @@ impl NativeClient {
     pub async fn count_passes(
         &self,
         claim_type: String,
-        context: CallContext,
+        number: u64,
+        timeout: Timeout,
     ) -> Result<u32, CallError> {
-        let (client, timeout) = (self.client.clone(), context.timeout_seconds);
-        drive(context, async move {
+        let client = self.client.clone();
+        drive(number, async move {
             let claim_type = ClaimType::parse(claim_type)?;
-            let passes = client.passes().within_seconds(timeout)?;
+            let passes = client.passes().within_seconds(timeout.0)?;
             passes.count(&claim_type).await
         })
         .await

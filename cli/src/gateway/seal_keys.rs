@@ -11,7 +11,7 @@ const NAME: &str = "RELAYPASS_SEAL_KEY";
 
 /// The keys that the environment names.
 pub(super) fn given() -> Result<Option<Vec<SealKey>>, String> {
-    let Some(text) = super::secret(NAME)? else {
+    let Some(text) = crate::settings::secret(NAME)? else {
         return Ok(None);
     };
     let keys = text.expose().split(',').map(|key| parse(NAME, key));

@@ -28,10 +28,13 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use crate::claim::DecryptionKey;
 use crate::error::Result;
 use crate::events::Listener;
 use crate::http::{AnonymousLane, IdentifiedLane, Route};
+use crate::records::NameKey;
 use crate::secret::ApiKey;
 use crate::store::{Sealer, Store};
 
@@ -94,6 +97,8 @@ pub(crate) struct Keeping {
     pub(crate) pass_binding: PassBinding,
     pub(crate) pass_pool: u32,
     pub(crate) background: bool,
+    /// What steps are named with, once it was read.
+    pub(crate) name_key: Arc<OnceCell<NameKey>>,
 }
 
 /// What this process has seen. Only for notices: nothing is decided by it.
@@ -121,7 +126,7 @@ impl Client {
     /// This client's connections and store for somebody who brings an API key of his own, or needs
     /// none: a client without the keys of this one. It costs nothing to make one for each call.
     ///
-    /// The environment is the key's, if its prefix tells; else the one given; else this client's.
+    /// The environment is the one given; else the key's, if its prefix tells; else this client's.
     ///
     /// Calls under different API keys share connections: use it where Persona may know that one
     /// server speaks for all of them.
@@ -152,7 +157,7 @@ impl Client {
                 anonymous: inner.anonymous.clone(),
                 identified: api_key.map(lane),
                 identified_route: inner.identified_route.clone(),
-                environment: of_key.or(environment).unwrap_or(inner.environment),
+                environment: environment.or(of_key).unwrap_or(inner.environment),
                 decryption_key: None,
                 timeout: inner.timeout,
                 retries: inner.retries,

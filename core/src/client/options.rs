@@ -312,6 +312,7 @@ impl ClientBuilder {
                     pass_binding: self.pass_binding,
                     pass_pool: self.pass_pool,
                     background: self.background,
+                    name_key: Arc::default(),
                 }),
                 listener: self.listener.clone(),
                 seen: Arc::default(),

@@ -3,11 +3,13 @@
 
 mod evidence;
 mod kept;
+mod name_key;
 mod vault;
 mod world;
 
 pub(crate) use evidence::Evidence;
 pub(crate) use kept::Kept;
+pub(crate) use name_key::NameKey;
 pub(crate) use vault::{Changed, Loaded, Stored, Vault};
 pub(crate) use world::{RealWorld, World, WorldRandom};
 

@@ -35,6 +35,17 @@ impl MemoryStore {
         Swap::Done
     }
 
+    /// Deletes up to `most` records that may be dropped since before `now`.
+    pub(super) fn delete_expired(&self, now: u64, most: usize) -> usize {
+        let mut deleted = 0;
+        self.records().retain(|_, record| {
+            let goes = deleted < most && record.expires_at.is_some_and(|at| at < now);
+            deleted += usize::from(goes);
+            !goes
+        });
+        deleted
+    }
+
     fn keys(&self, prefix: &str, due_before: Option<u64>, limit: usize) -> Vec<String> {
         let records = self.records();
         let found = records

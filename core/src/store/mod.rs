@@ -3,6 +3,7 @@
 //! A store sees opaque bytes. What they mean is the business of `verification` and `passes`; with a
 //! seal key ([`Sealer`]) they are encrypted before they get here.
 
+mod built_in;
 pub mod conformance;
 mod error;
 mod memory;
@@ -13,6 +14,7 @@ mod sqlite;
 mod table;
 mod timed;
 
+pub use built_in::BuiltInStore;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use open::{create_table, open, postgres_ddl, sqlite_ddl};

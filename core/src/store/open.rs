@@ -6,12 +6,12 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 
 use super::table::{POSTGRES_DDL, SQLITE_DDL};
-use super::{MemoryStore, PostgresStore, SqliteStore, Store, StoreError};
+use super::{BuiltInStore, PostgresStore, SqliteStore, Store, StoreError};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Opens the store at `url`. Nothing is connected or created yet.
 ///
-/// * `memory:`: a new [`MemoryStore`], each time.
+/// * `memory:`: a new [`MemoryStore`](super::MemoryStore), each time.
 /// * `sqlite:///absolute/path` or `sqlite:relative/path`: a [`SqliteStore`]. Percent-encoding is
 ///   decoded, so that a path may hold `%`, `?` and `#` as `%25`, `%3F` and `%23`.
 /// * `postgres://…` or `postgresql://…`: a [`PostgresStore`], which has the parameters.
@@ -19,11 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Errors
 /// `invalid_argument`: the URL cannot be right. No error repeats the URL, which may hold a password.
 pub fn open(url: &str) -> Result<Arc<dyn Store>> {
-    Ok(match Location::parse(url)? {
-        Location::Memory => Arc::new(MemoryStore::new()),
-        Location::Sqlite(path) => Arc::new(SqliteStore::open(path)),
-        Location::Postgres(store) => Arc::new(*store),
-    })
+    Ok(BuiltInStore::open(url)?.store())
 }
 
 /// Creates the table of the store at `url`, unless it is there. Only PostgreSQL needs it: SQLite
@@ -51,14 +47,14 @@ pub fn sqlite_ddl() -> &'static str {
     SQLITE_DDL
 }
 
-enum Location {
+pub(super) enum Location {
     Memory,
     Sqlite(PathBuf),
     Postgres(Box<PostgresStore>),
 }
 
 impl Location {
-    fn parse(url: &str) -> Result<Self> {
+    pub(super) fn parse(url: &str) -> Result<Self> {
         let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
         match scheme {
             "memory" if rest.is_empty() => Ok(Self::Memory),

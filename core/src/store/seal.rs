@@ -10,7 +10,6 @@
 
 use zeroize::Zeroizing;
 
-use crate::encoding::encode_hex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{os_random, SealKey};
 
@@ -28,24 +27,6 @@ impl Sealer {
     /// A sealer with these keys, the newest first. Without keys, values are stored as they are.
     pub fn new(keys: Vec<SealKey>) -> Self {
         Self { keys }
-    }
-
-    /// What a thing is called that is found again by secrets: a keyed hash for each seal key, in
-    /// hex, the first key's first. Without keys, one plain hash.
-    pub(crate) fn names(&self, kind: &str, parts: &[&str]) -> Vec<String> {
-        let mut named = Vec::from(kind);
-        for part in parts {
-            // With its length: no two lists of parts read the same.
-            named.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            named.extend_from_slice(part.as_bytes());
-        }
-        let named = Zeroizing::new(named);
-        if self.keys.is_empty() {
-            let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &named);
-            return vec![encode_hex(hash.as_ref())];
-        }
-        let name = |key: &SealKey| encode_hex(&key.name(&named));
-        self.keys.iter().map(name).collect()
     }
 
     /// Makes a value of a content.

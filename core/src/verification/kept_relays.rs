@@ -9,16 +9,15 @@ use crate::client::{
 use crate::error::{Error, ResponseInfo, Result, UnopenedClaim};
 use crate::http::now_ms;
 use crate::pass::PrivacyPassToken;
-use crate::records::Kept;
+use crate::records::{Kept, NameKey};
 use crate::secret::Secret;
 
 /// Steps 2 and 3 of [`Relays`](crate::Relays) for callers who keep their relays and passes
 /// themselves, but want each step done once: what is asked is kept in the client's store before it
 /// is sent, and whoever repeats the call, in whatever process, gets the first answer.
 ///
-/// Steps are found again by a keyed hash of what names them (the first
-/// [seal key](crate::ClientBuilder::seal_keys) is the key): the store shows neither passes nor API
-/// keys.
+/// Steps are found again by a keyed hash of what names them, so the store shows neither passes nor
+/// API keys. The key is in the store, sealed like everything else.
 #[derive(Clone)]
 pub struct KeptRelays<'a> {
     client: &'a Client,
@@ -62,11 +61,9 @@ impl KeptRelays<'_> {
             let engine = self.engine()?;
             let api_key = inner.signing_lane()?.api_key();
             let environment = inner.environment.as_str();
-            let ids = self.ids(
-                "purchase",
-                &[environment, api_key.expose(), idempotency_key],
-            );
-            let pass = engine.buy(&ids, &request).await?;
+            let parts = [environment, api_key.expose(), idempotency_key];
+            let id = self.id(&engine, "purchase", &parts).await?;
+            let pass = engine.buy(id, &request).await?;
             Ok(PrivacyPass {
                 privacy_pass_token: PrivacyPassToken::parse(pass.expose(), now_ms())?,
                 info: ResponseInfo::default(),
@@ -98,12 +95,10 @@ impl KeptRelays<'_> {
                 PrivacyPassToken::parse(request.privacy_pass_token.expose().as_str(), now_ms())?;
             let engine = self.engine()?;
             let relay = (&request.relay_token, &request.relay_secret);
-            let ids = self.ids(
-                "redemption",
-                &[relay.0.as_str(), relay.1.expose(), pass.expose()],
-            );
+            let parts = [relay.0.as_str(), relay.1.expose(), pass.expose()];
+            let id = self.id(&engine, "redemption", &parts).await?;
             let (payload, token_consumed) =
-                engine.redeem(&ids, relay, Kept::new(pass.expose())).await?;
+                engine.redeem(id, relay, Kept::new(pass.expose())).await?;
             let claim_payload = Secret::new(payload.expose().to_owned());
             let own_key = inner.decryption_key.as_ref();
             let key = request.decryption_key.as_ref().or(own_key);
@@ -131,13 +126,18 @@ impl KeptRelays<'_> {
         Engine::of(inner, inner.budget(self.limit, Duration::ZERO))
     }
 
-    /// What a step's record may be called, the newest seal key's name first.
-    fn ids(&self, step: &str, parts: &[&str]) -> Vec<String> {
-        let keeping = self.client.inner.keeping.as_ref();
-        let names = keeping.map(|keeping| keeping.sealer.names(step, parts));
-        let names = names.unwrap_or_default();
-        (names.into_iter())
-            .map(|name| format!("{step}/{name}"))
-            .collect()
+    /// What a step is called in the store.
+    async fn id(&self, engine: &Engine, step: &str, parts: &[&str]) -> Result<String> {
+        let vault = &engine.ports.vault;
+        let name_key = match &self.client.inner.keeping {
+            Some(keeping) => {
+                keeping
+                    .name_key
+                    .get_or_try_init(|| NameKey::of(vault))
+                    .await?
+            }
+            None => &NameKey::of(vault).await?,
+        };
+        Ok(name_key.id(step, parts))
     }
 }

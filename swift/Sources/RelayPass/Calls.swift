@@ -52,21 +52,22 @@ func pick(_ number: UInt64, from thrown: [any Error]) -> (any Error)? {
 ///
 /// In a task that is cancelled already nothing is sent. An outcome that is there is given even if
 /// the task was cancelled meanwhile: it may have cost money.
+///
+/// `start` makes the call of this number, with this limit in seconds; not a number: without one.
 func call<Result>(
   timeout: Duration? = nil,
   isolation: isolated (any Actor)? = #isolation,
-  _ start: (CallContext) async throws -> Result
+  _ start: (_ number: UInt64, _ seconds: Double) async throws -> Result
 ) async throws -> Result {
   try Task.checkCancellation()
-  let cancel = CancelHandle()
   let number = Calls.begin()
   defer { Calls.end(number) }
-  let context = CallContext(number: number, timeoutSeconds: timeout?.inSeconds, cancel: cancel)
+  announceCall(number: number)
   do {
     return try await withTaskCancellationHandler {
-      try await start(context)
+      try await start(number, timeout?.inSeconds ?? .nan)
     } onCancel: {
-      cancel.cancel()
+      cancelCall(number: number)
     }
   } catch {
     throw translate(error) { Calls.thrown($0, in: number) }

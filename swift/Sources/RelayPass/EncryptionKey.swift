@@ -26,9 +26,9 @@ public struct EncryptionKey: Sendable, Hashable {
   /// - Parameter bits: 2048, 3072 or 4096.
   /// - Throws: ``RelayPassError/invalidArgument(_:)`` for another size.
   public static func generate(bits: Int = 2048) async throws -> EncryptionKey {
-    let pair = try await call { context in
+    let pair = try await call { number, _ in
       // A number outside the range stays outside the range.
-      try await generateKeys(bits: UInt32(clamping: bits), context: context)
+      try await generateKeys(bits: UInt32(clamping: bits), number: number)
     }
     return EncryptionKey(pair)
   }

@@ -33,9 +33,9 @@ public struct Passes: Sendable {
     count: Int,
     timeout: Duration? = nil
   ) async throws -> Int {
-    let bought = try await call(timeout: timeout) { context in
+    let bought = try await call(timeout: timeout) { number, seconds in
       try await client.prefetchPasses(
-        claimType: claimType, count: Int64(count), context: context)
+        claimType: claimType, count: Int64(count), number: number, timeout: seconds)
     }
     return Int(bought)
   }
@@ -48,8 +48,8 @@ public struct Passes: Sendable {
   ///
   /// - Throws: ``RelayPassError``: `invalidArgument` without a store; `store`.
   public func count(claimType: String, timeout: Duration? = nil) async throws -> Int {
-    let ready = try await call(timeout: timeout) { context in
-      try await client.countPasses(claimType: claimType, context: context)
+    let ready = try await call(timeout: timeout) { number, seconds in
+      try await client.countPasses(claimType: claimType, number: number, timeout: seconds)
     }
     return Int(ready)
   }

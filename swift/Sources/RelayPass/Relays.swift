@@ -35,9 +35,10 @@ public struct Relays: Sendable {
     encryptionKey: KeyMaterial? = nil,
     timeout: Duration? = nil
   ) async throws -> Relay {
-    let relay = try await call(timeout: timeout) { context in
+    let relay = try await call(timeout: timeout) { number, seconds in
       try await client.create(
-        claimType: claimType, encryptionKey: encryptionKey?.publicPEM, context: context)
+        claimType: claimType, encryptionKey: encryptionKey?.publicPEM, number: number,
+        timeout: seconds)
     }
     return Relay(relay)
   }
@@ -91,9 +92,10 @@ public struct Relays: Sendable {
     relaySecret: String? = nil,
     timeout: Duration? = nil
   ) async throws -> PrivacyPass {
-    let pass = try await call(timeout: timeout) { context in
+    let pass = try await call(timeout: timeout) { number, seconds in
       try await client.issuePrivacyPass(
-        claimType: claimType, relayToken: relayToken, relaySecret: relaySecret, context: context)
+        claimType: claimType, relayToken: relayToken, relaySecret: relaySecret, number: number,
+        timeout: seconds)
     }
     return PrivacyPass(pass)
   }
@@ -145,15 +147,17 @@ public struct Relays: Sendable {
       claimType: claimType,
       decryptionKey: decryptionKey?.privatePEM,
       idempotencyKey: idempotencyKey)
-    let generated = try await call(timeout: timeout) { context in
-      try await client.generateClaim(redemption: redemption, context: context)
+    let generated = try await call(timeout: timeout) { number, seconds in
+      try await client.generateClaim(redemption: redemption, number: number, timeout: seconds)
     }
     return GeneratedClaim(generated)
   }
 
   /// A call that does nothing on the way that all calls take: for the benchmark.
   @_spi(Probe) public func noop() async throws {
-    _ = try await call { context in try await client.noop(context: context) }
+    _ = try await call { number, seconds in
+      try await client.noop(number: number, timeout: seconds)
+    }
   }
 }
 

@@ -43,9 +43,9 @@ public struct Verifications: Sendable {
     reference: String? = nil,
     timeout: Duration? = nil
   ) async throws -> Verification {
-    let verification = try await call(timeout: timeout) { context in
+    let verification = try await call(timeout: timeout) { number, seconds in
       try await client.startVerification(
-        claimType: claimType, reference: reference, context: context)
+        claimType: claimType, reference: reference, number: number, timeout: seconds)
     }
     return try Verification(verification)
   }
@@ -79,8 +79,9 @@ public struct Verifications: Sendable {
     reissue: Bool = false,
     timeout: Duration? = nil
   ) async throws -> Completion {
-    let completion = try await call(timeout: timeout) { context in
-      try await client.completeVerification(id: id, reissue: reissue, context: context)
+    let completion = try await call(timeout: timeout) { number, seconds in
+      try await client.completeVerification(
+        id: id, reissue: reissue, number: number, timeout: seconds)
     }
     return try Completion(completion)
   }
@@ -94,8 +95,8 @@ public struct Verifications: Sendable {
   /// - Throws: ``RelayPassError``: `notFound`, `invalidArgument`, `store`; and the error that a
   ///   verification ended with.
   public func get(_ id: String, timeout: Duration? = nil) async throws -> Verification {
-    let verification = try await call(timeout: timeout) { context in
-      try await client.getVerification(id: id, context: context)
+    let verification = try await call(timeout: timeout) { number, seconds in
+      try await client.getVerification(id: id, number: number, timeout: seconds)
     }
     return try Verification(verification)
   }
@@ -109,8 +110,8 @@ public struct Verifications: Sendable {
   ///
   /// - Throws: ``RelayPassError``: `notFound`, `invalidArgument`, `store`.
   public func forget(_ id: String, timeout: Duration? = nil) async throws {
-    try await call(timeout: timeout) { context in
-      try await client.forgetVerification(id: id, context: context)
+    try await call(timeout: timeout) { number, seconds in
+      try await client.forgetVerification(id: id, number: number, timeout: seconds)
     }
   }
 
@@ -127,8 +128,8 @@ public struct Verifications: Sendable {
   /// - Throws: ``RelayPassError``: `invalidArgument` without a store; `store`.
   @discardableResult
   public func recover(timeout: Duration? = nil) async throws -> Int {
-    let driven = try await call(timeout: timeout) { context in
-      try await client.recoverVerifications(context: context)
+    let driven = try await call(timeout: timeout) { number, seconds in
+      try await client.recoverVerifications(number: number, timeout: seconds)
     }
     return Int(clamping: driven)
   }

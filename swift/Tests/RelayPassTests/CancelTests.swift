@@ -4,9 +4,10 @@ import Foundation
 import Testing
 
 @testable import RelayPass
-import class RelayPassGenerated.CancelHandle
+import enum RelayPassGenerated.CallError
 import class RelayPassGenerated.NativeClient
-import struct RelayPassGenerated.CallContext
+import func RelayPassGenerated.announceCall
+import func RelayPassGenerated.cancelCall
 
 @Suite struct CancelTests {
   @Test func aCancelledCallThrowsCancellationErrorAndHangsUp() async throws {
@@ -65,10 +66,28 @@ import struct RelayPassGenerated.CallContext
   @Test func anOutcomeThatIsThereIsGivenAlthoughCancelled() async throws {
     let options = RelayPassOptions(apiKey: "persona_sandbox_x").native
     let client = try NativeClient.open(options: options)
-    let cancel = CancelHandle()
-    cancel.cancel()
-    let context = CallContext(number: 1, timeoutSeconds: nil, cancel: cancel)
-    #expect(try await client.noop(context: context))
+    let number = UInt64.max // no other test's
+    announceCall(number: number)
+    cancelCall(number: number)
+    #expect(try await client.noop(number: number, timeout: .nan))
+  }
+
+  @Test func aCallThatIsCancelledBeforeItBeginsToWaitEnds() async throws {
+    let store = StoreOf(onLoad: { _ in
+      try await Task.sleep(for: .seconds(3_600))
+      return nil
+    })
+    let options = RelayPassOptions(apiKey: "persona_sandbox_x", store: .custom(store)).native
+    let client = try NativeClient.open(options: options)
+    let (number, id) = (UInt64.max - 1, UUID().uuidString.lowercased())
+    announceCall(number: number)
+    cancelCall(number: number)
+    let error = await thrown {
+      try await client.getVerification(id: id, number: number, timeout: .nan)
+    }
+    var cancelled = false
+    if case .Cancelled? = error as? CallError { cancelled = true }
+    #expect(cancelled, "\(error as Any)")
   }
 
   @Test func aCancelledRedemptionIsAskedForAgainUnderItsKey() async throws {

@@ -20,6 +20,9 @@ const UPDATE: &str = "UPDATE relaypass_records \
      WHERE key = $1 AND version = $2 RETURNING version";
 const DELETE: &str =
     "DELETE FROM relaypass_records WHERE key = $1 AND version = $2 RETURNING version";
+// What is checked twice may have been written anew in between.
+const DELETE_EXPIRED: &str = "DELETE FROM relaypass_records WHERE expires_at < $1 AND key IN \
+     (SELECT key FROM relaypass_records WHERE expires_at < $1 LIMIT $2) RETURNING key";
 const SCAN: &str = "SELECT key FROM relaypass_records \
      WHERE key >= $1 AND key < $1 || chr(127) ORDER BY key LIMIT $2";
 // Said so that only the index on `due_at` fits: with the primary key, the cost would follow the
@@ -93,6 +96,16 @@ impl PostgresStore {
         } else {
             Swap::Done
         })
+    }
+}
+
+impl PostgresStore {
+    /// Deletes up to `most` records that may be dropped since before `now`.
+    pub(super) async fn delete_expired(&self, now: u64, most: usize) -> Result<usize, StoreError> {
+        let (now, most) = (i64::try_from(now).unwrap_or(i64::MAX), row_limit(most));
+        let parameters: [&(dyn ToSql + Sync); 2] = [&now, &most];
+        let deleted = (self.connections).query(DELETE_EXPIRED, &parameters, Again::Once);
+        Ok(deleted.await?.len())
     }
 }
 

@@ -19,6 +19,8 @@ const INSERT: &str = "INSERT INTO relaypass_records (key, value, version, due_at
 const UPDATE: &str = "UPDATE relaypass_records \
      SET value = ?3, version = ?4, due_at = ?5, expires_at = ?6 WHERE key = ?1 AND version = ?2";
 const DELETE: &str = "DELETE FROM relaypass_records WHERE key = ?1 AND version = ?2";
+const DELETE_EXPIRED: &str = "DELETE FROM relaypass_records WHERE key IN \
+     (SELECT key FROM relaypass_records WHERE expires_at < ?1 LIMIT ?2)";
 const SCAN: &str =
     "SELECT key FROM relaypass_records WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3";
 // The index by name: with the primary key, its cost would follow the number of all records.
@@ -60,6 +62,18 @@ impl SqliteStore {
     /// When the file cannot be opened or created.
     pub async fn create_table(&self) -> Result<(), StoreError> {
         self.connections.run(Purpose::Write, |_| Ok(())).await
+    }
+}
+
+impl SqliteStore {
+    /// Deletes up to `most` records that may be dropped since before `now`.
+    pub(super) async fn delete_expired(&self, now: u64, most: usize) -> Result<usize, StoreError> {
+        let (now, most) = (i64::try_from(now).unwrap_or(i64::MAX), row_limit(most));
+        self.connections
+            .run(Purpose::Write, move |connection| {
+                connection.prepare(DELETE_EXPIRED)?.execute([now, most])
+            })
+            .await
     }
 }
 

@@ -66,19 +66,23 @@ impl Engine {
                 consumed,
                 evidence,
             } => {
+                let unopened = UnopenedClaim {
+                    claim_payload: Secret::new(payload.expose().to_owned()),
+                    token_consumed: *consumed,
+                };
+                if record.purpose == Purpose::Redemption {
+                    // It is his who redeemed to open it.
+                    return Err(evidence.error().with_unopened_claim(unopened));
+                }
                 let asked = ClaimType::parse(record.claim_type.as_str())?;
                 let opened = self.ports.persona.open(payload, record.encrypted, &asked);
-                match opened {
-                    Ok(claim) => Ok(Told::Answered(claim)),
-                    Err(error) => Err(match error.kind() {
+                opened.map(Told::Answered).map_err(|error| {
+                    let error = match error.kind() {
                         ErrorKind::Decryption => error,
                         _ => evidence.error(),
-                    }
-                    .with_unopened_claim(UnopenedClaim {
-                        claim_payload: Secret::new(payload.expose().to_owned()),
-                        token_consumed: *consumed,
-                    })),
-                }
+                    };
+                    error.with_unopened_claim(unopened)
+                })
             }
             State::Issuing { purchase } => match &purchase.stuck {
                 Some(evidence) => Err(evidence.error()),

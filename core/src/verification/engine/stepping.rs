@@ -10,12 +10,10 @@ use crate::verification::machine::{first_question, Goal, Run};
 use crate::verification::record::{record_key, Beginning, Durable, Purpose, RelayKept, State};
 
 impl Engine {
-    /// Buys a pass under these ids, or finds the one that was bought.
-    ///
-    /// The ids name one step, the newest first: see `Sealer::names`.
-    pub(crate) async fn buy(&self, ids: &[String], bound_to: &IssuePrivacyPass) -> Result<Kept> {
+    /// Buys a pass under this id, or finds the one that was bought.
+    pub(crate) async fn buy(&self, id: String, bound_to: &IssuePrivacyPass) -> Result<Kept> {
         self.ports.persona.check_can_issue()?;
-        let stored = match self.find_step(ids).await? {
+        let stored = match self.find_step(&id).await? {
             Some(there) => there,
             None => {
                 let blinded = (self.ports.persona.blind(bound_to, &self.ports.budget)).await?;
@@ -28,7 +26,7 @@ impl Engine {
                     } => (Some(kept(relay_token, relay_secret)), ""),
                 };
                 let state = State::Issuing { purchase };
-                self.begin_step(Purpose::Purchase, ids, relay, claim_type, state)
+                self.begin_step(Purpose::Purchase, id, relay, claim_type, state)
                     .await?
             }
         };
@@ -52,20 +50,20 @@ impl Engine {
         }
     }
 
-    /// Redeems a pass under these ids, or finds what was answered: the payload, and whether the pass
+    /// Redeems a pass under this id, or finds what was answered: the payload, and whether the pass
     /// is spent.
     pub(crate) async fn redeem(
         &self,
-        ids: &[String],
+        id: String,
         (relay_token, relay_secret): (&RelayToken, &RelaySecret),
         pass: Kept,
     ) -> Result<(Kept, bool)> {
-        let stored = match self.find_step(ids).await? {
+        let stored = match self.find_step(&id).await? {
             Some(there) => there,
             None => {
                 let state = first_question(pass, self.ports.now(), &mut self.ports.random());
                 let relay = Some(kept(relay_token, relay_secret));
-                self.begin_step(Purpose::Redemption, ids, relay, "", state)
+                self.begin_step(Purpose::Redemption, id, relay, "", state)
                     .await?
             }
         };
@@ -75,28 +73,25 @@ impl Engine {
         }
     }
 
-    async fn find_step(&self, ids: &[String]) -> Result<Option<(Loaded<Durable>, bool)>> {
-        for id in ids {
-            if let Some(there) = self.ports.vault.load::<Durable>(&record_key(id)).await? {
-                return Ok(Some((there, false)));
-            }
-        }
-        Ok(None)
+    async fn find_step(&self, id: &str) -> Result<Option<(Loaded<Durable>, bool)>> {
+        let there = self.ports.vault.load::<Durable>(&record_key(id)).await?;
+        Ok(there.map(|there| (there, false)))
     }
 
     /// Stores what is to be done, unless somebody was faster. True: it was us.
     async fn begin_step(
         &self,
         purpose: Purpose,
-        ids: &[String],
+        id: String,
         relay: Option<RelayKept>,
         claim_type: &str,
         state: State,
     ) -> Result<(Loaded<Durable>, bool)> {
         let ports = &self.ports;
+        let key = record_key(&id);
         let beginning = Beginning {
             purpose,
-            id: ids[0].clone(),
+            id,
             environment: ports.environment.as_str().to_owned(),
             claim_type: claim_type.to_owned(),
             reference_key: None,
@@ -107,7 +102,6 @@ impl Engine {
             state,
         };
         let record = Durable::begin(beginning, ports.now(), &mut ports.random());
-        let key = record_key(&ids[0]);
         match ports.vault.put(&key, None, record).await? {
             Changed::Done(stored) => Ok((stored, true)),
             Changed::Refused(there) => Ok((there.ok_or_else(unknown_id)?, false)),

@@ -1,27 +1,25 @@
 package dev.relaypass
 
-import dev.relaypass.generated.CallContext
 import dev.relaypass.generated.CallException
-import dev.relaypass.generated.CancelHandle
 import dev.relaypass.generated.InternalException
+import dev.relaypass.generated.cancelCall
 import java.nio.charset.CharacterCodingException
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.atomic.AtomicLong
+import kotlin.coroutines.Continuation
+import kotlin.coroutines.ContinuationInterceptor
 import kotlin.coroutines.CoroutineContext
+import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
+import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
+import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
 import kotlin.time.Duration
 import kotlin.time.DurationUnit.SECONDS
 import kotlinx.coroutines.CancellationException
-import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.CoroutineStart.UNDISPATCHED
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
-import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
-import kotlinx.coroutines.isActive
-import kotlinx.coroutines.launch
-import kotlinx.coroutines.withContext
 
 /** A call in flight, as what it calls back finds it: by its number. */
 internal class Call(
@@ -30,9 +28,14 @@ internal class Call(
 ) {
     /**
      * Where the store and the listener run: where the call was made. Not as children of the caller's
-     * job: the call decides what a failure of theirs means.
+     * job: the call decides what a failure of theirs means. Where no thread is named, not on Rust's
+     * either: a store may block.
      */
-    val context: CoroutineContext = caller.minusKey(Job)
+    val context: CoroutineContext =
+        when (caller[ContinuationInterceptor]) {
+            null, Dispatchers.Unconfined -> caller.minusKey(Job) + Dispatchers.IO
+            else -> caller.minusKey(Job)
+        }
 
     private val thrown = ArrayList<Throwable>()
 
@@ -77,19 +80,23 @@ internal object Calls {
  *
  * It waits for the outcome even then, which is a moment: an outcome that was there before Rust heard
  * of it is returned, for it may have cost money.
+ *
+ * @param start makes the call of this number, with this limit in seconds; `NaN`: without one.
  */
 internal suspend fun <T> callNative(
     timeout: Duration?,
-    start: suspend (CallContext) -> T,
+    start: suspend (number: ULong, seconds: Double) -> T,
 ): T {
     val caller = currentCoroutineContext()
     caller.ensureActive() // else nothing is sent
     val call = Calls.open(caller)
-    val cancel = CancelHandle()
-    val watch = cancelWith(caller, cancel)
+    // What is cancelled with the caller, and ends with the call.
+    val watch = Job(parent = caller[Job])
     try {
-        val context = CallContext(call.number, timeout?.toDouble(SECONDS), cancel)
-        return withContext(NonCancellable) { start(context) }
+        return toItsEnd(
+            start = { start(call.number, timeout?.toDouble(SECONDS) ?: Double.NaN) },
+            onceItWaits = { watch.invokeOnCompletion { cause -> if (cause != null) cancelCall(call.number) } },
+        )
     } catch (failed: CallException.Failed) {
         throw failed.failure.toException(call)
     } catch (_: CallException.Cancelled) {
@@ -100,11 +107,24 @@ internal suspend fun <T> callNative(
     } catch (_: InternalException) {
         throw mistakeOfOurs()
     } finally {
-        watch?.cancel()
-        cancel.close()
+        watch.complete()
         Calls.close(call)
     }
 }
+
+/**
+ * Runs what cannot be cancelled, as `withContext(NonCancellable)` does, and does something else if and
+ * when it waits: Rust does not know a call before that.
+ */
+private suspend fun <T> toItsEnd(
+    start: suspend () -> T,
+    onceItWaits: () -> Unit,
+): T =
+    suspendCoroutineUninterceptedOrReturn { caller ->
+        // It resumes on the caller's dispatcher already.
+        val end = Continuation<T>(caller.context + NonCancellable, caller::resumeWith)
+        start.startCoroutineUninterceptedOrReturn(end).also { if (it === COROUTINE_SUSPENDED) onceItWaits() }
+    }
 
 /** As [callNative], without waiting: for what blocks nobody. */
 internal inline fun <T> callNow(start: () -> T): T =
@@ -124,19 +144,3 @@ internal fun mistakeOfOurs(): RelayPassException =
 
 /** A text with half a surrogate pair in it cannot cross over. What it says may be a secret. */
 internal fun notUnicode(): IllegalArgumentException = IllegalArgumentException("A text is not well-formed Unicode.")
-
-/** A coroutine beside the call that tells Rust when the caller is cancelled. */
-private fun cancelWith(
-    caller: CoroutineContext,
-    cancel: CancelHandle,
-): Job? {
-    if (caller[Job] == null) return null // nobody can cancel it
-    return CoroutineScope(caller).launch(Dispatchers.Unconfined, UNDISPATCHED) {
-        try {
-            awaitCancellation()
-        } finally {
-            // Also reached when the call is over, and then the handle may be closed already.
-            if (!caller.isActive) runCatching { cancel.cancel() }
-        }
-    }
-}

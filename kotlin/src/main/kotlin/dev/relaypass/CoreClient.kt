@@ -1,6 +1,5 @@
 package dev.relaypass
 
-import dev.relaypass.generated.CallContext
 import dev.relaypass.generated.ClientOptions
 import dev.relaypass.generated.NativeClient
 import kotlin.time.Duration
@@ -16,10 +15,10 @@ internal class CoreClient(
     /** Makes a call, unless the client is closed; one that has begun is not disturbed by that. */
     suspend fun <T> call(
         timeout: Duration?,
-        action: suspend NativeClient.(CallContext) -> T,
+        action: suspend NativeClient.(number: ULong, seconds: Double) -> T,
     ): T {
         check(!native.uniffiIsDestroyed) { "This RelayPass is closed." }
-        return callNative(timeout) { context -> native.action(context) }
+        return callNative(timeout) { number, seconds -> native.action(number, seconds) }
     }
 
     override fun close() {

@@ -42,7 +42,7 @@ public class EncryptionKey private constructor(
          */
         public suspend fun generate(bits: Int = 2048): EncryptionKey {
             // A negative size stays a wrong one: nothing is as large.
-            return callNative(timeout = null) { context -> generateKeys(bits.toUInt(), context) }.lift()
+            return callNative(timeout = null) { number, _ -> generateKeys(bits.toUInt(), number) }.lift()
         }
 
         /**

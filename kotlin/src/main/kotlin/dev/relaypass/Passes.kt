@@ -27,7 +27,8 @@ public class Passes internal constructor(
         claimType: String,
         count: Int,
         timeout: Duration? = null,
-    ): Int = client.call(timeout) { context -> prefetchPasses(claimType, count.toLong(), context) }.toInt()
+    ): Int =
+        client.call(timeout) { number, seconds -> prefetchPasses(claimType, count.toLong(), number, seconds) }.toInt()
 
     /**
      * How many passes of a claim type are ready. Nothing is sent.
@@ -37,5 +38,5 @@ public class Passes internal constructor(
     public suspend fun count(
         claimType: String,
         timeout: Duration? = null,
-    ): Int = client.call(timeout) { context -> countPasses(claimType, context) }.toInt()
+    ): Int = client.call(timeout) { number, seconds -> countPasses(claimType, number, seconds) }.toInt()
 }

@@ -34,7 +34,7 @@ public class Relays internal constructor(
         claimType: String,
         encryptionKey: String? = null,
         timeout: Duration? = null,
-    ): Relay = client.call(timeout) { context -> create(claimType, encryptionKey, context) }.lift()
+    ): Relay = client.call(timeout) { number, seconds -> create(claimType, encryptionKey, number, seconds) }.lift()
 
     /** As the other [create], with the public half of [encryptionKey]. */
     public suspend fun create(
@@ -135,12 +135,13 @@ public class Relays internal constructor(
                 decryptionKey?.privateKeyPem,
                 idempotencyKey,
             )
-        return client.call(timeout) { context -> generateClaim(redemption, context) }.lift()
+        return client.call(timeout) { number, seconds -> generateClaim(redemption, number, seconds) }.lift()
     }
 
     /** A call that does nothing on the way that all calls take: for the benchmark. */
     @JvmSynthetic
-    internal suspend fun noop(timeout: Duration? = null): Boolean = client.call(timeout) { context -> noop(context) }
+    internal suspend fun noop(timeout: Duration? = null): Boolean =
+        client.call(timeout) { number, seconds -> noop(number, seconds) }
 
     /** Both ways to issue, and a mixture of them, which the core refuses. */
     @JvmSynthetic
@@ -151,6 +152,6 @@ public class Relays internal constructor(
         timeout: Duration? = null,
     ): PrivacyPass =
         client
-            .call(timeout) { context -> issuePrivacyPass(claimType, relayToken, relaySecret, context) }
+            .call(timeout) { number, seconds -> issuePrivacyPass(claimType, relayToken, relaySecret, number, seconds) }
             .lift()
 }

@@ -35,7 +35,8 @@ public class Verifications internal constructor(
         claimType: String,
         reference: String? = null,
         timeout: Duration? = null,
-    ): Verification = client.call(timeout) { context -> startVerification(claimType, reference, context) }.lift()
+    ): Verification =
+        client.call(timeout) { number, seconds -> startVerification(claimType, reference, number, seconds) }.lift()
 
     /**
      * Asks for the answer. Once it is known it is returned as it was stored, without a network call.
@@ -62,7 +63,8 @@ public class Verifications internal constructor(
         id: String,
         reissue: Boolean = false,
         timeout: Duration? = null,
-    ): Completion = client.call(timeout) { context -> completeVerification(id, reissue, context) }.lift()
+    ): Completion =
+        client.call(timeout) { number, seconds -> completeVerification(id, reissue, number, seconds) }.lift()
 
     /**
      * A verification as it is stored. Nothing is sent, and nothing is changed.
@@ -73,7 +75,7 @@ public class Verifications internal constructor(
     public suspend fun get(
         id: String,
         timeout: Duration? = null,
-    ): Verification = client.call(timeout) { context -> getVerification(id, context) }.lift()
+    ): Verification = client.call(timeout) { number, seconds -> getVerification(id, number, seconds) }.lift()
 
     /**
      * Deletes what is stored of a verification. A pass that is certainly unspent goes to the pool; what
@@ -84,7 +86,7 @@ public class Verifications internal constructor(
     public suspend fun forget(
         id: String,
         timeout: Duration? = null,
-    ): Unit = client.call(timeout) { context -> forgetVerification(id, context) }
+    ): Unit = client.call(timeout) { number, seconds -> forgetVerification(id, number, seconds) }
 
     /**
      * Drives on whatever a crash or a broken network left behind, and says how many records it drove
@@ -95,5 +97,5 @@ public class Verifications internal constructor(
      * @throws InvalidArgumentException without a store; or [StoreException].
      */
     public suspend fun recover(timeout: Duration? = null): Long =
-        client.call(timeout) { context -> recoverVerifications(context) }.saturated()
+        client.call(timeout) { number, seconds -> recoverVerifications(number, seconds) }.saturated()
 }

@@ -128,8 +128,8 @@ class CancelTest {
                 launch {
                     val job = currentCoroutineContext().job
                     relay =
-                        callNative(null) { context ->
-                            val native = dev.relaypass.generated.generateKeys(2048u, context)
+                        callNative(null) { number, _ ->
+                            val native = dev.relaypass.generated.generateKeys(2048u, number)
                             job.cancel()
                             Relay(native.publicKeyPem, "", "", null, null)
                         }

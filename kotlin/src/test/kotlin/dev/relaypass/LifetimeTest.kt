@@ -2,6 +2,7 @@ package dev.relaypass
 
 import dev.relaypass.generated.FfiConverterTypeHostListener
 import dev.relaypass.generated.FfiConverterTypeHostStore
+import dev.relaypass.generated.countCalls
 import dev.relaypass.generated.uniffiContinuationHandleMap
 import dev.relaypass.generated.uniffiForeignFutureHandleCount
 import dev.relaypass.support.MapStore
@@ -14,6 +15,7 @@ import dev.relaypass.support.thrownBy
 import java.io.File
 import java.lang.ref.WeakReference
 import java.util.UUID
+import java.util.concurrent.atomic.AtomicInteger
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
@@ -58,16 +60,16 @@ class LifetimeTest {
     @Test
     fun `a client closed with calls in flight lets them end`() =
         runBlocking<Unit>(Dispatchers.Default) {
-            val called = CompletableDeferred<Unit>()
+            val called = AtomicInteger()
             val goOn = CompletableDeferred<Unit>()
             val store =
                 before(MapStore()) {
-                    called.complete(Unit)
+                    called.incrementAndGet()
                     goOn.await()
                 }
             val client = sandbox.client(store = store)
             val calls = List(8) { async { client.passes.count(CLAIM_TYPE) } }
-            called.await()
+            await("all have begun") { called.get() == 8 }
             client.close()
             goOn.complete(Unit)
             assertEquals(List(8) { 0 }, withTimeout(20.seconds) { calls.awaitAll() })
@@ -180,6 +182,7 @@ class LifetimeTest {
     private fun tables() =
         mapOf(
             "calls" to Calls.count,
+            "calls in Rust" to countCalls(),
             "stores" to FfiConverterTypeHostStore.handleMap.size,
             "listeners" to FfiConverterTypeHostListener.handleMap.size,
             "continuations" to uniffiContinuationHandleMap.size,

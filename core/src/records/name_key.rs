@@ -1,0 +1,83 @@
+//! What steps are called: a keyed hash of what names them, so that the store shows neither passes
+//! nor API keys.
+//!
+//! The key is random, made once for each store and sealed in it: it is the same for every worker,
+//! and outlives the seal keys.
+
+use aws_lc_rs::hmac;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Changed, Kept, Stored, Vault};
+use crate::encoding::encode_hex;
+use crate::error::Result;
+use crate::secret::os_random;
+use crate::secret::rand_core::Rng;
+
+const KEY: &str = "names";
+
+/// The key of the hash.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct NameKey {
+    /// 32 random bytes, in hex.
+    key: Kept,
+}
+
+impl Stored for NameKey {
+    fn due_at(&self) -> Option<u64> {
+        None
+    }
+
+    fn expires_at(&self) -> Option<u64> {
+        None
+    }
+
+    fn is_under(&self, key: &str) -> bool {
+        key == KEY
+    }
+}
+
+impl NameKey {
+    /// The key of this store, which is made if there is none yet.
+    ///
+    /// # Errors
+    /// `store` when the store fails; `decryption` when none of the seal keys opens it.
+    pub(crate) async fn of(vault: &Vault) -> Result<Self> {
+        loop {
+            let there = match vault.load::<Self>(KEY).await? {
+                Some(there) => there,
+                None => match vault.put(KEY, None, Self::random()).await? {
+                    Changed::Done(ours) => return Ok(ours.content),
+                    Changed::Refused(Some(theirs)) => theirs,
+                    Changed::Refused(None) => continue,
+                },
+            };
+            // Sealed anew with the first seal key, each time a process begins: an old one can be
+            // dropped one day. If this fails, it is for the next.
+            let same = there.content.clone();
+            let _ = vault.put(KEY, Some(there.version), same).await;
+            return Ok(there.content);
+        }
+    }
+
+    /// The id of a step that these parts name.
+    pub(crate) fn id(&self, step: &str, parts: &[&str]) -> String {
+        let mut named = Zeroizing::new(Vec::from(step));
+        for part in parts {
+            // With its length: no two lists of parts read the same.
+            named.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            named.extend_from_slice(part.as_bytes());
+        }
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.key.expose().as_bytes());
+        format!("{step}/{}", encode_hex(hmac::sign(&key, &named).as_ref()))
+    }
+
+    fn random() -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        os_random().fill_bytes(&mut *key);
+        let text = Zeroizing::new(encode_hex(&*key));
+        Self {
+            key: Kept::new(text.as_str()),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The stores that come with relaypass, and what they can do beyond the contract.
+
+use std::sync::Arc;
+
+use super::open::Location;
+use super::{MemoryStore, PostgresStore, SqliteStore, Store, StoreError};
+use crate::error::Result;
+
+/// So many records are deleted in one statement: others want to write, too.
+const AT_ONCE: usize = 1000;
+
+/// A built-in store that was opened by URL, for whoever looks after it: a server, or a job.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use relaypass::store::BuiltInStore;
+///
+/// let store = BuiltInStore::open("sqlite:///var/lib/shop/relaypass.sqlite")?;
+/// let deleted = store.delete_expired(1_795_527_817_000).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub enum BuiltInStore {
+    /// In this process.
+    Memory(Arc<MemoryStore>),
+    /// In a file.
+    Sqlite(Arc<SqliteStore>),
+    /// In a database.
+    Postgres(Arc<PostgresStore>),
+}
+
+impl BuiltInStore {
+    /// Opens the store at `url`, as [`open`](super::open) does.
+    ///
+    /// # Errors
+    /// `invalid_argument`: the URL cannot be right.
+    pub fn open(url: &str) -> Result<Self> {
+        Ok(match Location::parse(url)? {
+            Location::Memory => Self::Memory(Arc::new(MemoryStore::new())),
+            Location::Sqlite(path) => Self::Sqlite(Arc::new(SqliteStore::open(path))),
+            Location::Postgres(store) => Self::Postgres(Arc::from(store)),
+        })
+    }
+
+    /// The store, as a client takes it.
+    pub fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
+        }
+    }
+
+    /// Deletes the records that may be dropped since before `now` (milliseconds since the epoch,
+    /// UTC), and says how many those were. What is open has no such time and stays.
+    ///
+    /// # Errors
+    /// When the store fails; what was deleted before stays deleted.
+    pub async fn delete_expired(&self, now: u64) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        loop {
+            let batch = match self {
+                Self::Memory(store) => store.delete_expired(now, AT_ONCE),
+                Self::Sqlite(store) => store.delete_expired(now, AT_ONCE).await?,
+                Self::Postgres(store) => store.delete_expired(now, AT_ONCE).await?,
+            };
+            deleted += batch as u64;
+            if batch < AT_ONCE {
+                return Ok(deleted);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Record, Swap};
+
+    async fn put(store: &dyn Store, key: &str, expires_at: Option<u64>) {
+        let record = Record {
+            value: vec![1],
+            version: 1,
+            due_at: None,
+            expires_at,
+        };
+        let swap = store.compare_and_swap(key, None, Some(record)).await;
+        assert!(matches!(swap, Ok(Swap::Done)));
+    }
+
+    async fn deletes_what_is_expired_and_nothing_else(store: BuiltInStore) {
+        let records = store.store();
+        put(&*records, "stays", None).await;
+        put(&*records, "stays/too", Some(2000)).await;
+        for index in 0..AT_ONCE + 3 {
+            put(&*records, &format!("goes/{index}"), Some(1999)).await;
+        }
+        let deleted = store.delete_expired(2000).await.unwrap();
+        assert_eq!(deleted, AT_ONCE as u64 + 3);
+        let left = records.scan("", None, 10).await.unwrap();
+        assert_eq!(left, ["stays", "stays/too"]);
+        assert_eq!(store.delete_expired(2000).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn memory_deletes_what_is_expired_and_nothing_else() {
+        let store = BuiltInStore::open("memory:").unwrap();
+        deletes_what_is_expired_and_nothing_else(store).await;
+    }
+
+    #[tokio::test]
+    async fn sqlite_deletes_what_is_expired_and_nothing_else() {
+        let folder = std::env::temp_dir();
+        let path = folder.join(format!("relaypass-expired-{}.sqlite", std::process::id()));
+        let store = BuiltInStore::open(&format!("sqlite://{}", path.display())).unwrap();
+        deletes_what_is_expired_and_nothing_else(store).await;
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+        }
+    }
+}
