@@ -131,7 +131,8 @@ def test_a_wrong_flag_is_named(tmp_path: Path, flag: str, value: str) -> None:
     assert CANARY not in said
 
 
-@pytest.mark.parametrize(("flag", "value"), WRONG_FLAGS)
+# A variable that is empty is one that is not set.
+@pytest.mark.parametrize(("flag", "value"), [it for it in WRONG_FLAGS if it[1]])
 def test_a_wrong_variable_is_named_as_the_flag_is(tmp_path: Path, flag: str, value: str) -> None:
     def variable(flag: str) -> str:
         name = flag.removeprefix("--").replace("-", "_").upper()
