@@ -31,7 +31,6 @@ pub(crate) struct Arguments {
     base_url: String,
     /// Where to keep what must not happen twice: sqlite:PATH, postgres://user@host/database, or
     /// memory, which forgets everything with the process. Default: a SQLite file in the data folder
-    /// [env: RELAYPASS_STORE, or RELAYPASS_STORE_FILE, since it may hold a password]
     #[arg(long)]
     store: Option<String>,
     /// The data folder: where the SQLite file is, unless --store says otherwise
@@ -101,6 +100,7 @@ Secrets, from the environment only; NAME_FILE names a file to read it from inste
   RELAYPASS_SEAL_KEY         32 bytes in base64: everything stored is sealed with it. Several,
                              separated by commas, to rotate: the first seals, all open. Without
                              one, a SQLite store gets its own in a file beside it (.seal-key)
+  RELAYPASS_STORE            as --store: the URL may hold a password
   RELAYPASS_API_KEY          Persona's API key, for the verification endpoints
   RELAYPASS_GATEWAY_TOKEN    what callers of the verification endpoints show as bearer token
   RELAYPASS_ANONYMOUS_PROXY  the way out for the calls that must not name anybody
