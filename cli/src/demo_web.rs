@@ -37,9 +37,10 @@ pub(crate) async fn run(listen: SocketAddr, until_stdin_closes: bool) -> Command
         sandbox.ready().url
     );
     println!("A gateway is at {}.", gateway.url());
+    let mut signals = crate::stop::Signals::listen()?;
     println!("Open {url} in a browser. Ctrl-C ends the demonstration.");
     tokio::select! {
-        () = crate::stop::asked_to() => {}
+        () = signals.next() => {}
         () = crate::stop::stdin_closed(), if until_stdin_closes => {}
     }
     serving.abort();

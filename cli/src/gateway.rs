@@ -94,6 +94,9 @@ pub(crate) struct Arguments {
     until_stdin_closes: bool,
 }
 
+/// The SQLite file in the data folder.
+const DATABASE: &str = "gateway.sqlite";
+
 /// What only the environment says, for `--help`.
 const SECRETS: &str = "\
 Secrets, from the environment only; NAME_FILE names a file to read it from instead:
@@ -113,22 +116,31 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     let _logging = logging::begin(&arguments)?;
     let options = arguments.options()?;
     let until_stdin_closes = arguments.until_stdin_closes;
+    // Before anybody can know that it runs.
+    let mut signals = crate::stop::Signals::listen()?;
     let gateway = Gateway::start(options).await.map_err(explain)?;
     println!("{}", serde_json::json!({ "url": gateway.url() }));
     std::io::stdout().flush()?;
     tracing::info!(url = gateway.url(), "listening");
     tokio::select! {
-        () = crate::stop::asked_to() => {}
+        () = signals.next() => {}
         () = crate::stop::stdin_closed(), if until_stdin_closes => {}
     }
     tracing::info!("stopping");
-    gateway.stop().await;
+    tokio::select! {
+        () = gateway.stop() => {}
+        // Whoever asks twice does not want to wait.
+        () = signals.next() => {}
+    }
     Ok(())
 }
 
 impl Arguments {
     fn options(&self) -> Result<Options, String> {
-        let given = match self.store.as_ref().filter(|url| !url.is_empty()) {
+        // Set, but to nothing: as good as not set.
+        let is_blank = std::env::var_os("RELAYPASS_STORE").is_some_and(|url| url.is_empty());
+        let store = self.store.as_ref();
+        let given = match store.filter(|url| !(url.is_empty() && is_blank)) {
             Some(url) => Some(Secret::new(url.clone())),
             None => secret("RELAYPASS_STORE")?,
         };
@@ -137,13 +149,16 @@ impl Arguments {
             Some(url) => url.to_owned(),
             None => {
                 make_folder(&self.data)?;
-                sqlite_url(&self.data.join("gateway.sqlite"))?
+                sqlite_url(&self.data.join(DATABASE))?
             }
         };
-        let file = seal_keys::file_beside(&store);
-        let seal_keys = match (seal_keys::given()?, file) {
+        let database = match given {
+            None => Some(self.data.join(DATABASE)),
+            Some(_) => seal_keys::database(&store),
+        };
+        let seal_keys = match (seal_keys::given()?, database) {
             (Some(keys), _) => keys,
-            (None, Some(file)) => vec![seal_keys::in_file(&file)?],
+            (None, Some(database)) => vec![seal_keys::beside(&database)?],
             // The gateway itself says if it needs one.
             (None, None) => Vec::new(),
         };

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::body::{to_bytes, Body};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
 use axum::http::StatusCode;
 use relaypass::Result;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,20 @@ use crate::watched::one_call;
 
 /// A body in JSON.
 pub(crate) struct Json<T>(pub(crate) T);
+
+/// What stands for `{…}` in the path.
+pub(crate) struct Named(pub(crate) String);
+
+impl FromRequestParts<Arc<App>> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let named = Path::<String>::from_request_parts(parts, app).await;
+        named
+            .map(|Path(text)| Self(text))
+            .map_err(|_| Problem::invalid("The path is not UTF-8 when it is decoded."))
+    }
+}
 
 /// What a body should be.
 pub(crate) trait Described: DeserializeOwned {

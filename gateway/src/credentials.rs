@@ -27,7 +27,7 @@ impl FromRequestParts<Arc<App>> for CallersKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
-        bearer(&parts.headers).map(Self).ok_or_else(|| {
+        bearer(&parts.headers)?.map(Self).ok_or_else(|| {
             Problem::unauthenticated(
                 "This call needs your Persona API key: Authorization: Bearer <API key>.",
             )
@@ -68,7 +68,7 @@ impl FromRequestParts<Arc<App>> for Operator {
                  RELAYPASS_API_KEY and RELAYPASS_GATEWAY_TOKEN.",
             ));
         };
-        let shown = bearer(&parts.headers);
+        let shown = bearer(&parts.headers)?;
         if shown.is_some_and(|shown| token.matches(shown.expose())) {
             return Ok(Self);
         }
@@ -78,12 +78,20 @@ impl FromRequestParts<Arc<App>> for Operator {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<Secret<String>> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
-        .then(|| Secret::new(token.to_owned()))
+fn bearer(headers: &HeaderMap) -> Result<Option<Secret<String>>, Problem> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next();
+    if values.next().is_some() {
+        return Err(Problem::invalid(
+            "The header authorization stands there twice.",
+        ));
+    }
+    let token = value.and_then(|value| {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        let token = token.trim();
+        (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
+    });
+    Ok(token.map(Secret::new))
 }
 
 /// A header that may stand there once.

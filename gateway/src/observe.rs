@@ -36,14 +36,18 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     crate::traces::continue_callers(&span, request.headers());
     let mut response = next.run(request).instrument(span.clone()).await;
     let outcome = response.extensions_mut().remove::<Outcome>();
-    let code = outcome.as_ref().map_or("ok", |outcome| outcome.code);
-    let persona_request_id = outcome.and_then(|outcome| outcome.persona_request_id);
     let status = response.status().as_u16();
+    let code = match &outcome {
+        Some(outcome) => outcome.code,
+        None if status < 400 => "ok",
+        None => "other",
+    };
+    let persona_request_id = outcome.and_then(|outcome| outcome.persona_request_id);
     let took = began.elapsed();
     span.record("status", status);
     span.record("code", code);
     span.in_scope(|| {
-        let milliseconds = took.as_millis();
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(status, code, milliseconds, persona_request_id, "answered");
     });
     app.metrics.count_answer(endpoint, status, code, took);

@@ -52,10 +52,12 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Well>, Pro
     if app.is_stopping() {
         return Err(Problem::busy("The gateway is about to stop."));
     }
-    match tokio::time::timeout(PATIENCE, app.store.store().load("readyz")).await {
-        Ok(Ok(_)) => Ok(Json(Well { status: "ok" })),
+    // Also opens what is sealed in there: without the right key no step can be found.
+    let relays = app.client.kept_relays();
+    match tokio::time::timeout(PATIENCE, relays.renew_seal()).await {
+        Ok(Ok(())) => Ok(Json(Well { status: "ok" })),
         Ok(Err(error)) => {
-            tracing::warn!("the store failed: {error}");
+            tracing::warn!(code = error.code(), "the store failed: {error}");
             Err(Problem::busy("The gateway's store failed."))
         }
         Err(_) => Err(Problem::busy("The gateway's store does not answer.")),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::Json as JsonAnswer;
 use relaypass::{
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::call::{work, Described, Json};
+use crate::call::{work, Described, Json, Named};
 use crate::credentials::{CallersIdempotencyKey, CallersKey, CallersRelaySecret};
 use crate::problem::{Problem, Problems};
 
@@ -230,7 +230,7 @@ pub(crate) struct ClaimAnswer {
 )]
 pub(crate) async fn redeem(
     State(app): State<Arc<App>>,
-    Path(relay_token): Path<String>,
+    Named(relay_token): Named,
     CallersRelaySecret(relay_secret): CallersRelaySecret,
     Json(body): Json<RedeemBody>,
 ) -> Result<JsonAnswer<ClaimAnswer>, Problem> {

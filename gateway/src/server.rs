@@ -15,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{watch, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -24,6 +25,9 @@ use crate::observe::observe;
 use crate::openapi;
 use crate::options::Limits;
 use crate::problem::Problem;
+
+/// How long a client may leave an answer unread.
+const WRITE_TIME: Duration = Duration::from_secs(10);
 
 type Service = TowerToHyperService<Router>;
 
@@ -55,11 +59,11 @@ pub(crate) async fn run(
             app: Arc::clone(&app),
             limits: limits.clone(),
         };
-        let watcher = shutdown.watcher();
+        let (watcher, stopped) = (shutdown.watcher(), stopped.clone());
         tokio::spawn(async move {
             let _slot = slot;
             let _counted = connection.app.metrics.begin_connection();
-            connection.serve(stream, watcher).await;
+            connection.serve(stream, watcher, stopped).await;
         });
     }
     drop(listener);
@@ -85,14 +89,20 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(&self, stream: TcpStream, watcher: Watcher) {
+    async fn serve(&self, stream: TcpStream, watcher: Watcher, mut stopped: watch::Receiver<bool>) {
         // Without it, a small answer may wait for the client's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
         let Some(acceptor) = &self.acceptor else {
             return self.speak(stream, watcher).await;
         };
         let handshake = tokio::time::timeout(self.limits.head_time, acceptor.accept(stream));
-        if let Ok(Ok(stream)) = handshake.await {
+        // Nothing is in flight yet: a stop need not wait for it.
+        let stopped = async { drop(stopped.wait_for(|stopped| *stopped).await) };
+        let stream = tokio::select! {
+            stream = handshake => stream.ok().and_then(Result::ok),
+            () = stopped => None,
+        };
+        if let Some(stream) = stream {
             self.speak(stream, watcher).await;
         }
     }
@@ -107,7 +117,11 @@ impl Connection {
             .header_read_timeout(self.limits.head_time)
             .max_buf_size(self.limits.head)
             .max_headers(64);
-        let connection = http.serve_connection(TokioIo::new(stream), self.service.clone());
+        // Answers that nobody reads would hold the connection for ever.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(WRITE_TIME));
+        let stream = TokioIo::new(Box::pin(stream));
+        let connection = http.serve_connection(stream, self.service.clone());
         // An error is a client that went away or did not speak HTTP.
         let _ = watcher.watch(connection).await;
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::Json as JsonAnswer;
 use relaypass::{Claim, ClaimType, Result, StartVerification, Verification, VerificationId};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::call::{work, Described, Json};
+use crate::call::{work, Described, Json, Named};
 use crate::credentials::Operator;
 use crate::problem::{Problem, Problems};
 
@@ -152,7 +152,7 @@ pub(crate) async fn start(
 pub(crate) async fn complete(
     State(app): State<Arc<App>>,
     _: Operator,
-    Path(id): Path<String>,
+    Named(id): Named,
     Json(body): Json<CompleteBody>,
 ) -> Result<JsonAnswer<CompletionAnswer>, Problem> {
     let client = app.client.clone();
@@ -186,7 +186,7 @@ pub(crate) async fn complete(
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     _: Operator,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<JsonAnswer<VerificationAnswer>, Problem> {
     let client = app.client.clone();
     let found = work(&app, Problem::of_verification, async move {
@@ -213,7 +213,7 @@ pub(crate) async fn get(
 pub(crate) async fn forget(
     State(app): State<Arc<App>>,
     _: Operator,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<StatusCode, Problem> {
     let client = app.client.clone();
     let forgotten = work(&app, Problem::of_verification, async move {

@@ -39,6 +39,9 @@ LEFT_OUT: dict[str, Callable[[Scenario], bool]] = {
     "the pool is a setting of the gateway (--pass-pool), not an endpoint": _does("passes.prefetch"),
     "the gateway recovers by itself, nobody calls it to": _does("verifications.recover"),
     "a gateway always has a store": lambda scenario: _options(scenario).get("store", "") is None,
+    "a gateway does not start without the seal key of its database": lambda scenario: any(
+        step.get("client_options", {}).get("seal_key", "") is None for step in scenario["steps"]
+    ),
     "the environment of a call is `sandbox`, true or false": lambda scenario: (
         _options(scenario).get("environment") not in (None, "production", "sandbox")
     ),

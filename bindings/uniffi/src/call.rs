@@ -97,7 +97,8 @@ pub(crate) fn blocking(work: impl FnOnce() + Send + 'static) {
 
 /// Drives the call that its package knows by this number, never 0: what calls back names it.
 ///
-/// It runs on the caller's thread until it waits for the first time, then on the runtime. One that need not wait wakes no thread.
+/// It runs on the caller's thread until it waits for the first time, then on the runtime. One that
+/// need not wait wakes no thread.
 ///
 /// An outcome that is there is given even if the call was cancelled meanwhile: it may have cost
 /// money.
@@ -109,7 +110,33 @@ where
     T: Send + 'static,
     R: From<T>,
 {
-    let (_open, cancelled) = Open::call(number);
+    let (_open, work) = cancellable(number, call);
+    outcome(begin(Box::pin(work)).await)
+}
+
+/// As [`drive`], on the runtime from the start: for calls that tell events, which come before what
+/// they tell of, and for those that may have much to do before they first wait.
+pub(crate) async fn drive_apart<T, R>(
+    number: u64,
+    call: impl Future<Output = relaypass::Result<T>> + Send + 'static,
+) -> Result<R, CallError>
+where
+    T: Send + 'static,
+    R: From<T>,
+{
+    let (_open, work) = cancellable(number, call);
+    outcome(spawn(work).await)
+}
+
+/// The call, until it is cancelled.
+fn cancellable<T>(
+    number: u64,
+    call: impl Future<Output = T> + Send + 'static,
+) -> (Open, impl Future<Output = Option<T>> + Send + 'static)
+where
+    T: Send + 'static,
+{
+    let (open, cancelled) = Open::call(number);
     let work = NUMBER.scope(number, async move {
         tokio::select! {
             biased;
@@ -117,7 +144,11 @@ where
             () = cancelled.notified() => None,
         }
     });
-    match begin(Box::pin(work)).await {
+    (open, work)
+}
+
+fn outcome<T, R: From<T>>(outcome: Option<relaypass::Result<T>>) -> Result<R, CallError> {
+    match outcome {
         Some(Ok(value)) => Ok(R::from(value)),
         Some(Err(error)) => Err(error.into()),
         None => Err(CallError::Cancelled),

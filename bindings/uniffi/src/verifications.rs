@@ -3,7 +3,7 @@
 use relaypass::arguments::StartArguments;
 use relaypass::{ClaimType, VerificationId};
 
-use crate::call::{drive, Timeout};
+use crate::call::{drive, drive_apart, Timeout};
 use crate::client::NativeClient;
 use crate::errors::CallError;
 use crate::results::{CompletionRecord, VerificationRecord};
@@ -23,7 +23,7 @@ impl NativeClient {
             reference,
         };
         let client = self.client.clone();
-        drive(number, async move {
+        drive_apart(number, async move {
             let request = arguments.parse()?;
             let verifications = client.verifications().within_seconds(timeout.0)?;
             verifications.start(request).await
@@ -40,7 +40,7 @@ impl NativeClient {
         timeout: Timeout,
     ) -> Result<CompletionRecord, CallError> {
         let client = self.client.clone();
-        drive(number, async move {
+        drive_apart(number, async move {
             let id = VerificationId::parse(id)?;
             let verifications = client.verifications().within_seconds(timeout.0)?;
             verifications.complete(&id, reissue).await
@@ -72,7 +72,7 @@ impl NativeClient {
         timeout: Timeout,
     ) -> Result<(), CallError> {
         let client = self.client.clone();
-        drive(number, async move {
+        drive_apart(number, async move {
             let id = VerificationId::parse(id)?;
             let verifications = client.verifications().within_seconds(timeout.0)?;
             verifications.forget(&id).await
@@ -87,7 +87,7 @@ impl NativeClient {
         timeout: Timeout,
     ) -> Result<u64, CallError> {
         let client = self.client.clone();
-        drive(number, async move {
+        drive_apart(number, async move {
             let verifications = client.verifications().within_seconds(timeout.0)?;
             verifications.recover().await
         })
@@ -105,7 +105,7 @@ impl NativeClient {
         // A number outside the range stays outside the range: below 0 as far as above it.
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let client = self.client.clone();
-        drive(number, async move {
+        drive_apart(number, async move {
             let claim_type = ClaimType::parse(claim_type)?;
             let passes = client.passes().within_seconds(timeout.0)?;
             passes.prefetch(&claim_type, count).await

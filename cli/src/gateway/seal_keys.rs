@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine as _;
-use relaypass::{os_random, rand_core::Rng, SealKey, Secret};
+use relaypass::{os_random, rand_core::Rng, IdempotencyKey, SealKey, Secret};
+use zeroize::Zeroizing;
 
 const NAME: &str = "RELAYPASS_SEAL_KEY";
 
@@ -18,25 +19,36 @@ pub(super) fn given() -> Result<Option<Vec<SealKey>>, String> {
     keys.collect::<Result<_, _>>().map(Some)
 }
 
-/// The file beside a SQLite store, where its key is if the environment has none.
-pub(super) fn file_beside(store: &str) -> Option<PathBuf> {
+/// The file of a SQLite store, beside which its key is if the environment has none.
+pub(super) fn database(store: &str) -> Option<PathBuf> {
     let path = store.strip_prefix("sqlite:")?;
     let path = path.strip_prefix("//").unwrap_or(path);
     // One that is percent-encoded is for those who set a key.
-    (!path.contains('%')).then(|| PathBuf::from(format!("{path}.seal-key")))
+    (!path.contains('%')).then(|| PathBuf::from(path))
 }
 
-/// The key in this file, which is made with a random one if there is none. Of several who make it
-/// at once, one wins.
-pub(super) fn in_file(path: &Path) -> Result<SealKey, String> {
+/// The key in the file beside this database, which is made with a random one if there is neither.
+/// Of several who make it at once, one wins.
+pub(super) fn beside(database: &Path) -> Result<SealKey, String> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".seal-key");
+    let path = Path::new(&path);
     if let Some(key) = read(path)? {
         return Ok(key);
     }
-    let mut bytes = [0; SealKey::LEN];
-    os_random().fill_bytes(&mut bytes);
-    let text = Secret::new(STANDARD.encode(bytes));
+    if database.exists() {
+        return Err(format!(
+            "{} is missing, and what is in {} is sealed with the key in it: put it back, or set {NAME}",
+            path.display(),
+            database.display()
+        ));
+    }
+    let mut bytes = Zeroizing::new([0; SealKey::LEN]);
+    os_random().fill_bytes(&mut *bytes);
+    let text = Secret::new(STANDARD.encode(*bytes));
     // Written whole under another name first: nobody reads half a key.
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    let name = IdempotencyKey::random(&mut os_random());
+    let draft = path.with_extension(format!("draft-{}", name.expose()));
     let made = write(&draft, text.expose()).and_then(|()| std::fs::hard_link(&draft, path));
     let _ = std::fs::remove_file(&draft);
     match made {
@@ -44,7 +56,18 @@ pub(super) fn in_file(path: &Path) -> Result<SealKey, String> {
             "{NAME} is not set, and a key cannot be written to {}: {error}",
             path.display()
         )),
-        _ => read(path)?.ok_or_else(|| format!("{} vanished", path.display())),
+        _ => {
+            sync_folder(path);
+            read(path)?.ok_or_else(|| format!("{} vanished", path.display()))
+        }
+    }
+}
+
+/// So that no database outlives its key when the power fails. Where folders cannot be synced, they
+/// need not be.
+fn sync_folder(path: &Path) {
+    if let Some(folder) = path.parent() {
+        let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
     }
 }
 
@@ -82,15 +105,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_made_once_and_found_again() {
+    fn a_key_is_made_once_and_found_again_and_never_replaced() {
         let folder = std::env::temp_dir().join(format!("relaypass-keys-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("a.seal-key");
-        let sealed = in_file(&path).unwrap().seal(b"text", b"", &mut os_random());
-        assert_eq!(
-            &**in_file(&path).unwrap().open(&sealed, b"").unwrap(),
-            b"text"
-        );
+        let database = folder.join("a.sqlite");
+        let path = folder.join("a.sqlite.seal-key");
+        let sealed = beside(&database)
+            .unwrap()
+            .seal(b"text", b"", &mut os_random());
+        let found = beside(&database).unwrap();
+        assert_eq!(&**found.open(&sealed, b"").unwrap(), b"text");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -98,21 +122,25 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
         }
         std::fs::write(&path, "canary").unwrap();
-        let error = in_file(&path).err().unwrap();
+        let error = beside(&database).err().unwrap();
         assert!(
             error.contains("32 bytes") && !error.contains("canary"),
             "{error}"
         );
+        std::fs::write(&database, "").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let error = beside(&database).err().unwrap();
+        assert!(error.contains("is missing"), "{error}");
         std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
-    fn the_file_is_beside_the_database() {
-        let beside = |store| file_beside(store).map(|path| path.display().to_string());
-        assert_eq!(beside("sqlite:a/b.db").unwrap(), "a/b.db.seal-key");
-        assert_eq!(beside("sqlite:///a/b.db").unwrap(), "/a/b.db.seal-key");
-        assert_eq!(beside("sqlite:a%20b.db"), None);
-        assert_eq!(beside("postgres://h/d"), None);
-        assert_eq!(beside("memory:"), None);
+    fn the_database_is_the_one_in_the_url() {
+        let of = |store| database(store).map(|path| path.display().to_string());
+        assert_eq!(of("sqlite:a/b.db").unwrap(), "a/b.db");
+        assert_eq!(of("sqlite:///a/b.db").unwrap(), "/a/b.db");
+        assert_eq!(of("sqlite:a%20b.db"), None);
+        assert_eq!(of("postgres://h/d"), None);
+        assert_eq!(of("memory:"), None);
     }
 }

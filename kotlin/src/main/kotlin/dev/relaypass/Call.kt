@@ -12,14 +12,17 @@ import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
 import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
 import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
+import kotlin.coroutines.jvm.internal.CoroutineStackFrame
 import kotlin.time.Duration
 import kotlin.time.DurationUnit.SECONDS
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.ExecutorCoroutineDispatcher
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.isActive
 
 /** A call in flight, as what it calls back finds it: by its number. */
 internal class Call(
@@ -35,6 +38,15 @@ internal class Call(
         when (caller[ContinuationInterceptor]) {
             null, Dispatchers.Unconfined -> caller.minusKey(Job) + Dispatchers.IO
             else -> caller.minusKey(Job)
+        }
+
+    /**
+     * Whether an executor decides where that is: a busy pool may have its callers do the work, and some
+     * have no threads at all. Then the thread that asks would be Rust's.
+     */
+    val isExecutors: Boolean =
+        context[ContinuationInterceptor].let { where ->
+            where is ExecutorCoroutineDispatcher && where !== Dispatchers.Default && where !== Dispatchers.IO
         }
 
     private val thrown = ArrayList<Throwable>()
@@ -95,7 +107,12 @@ internal suspend fun <T> callNative(
     try {
         return toItsEnd(
             start = { start(call.number, timeout?.toDouble(SECONDS) ?: Double.NaN) },
-            onceItWaits = { watch.invokeOnCompletion { cause -> if (cause != null) cancelCall(call.number) } },
+            onceItWaits = {
+                watch.invokeOnCompletion {
+                    // Not when a sibling cancels the children of a caller who goes on.
+                    if (!caller.isActive) runCatching { cancelCall(call.number) }
+                }
+            },
         )
     } catch (failed: CallException.Failed) {
         throw failed.failure.toException(call)
@@ -121,10 +138,24 @@ private suspend fun <T> toItsEnd(
     onceItWaits: () -> Unit,
 ): T =
     suspendCoroutineUninterceptedOrReturn { caller ->
-        // It resumes on the caller's dispatcher already.
-        val end = Continuation<T>(caller.context + NonCancellable, caller::resumeWith)
+        val end = End(caller)
         start.startCoroutineUninterceptedOrReturn(end).also { if (it === COROUTINE_SUSPENDED) onceItWaits() }
     }
+
+/** Resumes the caller, whose frame it stays linked to: thread-locals of the context are restored along it. */
+private class End<T>(
+    private val caller: Continuation<T>,
+) : Continuation<T>,
+    CoroutineStackFrame {
+    override val context: CoroutineContext = caller.context + NonCancellable
+
+    override val callerFrame: CoroutineStackFrame? get() = caller as? CoroutineStackFrame
+
+    override fun getStackTraceElement(): StackTraceElement? = null
+
+    // It resumes on the caller's dispatcher already.
+    override fun resumeWith(result: Result<T>) = caller.resumeWith(result)
+}
 
 /** As [callNative], without waiting: for what blocks nobody. */
 internal inline fun <T> callNow(start: () -> T): T =

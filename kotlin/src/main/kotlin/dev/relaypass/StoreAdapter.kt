@@ -53,7 +53,11 @@ internal suspend fun <T> caught(
     val outcome =
         try {
             // Caught inside: coroutines in debug mode throw a copy out of `withContext`.
-            withContext(call?.context ?: Dispatchers.IO) { runCatching { method() } }
+            if (call != null && call.isExecutors) {
+                withContext(Dispatchers.IO) { withContext(call.context) { runCatching { method() } } }
+            } else {
+                withContext(call?.context ?: Dispatchers.IO) { runCatching { method() } }
+            }
         } catch (stopped: Throwable) { // cancelled, or there is no thread to be had
             Result.failure(stopped)
         }

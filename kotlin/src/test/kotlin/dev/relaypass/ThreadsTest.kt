@@ -7,6 +7,7 @@ import dev.relaypass.support.before
 import dev.relaypass.support.thrownBy
 import java.util.UUID
 import java.util.concurrent.CopyOnWriteArrayList
+import java.util.concurrent.Executor
 import java.util.concurrent.Executors
 import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration.Companion.seconds
@@ -14,8 +15,10 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.asContextElement
 import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.job
 import kotlinx.coroutines.launch
@@ -25,6 +28,7 @@ import kotlinx.coroutines.withTimeout
 import org.junit.jupiter.api.AfterAll
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -87,6 +91,43 @@ class ThreadsTest {
             client.verifications.start(CLAIM_TYPE)
             assertTrue(seen.isNotEmpty())
             assertTrue(seen.all { it.startsWith("DefaultDispatcher-worker") }, "$seen")
+        }
+
+    @Test
+    fun `a store on an executor without threads of its own may block on the same client`() =
+        runBlocking<Unit> {
+            val direct = Executor { it.run() }.asCoroutineDispatcher()
+            val counting = sandbox.client(store = MapStore())
+            val store = before(MapStore()) { runBlocking { counting.passes.count(CLAIM_TYPE) } }
+            val client = sandbox.client(store = store)
+            withTimeout(20.seconds) {
+                withContext(direct) { client.verifications.start(CLAIM_TYPE) }
+            }
+        }
+
+    @Test
+    fun `a thread-local of the caller's context ends with it, although a call waited in it`() =
+        runBlocking<Unit> {
+            val local = ThreadLocal<String?>()
+            withContext(Dispatchers.Default) {
+                withContext(local.asContextElement("alice")) { sandbox.client().relays.create(CLAIM_TYPE) }
+                assertNull(local.get())
+            }
+        }
+
+    @Test
+    fun `a sibling that cancels the caller's children leaves the call alone`() =
+        runBlocking<Unit> {
+            val caller = coroutineContext
+            val kept = MapStore()
+            val store = before(kept) { caller.cancelChildren() }
+            val client = sandbox.client(store = store)
+            withContext(Dispatchers.Default) {
+                val own = currentCoroutineContext()
+                val again = sandbox.client(store = before(kept) { own.cancelChildren() })
+                again.verifications.start(CLAIM_TYPE)
+            }
+            client.verifications.start(CLAIM_TYPE)
         }
 
     @Test
