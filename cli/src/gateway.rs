@@ -1,6 +1,8 @@
 //! `relaypass gateway`.
 
 mod logging;
+#[cfg(unix)]
+mod open_files;
 mod seal_keys;
 
 use std::io::Write;
@@ -214,12 +216,15 @@ impl Arguments {
             0 => Err(format!("{flag} must be more than 0")),
             number => Ok(number),
         };
+        let connections = more_than_none("--max-connections", self.max_connections)?;
+        #[cfg(unix)]
+        let connections = open_files::allow(connections);
         Ok(Limits {
             body: more_than_none("--max-body", self.max_body)?,
             head_time: seconds("--head-seconds", self.head_seconds)?,
             body_time: seconds("--body-seconds", self.body_seconds)?,
             calls: more_than_none("--max-calls", self.max_calls)?,
-            connections: more_than_none("--max-connections", self.max_connections)?,
+            connections,
             shutdown_grace: seconds("--grace-seconds", self.grace_seconds)?,
             ..Limits::default()
         })
@@ -255,7 +260,11 @@ fn explain(error: StartError) -> String {
 }
 
 fn make_folder(path: &Path) -> Result<(), String> {
-    std::fs::create_dir_all(path)
+    let mut folder = std::fs::DirBuilder::new();
+    // For nobody else to read.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    (folder.recursive(true).create(path))
         .map_err(|error| format!("--data: {} cannot be made: {error}", path.display()))
 }
 

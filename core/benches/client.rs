@@ -1,7 +1,7 @@
 //! Measures the core and prints one JSON object; `tests/bench/run` puts it into a table.
 //!
 //! `pass BITS`: microseconds for blind + finalize of one pass, and its standard deviation.
-//! `flows COUNT CONCURRENCY`: whole flows against RELAYPASS_BASE_URL with RELAYPASS_API_KEY.
+//! `flows COUNT CONCURRENCY WARMUP`: whole flows against RELAYPASS_BASE_URL with RELAYPASS_API_KEY.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -24,8 +24,8 @@ fn main() {
     let number = |index: usize| arguments[index].parse::<usize>().expect("a number");
     match arguments.first().map(String::as_str) {
         Some("pass") => measure_pass(number(1)),
-        Some("flows") => measure_flows(number(1), number(2)),
-        _ => println!("nothing to measure: say `pass BITS` or `flows COUNT CONCURRENCY`"),
+        Some("flows") => measure_flows(number(1), number(2), number(3)),
+        _ => println!("nothing to measure: say `pass BITS` or `flows COUNT CONCURRENCY WARMUP`"),
     }
 }
 
@@ -59,7 +59,7 @@ fn measure_pass(bits: usize) {
     println!(r#"{{"micros": {:.1}}}"#, micros[micros.len() / 2]);
 }
 
-fn measure_flows(count: usize, concurrency: usize) {
+fn measure_flows(count: usize, concurrency: usize, warmup: usize) {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
     let client = Client::builder()
         .base_url(variable("RELAYPASS_BASE_URL"))
@@ -71,7 +71,8 @@ fn measure_flows(count: usize, concurrency: usize) {
         .enable_all()
         .build()
         .expect("a runtime");
-    let flows = || async {
+    let client = &client;
+    let flows = |count| async move {
         let next = Arc::new(AtomicUsize::new(0));
         let workers: Vec<_> = (0..concurrency)
             .map(|_| {
@@ -87,9 +88,9 @@ fn measure_flows(count: usize, concurrency: usize) {
             worker.await.expect("a worker");
         }
     };
-    runtime.block_on(flows()); // warms up
+    runtime.block_on(flows(warmup));
     let (started, cpu) = (Instant::now(), cpu_seconds());
-    runtime.block_on(flows());
+    runtime.block_on(flows(count));
     println!(
         r#"{{"flows": {count}, "seconds": {:.3}, "cpu_seconds": {:.3}}}"#,
         started.elapsed().as_secs_f64(),

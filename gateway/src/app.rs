@@ -18,9 +18,9 @@ const TIDYING: Duration = Duration::from_secs(3600);
 
 /// The gateway without its sockets.
 pub(crate) struct App {
-    /// Recovers what crashes left, and serves the verification endpoints if it has an API key.
+    /// Recovers what crashes left, and serves the verification endpoints if they are open.
     pub(crate) client: Client,
-    pub(crate) has_api_key: bool,
+    /// What opens the verification endpoints. With one there is an API key too.
     pub(crate) token: Option<OperatorToken>,
     pub(crate) store: BuiltInStore,
     pub(crate) metrics: Arc<Metrics>,
@@ -68,9 +68,20 @@ impl App {
                 let setting = fault.map_or("client", |(setting, _)| setting);
                 StartError::new(setting, error.message())
             })?;
+        if options.api_key.is_none() && options.token.is_some() {
+            return Err(StartError::new(
+                "api_key",
+                "is missing: the endpoints that the token opens buy passes with it",
+            ));
+        }
+        if options.token.is_none() && options.pass_pool > 0 {
+            return Err(StartError::new(
+                "token",
+                "is missing: the pool's passes are for the endpoints that it opens",
+            ));
+        }
         Ok(Self {
             client,
-            has_api_key: options.api_key.is_some(),
             token: options.token,
             store,
             metrics,

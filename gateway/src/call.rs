@@ -7,7 +7,7 @@ use axum::body::{to_bytes, Body};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::StatusCode;
-use relaypass::Result;
+use relaypass::{Client, Result};
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
@@ -69,13 +69,13 @@ async fn read(body: Body, app: &App) -> Result<axum::body::Bytes, Problem> {
     let reading = tokio::time::timeout(limits.body_time, to_bytes(body, limits.body));
     match reading.await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(Problem::new(
+        Ok(Err(error)) if is_too_large(&error) => Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "invalid_argument",
-            format!(
-                "The body is larger than {} bytes, or ended early.",
-                limits.body
-            ),
+            format!("The body is larger than {} bytes.", limits.body),
+        )),
+        Ok(Err(_)) => Err(Problem::invalid(
+            "The body ended early, or is not what its head says.",
         )),
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -85,36 +85,44 @@ async fn read(body: Body, app: &App) -> Result<axum::body::Bytes, Problem> {
     }
 }
 
+fn is_too_large(error: &axum::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+}
+
 /// Works on a call to its end, even if its client goes away: what was sent to Persona is sent, and
 /// the answer may have cost money.
-pub(crate) async fn work<T: Send + 'static>(
+pub(crate) async fn work<T, Working>(
     app: &Arc<App>,
     problem: fn(&relaypass::Error) -> Problem,
-    call: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T, Problem> {
+    call: impl FnOnce(Client) -> Working,
+) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    Working: Future<Output = Result<T>> + Send + 'static,
+{
     let Ok(permit) = Arc::clone(&app.calls).try_acquire_owned() else {
         return Err(Problem::busy(
             "Too many calls are worked on at once; nothing was sent. Ask again in a moment.",
         ));
     };
-    let counting = Arc::clone(app);
+    let (counting, call) = (Arc::clone(app), call(app.client.clone()));
     let working = app.working.spawn(
         one_call(async move {
             let _permit = permit;
             let _counted = counting.metrics.begin_call();
-            call.await
+            let outcome = call.await;
+            // Here, where it is heard of even if nobody waits for the answer any more.
+            if let Err(error) = &outcome {
+                let persona_request_id = error.request_id();
+                tracing::info!(code = error.code(), persona_request_id, "{error}");
+            }
+            outcome
         })
         .in_current_span(),
     );
     match working.await {
-        Ok(outcome) => outcome.map_err(|error| {
-            tracing::info!(
-                code = error.code(),
-                persona_request_id = error.request_id(),
-                "{error}"
-            );
-            problem(&error)
-        }),
+        Ok(outcome) => outcome.map_err(|error| problem(&error)),
         // It panicked: nothing else ends it.
         Err(_) => Err(Problem::defect()),
     }

@@ -60,7 +60,7 @@ impl FromRequestParts<Arc<App>> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (Some(token), true) = (&app.token, app.has_api_key) else {
+        let Some(token) = &app.token else {
             return Err(Problem::new(
                 axum::http::StatusCode::NOT_FOUND,
                 "not_found",

@@ -55,7 +55,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Checks the options, opens the store, and listens. Nothing is sent to Persona.
+    /// Checks the options and listens. The store is opened when it is first needed; what a crash
+    /// left behind in it is taken up at once.
     ///
     /// # Errors
     /// Which option is wrong, and how; or why the address cannot be listened on.

@@ -162,8 +162,8 @@ impl Metrics {
         );
         registry.register(
             "passes_billed",
-            "Signatures received: each is a pass that Persona bills (a pass that two replicas ask \
-             for at once counts in both)",
+            "Signatures received: each is a pass that Persona bills, but for those of her sandbox (a \
+             pass that two replicas ask for at once counts in both)",
             self.billed.clone(),
         );
         registry.register(

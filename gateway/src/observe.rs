@@ -9,13 +9,16 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use relaypass::{os_random, IdempotencyKey};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use crate::app::App;
 use crate::problem::Outcome;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const PERSONA_REQUEST_ID: HeaderName = HeaderName::from_static("persona-request-id");
+
+/// What log and metrics say where nobody received an answer.
+const NO_ANSWER: u16 = 499;
 
 pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
@@ -34,31 +37,72 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     );
     #[cfg(feature = "otel")]
     crate::traces::continue_callers(&span, request.headers());
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let outcome = response.extensions_mut().remove::<Outcome>();
-    let status = response.status().as_u16();
-    let code = match &outcome {
-        Some(outcome) => outcome.code,
-        None if status < 400 => "ok",
-        None => "other",
+    let mut noting = Noting {
+        app: &app,
+        endpoint,
+        span: &span,
+        began,
+        status: NO_ANSWER,
+        code: "client_gone",
+        persona_request_id: None,
     };
-    let persona_request_id = outcome.and_then(|outcome| outcome.persona_request_id);
-    let took = began.elapsed();
-    span.record("status", status);
-    span.record("code", code);
-    span.in_scope(|| {
-        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(status, code, milliseconds, persona_request_id, "answered");
-    });
-    app.metrics.count_answer(endpoint, status, code, took);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    noting.answered(&mut response);
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         headers.insert(REQUEST_ID, value);
     }
-    if let Some(value) = persona_request_id.and_then(|id| HeaderValue::from_str(&id).ok()) {
+    let persona_request_id = noting.persona_request_id.as_deref();
+    if let Some(Ok(value)) = persona_request_id.map(HeaderValue::from_str) {
         headers.insert(PERSONA_REQUEST_ID, value);
     }
     response
+}
+
+/// How a request ended: by an answer, or because its client went away or a stop took too long, which
+/// drop what waits here. It is noted in any case.
+struct Noting<'a> {
+    app: &'a App,
+    endpoint: &'static str,
+    span: &'a Span,
+    began: Instant,
+    status: u16,
+    code: &'static str,
+    persona_request_id: Option<String>,
+}
+
+impl Noting<'_> {
+    fn answered(&mut self, response: &mut Response) {
+        let outcome = response.extensions_mut().remove::<Outcome>();
+        self.status = response.status().as_u16();
+        self.code = match &outcome {
+            Some(outcome) => outcome.code,
+            None if self.status < 400 => "ok",
+            None => "other",
+        };
+        self.persona_request_id = outcome.and_then(|outcome| outcome.persona_request_id);
+    }
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        let status = self.status;
+        let (code, message) = match status {
+            NO_ANSWER if self.app.is_stopping() => ("cut_off", "not answered"),
+            NO_ANSWER => (self.code, "not answered"),
+            _ => (self.code, "answered"),
+        };
+        let took = self.began.elapsed();
+        self.span.record("status", status);
+        self.span.record("code", code);
+        self.span.in_scope(|| {
+            let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let persona_request_id = self.persona_request_id.as_deref();
+            tracing::info!(status, code, milliseconds, persona_request_id, "{message}");
+        });
+        let metrics = &self.app.metrics;
+        metrics.count_answer(self.endpoint, status, code, took);
+    }
 }
 
 /// The caller's id of this request if it looks like one, else one of ours. It never goes to

@@ -11,16 +11,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::problem::{Problem, Problems};
+use crate::problem::{ErrorDocument, Problem};
 
 /// A store that takes longer is not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Open verifications are counted so far: a scrape must stay cheap.
+/// Open verifications are counted so far: a scrape has a bound.
 const MOST_COUNTED: usize = 1000;
 
 /// That all is well.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Well {
+pub(crate) struct Health {
     #[schema(example = "ok")]
     status: &'static str,
 }
@@ -31,10 +31,10 @@ pub(crate) struct Well {
     path = "/healthz",
     tag = "operations",
     operation_id = "health",
-    responses((status = 200, description = "The process answers", body = Well)),
+    responses((status = 200, description = "The process answers", body = Health)),
 )]
-pub(crate) async fn health() -> Json<Well> {
-    Json(Well { status: "ok" })
+pub(crate) async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
 }
 
 /// The store can be reached, and the gateway is not about to stop.
@@ -44,18 +44,18 @@ pub(crate) async fn health() -> Json<Well> {
     tag = "operations",
     operation_id = "readiness",
     responses(
-        (status = 200, description = "Calls are welcome", body = Well),
-        (status = 503, description = "The store cannot be reached, or the gateway stops", body = Problems),
+        (status = 200, description = "Calls are welcome", body = Health),
+        (status = 503, description = "The store cannot be reached, or the gateway stops", body = ErrorDocument),
     ),
 )]
-pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Well>, Problem> {
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, Problem> {
     if app.is_stopping() {
         return Err(Problem::busy("The gateway is about to stop."));
     }
     // Also opens what is sealed in there: without the right key no step can be found.
     let relays = app.client.kept_relays();
     match tokio::time::timeout(PATIENCE, relays.renew_seal()).await {
-        Ok(Ok(())) => Ok(Json(Well { status: "ok" })),
+        Ok(Ok(())) => Ok(Json(Health { status: "ok" })),
         Ok(Err(error)) => {
             tracing::warn!(code = error.code(), "the store failed: {error}");
             Err(Problem::busy("The gateway's store failed."))

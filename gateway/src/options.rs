@@ -79,7 +79,7 @@ impl Default for Options {
 pub struct Limits {
     /// The largest request body, in bytes.
     pub body: usize,
-    /// The largest request head, in bytes.
+    /// The largest request head, in bytes; at least 8192.
     pub head: usize,
     /// How long a client may take to send a request's head, and how long a connection may be idle.
     pub head_time: Duration,

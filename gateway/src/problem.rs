@@ -13,20 +13,20 @@ use utoipa::ToSchema;
 pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
-    body: Box<One>,
+    body: Box<ErrorObject>,
     headers: Vec<(HeaderName, HeaderValue)>,
     persona_request_id: Option<String>,
 }
 
 /// The body of every answer that is no success.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Problems {
-    errors: Vec<One>,
+pub(crate) struct ErrorDocument {
+    errors: Vec<ErrorObject>,
 }
 
 /// What went wrong.
 #[derive(Serialize, ToSchema)]
-struct One {
+struct ErrorObject {
     /// In a few words; Persona's own, if she answered.
     title: String,
     /// What happened, whose fault it is, and what to do.
@@ -50,12 +50,13 @@ impl Problem {
     /// An error of the gateway's own.
     pub(crate) fn new(status: StatusCode, code: &'static str, details: impl Into<String>) -> Self {
         let mut meta = Map::new();
-        let is_retryable = status == StatusCode::SERVICE_UNAVAILABLE;
+        let is_retryable =
+            [StatusCode::SERVICE_UNAVAILABLE, StatusCode::REQUEST_TIMEOUT].contains(&status);
         meta.insert("retryable".to_owned(), json!(is_retryable));
         Self {
             status,
             code,
-            body: Box::new(One {
+            body: Box::new(ErrorObject {
                 title: title(code).to_owned(),
                 details: Some(details.into()),
                 code,
@@ -154,7 +155,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let errors = vec![*self.body];
-        let mut response = (self.status, Json(Problems { errors })).into_response();
+        let mut response = (self.status, Json(ErrorDocument { errors })).into_response();
         for (name, value) in self.headers {
             response.headers_mut().insert(name, value);
         }

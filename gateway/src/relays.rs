@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::call::{work, Described, Json, Named};
 use crate::credentials::{CallersIdempotencyKey, CallersKey, CallersRelaySecret};
-use crate::problem::{Problem, Problems};
+use crate::problem::{ErrorDocument, Problem};
 
 /// What a relay is to ask.
 #[derive(Deserialize, ToSchema)]
@@ -59,16 +59,15 @@ pub(crate) struct RelayAnswer {
     request_body = CreateBody,
     responses(
         (status = 201, description = "The relay", body = RelayAnswer),
-        (status = "4XX", description = "The request, or Persona's refusal", body = Problems),
-        (status = "5XX", description = "Persona, the way to it, or the gateway", body = Problems),
+        (status = "4XX", description = "The request, or Persona's refusal", body = ErrorDocument),
+        (status = "5XX", description = "Persona, the way to it, or the gateway", body = ErrorDocument),
     ),
 )]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     Json(body): Json<CreateBody>,
 ) -> Result<(StatusCode, JsonAnswer<RelayAnswer>), Problem> {
-    let client = app.client.clone();
-    let relay = work(&app, Problem::of_step, async move {
+    let relay = work(&app, Problem::of_step, |client| async move {
         let mut request = CreateRelay::new(ClaimType::parse(body.claim_type)?);
         let pem = body.encryption_key_pem.as_deref();
         request.encryption_key = pem.map(EncryptionKey::from_pem).transpose()?;
@@ -131,8 +130,8 @@ pub(crate) struct PassAnswer {
     request_body = PassBody,
     responses(
         (status = 201, description = "The pass", body = PassAnswer),
-        (status = "4XX", description = "The request, or Persona's refusal", body = Problems),
-        (status = "5XX", description = "Persona, the way to it, or the gateway", body = Problems),
+        (status = "4XX", description = "The request, or Persona's refusal", body = ErrorDocument),
+        (status = "5XX", description = "Persona, the way to it, or the gateway", body = ErrorDocument),
     ),
     security(("api-key" = [])),
 )]
@@ -159,8 +158,7 @@ pub(crate) async fn issue(
         )),
     };
     let bound_to = bound_to.map_err(|error| Problem::of_step(&error))?;
-    let client = app.client.clone();
-    let pass = work(&app, Problem::of_step, async move {
+    let pass = work(&app, Problem::of_step, |client| async move {
         let environment = body.sandbox.map(environment);
         let client = client.on_behalf_of(Some(api_key.expose()), environment)?;
         buy(&client, bound_to, idempotency_key).await
@@ -224,8 +222,8 @@ pub(crate) struct ClaimAnswer {
     request_body = RedeemBody,
     responses(
         (status = 200, description = "The claim", body = ClaimAnswer),
-        (status = "4XX", description = "The request, or Persona's refusal", body = Problems),
-        (status = "5XX", description = "Persona, the way to it, or the gateway", body = Problems),
+        (status = "4XX", description = "The request, or Persona's refusal", body = ErrorDocument),
+        (status = "5XX", description = "Persona, the way to it, or the gateway", body = ErrorDocument),
     ),
 )]
 pub(crate) async fn redeem(
@@ -235,10 +233,9 @@ pub(crate) async fn redeem(
     Json(body): Json<RedeemBody>,
 ) -> Result<JsonAnswer<ClaimAnswer>, Problem> {
     let relay_secret = relay_secret.ok_or_else(|| {
-        Problem::unauthenticated("This call needs the relay's secret: Persona-Relay-Secret.")
+        Problem::invalid("This call needs the relay's secret in the header Persona-Relay-Secret.")
     })?;
-    let client = app.client.clone();
-    let answer = work(&app, Problem::of_step, async move {
+    let answer = work(&app, Problem::of_step, |client| async move {
         let relay_token = RelayToken::parse(relay_token)?;
         let client = client.on_behalf_of(None, None)?;
         let request = GenerateClaim::new(relay_token, relay_secret, body.privacy_pass_token);

@@ -1,7 +1,8 @@
 //! Sockets, and the bounds that keep one client from taking everything.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode};
@@ -9,6 +10,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{service_fn, Service as _};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
@@ -26,10 +28,19 @@ use crate::openapi;
 use crate::options::Limits;
 use crate::problem::Problem;
 
+/// What hyper takes at least.
+const SMALLEST_HEAD: usize = 8192;
+
 /// How long a client may leave an answer unread.
 const WRITE_TIME: Duration = Duration::from_secs(10);
 
-type Service = TowerToHyperService<Router>;
+/// How long a stop waits for the first head of a connection.
+const HEAD_GRACE: Duration = Duration::from_secs(2);
+
+/// A gateway without file descriptors says so, but not for each connection.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+
+type Handlers = TowerToHyperService<Router>;
 
 /// Serves until `stopped` says so, and then until nothing is in flight.
 pub(crate) async fn run(
@@ -39,22 +50,31 @@ pub(crate) async fn run(
     limits: Limits,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let service = TowerToHyperService::new(router(Arc::clone(&app)));
+    let handlers = TowerToHyperService::new(router(Arc::clone(&app)));
     let connections = Arc::new(Semaphore::new(limits.connections));
     let shutdown = GracefulShutdown::new();
+    let mut warned: Option<Instant> = None;
     loop {
         let slot = Arc::clone(&connections).acquire_owned();
         let (slot, accepted) = tokio::select! {
             both = async { (slot.await, listener.accept().await) } => both,
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
-        let (Ok(slot), Ok((stream, _))) = (slot, accepted) else {
-            // Out of file descriptors, most likely: let some connections end first.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
+        let (slot, stream) = match (slot, accepted) {
+            (Ok(slot), Ok((stream, _))) => (slot, stream),
+            (_, accepted) => {
+                // Out of file descriptors, most likely: let some connections end first.
+                let is_news = warned.is_none_or(|warned| warned.elapsed() > BETWEEN_WARNINGS);
+                if let (Err(error), true) = (accepted, is_news) {
+                    tracing::warn!("connections cannot be accepted: {error}");
+                    warned = Some(Instant::now());
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
         };
         let connection = Connection {
-            service: service.clone(),
+            handlers: handlers.clone(),
             acceptor: acceptor.clone(),
             app: Arc::clone(&app),
             limits: limits.clone(),
@@ -72,6 +92,7 @@ pub(crate) async fn run(
     let finished = async {
         shutdown.shutdown().await;
         app.working.wait().await;
+        app.client.verifications().wait_for_purchases().await;
     };
     if tokio::time::timeout(limits.shutdown_grace, finished)
         .await
@@ -82,7 +103,7 @@ pub(crate) async fn run(
 }
 
 struct Connection {
-    service: Service,
+    handlers: Handlers,
     acceptor: Option<TlsAcceptor>,
     app: Arc<App>,
     limits: Limits,
@@ -93,17 +114,16 @@ impl Connection {
         // Without it, a small answer may wait for the client's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
         let Some(acceptor) = &self.acceptor else {
-            return self.speak(stream, watcher).await;
+            return self.speak(stream, watcher, stopped).await;
         };
         let handshake = tokio::time::timeout(self.limits.head_time, acceptor.accept(stream));
-        // Nothing is in flight yet: a stop need not wait for it.
-        let stopped = async { drop(stopped.wait_for(|stopped| *stopped).await) };
         let stream = tokio::select! {
             stream = handshake => stream.ok().and_then(Result::ok),
-            () = stopped => None,
+            // Nothing is in flight yet: a stop need not wait for it.
+            _ = stopped.wait_for(|stopped| *stopped) => None,
         };
         if let Some(stream) = stream {
-            self.speak(stream, watcher).await;
+            self.speak(stream, watcher, stopped).await;
         }
     }
 
@@ -111,19 +131,37 @@ impl Connection {
         &self,
         stream: S,
         watcher: Watcher,
+        mut stopped: watch::Receiver<bool>,
     ) {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.limits.head_time)
-            .max_buf_size(self.limits.head)
+            .max_buf_size(self.limits.head.max(SMALLEST_HEAD))
             .max_headers(64);
         // Answers that nobody reads would hold the connection for ever.
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(WRITE_TIME));
         let stream = TokioIo::new(Box::pin(stream));
-        let connection = http.serve_connection(stream, self.service.clone());
-        // An error is a client that went away or did not speak HTTP.
-        let _ = watcher.watch(connection).await;
+        let has_asked = AtomicBool::new(false);
+        let service = service_fn(|request| {
+            has_asked.store(true, Ordering::Relaxed);
+            self.handlers.call(request)
+        });
+        let connection = watcher.watch(http.serve_connection(stream, service));
+        let dawdles = async {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+            tokio::time::sleep(HEAD_GRACE).await;
+            if has_asked.load(Ordering::Relaxed) {
+                // It ends with its answer.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            // An error is a client that went away or did not speak HTTP.
+            _ = connection => {}
+            // Its first request is still on the way, if it ever comes whole.
+            () = dawdles => {}
+        }
     }
 }
 

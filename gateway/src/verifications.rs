@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::call::{work, Described, Json, Named};
 use crate::credentials::Operator;
-use crate::problem::{Problem, Problems};
+use crate::problem::{ErrorDocument, Problem};
 
 /// What is to be verified.
 #[derive(Deserialize, ToSchema)]
@@ -112,8 +112,8 @@ pub(crate) struct MethodObject {
     request_body = StartBody,
     responses(
         (status = 201, description = "The verification", body = VerificationAnswer),
-        (status = "4XX", description = "The request", body = Problems),
-        (status = "5XX", description = "Persona, the way to it, or the gateway", body = Problems),
+        (status = "4XX", description = "The request", body = ErrorDocument),
+        (status = "5XX", description = "Persona, the way to it, or the gateway", body = ErrorDocument),
     ),
     security(("operator-token" = [])),
 )]
@@ -122,8 +122,7 @@ pub(crate) async fn start(
     _: Operator,
     Json(body): Json<StartBody>,
 ) -> Result<(StatusCode, JsonAnswer<VerificationAnswer>), Problem> {
-    let client = app.client.clone();
-    let started = work(&app, Problem::of_verification, async move {
+    let started = work(&app, Problem::of_verification, |client| async move {
         let mut request = StartVerification::new(ClaimType::parse(body.claim_type)?);
         if let Some(reference) = body.reference {
             request = request.reference(reference)?;
@@ -144,8 +143,8 @@ pub(crate) async fn start(
     request_body = Option<CompleteBody>,
     responses(
         (status = 200, description = "What came of it, or that it is pending", body = CompletionAnswer),
-        (status = "4XX", description = "The request", body = Problems),
-        (status = "5XX", description = "Persona, the way to it, or the gateway", body = Problems),
+        (status = "4XX", description = "The request", body = ErrorDocument),
+        (status = "5XX", description = "Persona, the way to it, or the gateway", body = ErrorDocument),
     ),
     security(("operator-token" = [])),
 )]
@@ -155,9 +154,8 @@ pub(crate) async fn complete(
     Named(id): Named,
     Json(body): Json<CompleteBody>,
 ) -> Result<JsonAnswer<CompletionAnswer>, Problem> {
-    let client = app.client.clone();
     let asked = id.clone();
-    let completed = work(&app, Problem::of_verification, async move {
+    let completed = work(&app, Problem::of_verification, |client| async move {
         let id = VerificationId::parse(asked)?;
         client.verifications().complete(&id, body.reissue).await
     });
@@ -178,8 +176,8 @@ pub(crate) async fn complete(
     params(("id" = String, Path, description = "The id that start returned")),
     responses(
         (status = 200, description = "The verification", body = VerificationAnswer),
-        (status = "4XX", description = "The request, or how the verification ended", body = Problems),
-        (status = "5XX", description = "The gateway, or how the verification ended", body = Problems),
+        (status = "4XX", description = "The request, or how the verification ended", body = ErrorDocument),
+        (status = "5XX", description = "The gateway, or how the verification ended", body = ErrorDocument),
     ),
     security(("operator-token" = [])),
 )]
@@ -188,8 +186,7 @@ pub(crate) async fn get(
     _: Operator,
     Named(id): Named,
 ) -> Result<JsonAnswer<VerificationAnswer>, Problem> {
-    let client = app.client.clone();
-    let found = work(&app, Problem::of_verification, async move {
+    let found = work(&app, Problem::of_verification, |client| async move {
         let id = VerificationId::parse(id)?;
         client.verifications().get(&id).await
     });
@@ -205,8 +202,8 @@ pub(crate) async fn get(
     params(("id" = String, Path, description = "The id that start returned")),
     responses(
         (status = 204, description = "It is forgotten"),
-        (status = "4XX", description = "The request", body = Problems),
-        (status = "5XX", description = "The gateway", body = Problems),
+        (status = "4XX", description = "The request", body = ErrorDocument),
+        (status = "5XX", description = "The gateway", body = ErrorDocument),
     ),
     security(("operator-token" = [])),
 )]
@@ -215,8 +212,7 @@ pub(crate) async fn forget(
     _: Operator,
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    let client = app.client.clone();
-    let forgotten = work(&app, Problem::of_verification, async move {
+    let forgotten = work(&app, Problem::of_verification, |client| async move {
         let id = VerificationId::parse(id)?;
         client.verifications().forget(&id).await
     });

@@ -1,4 +1,4 @@
-// Whole flows with the Kotlin package. Usage: FlowsKt COUNT CONCURRENCY; prints JSON.
+// Whole flows with the Kotlin package. Usage: FlowsKt COUNT CONCURRENCY WARMUP; prints JSON.
 
 package tests.bench
 
@@ -13,7 +13,7 @@ import kotlinx.coroutines.runBlocking
 private const val CLAIM_TYPE = "age_over18_verified"
 
 fun main(arguments: Array<String>) {
-    val (count, concurrency) = arguments.map(String::toInt)
+    val (count, concurrency, warmup) = arguments.map(String::toInt)
     val client =
         RelayPass(
             baseUrl = System.getenv("RELAYPASS_BASE_URL"),
@@ -30,7 +30,7 @@ fun main(arguments: Array<String>) {
         }
     }
 
-    fun measure(): String {
+    fun measure(count: Int): String {
         left.set(count)
         val cpuBefore = cpuSeconds()
         val took = measureTime { runBlocking(Dispatchers.Default) { repeat(concurrency) { launch { work() } } } }
@@ -38,8 +38,8 @@ fun main(arguments: Array<String>) {
         return """{"flows": $count, "seconds": ${took.inWholeMicroseconds / 1e6}, "cpu_seconds": $cpu}"""
     }
 
-    measure() // warms up
-    println(measure())
+    measure(warmup)
+    println(measure(count))
 }
 
 /** Of the whole process, Rust's threads included. */

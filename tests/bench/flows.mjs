@@ -1,7 +1,7 @@
-// Whole flows with the Node package. Usage: flows.mjs COUNT CONCURRENCY; prints JSON.
+// Whole flows with the Node package. Usage: flows.mjs COUNT CONCURRENCY WARMUP; prints JSON.
 import { RelayPass } from '../../node/dist/index.mjs';
 
-const [count, concurrency] = process.argv.slice(2).map(Number);
+const [count, concurrency, warmup] = process.argv.slice(2).map(Number);
 const client = new RelayPass({
   baseUrl: process.env.RELAYPASS_BASE_URL,
   apiKey: process.env.RELAYPASS_API_KEY,
@@ -21,7 +21,7 @@ async function worker() {
   }
 }
 
-async function measure() {
+async function measure(count) {
   left = count;
   const started = performance.now();
   const cpuBefore = process.cpuUsage();
@@ -34,5 +34,5 @@ async function measure() {
   };
 }
 
-await measure(); // warms up
-console.log(JSON.stringify(await measure()));
+await measure(warmup);
+console.log(JSON.stringify(await measure(count)));

@@ -1,4 +1,4 @@
-"""Whole flows with the Python package. Usage: flows.py COUNT CONCURRENCY; prints JSON."""
+"""Whole flows with the Python package. Usage: flows.py COUNT CONCURRENCY WARMUP; prints JSON."""
 
 import asyncio
 import json
@@ -23,12 +23,11 @@ async def worker(client: relaypass.AsyncRelayPass, jobs: list[int]) -> None:
 
 
 async def main() -> None:
-    count, concurrency = int(sys.argv[1]), int(sys.argv[2])
+    count, concurrency, warmup = map(int, sys.argv[1:])
     url, key = os.environ["RELAYPASS_BASE_URL"], os.environ["RELAYPASS_API_KEY"]
     async with relaypass.AsyncRelayPass(api_key=key, base_url=url) as client:
-        # The first round warms up.
-        for _ in range(2):
-            jobs = list(range(count))
+        for flows in (warmup, count):
+            jobs = list(range(flows))
             started, cpu = time.perf_counter(), time.process_time()
             await asyncio.gather(*(worker(client, jobs) for _ in range(concurrency)))
             seconds, cpu = time.perf_counter() - started, time.process_time() - cpu

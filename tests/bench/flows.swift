@@ -1,10 +1,11 @@
-// Whole flows with the Swift package. Usage: flows COUNT CONCURRENCY; prints JSON.
+// Whole flows with the Swift package. Usage: flows COUNT CONCURRENCY WARMUP; prints JSON.
 
 import Foundation
 import RelayPass
 
 let count = Int(CommandLine.arguments[1])!
 let concurrency = Int(CommandLine.arguments[2])!
+let warmup = Int(CommandLine.arguments[3])!
 let environment = ProcessInfo.processInfo.environment
 let client = try RelayPass(
   .init(apiKey: environment["RELAYPASS_API_KEY"], baseURL: environment["RELAYPASS_BASE_URL"]))
@@ -28,7 +29,7 @@ func cpuSeconds() -> Double {
   return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-func measure() async throws -> String {
+func measure(_ count: Int) async throws -> String {
   let left = Left(count)
   let cpuBefore = cpuSeconds()
   let taken = try await ContinuousClock().measure {
@@ -54,5 +55,5 @@ func measure() async throws -> String {
   return #"{"flows": \#(count), "seconds": \#(seconds), "cpu_seconds": \#(cpu)}"#
 }
 
-_ = try await measure() // warms up
-print(try await measure())
+_ = try await measure(warmup)
+print(try await measure(count))

@@ -70,7 +70,7 @@ def measure_added() -> dict[str, float]:
     count = str(FLOWS // ROUNDS)
     with sandbox() as env:
         for _ in range(ROUNDS):
-            core = run([*RUST, "flows", count, "1"], env)
+            core = run([*RUST, "flows", count, "1", count], env)
             flows[CORE].append(1000 * core["seconds"] / core["flows"])
             for name in (SQLITE, MEMORY):
                 with running(name, env) as gateway:

@@ -7,34 +7,11 @@ import pytest
 
 from loud import Say, missing
 from programs import missing_part
-from sandbox import Sandbox, running_sandbox
 from stores import postgres_url, running_services, sqlite_url
 
+pytest_plugins = ["sandboxed"]
+
 BUILT_IN = ("sqlite", "postgres")
-
-
-@pytest.fixture(scope="session")
-def say(pytestconfig: pytest.Config) -> Say:
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-
-    def print_aloud(line: str) -> None:
-        with capture.global_and_fixture_disabled():
-            print(f"\n{line}", flush=True)
-
-    return print_aloud
-
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[Sandbox]:
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    """The sandbox, in which nothing has happened yet."""
-    running.reset()
-    return running
 
 
 @pytest.fixture(params=["node", "python"])

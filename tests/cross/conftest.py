@@ -1,27 +1,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from loud import Say, is_everything_required, missing
 from programs import THREE_STEPS, missing_part
-from sandbox import ROOT, Sandbox, running_sandbox
+from sandbox import ROOT
+
+pytest_plugins = ["sandboxed"]
 
 SHARED = Path(os.environ.get("RELAYPASS_SHARED", ROOT.parent / "shared"))
-
-
-@pytest.fixture(scope="session")
-def say(pytestconfig: pytest.Config) -> Say:
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-
-    def print_aloud(line: str) -> None:
-        with capture.global_and_fixture_disabled():
-            print(f"\n{line}", flush=True)
-
-    return print_aloud
 
 
 @pytest.fixture(scope="session")
@@ -30,19 +20,6 @@ def shared(say: Say) -> Path:
     if not SHARED.is_dir():
         missing(f"{SHARED} is not there", say)
     return SHARED
-
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[Sandbox]:
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    """The sandbox, in which nothing has happened yet."""
-    running.reset()
-    return running
 
 
 @pytest.fixture(params=sorted(THREE_STEPS))

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
-from loud import Say
 from not_over_http import FILES, why_left_out
 from play import load
-from sandbox import Sandbox, running_sandbox
+
+pytest_plugins = ["sandboxed"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -33,27 +32,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"scenarios: gateway {file.stem} {count}")
     for reason, times in reasons.most_common():
         terminalreporter.write_line(f"not over HTTP, {times}: {reason}")
-
-
-@pytest.fixture(scope="session")
-def say(pytestconfig: pytest.Config) -> Say:
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-
-    def print_aloud(line: str) -> None:
-        with capture.global_and_fixture_disabled():
-            print(f"\n{line}", flush=True)
-
-    return print_aloud
-
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[Sandbox]:
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    """The sandbox, in which nothing has happened yet."""
-    running.reset()
-    return running

@@ -180,7 +180,7 @@ class Play:
         api_key = described.get("api_key", own_key)
         flags, environment = self._settings(described["options"])
         if api_key is not None and not self._is_stepwise:
-            environment["RELAYPASS_API_KEY"] = api_key
+            environment |= {"RELAYPASS_API_KEY": api_key, "RELAYPASS_GATEWAY_TOKEN": TOKEN}
         store = described["options"].get("store", "host")
         if store == "host":
             # The gateway's own, with a key of its own beside it.
@@ -191,7 +191,7 @@ class Play:
             described.get("base_url", self._sandbox.url),
             *flags,
             store=store,
-            environment=environment | {"RELAYPASS_GATEWAY_TOKEN": TOKEN},
+            environment=environment,
             log=self.log,
         )
         return Caller(self._stack.enter_context(gateway), described, api_key)

@@ -28,7 +28,7 @@ class Replicas:
         environment = {"RELAYPASS_SEAL_KEY": seal_keys}
         return running_gateway(self._sandbox.url, store=store, environment=environment)
 
-    def buy(self, gateway: Gateway, key: str | None, **body: str) -> Answer:
+    def buy(self, gateway: Gateway, key: str | None, **body: object) -> Answer:
         headers = {"authorization": f"Bearer {self._sandbox.production_api_key}"}
         if key is not None:
             headers["idempotency-key"] = key
@@ -61,6 +61,36 @@ def test_a_key_is_for_one_request(sandbox: Sandbox, replicas: Replicas) -> None:
         other = replicas.buy(gateway, "order-1", **{"claim-type": "live_human_presence"})
         assert (other.status, other.json["errors"][0]["code"]) == (400, "invalid_argument")
         assert sandbox.ledger()["billed"] == 1
+
+
+def test_a_key_is_for_one_environment(sandbox: Sandbox, replicas: Replicas) -> None:
+    with replicas.start() as gateway:
+        assert replicas.buy(gateway, "order-1", sandbox=False).status == 201
+        other = replicas.buy(gateway, "order-1", sandbox=True)
+        assert (other.status, other.json["errors"][0]["code"]) == (400, "invalid_argument")
+        assert sandbox.ledger()["billed"] == 1
+
+
+def test_a_rejected_pass_may_be_asked_about_again(sandbox: Sandbox, replicas: Replicas) -> None:
+    with replicas.start() as gateway:
+        relay = gateway.post("/relays", CLAIM).json
+        sandbox.finish(relay["relay-token"])
+        bought = replicas.buy(gateway, "order-1").json
+        sandbox.faults({"step": "redeem", "fault": "status", "status": 401, "stored": False})
+        refused = redeem(gateway, relay, bought)
+        assert (refused.status, refused.json["errors"][0]["code"]) == (401, "pass_rejected")
+        assert redeem(gateway, relay, bought).json["token-consumed"] is True
+        assert sandbox.ledger()["double_spends"] == 0
+
+
+def test_a_gateway_with_another_seal_key_is_not_ready(replicas: Replicas) -> None:
+    with replicas.start(OLD) as first:
+        assert replicas.buy(first, "order-1").status == 201
+        assert first.get("/readyz").status == 200
+    with replicas.start(NEW) as other:
+        told = other.get("/readyz")
+        assert (told.status, told.json["errors"][0]["code"]) == (503, "busy")
+        assert other.get("/healthz").status == 200
 
 
 def test_a_question_that_is_not_answered_yet_is_asked_anew(

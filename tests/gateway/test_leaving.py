@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import shutil
 import signal
 import socket
@@ -17,7 +18,7 @@ import proofs
 from loud import Say, missing
 from proofs import Gateway, at_once
 from sandbox import Sandbox
-from wire import answers, connected, request
+from wire import PATIENCE, answers, connected, request
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,32 @@ def test_a_caller_who_leaves_during_a_redeem_has_the_claim_with_the_next_call(
     redeemed = proofs.redeem(gateway.url, relay, privacy_pass)
     assert proofs.read_claim(redeemed) == "passed"
     proofs.assert_billed_once_each(sandbox, 1)
+
+
+def test_a_caller_who_leaves_is_noted(gateway: Gateway, sandbox: Sandbox) -> None:
+    def count() -> int:
+        told = gateway.call("GET", "/metrics").body.decode()
+        label = 'endpoint="/relays",status="499",code="client_gone"'
+        counted = [line for line in told.splitlines() if f"{{{label}}}" in line]
+        return int(counted[0].split()[-1]) if counted else 0
+
+    before = count()
+    sandbox.faults({"step": "create", "fault": "delay", "milliseconds": 1_000})
+    with connected(gateway) as connection:
+        name = "Request-Id: somebody-who-leaves"
+        body = b'{"claim-type":"age_over18_verified"}'
+        connection.sendall(request("POST", "/relays", body, name))
+        wait_until_struck(sandbox)
+    proofs.eventually(lambda: count() == before + 1)
+    lines = [json.loads(line) for line in gateway.log().splitlines()]
+    (noted,) = (
+        line for line in lines if line.get("span", {}).get("request_id") == "somebody-who-leaves"
+    )
+    assert (noted["message"], noted["status"], noted["code"]) == (
+        "not answered",
+        499,
+        "client_gone",
+    )
 
 
 def test_a_gateway_that_is_told_to_stop_answers_what_is_in_flight(
@@ -94,6 +121,97 @@ def test_a_stop_does_not_wait_for_who_says_nothing(
         proofs.eventually(lambda: heeds(gateway, signal.SIGTERM))
         gateway.terminate()
         assert gateway.process.wait(timeout=6) == 0
+
+
+@pytest.mark.parametrize("sent", ["POST /relays HTTP/1.1\r\nHost: ", "P"])
+def test_a_stop_does_not_wait_for_half_a_head(sandbox: Sandbox, tmp_path: Path, sent: str) -> None:
+    with proofs.running_gateway(sandbox, tmp_path) as gateway, connected(gateway) as connection:
+        connection.sendall(sent.encode())
+        with connected(gateway) as later:
+            later.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            assert later.recv(1)
+        time.sleep(0.3)  # until it has read what was sent
+        gateway.terminate()
+        time.sleep(0.5)
+        assert gateway.process.poll() is None, "half a head did not come to it"
+        # But not for the 30 seconds that a head may take.
+        assert gateway.process.wait(timeout=10) == 0
+
+
+def test_a_head_that_is_on_its_way_during_a_stop_is_answered(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with proofs.running_gateway(sandbox, tmp_path) as gateway, connected(gateway) as connection:
+        sandbox.faults({"step": "create", "fault": "delay", "milliseconds": 4_000})
+        asked = request("POST", "/relays", b'{"claim-type":"age_over18_verified"}')
+        connection.sendall(asked[:20])
+        with connected(gateway) as later:
+            later.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            assert later.recv(1)
+        time.sleep(0.3)  # until it has read what was sent
+        gateway.terminate()
+        wait_until_refused(gateway)
+        connection.sendall(asked[20:])
+        assert [answer.status for answer in answers(connection)] == [201]
+        assert gateway.process.wait(timeout=10) == 0
+
+
+def test_a_stop_waits_for_the_pass_that_is_being_bought(sandbox: Sandbox, tmp_path: Path) -> None:
+    token = proofs.random_token()
+    body = {"claim-type": proofs.CLAIM_TYPE}
+    with proofs.running_gateway(sandbox, tmp_path, token=token) as gateway:
+        sandbox.faults({"step": "sign", "fault": "delay", "milliseconds": 1_500})
+        verification = gateway.call("POST", "/verifications", body, gateway.operator).json
+        wait_until_struck(sandbox)
+        gateway.terminate()
+        assert gateway.process.wait(timeout=10) == 0
+    # It is there: nobody needs to ask for it again.
+    sandbox.faults({"step": "sign", "fault": "drop_before_commit", "times": 0})
+    proofs.visit(verification["hosted-url"])
+    with proofs.running_gateway(sandbox, tmp_path, token=token) as gateway:
+        path = f"/verifications/{verification['id']}/complete"
+        completed = gateway.call("POST", path, None, gateway.operator)
+        assert completed.json["status"] == "passed"
+    proofs.assert_billed_once_each(sandbox, 1)
+
+
+def test_who_asks_for_a_stop_twice_does_not_wait(sandbox: Sandbox, tmp_path: Path) -> None:
+    with proofs.running_gateway(sandbox, tmp_path) as gateway:
+        sandbox.faults({"step": "create", "fault": "delay", "milliseconds": 15_000})
+
+        def ask() -> None:
+            with suppress(OSError, http.client.HTTPException):
+                proofs.create(gateway.url)
+
+        def stop() -> None:
+            wait_until_struck(sandbox)
+            gateway.terminate()
+            wait_until_refused(gateway)
+            assert gateway.process.poll() is None, "it ended with a call in flight"
+            gateway.terminate()
+            gateway.process.wait(timeout=5)
+
+        at_once([ask, stop])
+
+
+def test_answers_that_nobody_reads_do_not_hold_a_connection(gateway: Gateway) -> None:
+    def connections() -> int:
+        told = gateway.call("GET", "/metrics").body.decode()
+        (line,) = (it for it in told.splitlines() if it.startswith("relaypass_gateway_connections"))
+        return int(line.split()[-1])
+
+    # One is that of the asking.
+    proofs.eventually(lambda: connections() == 1)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.settimeout(PATIENCE)
+        connection.connect(gateway.address)
+        # More answers than the buffers in between take.
+        asked = request("GET", "/openapi.json", more_follows=True) * 1_000
+        with suppress(TimeoutError, BrokenPipeError, ConnectionResetError):
+            connection.sendall(asked)
+        assert connections() == 2
+        proofs.eventually(lambda: connections() == 1)
 
 
 def heeds(gateway: Gateway, number: signal.Signals) -> bool:

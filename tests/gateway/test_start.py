@@ -185,6 +185,23 @@ def test_a_wrong_secret_is_named_and_not_repeated(
         assert secret not in said
 
 
+HALVES = {
+    "a token without an API key": (["RELAYPASS_GATEWAY_TOKEN"], [], "RELAYPASS_API_KEY"),
+    "a pool without a token": (["RELAYPASS_API_KEY"], ["--pass-pool=1"], "RELAYPASS_GATEWAY_TOKEN"),
+    "a pool without both": ([], ["--pass-pool=1"], "RELAYPASS_GATEWAY_TOKEN"),
+}
+
+
+@pytest.mark.parametrize(("given", "flags", "missing"), HALVES.values(), ids=HALVES.keys())
+def test_half_of_what_the_verifications_need_is_refused(
+    tmp_path: Path, given: list[str], flags: list[str], missing: str
+) -> None:
+    settings = dict.fromkeys(given, f"persona_production_{CANARY}")
+    said = refused(tmp_path, "--listen=127.0.0.1:0", "--store=memory", *flags, **settings)
+    assert missing in said
+    assert CANARY not in said
+
+
 @pytest.mark.parametrize("store", ["postgres://tests@127.0.0.1:1/none", "sqlite:a%20b.sqlite"])
 def test_a_store_that_needs_a_seal_key_asks_for_it(tmp_path: Path, store: str) -> None:
     said = refused(tmp_path, "--listen=127.0.0.1:0", f"--store={store}")

@@ -28,6 +28,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio_util::task::TaskTracker;
+
 use crate::claim::DecryptionKey;
 use crate::error::Result;
 use crate::events::Listener;
@@ -84,6 +86,8 @@ pub(crate) struct Inner {
     pub(crate) keeping: Option<Keeping>,
     pub(crate) listener: Option<Listener>,
     pub(crate) seen: Arc<Seen>,
+    /// The purchases that go on although nobody waits for them.
+    pub(crate) purchases: TaskTracker,
 }
 
 /// How verifications and passes are kept.
@@ -160,6 +164,7 @@ impl Client {
                 keeping: inner.keeping.clone(),
                 listener: inner.listener.clone(),
                 seen: inner.seen.clone(),
+                purchases: inner.purchases.clone(),
             }),
         })
     }

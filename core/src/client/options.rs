@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::task::TaskTracker;
+
 use super::{Client, Inner, Keeping};
 use crate::claim::DecryptionKey;
 use crate::error::{Error, Result};
@@ -315,6 +317,7 @@ impl ClientBuilder {
                 }),
                 listener: self.listener.clone(),
                 seen: Arc::default(),
+                purchases: TaskTracker::new(),
             }),
         })
     }

@@ -88,82 +88,13 @@ fn part_of(whole: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claim::Claim;
-    use crate::client::{
-        Attempted, Attempting, Environment, IssuePrivacyPass, PassBinding, Persona, Ports,
-        Question, Relay,
-    };
-    use crate::future::BoxFuture;
-    use crate::outcome::Budget;
-    use crate::records::{Kept, RealWorld, Vault};
-    use crate::secret::IdempotencyKey;
-    use crate::store::{MemoryStore, Sealer};
-
-    /// A Persona that sells passes at once.
-    struct Seller;
-
-    impl Persona for Seller {
-        fn check_can_issue(&self) -> Result<()> {
-            Ok(())
-        }
-
-        fn encrypts(&self) -> bool {
-            false
-        }
-
-        fn create<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Relay>> {
-            unreachable!("the pool needs no relay")
-        }
-
-        fn blind<'a>(
-            &'a self,
-            _: &'a IssuePrivacyPass,
-            _: &'a Budget,
-        ) -> BoxFuture<'a, Result<Kept>> {
-            Box::pin(async { Ok(Kept::new("blinded")) })
-        }
-
-        fn sign<'a>(
-            &'a self,
-            _: &'a Kept,
-            _: IdempotencyKey,
-            _: Attempting,
-        ) -> BoxFuture<'a, Result<Attempted<Kept>>> {
-            Box::pin(async { Ok(Ok(Kept::new("pass"))) })
-        }
-
-        fn redeem<'a>(
-            &'a self,
-            _: Question<'a>,
-            _: Attempting,
-        ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>> {
-            unreachable!("the pool redeems nothing")
-        }
-
-        fn open(&self, _: &Kept, _: bool, _: &ClaimType) -> Result<Claim> {
-            unreachable!("the pool opens nothing")
-        }
-    }
+    use crate::store::MemoryStore;
+    use crate::verification::seller;
 
     /// Two workers on one store.
     fn two_workers() -> [Engine; 2] {
         let store = Arc::new(MemoryStore::new());
-        [(); 2].map(|()| Engine {
-            ports: Ports {
-                vault: Arc::new(Vault::new(store.clone(), Sealer::default())),
-                persona: Arc::new(Seller),
-                world: Arc::new(RealWorld::new()),
-                environment: Environment::Production,
-                listener: None,
-                budget: Budget {
-                    retries: 0,
-                    attempt: PERIOD,
-                    total: PERIOD,
-                    floor: Duration::ZERO,
-                },
-            },
-            binding: PassBinding::ClaimType,
-        })
+        [(); 2].map(|()| seller::engine(store.clone(), Arc::default()))
     }
 
     #[tokio::test(start_paused = true)]

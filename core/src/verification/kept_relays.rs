@@ -161,6 +161,7 @@ mod tests {
     use crate::records::{Changed, Vault};
     use crate::secret::{os_random, RelaySecret};
     use crate::store::{MemoryStore, Sealer, Store};
+    use crate::verification::machine::first_question;
     use crate::verification::record::{record_key, Beginning, Durable, Purpose, State};
 
     const PAYLOAD: &str = r#"{"claim_type":"age_over18_verified","claim_result":"passed"}"#;
@@ -232,5 +233,43 @@ mod tests {
             .await
             .expect("the store works");
         assert!(stored.is_empty(), "{stored:?}");
+    }
+
+    #[tokio::test]
+    async fn verifications_are_counted_though_many_steps_are_due_before_them() {
+        let store = Arc::new(MemoryStore::new());
+        let vault = Vault::new(store.clone(), Sealer::default());
+        let put = async |purpose, id: String, state, now| {
+            let beginning = Beginning {
+                purpose,
+                id: id.clone(),
+                environment: "production".to_owned(),
+                claim_type: String::new(),
+                reference_key: None,
+                encrypted: false,
+                relay_bound: true,
+                relay: None,
+                state,
+            };
+            let record = Durable::begin(beginning, now, &mut os_random());
+            let put = vault.put(&record_key(&id), None, record).await;
+            assert!(matches!(put, Ok(Changed::Done(_))));
+        };
+        let now = now_ms();
+        for number in 0..100 {
+            let question = first_question(Kept::new("pass"), now, &mut os_random());
+            let id = format!("redemption/{number}");
+            put(Purpose::Redemption, id, question, now).await;
+        }
+        for number in 0..12 {
+            let state = State::Created { pooled: None };
+            let later = now + 60 * 60 * 1000;
+            put(Purpose::Verification, number.to_string(), state, later).await;
+        }
+        let client = client(&store);
+        for (most, counted) in [(20, 12), (10, 10)] {
+            let open = client.verifications().count_open(most).await;
+            assert_eq!(open.expect("the store works"), counted);
+        }
     }
 }

@@ -19,6 +19,8 @@ mod kept_relays;
 mod machine;
 mod record;
 #[cfg(test)]
+mod seller;
+#[cfg(test)]
 mod simulation;
 
 pub use api::{Completion, StartVerification, Status, Verification, VerificationId};
@@ -116,13 +118,23 @@ impl Verifications<'_> {
             let verification = self.describe(&stored.content, told);
             if is_new {
                 let engine = engine.clone();
-                tokio::spawn(async move { engine.prepare(stored).await });
+                let purchase = async move { engine.prepare(stored).await };
+                self.client.inner.purchases.spawn(purchase);
             }
             verification
         };
         start
             .await
             .map_err(|error: Error| error.in_operation(OPERATION))
+    }
+
+    /// Waits for the passes that [`Verifications::start`] is buying in the background, but not for
+    /// those of the pool: for a server that is about to stop. It has no time limit of its own.
+    /// Nothing is lost without it; what was cut off is done by `complete` or `recover`.
+    pub async fn wait_for_purchases(&self) {
+        let purchases = &self.client.inner.purchases;
+        purchases.close();
+        purchases.wait().await;
     }
 
     /// Finishes whatever is missing and asks for the answer. Once it is known, it comes from the
@@ -194,7 +206,8 @@ impl Verifications<'_> {
             .map_err(|error| error.in_operation("verifications.recover"))
     }
 
-    /// How many verifications are open, counted up to `most`. For a gauge: it costs what it counts.
+    /// How many verifications are open, counted up to `most`. For a gauge: it costs what is due, up
+    /// to a bound. Beside many times `most` redemptions without an answer it counts fewer.
     ///
     /// # Errors
     /// `invalid_argument` without a store; `store`.

@@ -13,6 +13,9 @@ use crate::verification::record::{record_key, Durable, Purpose, State, PREFIX};
 /// So many records are looked up at once by [`Engine::recover`].
 const PAGE: usize = 100;
 
+/// How many times as many records as are counted are looked through for them.
+const BESIDE: usize = 8;
+
 impl Engine {
     /// Drives on whatever is due, and says how many records that were.
     ///
@@ -23,13 +26,15 @@ impl Engine {
         Ok(self.recover_all(PREFIX).await? + self.recover_all(&passes).await?)
     }
 
-    /// How many verifications are open, counted up to `most`.
+    /// How many verifications are open, counted up to `most`. Steps that are due stand among them:
+    /// of more than `most` times [`BESIDE`] records, some are not looked at.
     pub(crate) async fn count_open(&self, most: usize) -> Result<usize> {
         let ever = Some(u64::MAX >> 11); // what a database and JavaScript can hold
-        let keys = self.ports.vault.scan(PREFIX, ever, most).await?;
+        let limit = most.saturating_mul(BESIDE);
+        let keys = self.ports.vault.scan(PREFIX, ever, limit).await?;
         // Steps have a slash in their id.
         let is_whole = |key: &&String| !key[PREFIX.len()..].contains('/');
-        Ok(keys.iter().filter(is_whole).count())
+        Ok(keys.iter().filter(is_whole).count().min(most))
     }
 
     async fn recover_all(&self, prefix: &str) -> Result<u64> {

@@ -13,6 +13,7 @@ impl Engine {
     /// Buys a pass under this id, or finds the one that was bought.
     pub(crate) async fn buy(&self, id: String, bound_to: &IssuePrivacyPass) -> Result<Kept> {
         self.ports.persona.check_can_issue()?;
+        let started = self.ports.world.elapsed();
         let stored = match self.find_step(&id).await? {
             Some(there) => there,
             None => {
@@ -44,7 +45,11 @@ impl Engine {
                 "This idempotency key was used for another request; nothing was sent.",
             ));
         }
-        match self.go_on_with_step(stored, Goal::Pass).await? {
+        // The challenge took its part of the call's time.
+        let mut rest = self.clone();
+        let spent = self.ports.world.elapsed().saturating_sub(started);
+        rest.ports.budget.total = rest.ports.budget.total.saturating_sub(spent);
+        match rest.go_on_with_step(stored, Goal::Pass).await? {
             Told::Bought(pass) => Ok(pass),
             _ => Err(busy()),
         }
@@ -133,4 +138,30 @@ fn busy() -> Error {
         "Another worker is busy with this step; ask again.",
     )
     .with_retryable(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::claim::ClaimType;
+    use crate::verification::seller::{engine, Seller, TOTAL};
+
+    #[tokio::test(start_paused = true)]
+    async fn challenge_and_signature_share_the_time_of_one_call() {
+        let challenge = Duration::from_secs(20);
+        let seller = Arc::new(Seller {
+            challenge,
+            ..Seller::default()
+        });
+        let engine = engine(Arc::default(), seller.clone());
+        let claim_type = ClaimType::parse("age_over18_verified").expect("a claim type");
+        let bound_to = IssuePrivacyPass::ClaimType(claim_type);
+        let pass = engine.buy("purchase/1".to_owned(), &bound_to).await;
+        assert_eq!(pass.expect("a pass").expose(), "pass");
+        let left = *seller.left_for_signature.lock().expect("nobody panicked");
+        assert_eq!(left, Some(TOTAL - challenge));
+    }
 }

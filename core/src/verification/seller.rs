@@ -1,0 +1,91 @@
+//! A Persona that sells passes and does nothing else, for tests that need no more of her.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::Engine;
+use crate::claim::{Claim, ClaimType};
+use crate::client::{
+    Attempted, Attempting, Environment, IssuePrivacyPass, PassBinding, Persona, Ports, Question,
+    Relay,
+};
+use crate::error::Result;
+use crate::future::BoxFuture;
+use crate::outcome::Budget;
+use crate::records::{Kept, RealWorld, Vault};
+use crate::secret::IdempotencyKey;
+use crate::store::{MemoryStore, Sealer};
+
+/// What a call may take with her.
+pub(super) const TOTAL: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+pub(super) struct Seller {
+    /// How long a challenge takes.
+    pub(super) challenge: Duration,
+    /// How long the last signature might have taken.
+    pub(super) left_for_signature: Mutex<Option<Duration>>,
+}
+
+/// A worker on this store that buys from her.
+pub(super) fn engine(store: Arc<MemoryStore>, seller: Arc<Seller>) -> Engine {
+    Engine {
+        ports: Ports {
+            vault: Arc::new(Vault::new(store, Sealer::default())),
+            persona: seller,
+            world: Arc::new(RealWorld::new()),
+            environment: Environment::Production,
+            listener: None,
+            budget: Budget {
+                retries: 0,
+                attempt: TOTAL,
+                total: TOTAL,
+                floor: Duration::ZERO,
+            },
+        },
+        binding: PassBinding::ClaimType,
+    }
+}
+
+impl Persona for Seller {
+    fn check_can_issue(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn encrypts(&self) -> bool {
+        false
+    }
+
+    fn create<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Relay>> {
+        unreachable!("a pass needs no relay")
+    }
+
+    fn blind<'a>(&'a self, _: &'a IssuePrivacyPass, _: &'a Budget) -> BoxFuture<'a, Result<Kept>> {
+        Box::pin(async {
+            tokio::time::sleep(self.challenge).await;
+            Ok(Kept::new("blinded"))
+        })
+    }
+
+    fn sign<'a>(
+        &'a self,
+        _: &'a Kept,
+        _: IdempotencyKey,
+        attempting: Attempting,
+    ) -> BoxFuture<'a, Result<Attempted<Kept>>> {
+        *self.left_for_signature.lock().expect("nobody panicked") = attempting.timeout;
+        Box::pin(async { Ok(Ok(Kept::new("pass"))) })
+    }
+
+    fn redeem<'a>(
+        &'a self,
+        _: Question<'a>,
+        _: Attempting,
+    ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>> {
+        unreachable!("nobody redeems at a seller's")
+    }
+
+    fn open(&self, _: &Kept, _: bool, _: &ClaimType) -> Result<Claim> {
+        unreachable!("nobody redeems at a seller's")
+    }
+}
