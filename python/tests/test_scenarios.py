@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import pytest
+from expected import look_up, matches
 from support import REPOSITORY, AsyncDictStore, DictStore, Sandbox
 
 import relaypass
@@ -203,35 +204,7 @@ def error_members(error: relaypass.RelayPassError) -> dict[str, Any]:
     }
 
 
-def look_up(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        value = value[int(name)] if isinstance(value, list) else value[name]
-    return value
-
-
 def compare(actual: Any, expected: dict[str, Any], *where: object) -> None:
     for path, wanted in expected.items():
         value = look_up(actual, path)
         assert matches(value, wanted), (*where, path, value, wanted)
-
-
-def matches(value: Any, wanted: Any) -> bool:
-    match wanted:
-        case {"type": str(kind), **rest} if not rest:
-            kinds: dict[str, Any] = {
-                "string": str,
-                "number": (int, float),
-                "boolean": bool,
-                "null": type(None),
-            }
-            # In Python, and only there, a bool is an int.
-            return isinstance(value, kinds[kind]) and (
-                kind == "boolean" or not isinstance(value, bool)
-            )
-        case {"contains": str(part), **rest} if not rest:
-            return isinstance(value, str) and part in value
-        case {"not": other, **rest} if not rest:
-            return bool(value != other)
-        case {"length": int(length), **rest} if not rest:
-            return len(value) == length
-    return bool(value == wanted)

@@ -14,6 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import relaypass
 
+from expected import look_up
 from gateways import TOKEN, Answer, Gateway, running_gateway
 from sandbox import Sandbox
 
@@ -269,34 +270,6 @@ def snake(value: Any) -> Any:
     if isinstance(value, dict):
         return {name.replace("-", "_"): snake(inner) for name, inner in value.items()}
     return [snake(inner) for inner in value] if isinstance(value, list) else value
-
-
-def look_up(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        value = value[int(name)] if isinstance(value, list) else value[name]
-    return value
-
-
-def matches(value: Any, wanted: Any) -> bool:
-    match wanted:
-        case {"type": str(kind), **rest} if not rest:
-            kinds: Members = {
-                "string": str,
-                "number": (int, float),
-                "boolean": bool,
-                "null": type(None),
-            }
-            # In Python, and only there, a bool is an int.
-            return isinstance(value, kinds[kind]) and (
-                kind == "boolean" or not isinstance(value, bool)
-            )
-        case {"contains": str(part), **rest} if not rest:
-            return isinstance(value, str) and part in value
-        case {"not": other, **rest} if not rest:
-            return bool(value != other)
-        case {"length": int(length), **rest} if not rest:
-            return len(value) == length
-    return bool(value == wanted)
 
 
 def load(file: Path) -> list[Members]:

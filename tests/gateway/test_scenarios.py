@@ -10,9 +10,10 @@ import pytest
 
 import page
 import scan_output
+from expected import look_up, matches
 from gateways import DoesNotStart
 from not_over_http import FILES, LEFT_OUT, PASSED_OVER, over_http, why_left_out
-from play import Play, Refused, load, look_up, matches
+from play import Play, Refused, load
 from sandbox import Sandbox
 
 SCENARIOS = [(file.stem, scenario) for file in FILES for scenario in load(file)]

@@ -256,7 +256,7 @@ mod tests {
             assert!(matches!(put, Ok(Changed::Done(_))));
         };
         let now = now_ms();
-        for number in 0..100 {
+        for number in 0..60 {
             let question = first_question(Kept::new("pass"), now, &mut os_random());
             let id = format!("redemption/{number}");
             put(Purpose::Redemption, id, question, now).await;

@@ -100,7 +100,7 @@ class ExampleStoreTest {
         ) = Json.parseToJsonElement(runJava("tests.bench.$name", *arguments, environment = sandboxed)).jsonObject
         assertEquals(setOf("micros"), numbers("BindingKt").keys)
         assertEquals(setOf("builtin", "host"), numbers("CallbackKt").keys)
-        val flows = numbers("FlowsKt", "20", "4")
+        val flows = numbers("FlowsKt", "20", "4", "10")
         assertEquals(setOf("flows", "seconds", "cpu_seconds"), flows.keys)
         assertEquals(20, flows["flows"]!!.jsonPrimitive.int)
     }
