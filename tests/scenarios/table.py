@@ -51,10 +51,10 @@ def main(logs: list[Path]) -> int:
         return 0
     # The gateway's column is the widest.
     columns = sorted(languages, key=lambda language: (language == "gateway", language))
-    print(f"\n  {'scenarios':16}" + "".join(f"{language:>10}" for language in columns))
+    print(f"\n  {'scenarios':16}" + "".join(f"  {language:>8}" for language in columns))
     for file, cells in sorted(files.items()):
         row = [str(cells.get(language, "none")) for language in columns]
-        print(f"  {file:16}" + "".join(f"{cell:>10}" for cell in row))
+        print(f"  {file:16}" + "".join(f"  {cell:>8}" for cell in row))
     return 0 if all(_are_equal(cells, languages) for cells in files.values()) else 1
 
 
