@@ -173,6 +173,25 @@ mod tests {
         client.build().expect("a client")
     }
 
+    /// Puts a record in this state into the store.
+    async fn put(store: &Arc<MemoryStore>, purpose: Purpose, id: &str, state: State, now: u64) {
+        let beginning = Beginning {
+            purpose,
+            id: id.to_owned(),
+            environment: "production".to_owned(),
+            claim_type: String::new(),
+            reference_key: None,
+            encrypted: false,
+            relay_bound: true,
+            relay: None,
+            state,
+        };
+        let record = Durable::begin(beginning, now, &mut os_random());
+        let vault = Vault::new(store.clone(), Sealer::default());
+        let put = vault.put(&record_key(id), None, record).await;
+        assert!(matches!(put, Ok(Changed::Done(_))));
+    }
+
     fn redemption_of_an_expired_pass() -> GenerateClaim {
         let challenge = r#"{"token_type":2,"issuer_name":"i","origin_info":"o","expires_at":"2020-01-01T00:00:00Z","mac":"m"}"#;
         let pass = format!(
@@ -198,24 +217,11 @@ mod tests {
         let kept = client.kept_relays();
         let engine = kept.engine().expect("there is a store");
         let id = kept.id(&engine, "redemption", &parts).await.expect("an id");
-        let beginning = Beginning {
-            purpose: Purpose::Redemption,
-            id: id.clone(),
-            environment: "production".to_owned(),
-            claim_type: String::new(),
-            reference_key: None,
-            encrypted: false,
-            relay_bound: true,
-            relay: None,
-            state: State::Given {
-                payload: Kept::new(PAYLOAD),
-                consumed: true,
-            },
+        let given = State::Given {
+            payload: Kept::new(PAYLOAD),
+            consumed: true,
         };
-        let answered = Durable::begin(beginning, now_ms(), &mut os_random());
-        let vault = Vault::new(store, Sealer::default());
-        let put = vault.put(&record_key(&id), None, answered).await;
-        assert!(matches!(put, Ok(Changed::Done(_))));
+        put(&store, Purpose::Redemption, &id, given, now_ms()).await;
         let told = client.kept_relays().generate_claim(request).await;
         let told = told.expect("what was answered");
         assert!(told.token_consumed && told.claim.expect("a claim").passed());
@@ -238,33 +244,17 @@ mod tests {
     #[tokio::test]
     async fn verifications_are_counted_though_many_steps_are_due_before_them() {
         let store = Arc::new(MemoryStore::new());
-        let vault = Vault::new(store.clone(), Sealer::default());
-        let put = async |purpose, id: String, state, now| {
-            let beginning = Beginning {
-                purpose,
-                id: id.clone(),
-                environment: "production".to_owned(),
-                claim_type: String::new(),
-                reference_key: None,
-                encrypted: false,
-                relay_bound: true,
-                relay: None,
-                state,
-            };
-            let record = Durable::begin(beginning, now, &mut os_random());
-            let put = vault.put(&record_key(&id), None, record).await;
-            assert!(matches!(put, Ok(Changed::Done(_))));
-        };
         let now = now_ms();
         for number in 0..60 {
             let question = first_question(Kept::new("pass"), now, &mut os_random());
             let id = format!("redemption/{number}");
-            put(Purpose::Redemption, id, question, now).await;
+            put(&store, Purpose::Redemption, &id, question, now).await;
         }
         for number in 0..12 {
             let state = State::Created { pooled: None };
             let later = now + 60 * 60 * 1000;
-            put(Purpose::Verification, number.to_string(), state, later).await;
+            let id = number.to_string();
+            put(&store, Purpose::Verification, &id, state, later).await;
         }
         let client = client(&store);
         for (most, counted) in [(20, 12), (10, 10)] {
