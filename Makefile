@@ -1,16 +1,16 @@
 # Two commands do everything: `make demo` and `make test`. Both install what they need inside this
 # folder (target/, .venv/, node/node_modules/, .cache/) and say clearly what only the system can give.
 
-.PHONY: help build demo test soak simulate lint bench audit clean
+.PHONY: help build demo test soak simulate lint bench first-run audit clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
 
-build:  ## the command, and a working tree for Python and Node
+build:  ## the command, and a working tree for every language
 	@tests/toolchain build
 
-demo: build  ## the three steps on the embedded sandbox, in every language, explained
-	@tests/demo
+demo:  ## the three steps on the embedded sandbox, explained; ALL=1 builds Kotlin and Swift for it, too
+	@ALL=$(ALL) tests/demo
 
 test: build  ## all tests; REQUIRE_ALL=1 turns a skip into a failure
 	@tests/run
@@ -26,6 +26,9 @@ lint: build  ## formatting, lints, types, licences
 
 bench:  ## the table of docs/benchmarks.md, measured here and now
 	@tests/bench/run
+
+first-run:  ## how long a newcomer waits for the demo: a clone in an empty folder, with empty caches
+	@tests/first-run
 
 audit:  ## known vulnerabilities in the dependencies (needs the advisory database)
 	@tests/run audit

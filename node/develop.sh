@@ -3,6 +3,7 @@
 # compiles the TypeScript into dist/. Does only what is not done yet.
 #
 #   node/develop.sh [debug|release]       after: cargo build -p relaypass-node [--release]
+#   node/develop.sh fetch                 only what needs no built addon: packages, and dist/
 #
 # Then require('…/node') and import('…/node/dist/index.mjs') work.
 set -euo pipefail
@@ -13,6 +14,18 @@ profile=${1:-debug}
 # A relative one is meant from the repository's root, where cargo is called.
 target=${CARGO_TARGET_DIR:-target}
 [[ $target == /* ]] || target=$root/$target
+
+# npm writes this copy of the lock file when it has installed what the lock file says.
+if [[ ! -f node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  touch node_modules/.package-lock.json
+fi
+
+if [[ ! -f dist/index.mjs ]] || [[ -n $(find src tsconfig.json package.json -newer dist/index.mjs -print -quit) ]]; then
+  rm -rf dist
+  node_modules/.bin/tsc --project tsconfig.json
+fi
+[[ $profile != fetch ]] || exit 0
 
 # The name under which src/native.ts looks for it.
 case $(uname -s) in
@@ -36,15 +49,4 @@ if ! cmp -s "$built" "$addon"; then
   # Renamed into place: a process that runs the old one keeps it.
   cp "$built" "$addon.new"
   mv "$addon.new" "$addon"
-fi
-
-# npm writes this copy of the lock file when it has installed what the lock file says.
-if [[ ! -f node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-  touch node_modules/.package-lock.json
-fi
-
-if [[ ! -f dist/index.mjs ]] || [[ -n $(find src tsconfig.json package.json -newer dist/index.mjs -print -quit) ]]; then
-  rm -rf dist
-  node_modules/.bin/tsc --project tsconfig.json
 fi

@@ -2,6 +2,7 @@
 # Lays the built native module into the package and makes `.venv` import the package from here.
 #
 #   cargo build -p relaypass-python && python/develop.sh             (or: develop.sh release)
+#   python/develop.sh fetch          only what needs no built module: the environment
 #
 # May be run at any time; what is in place already is left alone.
 set -eu
@@ -12,14 +13,9 @@ profile=${1:-debug}
 target=${CARGO_TARGET_DIR:-$root/target}
 venv=$root/.venv
 
-# The virtual environment, and in it exactly what `requirements-dev.txt` lists.
 # One whose making was interrupted has no pip, and is made anew.
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear "$venv"
-if ! cmp -s "$here/requirements-dev.txt" "$venv/installed-requirements.txt"; then
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --requirement "$here/requirements-dev.txt"
-    cp "$here/requirements-dev.txt" "$venv/installed-requirements.txt"
-fi
+[ "$profile" != fetch ] || exit 0
 
 # The native module: librelaypass_native.so, .dylib, or relaypass_native.dll.
 built=

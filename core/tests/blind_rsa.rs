@@ -11,10 +11,7 @@ use rsa::pkcs8::EncodePublicKey;
 use rsa::{BoxedUint, RsaPublicKey};
 use serde_json::Value;
 
-#[path = "support/vectors.rs"]
-mod vectors;
-
-use vectors::{read, unhex};
+use crate::support::vectors::{read, unhex};
 
 fn spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let number = |bytes: &[u8]| {

@@ -1,17 +1,12 @@
-//! A store that was opened, and used, before the process forked.
+//! A store that was opened, and used, before the process forked. Each test has a process of its own: a
+//! fork must not fall into the work of another test.
 #![cfg(unix)]
 
-#[path = "support/services.rs"]
-mod services;
-
 use std::future::Future;
-use std::sync::Mutex;
 
+use crate::support::own_process::in_own_process;
+use crate::support::services::Services;
 use relaypass::store::{create_table, open, Record, Store, Swap};
-use services::Services;
-
-/// A fork in one test must not fall into the work of another.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
@@ -81,7 +76,9 @@ fn parent_and_child_both_go_on(store: &dyn Store, reopened: &dyn Store) {
 
 #[test]
 fn sqlite_works_in_parent_and_children() {
-    let _alone = ONE_AT_A_TIME.lock();
+    if !in_own_process("fork::sqlite_works_in_parent_and_children", &[]) {
+        return;
+    }
     let folder = std::env::temp_dir().join(format!("relaypass-fork-{}", std::process::id()));
     std::fs::create_dir(&folder).unwrap();
     let url = format!("sqlite://{}/store.db", folder.display());
@@ -93,7 +90,12 @@ fn sqlite_works_in_parent_and_children() {
 /// not be cleared away by the next process that opens the file.
 #[test]
 fn sqlite_in_an_orphaned_child_holds_locks_of_its_own() {
-    let _alone = ONE_AT_A_TIME.lock();
+    if !in_own_process(
+        "fork::sqlite_in_an_orphaned_child_holds_locks_of_its_own",
+        &[],
+    ) {
+        return;
+    }
     let name = format!("relaypass-fork-orphan-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);
     std::fs::create_dir(&folder).unwrap();
@@ -113,7 +115,7 @@ fn sqlite_in_an_orphaned_child_holds_locks_of_its_own() {
                 runtime().block_on(async {
                     let before = swap(&*store, Some(1)).await;
                     let other = std::process::Command::new(std::env::current_exe().unwrap())
-                        .args(["--exact", "opens_and_closes"])
+                        .args(["--exact", "fork::opens_and_closes"])
                         .env("FORK_TEST_FILE", &file)
                         .stdout(std::process::Stdio::null())
                         .status();
@@ -155,7 +157,12 @@ fn opens_and_closes() {
 
 #[test]
 fn sqlite_says_so_when_it_was_at_work_in_the_moment_of_the_fork() {
-    let _alone = ONE_AT_A_TIME.lock();
+    if !in_own_process(
+        "fork::sqlite_says_so_when_it_was_at_work_in_the_moment_of_the_fork",
+        &[],
+    ) {
+        return;
+    }
     let name = format!("relaypass-fork-busy-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);
     std::fs::create_dir(&folder).unwrap();
@@ -184,7 +191,9 @@ fn sqlite_says_so_when_it_was_at_work_in_the_moment_of_the_fork() {
 
 #[test]
 fn postgres_works_in_parent_and_children() {
-    let _alone = ONE_AT_A_TIME.lock();
+    if !in_own_process("fork::postgres_works_in_parent_and_children", &[]) {
+        return;
+    }
     let runtime = runtime();
     let Some(url) = runtime.block_on(Services::start().postgres_database()) else {
         return;

@@ -1,11 +1,8 @@
 //! Steps 2 and 3 that may be repeated: done once, whoever asks, and whatever was lost in between.
 
-#[path = "support/persona.rs"]
-mod persona;
-
 use std::sync::Arc;
 
-use persona::{claim_type, Persona};
+use crate::support::persona::{claim_type, Persona};
 use relaypass::store::{MemoryStore, Store};
 use relaypass::{Client, CreateRelay, ErrorKind, GenerateClaim, IssuePrivacyPass, Relay, SealKey};
 

@@ -13,6 +13,8 @@ use serde_json::{json, Value};
 use tokio::io::{copy_bidirectional, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::support::own_process::in_own_process;
+
 struct World {
     sandbox: Sandbox,
     http: reqwest::Client,
@@ -400,29 +402,18 @@ async fn a_dead_proxy_is_an_error_and_never_a_direct_connection() {
     assert_eq!(world.requests().await.len(), 0);
 }
 
-/// Runs itself again in a process of its own: the environment belongs to all tests of this one.
 #[tokio::test]
 async fn proxies_of_the_environment_are_ignored() {
-    const NAME: &str = "proxies_of_the_environment_are_ignored";
-    if std::env::var_os("ALL_PROXY").is_some_and(|proxy| proxy == "http://127.0.0.1:1") {
-        let world = World::start(false).await;
-        return world.flow(&world.builder().build().unwrap()).await;
-    }
-    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    for name in [
+    let dead = [
         "HTTP_PROXY",
         "http_proxy",
         "HTTPS_PROXY",
         "ALL_PROXY",
         "all_proxy",
-    ] {
-        child.env(name, "http://127.0.0.1:1");
+    ]
+    .map(|name| (name, "http://127.0.0.1:1"));
+    if in_own_process("lanes::proxies_of_the_environment_are_ignored", &dead) {
+        let world = World::start(false).await;
+        world.flow(&world.builder().build().unwrap()).await;
     }
-    let output = child.args(["--exact", NAME]).output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
 }

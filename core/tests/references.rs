@@ -1,11 +1,8 @@
 //! A reference leads to one verification, whatever happens between two steps of a start.
 
-#[path = "support/persona.rs"]
-mod persona;
-
 use std::sync::{Arc, Mutex};
 
-use persona::{claim_type, Persona};
+use crate::support::persona::{claim_type, Persona};
 use relaypass::store::{BoxFuture, MemoryStore, Record, Store, StoreError, Swap};
 use relaypass::{ErrorKind, StartVerification, VerificationId};
 

@@ -1,13 +1,10 @@
 //! What a verification costs its store. docs/storage.md has these numbers.
 
-#[path = "support/persona.rs"]
-mod persona;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
-use persona::{claim_type, Persona};
+use crate::support::persona::{claim_type, Persona};
 use relaypass::store::{BoxFuture, MemoryStore, Record, Store, StoreError, Swap};
 use relaypass::{StartVerification, Status};
 

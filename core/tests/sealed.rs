@@ -3,19 +3,14 @@
 //! Between the client and the real store stands one that looks: it opens every value that is
 //! written, collects the secrets in it, and dumps the whole table as whoever stole it would.
 
-#[path = "support/persona.rs"]
-mod persona;
-#[path = "support/services.rs"]
-mod services;
-
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use persona::{claim_type, Persona};
+use crate::support::persona::{claim_type, Persona};
+use crate::support::services::{connect, Services};
 use relaypass::store::{create_table, open, BoxFuture, Record, Sealer, Store, StoreError, Swap};
 use relaypass::{generate_key_pair, SealKey, StartVerification, Status, Verification};
 use serde_json::Value;
-use services::{connect, Services};
 
 const SEAL_KEY: [u8; 32] = [7; 32];
 

@@ -1,18 +1,15 @@
 //! The built-in stores on real files and a real server.
 
-#[path = "support/services.rs"]
-mod services;
-
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
+use crate::support::services::{connect, Services};
 use relaypass::store::conformance::{check, Reopen};
 use relaypass::store::{
     create_table, open, MemoryStore, PostgresStore, Record, Store, StoreError, Swap,
 };
-use services::{connect, Services};
 
 /// A folder that is gone when the test ends.
 struct Folder(PathBuf);
@@ -130,7 +127,7 @@ async fn processes_count_together(url: &str) {
     let workers: Vec<_> = (0..WORKERS)
         .map(|_| {
             Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "worker"])
+                .args(["--exact", "stores::worker"])
                 .env("STORES_TEST_URL", url)
                 .stdout(std::process::Stdio::null())
                 .spawn()

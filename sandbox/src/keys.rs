@@ -5,22 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use aws_lc_rs::digest::{digest, SHA256};
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{self, KeyPair as _, RSA_PSS_2048_8192_SHA384};
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::signature::{self, RsaPublicKeyComponents, RSA_PSS_2048_8192_SHA384};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine as _;
-use blind_rsa_signatures::{DefaultRng, Deterministic, SecretKey, Sha384, PSS};
-use rsa::hazmat::rsa_decrypt;
-use rsa::traits::PublicKeyParts as _;
-use rsa::{BoxedUint, RsaPrivateKey};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
+use crate::multi_prime::{PrivateKey, PUBLIC_EXPONENT};
 use crate::random::{hex, random_bytes};
-
-/// RSABSSA-SHA384-PSS, blinding the message as it is (RFC 9474, PrepareIdentity).
-type BlindSigningKey = SecretKey<Sha384, PSS, Deterministic>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Environment {
@@ -60,29 +53,22 @@ pub(crate) struct IssuerKey {
     id: String,
     /// An id that is no hash of the key, of 65 characters like the published samples.
     opaque_id: String,
-    secret: BlindSigningKey,
-    /// Big-endian, without leading zeros.
-    modulus: Vec<u8>,
+    secret: PrivateKey,
     public_der: Vec<u8>,
     retired: AtomicBool,
 }
 
 impl IssuerKey {
-    /// Takes a good part of a second, and several for 4096 bits.
+    /// Takes some ten milliseconds of 2048 bits, several times that of 4096.
     fn generate(namespace: Namespace, bits: usize) -> Self {
-        let size = match bits {
-            2048 => KeySize::Rsa2048,
-            3072 => KeySize::Rsa3072,
-            _ => KeySize::Rsa4096,
+        let bits = u32::try_from(bits).expect("the settings allow some thousand bits");
+        let secret = PrivateKey::generate(bits);
+        let public = RsaPublicKeyComponents {
+            n: secret.modulus(),
+            e: &PUBLIC_EXPONENT[..],
         };
-        let pair = KeyPair::generate(size).expect("aws-lc generates RSA keys");
-        let pkcs8: Pkcs8V1Der<'_> = pair.as_der().expect("a new key can be encoded");
-        let secret = BlindSigningKey::from_der(pkcs8.as_ref()).expect("aws-lc's keys are sound");
-        let spki: PublicKeyX509Der<'_> =
-            (pair.public_key().as_der()).expect("a new key can be encoded");
+        let spki: PublicKeyX509Der<'_> = public.as_der().expect("a sound key can be encoded");
         let public_der = spki.as_ref().to_vec();
-        let modulus = secret.components().n();
-        let first = modulus.iter().position(|byte| *byte != 0).unwrap_or(0);
 
         Self {
             namespace,
@@ -91,7 +77,6 @@ impl IssuerKey {
             opaque_id: hex(digest(&SHA256, &[b"opaque", public_der.as_slice()].concat()).as_ref())
                 + "b",
             secret,
-            modulus: modulus[first..].to_vec(),
             public_der,
             retired: AtomicBool::new(false),
         }
@@ -107,31 +92,21 @@ impl IssuerKey {
 
     /// Whether the bytes are a number that this key can sign: as long as the modulus, and below it.
     pub(crate) fn takes(&self, blinded_message: &[u8]) -> bool {
-        blinded_message.len() == self.modulus.len() && *blinded_message < *self.modulus
+        let modulus = self.secret.modulus();
+        blinded_message.len() == modulus.len() && blinded_message < modulus
     }
 
     /// The blind signature (RFC 9474 section 4.3) of a message that [`takes`](Self::takes) admits.
-    ///
-    /// The bare private operation, without the protection against timing and faults that a real
-    /// issuer needs: this key guards nothing, and a signature takes half the time.
     pub(crate) async fn blind_sign(self: Arc<Self>, blinded_message: Vec<u8>) -> Vec<u8> {
-        spawn_blocking(move || {
-            let key: &RsaPrivateKey = self.secret.as_ref();
-            let message = BoxedUint::from_be_slice(&blinded_message, key.n().bits_precision())
-                .expect("the message was checked against the modulus");
-            let signature = rsa_decrypt(None::<&mut DefaultRng>, key, &message)
-                .expect("the message was checked against the modulus")
-                .to_be_bytes();
-            signature[signature.len() - key.size()..].to_vec()
-        })
-        .await
-        .expect("signing does not panic")
+        spawn_blocking(move || self.secret.private_operation(&blinded_message))
+            .await
+            .expect("signing does not panic")
     }
 
     /// A number like a blinded message, but of nobody's making.
     pub(crate) fn random_message(&self) -> Vec<u8> {
         let mut message: Vec<u8> = std::iter::repeat_with(random_bytes::<32>)
-            .take(self.modulus.len() / 32)
+            .take(self.secret.modulus().len() / 32)
             .flatten()
             .collect();
         // The modulus has its top bit set: a number without it is below.

@@ -31,6 +31,7 @@ mod idempotency;
 mod keys;
 mod ledger;
 mod limits;
+mod multi_prime;
 mod random;
 mod redeem;
 mod relays;

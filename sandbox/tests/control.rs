@@ -1,12 +1,10 @@
 //! Starting, stopping, the control API and the hosted page.
 
-mod support;
-
 use std::net::SocketAddr;
 
+use crate::support::{Api, Blinded, CLAIM_TYPE};
 use relaypass_sandbox::{Options, Sandbox};
 use serde_json::{json, Value};
-use support::{Api, Blinded, CLAIM_TYPE};
 
 #[tokio::test]
 async fn it_listens_to_the_world() {
@@ -285,7 +283,7 @@ async fn the_session_access_token_tells_the_relay() {
     let relay = api.create().await;
     let parts: Vec<_> = relay.session.split('.').collect();
     assert_eq!(parts.len(), 3);
-    let claims: Value = serde_json::from_slice(&support::decode(parts[1])).unwrap();
+    let claims: Value = serde_json::from_slice(&crate::support::decode(parts[1])).unwrap();
     let lasts = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
     assert_eq!(lasts, 30 * 60);
     let text = claims.to_string();

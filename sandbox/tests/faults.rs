@@ -1,11 +1,9 @@
 //! Each fault does what it says, to the call that it names, as often as it is told.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{Answer, Api, Blinded, CHALLENGE, CLAIM_TYPE, CREATE};
 use serde_json::json;
-use support::{Answer, Api, Blinded, CHALLENGE, CLAIM_TYPE, CREATE};
 
 /// Signs under a key; an error is a connection that broke.
 async fn sign(api: &Api, blinded: &Blinded) -> reqwest::Result<Answer> {
@@ -14,8 +12,12 @@ async fn sign(api: &Api, blinded: &Blinded) -> reqwest::Result<Answer> {
         ("authorization", authorization.as_str()),
         ("idempotency-key", "one"),
     ];
-    api.try_post(support::SIGN, &headers, blinded.request().to_string())
-        .await
+    api.try_post(
+        crate::support::SIGN,
+        &headers,
+        blinded.request().to_string(),
+    )
+    .await
 }
 
 async fn started() -> (Api, Blinded) {
@@ -57,7 +59,7 @@ async fn drop_after_commit_loses_the_answer_for_good() {
         ("idempotency-key", "one"),
     ];
     assert!(api
-        .try_post(&support::redeem_path(&relay), &headers, "{}")
+        .try_post(&crate::support::redeem_path(&relay), &headers, "{}")
         .await
         .is_err());
     assert_eq!(api.ledger("redeemed").await, 1);
@@ -88,7 +90,7 @@ async fn truncate_sends_all_or_nothing() {
     let (api, blinded) = started().await;
     api.fault(json!({ "step": "sign", "fault": "truncate" }))
         .await;
-    let url = format!("{}{}", api.sandbox.ready().url, support::SIGN);
+    let url = format!("{}{}", api.sandbox.ready().url, crate::support::SIGN);
     let mut response = (api.http.post(url))
         .bearer_auth(api.production_key())
         .header("content-type", "application/json")
@@ -154,7 +156,7 @@ async fn status_breaks_the_contract_of_a_401() {
     let api = Api::start().await;
     api.fault(json!({ "step": "any", "fault": "status", "status": 401, "times": 0 }))
         .await;
-    let relay = support::Relay {
+    let relay = crate::support::Relay {
         token: "relay_x".to_owned(),
         secret: "x".to_owned(),
         session: String::new(),

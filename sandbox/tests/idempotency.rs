@@ -1,9 +1,7 @@
 //! The idempotency layer.
 
-mod support;
-
+use crate::support::{Api, Blinded};
 use serde_json::json;
-use support::{Api, Blinded};
 
 const DAY: i64 = 24 * 3600;
 
@@ -128,7 +126,7 @@ async fn other_parameters_are_answered_under_a_used_key() {
 async fn two_steps_or_two_credentials_share_a_key() {
     let api = Api::start().await;
     let key = [("idempotency-key", "same")];
-    let sandbox = json!({ "claim-type": support::CLAIM_TYPE, "sandbox": true });
+    let sandbox = json!({ "claim-type": crate::support::CLAIM_TYPE, "sandbox": true });
     let sandbox = Blinded::new(&api.challenge_with(sandbox).await);
     let production = Blinded::new(&api.challenge().await);
     let answer = api.sign(api.sandbox_key(), &key, sandbox.request()).await;

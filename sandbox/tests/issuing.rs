@@ -1,12 +1,10 @@
 //! Challenges and passes.
 
-mod support;
-
+use crate::support::{decode, hex, Api, Blinded, CHALLENGE, CLAIM_TYPE};
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use base64::Engine as _;
 use relaypass_sandbox::Options;
 use serde_json::{json, Value};
-use support::{decode, hex, Api, Blinded, CHALLENGE, CLAIM_TYPE};
 
 fn object(challenge: &str) -> Value {
     serde_json::from_slice(&decode(challenge)).unwrap()
@@ -208,7 +206,9 @@ async fn a_wrong_api_key_signs() {
     let blinded = Blinded::new(&api.challenge().await);
     for authorization in ["", "Bearer ", "Bearer persona_production_x", "Basic eDp5"] {
         let headers = [("authorization", authorization)];
-        let answer = api.post(support::SIGN, &headers, blinded.request()).await;
+        let answer = api
+            .post(crate::support::SIGN, &headers, blinded.request())
+            .await;
         assert_eq!(answer.status, 401);
         assert_eq!(
             answer.json(),

@@ -1,7 +1,6 @@
 //! What a pass is good for, and how a claim is told.
 
-mod support;
-
+use crate::support::{changed, Api, CLAIM_TYPE, CREATE};
 use aws_lc_rs::digest::{digest, Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{
@@ -15,7 +14,6 @@ use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
 use rsa::traits::PublicKeyParts as _;
 use rsa::{BoxedUint, RsaPrivateKey};
 use serde_json::{json, Value};
-use support::{changed, Api, CLAIM_TYPE, CREATE};
 
 const DAY: i64 = 24 * 3600;
 
@@ -134,7 +132,7 @@ async fn a_forged_pass_is_taken() {
     let pass = api.pass().await;
     let relay = api.passed_relay().await;
     let nonce = format!("\"token_nonce\":\"{}\"", "0".repeat(64));
-    let json: Value = serde_json::from_slice(&support::decode(&pass)).unwrap();
+    let json: Value = serde_json::from_slice(&crate::support::decode(&pass)).unwrap();
     let text = |name: &str| json[name].as_str().unwrap().to_owned();
     let mac = json["challenge"]["mac"].as_str().unwrap();
     let expires_at = json["challenge"]["expires_at"].as_str().unwrap();
@@ -194,7 +192,7 @@ async fn a_challenge_that_was_written_anew_is_taken() {
     api.set("extra_challenge_field", true).await;
     let pass = api.pass().await;
     let relay = api.passed_relay().await;
-    let json: Value = serde_json::from_slice(&support::decode(&pass)).unwrap();
+    let json: Value = serde_json::from_slice(&crate::support::decode(&pass)).unwrap();
     assert_eq!(json["challenge"]["x_note"], "café / naïve");
     let anew = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json.to_string());
     assert_eq!(api.redeem(&relay, &anew).await.status, 401);
@@ -206,7 +204,7 @@ async fn a_padded_or_quoted_pass_is_refused() {
     let api = Api::start().await;
     let relay = api.passed_relay().await;
     let pass = api.pass().await;
-    let padded = URL_SAFE.encode(support::decode(&pass));
+    let padded = URL_SAFE.encode(crate::support::decode(&pass));
     let authorization = format!("PrivateToken token=\"{padded}\"");
     let answer = api
         .redeem_with(&relay, &[("authorization", &authorization)])
@@ -237,7 +235,7 @@ async fn a_rotated_key_voids_the_passes_it_signed_or_still_signs() {
         .await;
     let after = api.challenge().await;
     assert_ne!(before.token_key_id, after.token_key_id);
-    let blinded = support::Blinded::new(&before);
+    let blinded = crate::support::Blinded::new(&before);
     let answer = api.sign(api.production_key(), &[], blinded.request()).await;
     assert_eq!(answer.status, 404);
     let relay = api.passed_relay().await;

@@ -1,10 +1,8 @@
 //! Casing, closed bodies, headers, the rate limit, and what the request log shows.
 
-mod support;
-
+use crate::support::{Api, CHALLENGE, CLAIM_TYPE, CREATE};
 use relaypass_sandbox::Options;
 use serde_json::{json, Value};
-use support::{Api, CHALLENGE, CLAIM_TYPE, CREATE};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -114,7 +112,7 @@ async fn a_body_out_of_contract_is_accepted() {
         ("authorization", authorization.as_str()),
         ("persona-relay-secret", relay.secret.as_str()),
     ];
-    let path = support::redeem_path(&relay);
+    let path = crate::support::redeem_path(&relay);
     let more = api.try_post(&path, &headers, "{\"more\":1}").await.unwrap();
     assert_eq!(more.status, 400, "unknown property on redeem");
     let nothing = api.try_post(&path, &headers, "").await.unwrap();

@@ -1,7 +1,4 @@
 //! A sandbox and a visitor, for tests of whole verifications.
-// No binary uses all of it.
-#![allow(dead_code)]
-
 use relaypass::{ClaimType, Client, ClientBuilder, Relay, Verification};
 use relaypass_sandbox::{Options, Sandbox};
 use serde_json::{json, Value};

@@ -1,7 +1,4 @@
 //! PostgreSQL and Redis, started by tests/services/run for one test binary.
-// No binary uses all of it.
-#![allow(dead_code)]
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, OnceLock};

@@ -1,8 +1,5 @@
 //! A small client of its own: the protocol once more, sharing nothing with the sandbox.
 
-// Each test file compiles this for itself, and none uses all of it.
-#![allow(dead_code)]
-
 use aws_lc_rs::digest::{digest, SHA256};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine as _;

@@ -1,0 +1,6 @@
+//! What tests of several subjects need.
+
+pub mod own_process;
+pub mod persona;
+pub mod services;
+pub mod vectors;

@@ -1,0 +1,9 @@
+//! The sandbox's tests from outside, in one binary: each further one would link everything again.
+
+mod control;
+mod faults;
+mod idempotency;
+mod issuing;
+mod redeeming;
+mod support;
+mod wire;
