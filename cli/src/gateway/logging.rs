@@ -1,10 +1,9 @@
 //! The gateway's log, on standard error, and its traces.
 
-#[cfg(feature = "otel")]
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{fmt, EnvFilter, Layer as _};
+use tracing_subscriber::{fmt, Layer as _};
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub(super) enum Format {
@@ -21,7 +20,7 @@ pub(super) struct Logging {
 }
 
 pub(super) fn begin(arguments: &super::Arguments) -> Result<Logging, String> {
-    let filter = EnvFilter::try_new(&arguments.log)
+    let filter: Targets = (arguments.log.parse())
         .map_err(|_| "--log takes a level (info), or directives (relaypass=debug,warn)")?;
     let output = fmt::layer().with_writer(std::io::stderr);
     let output = match arguments.log_format {
