@@ -161,7 +161,7 @@ mod tests {
     use crate::records::{Changed, Vault};
     use crate::secret::{os_random, RelaySecret};
     use crate::store::{MemoryStore, Sealer, Store};
-    use crate::verification::machine::first_question;
+    use crate::verification::machine::first_request;
     use crate::verification::record::{record_key, Beginning, Durable, Purpose, State};
 
     const PAYLOAD: &str = r#"{"claim_type":"age_over18_verified","claim_result":"passed"}"#;
@@ -246,7 +246,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new());
         let now = now_ms();
         for number in 0..60 {
-            let question = first_question(Kept::new("pass"), now, &mut os_random());
+            let question = first_request(Kept::new("pass"), None, now, &mut os_random());
             let id = format!("redemption/{number}");
             put(&store, Purpose::Redemption, &id, question, now).await;
         }

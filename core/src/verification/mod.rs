@@ -17,11 +17,15 @@ mod background;
 mod engine;
 mod kept_relays;
 mod machine;
+mod prefetch;
 mod record;
+#[cfg(test)]
+mod released;
 #[cfg(test)]
 mod seller;
 #[cfg(test)]
 mod simulation;
+mod stateless;
 
 pub use api::{Completion, StartVerification, Status, Verification, VerificationId};
 pub use kept_relays::KeptRelays;

@@ -2,6 +2,7 @@
 
 mod driving;
 mod forgetting;
+mod pooling;
 mod recovering;
 mod starting;
 mod stepping;
@@ -37,7 +38,7 @@ impl Engine {
     /// Finishes whatever is missing, and tells the answer.
     pub(crate) async fn complete(&self, id: &str, reissue: bool) -> Result<Told> {
         let stored = self.load(id).await?;
-        self.drive(stored, Run::new(Goal::Answer), reissue).await?
+        self.drive(stored, Run::new(Goal::Answer, self.ports.now()), reissue).await?
     }
 
     /// The verification as it is stored.

@@ -80,7 +80,7 @@ impl Engine {
 
     /// Drives a verification that was just started until there is a pass.
     pub(crate) async fn prepare(&self, stored: Loaded<Durable>) -> Result<()> {
-        let mut run = Run::new(Goal::Pass);
+        let mut run = Run::new(Goal::Pass, self.ports.now());
         run.is_own = true;
         self.drive(stored, run, false).await?.map(|_| ())
     }

@@ -4,7 +4,7 @@ use super::{go_on, Effect, Run, Step};
 use crate::error::ErrorKind;
 use crate::events::EventKind;
 use crate::http::Attempt;
-use crate::passes::{Bought, Purchase};
+use crate::passes::{Attempts, Bought, Purchase};
 use crate::records::Evidence;
 use crate::secret::rand_core::CryptoRng;
 use crate::verification::record::{Durable, State};
@@ -16,12 +16,7 @@ pub(super) fn take_up_signing(
     now: u64,
     random: &mut impl CryptoRng,
 ) -> Step {
-    if run.asking.is_some() {
-        return Step::just(Effect::Sign);
-    }
-    if !run.is_own && record.is_leased(now) {
-        return Step::just(Effect::Wait);
-    }
+    // However long a process slept: a key that Persona may have forgotten is not sent.
     if purchase.is_too_late(now) {
         let state = State::Issuing {
             purchase: purchase.given_up(),
@@ -29,13 +24,19 @@ pub(super) fn take_up_signing(
         return Step::store(record.moved(state, now, random), Effect::Tell)
             .noting(EventKind::UnknownOutcome);
     }
+    if run.attempts.is_some() {
+        return Step::just(Effect::Sign);
+    }
+    if !run.is_own && record.is_leased(now) {
+        return Step::just(Effect::Wait);
+    }
     if purchase.key.is_none() {
         let purchase = purchase.with_new_key(now, random);
-        run.asking = Some(purchase.asking(false));
+        run.attempts = Some(Attempts::open());
         let state = State::Issuing { purchase };
         return Step::store(record.moved_in_vain(state, now, random), Effect::Sign);
     }
-    run.asking = Some(purchase.asking(!run.is_own));
+    run.attempts = Some(run.take_attempts());
     match run.is_own {
         true => Step::just(Effect::Sign),
         // Whoever asked before learns from its swap that the question is ours now.
@@ -44,6 +45,28 @@ pub(super) fn take_up_signing(
             Effect::Sign,
         ),
     }
+}
+
+/// The call is at its end, and no pass came.
+pub(super) fn out_of_patience(
+    record: &Durable,
+    run: &mut Run,
+    purchase: &Purchase,
+    kind: ErrorKind,
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Step {
+    if !run.take_attempts().history.is_open() {
+        return Step::just(Effect::Later(kind));
+    }
+    // Provably unsent: nobody has to wonder whether it was billed.
+    let state = State::Issuing {
+        purchase: purchase.without_key(),
+    };
+    Step::store(
+        record.moved_in_vain(state, now, random),
+        Effect::Later(kind),
+    )
 }
 
 /// The session is long over, and no pass is worth buying for it any more.
@@ -69,15 +92,19 @@ pub(super) fn reissue(
             // bodies prove it.
             Some(ErrorKind::Conflict | ErrorKind::Unprocessable | ErrorKind::OutcomeUnknown) => {
                 let purchase = purchase.with_new_key(now, random);
-                run.asking = Some(purchase.asking(false));
+                run.attempts = Some(Attempts::open());
                 State::Issuing { purchase }
             }
             Some(_) => State::Created { pooled: None },
             None => return go_on(record, run, now, random),
         },
+        // What was paid for already comes first.
         State::Ready {
             rejected: Some(_), ..
-        } => State::Created { pooled: None },
+        } => {
+            run.reissues = true;
+            return Step::just(Effect::FindReplacement);
+        }
         _ => return go_on(record, run, now, random),
     };
     Step::store(record.moved(state, now, random), Effect::Continue)
@@ -92,11 +119,14 @@ pub(super) fn not_signed(
     now: u64,
     random: &mut impl CryptoRng,
 ) -> Step {
-    let lost = !run.is_own;
-    let asking = run.asking.get_or_insert_with(|| purchase.asking(lost));
-    match purchase.refused(attempt, asking, now, random) {
+    let mut attempts = run.take_attempts();
+    let bought = purchase.refused(attempt, &mut attempts, run.may_retry, now, random);
+    run.attempts = Some(attempts);
+    match bought {
         Bought::Again => Step::just(Effect::Again),
+        Bought::AgainUntilDeadline => Step::just(Effect::AgainUntilDeadline),
         Bought::AgainAs(purchase, notice) => {
+            run.attempts = Some(Attempts::open());
             let state = State::Issuing { purchase };
             Step::store(record.moved(state, now, random), Effect::Again).noting(notice)
         }
@@ -106,8 +136,11 @@ pub(super) fn not_signed(
                 true => Effect::Fail(ErrorKind::NotFound),
             };
             let state = State::Created { pooled: None };
-            run.asking = None;
+            run.attempts = None;
             Step::store(record.moved_in_vain(state, now, random), effect)
+        }
+        Bought::Fail(kind @ (ErrorKind::Conflict | ErrorKind::Protocol)) => {
+            Step::just(Effect::Later(kind))
         }
         Bought::Fail(kind) => Step::just(Effect::Fail(kind)),
         Bought::FailAs(purchase, kind) => {

@@ -4,7 +4,7 @@ use super::*;
 use crate::error::ResponseInfo;
 use crate::http::{FailureCause, SendFailure, Sent};
 use crate::outcome::Answer;
-use crate::records::{Stored, DAY, HOUR, MINUTE};
+use crate::records::{Evidence, Stored, DAY, HOUR, MINUTE};
 use crate::secret::{os_random, Secret};
 use crate::verification::record::{Beginning, Purpose, RelayKept};
 use crate::wire::ResponseHead;
@@ -44,7 +44,7 @@ impl Desk {
         };
         Self {
             record: Durable::begin(beginning, BEGIN, &mut os_random()),
-            run: Run::new(Goal::Answer),
+            run: Run::new(Goal::Answer, now),
             now,
             notices: Vec::new(),
         }
@@ -67,7 +67,7 @@ impl Desk {
 
     /// A question about a caller's own pass, that this worker has just stored.
     fn redeeming_a_callers() -> Self {
-        let state = first_question(Kept::new("pass"), BEGIN, &mut os_random());
+        let state = first_request(Kept::new("pass"), None, BEGIN, &mut os_random());
         let mut desk = Self::of(Purpose::Redemption, state, BEGIN);
         desk.run.is_own = true;
         assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
@@ -77,7 +77,7 @@ impl Desk {
     /// Recovery takes the record up, some time later.
     fn recovered(mut self, later: u64) -> (Self, Effect) {
         self.now += later;
-        self.run = Run::new(Goal::Pass);
+        self.run = Run::new(Goal::Pass, self.now);
         let effect = self.feed(Event::Continue);
         (self, effect)
     }
@@ -85,7 +85,7 @@ impl Desk {
     /// Another worker takes the record up, after the lease.
     fn taken_up(mut self) -> Self {
         self.now += 10_000;
-        self.run = Run::new(Goal::Answer);
+        self.run = Run::new(Goal::Answer, self.now);
         let effect = self.feed(Event::Continue);
         assert!(
             matches!(effect, Effect::Sign | Effect::Redeem),
@@ -110,6 +110,19 @@ impl Desk {
         step.effect
     }
 
+    fn out_of_patience(&mut self, kind: ErrorKind) -> Effect {
+        self.feed(Event::OutOfPatience(kind))
+    }
+
+    fn clone_record(&self) -> Self {
+        Self {
+            record: self.record.clone(),
+            run: Run::new(Goal::Answer, self.now),
+            now: self.now,
+            notices: Vec::new(),
+        }
+    }
+
     fn not_signed(&mut self, attempt: Box<Attempt>) -> Effect {
         self.feed(Event::NotSigned(attempt.into()))
     }
@@ -129,13 +142,8 @@ impl Desk {
         self.purchase().stuck.as_ref().map(Evidence::kind)
     }
 
-    fn question(&self) -> (Asked, Vec<Asked>) {
-        match &self.record.state {
-            State::Redeeming {
-                question, earlier, ..
-            } => (question.clone(), earlier.clone()),
-            other => panic!("no question is open: {other:?}"),
-        }
+    fn request(&self) -> (Request, Vec<Request>) {
+        request_of(&self.record)
     }
 
     fn failed(&self) -> ErrorKind {
@@ -147,6 +155,13 @@ impl Desk {
 
     fn refunded(&self) -> bool {
         self.record.refund.is_some()
+    }
+}
+
+fn request_of(record: &Durable) -> (Request, Vec<Request>) {
+    match &record.state {
+        State::Redeeming { request, lost, .. } => (request.clone(), lost.clone()),
+        other => panic!("no request is open: {other:?}"),
     }
 }
 
@@ -174,20 +189,23 @@ fn unanswered(sent: Sent) -> Box<Attempt> {
 }
 
 fn status(status: u16, request_id: &str) -> Box<Attempt> {
-    answered(Answer::Status(status), status, request_id)
+    let body = br#"{"errors":[{"title":"in Persona's words"}]}"#;
+    Attempt::refused(head(status, request_id), Some(Secret::new(body.to_vec())))
 }
 
 fn answered(answer: Answer, status: u16, request_id: &str) -> Box<Attempt> {
-    let head = ResponseHead {
+    Attempt::answered(answer, head(status, request_id), None)
+}
+
+fn head(status: u16, request_id: &str) -> ResponseHead {
+    ResponseHead {
         status,
         info: ResponseInfo {
             request_id: Some(request_id.to_owned()),
-            rate_limit: None,
+            ..ResponseInfo::default()
         },
         ..ResponseHead::default()
-    };
-    let body = br#"{"errors":[{"title":"in Persona's words"}]}"#;
-    Attempt::answered(answer, head, Some(Secret::new(body.to_vec())))
+    }
 }
 
 /// Somebody on the way answers: a firewall, a proxy.
@@ -197,7 +215,7 @@ fn edge(code: u16) -> Box<Attempt> {
         ..ResponseHead::default()
     };
     let page = b"<html>no</html>".to_vec();
-    Attempt::answered(Answer::Status(code), head, Some(Secret::new(page)))
+    Attempt::refused(head, Some(Secret::new(page)))
 }
 
 fn unreadable() -> Box<Attempt> {
@@ -246,10 +264,10 @@ fn a_signature_that_was_not_asked_for_or_whose_answer_was_lost_keeps_its_key() {
 fn a_lost_signature_is_given_up_after_22_hours_and_never_asked_for_again() {
     let mut desk = Desk::signing();
     desk.now = BEGIN + 22 * HOUR - 1;
-    desk.run = Run::new(Goal::Pass);
+    desk.run = Run::new(Goal::Pass, desk.now);
     assert_eq!(desk.feed(Event::Continue), Effect::Sign);
     desk.now += 10_000;
-    desk.run = Run::new(Goal::Pass);
+    desk.run = Run::new(Goal::Pass, desk.now);
     assert_eq!(desk.feed(Event::Continue), Effect::Tell);
     assert_eq!(desk.stuck(), Some(ErrorKind::OutcomeUnknown));
     assert_eq!(desk.notices, [EventKind::UnknownOutcome]);
@@ -269,15 +287,56 @@ fn the_blinding_state_does_not_outlive_the_signature() {
 }
 
 #[test]
-fn an_unreadable_signature_is_asked_for_once_more_and_then_unknown() {
+fn a_signature_that_cannot_be_read_is_asked_for_under_its_key_for_22_hours_and_then_unknown() {
+    for answer in [unreadable, || edge(200), || edge(403), || edge(302), || edge(502)] {
+        let mut desk = Desk::signing();
+        let before = desk.purchase().clone();
+        for _ in 0..3 {
+            assert_eq!(desk.not_signed(answer()), Effect::Again);
+        }
+        let later = desk.out_of_patience(ErrorKind::Protocol);
+        assert_eq!(later, Effect::Later(ErrorKind::Protocol));
+        assert_eq!(desk.purchase(), &before);
+        let mut desk = desk.taken_up();
+        assert_eq!(desk.purchase(), &before);
+        desk.now = BEGIN + 22 * HOUR;
+        assert_eq!(desk.feed(Event::Continue), Effect::Tell);
+        assert_eq!(desk.stuck(), Some(ErrorKind::OutcomeUnknown));
+        assert_eq!(desk.notices, [EventKind::UnknownOutcome]);
+    }
+}
+
+/// A process that was suspended in the middle of a call comes back with a key of any age.
+#[test]
+fn a_process_that_slept_sends_no_key_that_persona_may_have_forgotten() {
     let mut desk = Desk::signing();
-    assert_eq!(desk.not_signed(unreadable()), Effect::Again);
-    assert_eq!(
-        desk.not_signed(unreadable()),
-        Effect::Fail(ErrorKind::OutcomeUnknown)
-    );
+    assert_eq!(desk.not_signed(unknown_answer()), Effect::Again);
+    desk.now = BEGIN + 22 * HOUR;
+    assert_eq!(desk.feed(Event::Continue), Effect::Tell);
     assert_eq!(desk.stuck(), Some(ErrorKind::OutcomeUnknown));
-    assert_eq!(desk.notices, [EventKind::UnknownOutcome]);
+}
+
+#[test]
+fn what_was_provably_never_sent_leaves_no_key_to_wonder_about() {
+    let mut desk = Desk::signing();
+    for attempt in [not_sent(), status(429, "a")] {
+        assert_eq!(desk.not_signed(attempt), Effect::Again);
+    }
+    let later = desk.out_of_patience(ErrorKind::Network);
+    assert_eq!(later, Effect::Later(ErrorKind::Network));
+    assert_eq!(desk.purchase().key, None);
+    let mut desk = Desk::redeeming(BEGIN);
+    for attempt in [not_sent(), status(429, "a")] {
+        assert_eq!(desk.not_redeemed(attempt), Effect::Again);
+    }
+    desk.out_of_patience(ErrorKind::Network);
+    assert_eq!(desk.record.state, ready(pass(), Vec::new()));
+    // Then a refused pass is a refused pass.
+    desk.run = Run::new(Goal::Answer, desk.now);
+    assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
+    assert_eq!(desk.not_redeemed(status(401, "b")), Effect::Again);
+    let looks_further = desk.not_redeemed(status(401, "b"));
+    assert_eq!(looks_further, Effect::FindReplacement);
 }
 
 #[test]
@@ -448,55 +507,90 @@ fn a_pass_that_was_not_consumed_is_given_back_once() {
 }
 
 #[test]
-fn an_unreadable_claim_is_asked_for_under_the_same_key_then_a_new_one_then_unknown() {
+fn a_claim_that_cannot_be_read_is_asked_for_under_its_own_key_and_closes_nothing() {
     let mut desk = Desk::redeeming(BEGIN);
-    let (first, _) = desk.question();
-    assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
-    assert_eq!(desk.question().0, first);
-    assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
-    assert_ne!(desk.question().0.key, first.key);
-    assert_eq!(desk.question().1, [first]);
-    desk.not_redeemed(unreadable());
-    assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
-    assert_eq!(desk.notices, [EventKind::UnknownOutcome]);
+    let before = desk.record.clone();
+    for _ in 0..10 {
+        assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
+    }
+    let later = desk.out_of_patience(ErrorKind::Protocol);
+    assert_eq!(later, Effect::Later(ErrorKind::Protocol));
+    assert_eq!(desk.record, before);
+    assert_eq!(desk.notices, []);
+    let mut desk = desk.taken_up();
+    assert_eq!(desk.request(), request_of(&before));
+    assert_eq!(desk.feed(redeemed("passed", true)), Effect::Continue);
+    assert!(matches!(desk.record.state, State::Answered { .. }));
 }
 
 #[test]
-fn a_rejected_pass_buys_no_other_one_unless_the_caller_says_so() {
+fn a_rejected_pass_gets_a_second_look_and_buys_no_other_one_unless_the_caller_says_so() {
     let mut desk = Desk::redeeming(BEGIN);
-    assert_eq!(
-        desk.not_redeemed(status(401, "a")),
-        Effect::Fail(ErrorKind::PassRejected)
-    );
+    assert_eq!(desk.not_redeemed(status(401, "a")), Effect::Again);
+    let looks_further = desk.not_redeemed(status(401, "a"));
+    assert_eq!(looks_further, Effect::FindReplacement);
+    let nothing = Event::Replacement(None);
+    let rejected = Effect::Fail(ErrorKind::PassRejected);
+    assert_eq!(desk.feed(nothing.clone()), rejected);
+    desk.run = Run::new(Goal::Answer, desk.now);
     assert_eq!(desk.feed(Event::Continue), Effect::Tell);
-    assert_eq!(desk.feed(Event::Reissue), Effect::Continue);
+    assert_eq!(desk.feed(Event::Reissue), Effect::FindReplacement);
+    assert_eq!(desk.feed(nothing), Effect::Continue);
     assert_eq!(desk.record.state, State::Created { pooled: None });
     assert_eq!(desk.notices, [EventKind::PossibleDoubleCharge]);
 }
 
 #[test]
-fn a_rejected_pass_is_looked_for_under_the_earlier_keys_before_anybody_says_unknown() {
+fn another_pass_of_the_pool_is_tried_before_one_is_bought_and_not_the_whole_pool() {
     let mut desk = Desk::redeeming(BEGIN);
-    let (first, _) = desk.question();
-    // Lost, then useless under its key: the second question has a new one.
-    assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
-    assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
+    for _ in 0..3 {
+        assert_eq!(desk.not_redeemed(status(401, "a")), Effect::Again);
+        let looks_further = desk.not_redeemed(status(401, "a"));
+        assert_eq!(looks_further, Effect::FindReplacement);
+        let place = Some("place".to_owned());
+        desk.feed(Event::Replacement(place));
+        let takes = Effect::TakePooled("place".to_owned());
+        assert_eq!(desk.feed(Event::Continue), takes);
+        desk.feed(Event::Pooled(Some(pass())));
+        assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
+    }
+    assert_eq!(desk.not_redeemed(status(401, "a")), Effect::Again);
+    let rejected = Effect::Fail(ErrorKind::PassRejected);
+    assert_eq!(desk.not_redeemed(status(401, "a")), rejected);
+    assert_eq!(desk.notices, []);
+}
+
+#[test]
+fn a_pass_that_is_rejected_after_an_answer_was_lost_is_unknown_and_only_when_the_key_is_dead() {
+    let mut desk = Desk::redeeming(BEGIN);
+    let (first, _) = desk.request();
+    assert_eq!(desk.not_redeemed(unknown_answer()), Effect::Again);
+    let mut desk = desk.taken_up();
+    assert_eq!(desk.request().0, first);
+    // It is decided before the stored answers are looked at.
+    assert_eq!(desk.not_redeemed(status(401, "a")), Effect::Redeem);
+    assert_ne!(desk.request().0, first);
     assert_eq!(desk.not_redeemed(status(401, "b")), Effect::Again);
-    assert_eq!(desk.question(), (first, Vec::new()));
+    let later = Effect::Later(ErrorKind::Conflict);
+    assert_eq!(desk.not_redeemed(status(401, "b")), later);
+    assert_eq!(desk.record.state, ready(pass(), vec![first]));
+    desk.now = BEGIN + 26 * HOUR;
+    desk.run = Run::new(Goal::Answer, desk.now);
+    assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
     assert_eq!(desk.not_redeemed(status(401, "c")), Effect::Again);
-    assert_eq!(desk.not_redeemed(status(401, "d")), Effect::Tell);
+    assert_eq!(desk.not_redeemed(status(401, "c")), Effect::Continue);
     assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
 }
 
 #[test]
 fn not_yet_is_no_answer_and_the_next_question_has_a_new_key() {
     let mut desk = Desk::redeeming(BEGIN);
-    let (first, _) = desk.question();
+    let (first, _) = desk.request();
     assert_eq!(desk.not_redeemed(status(403, "a")), Effect::TellPending);
     assert_eq!(desk.notices, [EventKind::Pending]);
-    desk.run = Run::new(Goal::Answer);
+    desk.run = Run::new(Goal::Answer, desk.now);
     assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
-    let (second, earlier) = desk.question();
+    let (second, earlier) = desk.request();
     assert_ne!(second.key, first.key);
     assert_eq!(earlier, []);
 }
@@ -507,7 +601,7 @@ fn expired_needs_a_question_that_was_asked_after_the_end() {
     let mut desk = Desk::redeeming(BEGIN + 39 * MINUTE);
     desk.now = OVER;
     assert_eq!(desk.not_redeemed(status(403, "a")), Effect::TellPending);
-    desk.run = Run::new(Goal::Answer);
+    desk.run = Run::new(Goal::Answer, desk.now);
     assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
     assert_eq!(desk.not_redeemed(status(403, "b")), Effect::Continue);
     assert_eq!(desk.record.state, State::Expired);
@@ -526,30 +620,51 @@ fn an_expired_session_gives_its_pass_back_even_if_an_answer_was_lost_before() {
 }
 
 #[test]
-fn what_somebody_on_the_way_says_closes_nothing_and_condemns_no_pass() {
-    for (code, kind) in [
-        (400, ErrorKind::InvalidArgument),
-        (403, ErrorKind::Network),
-        (404, ErrorKind::NotFound),
-        (410, ErrorKind::NotFound),
-    ] {
-        let mut desk = Desk::redeeming(OVER);
-        assert_eq!(desk.not_redeemed(edge(code)), Effect::Fail(kind));
-        assert!(!desk.record.is_closed(), "{code}");
-        assert!(
-            matches!(desk.record.state, State::Redeeming { .. }),
-            "{code}"
-        );
+fn what_is_not_personas_closes_nothing_condemns_nothing_and_makes_no_key() {
+    for code in [200, 302, 400, 401, 403, 404, 409, 410, 422, 500, 503] {
+        for begun in [BEGIN, OVER] {
+            let mut desk = Desk::redeeming(begun);
+            let before = desk.record.clone();
+            for _ in 0..20 {
+                assert_eq!(desk.not_redeemed(edge(code)), Effect::Again, "{code}");
+            }
+            let later = desk.out_of_patience(ErrorKind::Network);
+            assert_eq!(later, Effect::Later(ErrorKind::Network));
+            assert_eq!(desk.record, before, "{code}");
+            assert_eq!(desk.notices, []);
+        }
     }
-    for begun in [BEGIN, OVER] {
-        let mut desk = Desk::redeeming(begun);
-        let effect = desk.not_redeemed(edge(401));
-        assert_eq!(effect, Effect::Fail(ErrorKind::Network));
-        assert!(matches!(desk.record.state, State::Redeeming { .. }));
-    }
-    // Before the end it may be Persona's "not yet": no harm in asking anew.
+}
+
+/// Twelve polls under a page, one after the other: the key that holds the claim is asked each time.
+#[test]
+fn no_lost_key_is_forgotten_and_the_oldest_is_asked_first() {
     let mut desk = Desk::redeeming(BEGIN);
-    assert_eq!(desk.not_redeemed(edge(403)), Effect::TellPending);
+    let (first, _) = desk.request();
+    assert_eq!(desk.not_redeemed(unknown_answer()), Effect::Again);
+    desk.out_of_patience(ErrorKind::Network);
+    for _ in 0..12 {
+        desk = desk.taken_up();
+        assert_eq!(desk.request(), (first.clone(), Vec::new()));
+        assert_eq!(desk.not_redeemed(edge(403)), Effect::Again);
+        desk.out_of_patience(ErrorKind::Network);
+    }
+    for refused in [409, 422] {
+        let mut desk = desk.clone_record();
+        // Two lost keys of a record of 0.1.0: the older one holds the answer.
+        let second = Request::new(BEGIN + MINUTE, &mut os_random());
+        desk.record.state = State::Redeeming {
+            pass: pass(),
+            request: second.clone(),
+            lost: vec![first.clone()],
+        };
+        desk.now = BEGIN + 30 * MINUTE;
+        desk = desk.taken_up();
+        assert_eq!(desk.request().0, first);
+        // Were the older one answered with a refusal, the younger one would be next.
+        assert_eq!(desk.not_redeemed(status(refused, "a")), Effect::Redeem);
+        assert_eq!(desk.request(), (second, Vec::new()));
+    }
 }
 
 #[test]
@@ -573,13 +688,19 @@ fn a_refusal_may_mean_not_yet_until_the_session_is_over() {
         assert_eq!(desk.not_redeemed(status(code, "a")), Effect::TellPending);
         let mut desk = Desk::redeeming(OVER);
         assert_eq!(desk.not_redeemed(status(code, "a")), Effect::Again);
-        assert_eq!(desk.not_redeemed(status(code, "a")), Effect::Tell);
+        assert_eq!(desk.not_redeemed(status(code, "a")), Effect::Continue);
         assert_eq!(desk.failed(), kind);
-        // After a lost answer it may be our own redemption that spent the pass.
+        // After a lost answer it may be our own redemption that spent the pass: while its key lives,
+        // nothing is closed.
         let mut desk = Desk::redeeming(OVER).taken_up();
-        assert_eq!(desk.not_redeemed(status(code, "a")), Effect::Again);
-        desk.now += 11 * MINUTE;
-        assert_eq!(desk.not_redeemed(status(code, "a")), Effect::Tell);
+        assert_eq!(desk.not_redeemed(status(code, "a")), Effect::Redeem);
+        assert_eq!(desk.not_redeemed(status(code, "b")), Effect::Again);
+        assert_eq!(desk.not_redeemed(status(code, "b")), Effect::TellPending);
+        desk.now = OVER + 26 * HOUR;
+        desk.run = Run::new(Goal::Answer, desk.now);
+        assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
+        assert_eq!(desk.not_redeemed(status(code, "c")), Effect::Again);
+        assert_eq!(desk.not_redeemed(status(code, "c")), Effect::Continue);
         assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
     }
 }
@@ -587,12 +708,50 @@ fn a_refusal_may_mean_not_yet_until_the_session_is_over() {
 /// Persona may take longer than an attempt, and its answer would come to a closed verification.
 #[test]
 fn a_request_that_may_still_be_running_closes_nothing() {
-    let mut desk = Desk::redeeming(OVER).taken_up();
-    assert_eq!(desk.not_redeemed(status(409, "a")), Effect::Again);
-    let effect = desk.not_redeemed(status(409, "a"));
-    assert_eq!(effect, Effect::Fail(ErrorKind::Conflict));
+    let mut desk = Desk::redeeming(OVER);
+    assert_eq!(desk.not_redeemed(unknown_answer()), Effect::Again);
+    for _ in 0..9 {
+        // For as long as the call may take, whatever its retries.
+        let waits = desk.not_redeemed(status(409, "a"));
+        assert_eq!(waits, Effect::AgainUntilDeadline);
+    }
+    let later = desk.out_of_patience(ErrorKind::Conflict);
+    assert_eq!(later, Effect::Later(ErrorKind::Conflict));
     assert_eq!(desk.feed(redeemed("passed", true)), Effect::Continue);
     assert!(matches!(desk.record.state, State::Answered { .. }));
+    let mut desk = Desk::signing();
+    assert_eq!(desk.not_signed(unknown_answer()), Effect::Again);
+    for _ in 0..9 {
+        let waits = desk.not_signed(status(409, "a"));
+        assert_eq!(waits, Effect::AgainUntilDeadline);
+    }
+    let later = desk.out_of_patience(ErrorKind::Conflict);
+    assert_eq!(later, Effect::Later(ErrorKind::Conflict));
+    assert_eq!(desk.stuck(), None);
+}
+
+/// Another worker's clock was wrong, or it could not ask: what is in hand is the answer.
+#[test]
+fn an_answer_in_hand_counts_even_if_somebody_closed_the_record_without_one() {
+    let unknown = State::Failed {
+        evidence: Evidence::new(ErrorKind::OutcomeUnknown, "nobody knows"),
+    };
+    for closed in [unknown, State::Expired] {
+        let mut desk = Desk::new(closed, OVER);
+        assert_eq!(desk.feed(redeemed("passed", true)), Effect::Continue);
+        assert!(matches!(desk.record.state, State::Answered { .. }));
+        assert_eq!(desk.feed(redeemed("failed", true)), Effect::Continue);
+        let State::Answered { claim } = &desk.record.state else {
+            unreachable!("it was answered");
+        };
+        assert!(Claim::from(claim).passed(), "an answer never changes");
+    }
+    let known = State::Failed {
+        evidence: Evidence::new(ErrorKind::NotFound, "there is no such relay"),
+    };
+    let mut desk = Desk::new(known.clone(), OVER);
+    desk.feed(redeemed("passed", true));
+    assert_eq!(desk.record.state, known);
 }
 
 /// Whoever is slower than the lease may come back with the answer after another worker was told
@@ -612,55 +771,72 @@ fn an_answer_in_hand_counts_whatever_was_stored_meanwhile() {
 
 /// "Not yet" may come from something on the way: nothing is closed before every lost key was asked.
 #[test]
-fn nothing_is_closed_before_the_earlier_keys_are_asked() {
+fn nothing_is_closed_before_the_lost_keys_are_asked() {
     for code in [401, 403, 404, 409, 422] {
         let mut desk = Desk::redeeming(BEGIN);
-        let (first, _) = desk.question();
+        let (first, _) = desk.request();
         assert_eq!(desk.not_redeemed(unknown_answer()), Effect::Again);
-        assert_eq!(desk.not_redeemed(status(403, "a")), Effect::TellPending);
+        desk.out_of_patience(ErrorKind::Network);
         desk.now = OVER;
-        desk.run = Run::new(Goal::Answer);
+        desk.run = Run::new(Goal::Answer, desk.now);
         assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
-        assert_eq!(desk.not_redeemed(status(code, "b")), Effect::Continue);
-        assert_eq!(desk.question().0.key, first.key, "{code}");
+        assert_eq!(desk.request().0, first);
+        // Then a new one; while the lost one lives, its answer closes nothing but a proof.
+        assert_eq!(desk.not_redeemed(status(code, "b")), Effect::Redeem);
+        assert_ne!(desk.request().0, first, "{code}");
         assert_eq!(desk.feed(redeemed("passed", true)), Effect::Continue);
         assert!(matches!(desk.record.state, State::Answered { .. }));
     }
 }
 
 #[test]
-fn a_stored_server_error_rotates_the_key_of_a_question_twice_at_most() {
+fn a_key_under_which_persona_fails_stays_lost_and_no_more_than_three_do() {
     let mut desk = Desk::redeeming(BEGIN);
-    let mut keys = vec![desk.question().0.key];
+    let mut keys = vec![desk.request().0.key];
     for id in ["a", "b"] {
         assert_eq!(desk.not_redeemed(status(500, id)), Effect::Again);
         assert_eq!(desk.not_redeemed(status(500, id)), Effect::Again);
-        let (next, earlier) = desk.question();
+        let (next, lost) = desk.request();
         assert!(!keys.contains(&next.key));
-        assert_eq!(earlier.len(), keys.len());
+        assert_eq!(lost.len(), keys.len());
         keys.push(next.key);
     }
     assert_eq!(desk.not_redeemed(status(500, "c")), Effect::Again);
     assert_eq!(
         desk.not_redeemed(status(500, "c")),
-        Effect::Fail(ErrorKind::ServerError)
+        Effect::Later(ErrorKind::ServerError)
     );
-    assert_eq!(desk.question().0.key, keys[2]);
+    // The next call asks all three, and makes no other one.
+    let mut desk = desk.taken_up();
+    for key in &keys {
+        assert_eq!(&desk.request().0.key, key);
+        desk.not_redeemed(status(500, "d"));
+    }
+    let State::Ready { lost, .. } = &desk.record.state else {
+        panic!("{:?}", desk.record.state);
+    };
+    assert_eq!(lost.len(), 3);
+    desk.run = Run::new(Goal::Answer, desk.now);
+    assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
+    assert_eq!(desk.feed(redeemed("passed", true)), Effect::Continue);
+    assert!(matches!(desk.record.state, State::Answered { .. }));
 }
 
 #[test]
-fn a_question_of_22_hours_gets_a_new_key_and_remembers_that_an_answer_was_lost() {
+fn a_key_that_persona_has_forgotten_leaves_a_mark_that_an_answer_was_lost() {
     let mut desk = Desk::redeeming(BEGIN);
-    let (first, _) = desk.question();
-    desk.now = BEGIN + 22 * HOUR;
-    desk.run = Run::new(Goal::Answer);
+    let (first, _) = desk.request();
+    desk.now = BEGIN + 26 * HOUR - 1;
+    desk.run = Run::new(Goal::Answer, desk.now);
     assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
-    assert_ne!(desk.question().0.key, first.key);
+    assert_eq!(desk.request().0.key, first.key);
+    desk.now += 10_000;
+    desk.run = Run::new(Goal::Answer, desk.now);
+    assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
+    assert_ne!(desk.request().0.key, first.key);
     // A refusal now may be our own redemption of yesterday.
-    assert_eq!(desk.not_redeemed(status(409, "a")), Effect::Continue);
-    assert_eq!(desk.question().0.key, first.key);
-    assert_eq!(desk.not_redeemed(status(409, "b")), Effect::Again);
-    assert_eq!(desk.not_redeemed(status(409, "b")), Effect::Tell);
+    assert_eq!(desk.not_redeemed(status(409, "a")), Effect::Again);
+    assert_eq!(desk.not_redeemed(status(409, "b")), Effect::Continue);
     assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
 }
 
@@ -669,30 +845,37 @@ fn a_question_of_22_hours_gets_a_new_key_and_remembers_that_an_answer_was_lost()
 fn keys_of_yesterday_are_asked_once_more_and_then_it_ends() {
     let mut desk = Desk::redeeming(BEGIN);
     assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
-    assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
     desk.now = BEGIN + 23 * HOUR;
-    desk.run = Run::new(Goal::Answer);
     let mut asked = 0;
     while !desk.record.is_closed() {
-        match desk.feed(Event::Continue) {
-            Effect::Redeem => {
-                asked += 1;
-                desk.not_redeemed(status(422, "a"));
-            }
-            other => panic!("{other:?}"),
+        desk.run = Run::new(Goal::Answer, desk.now);
+        // Persona may have forgotten the key: that she refuses it now says nothing.
+        let mut effect = desk.feed(Event::Continue);
+        while matches!(effect, Effect::Redeem | Effect::Again) {
+            asked += 1;
+            effect = desk.not_redeemed(status(422, "a"));
         }
-        assert!(asked < 9, "it does not end");
+        desk.now += HOUR;
+        assert!(asked < 20, "it does not end");
     }
+    assert!(desk.now > BEGIN + 26 * HOUR);
     assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
 }
 
 #[test]
-fn a_verification_is_given_up_a_week_after_its_session() {
+fn a_verification_is_given_up_a_week_after_its_session_when_no_key_lives() {
+    let week_later = BEGIN + 30 * MINUTE + 7 * DAY + 1;
     let mut desk = Desk::redeeming(BEGIN);
-    desk.now = BEGIN + 30 * MINUTE + 7 * DAY + 1;
-    desk.run = Run::new(Goal::Answer);
+    desk.now = week_later;
+    desk.run = Run::new(Goal::Answer, desk.now);
     assert_eq!(desk.feed(Event::Continue), Effect::Tell);
     assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
+    let mut desk = Desk::redeeming(week_later - HOUR);
+    desk.now = week_later;
+    desk.run = Run::new(Goal::Answer, desk.now);
+    assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
+    desk.not_redeemed(unknown_answer());
+    assert!(!desk.record.is_closed());
 }
 
 #[test]
@@ -718,7 +901,7 @@ fn an_answer_that_cannot_be_opened_is_kept() {
 fn who_comes_second_waits_for_the_lease_and_then_asks_the_same() {
     for mut desk in [Desk::signing(), Desk::redeeming(BEGIN)] {
         let before = desk.record.clone();
-        desk.run = Run::new(Goal::Answer);
+        desk.run = Run::new(Goal::Answer, desk.now);
         assert_eq!(desk.feed(Event::Continue), Effect::Wait);
         let desk = desk.taken_up();
         // The same question; the swap tells whoever asked before.
@@ -763,7 +946,7 @@ fn an_event_that_comes_too_late_is_no_reason_to_go_back() {
 #[test]
 fn recovery_leaves_a_redemption_alone_that_was_answered_with_not_yet() {
     let mut desk = Desk::redeeming_a_callers();
-    let not_yet = Effect::Fail(ErrorKind::PermissionDenied);
+    let not_yet = Effect::Later(ErrorKind::PermissionDenied);
     assert_eq!(desk.not_redeemed(status(403, "a")), not_yet);
     assert_eq!(desk.record.due_at(), None);
     assert!(desk.record.expires_at().is_some());
@@ -775,18 +958,18 @@ fn recovery_leaves_a_redemption_alone_that_was_answered_with_not_yet() {
 #[test]
 fn recovery_asks_for_a_lost_answer_again_and_again_under_its_own_key() {
     let mut desk = Desk::redeeming_a_callers();
-    let (asked, _) = desk.question();
+    let (asked, _) = desk.request();
     assert_eq!(desk.not_redeemed(unknown_answer()), Effect::Again);
     // Somebody on the way says so: the answer may be there all the same.
-    let not_yet = Effect::Fail(ErrorKind::PermissionDenied);
-    assert_eq!(desk.not_redeemed(edge(403)), not_yet);
+    assert_eq!(desk.not_redeemed(edge(403)), Effect::Again);
+    desk.out_of_patience(ErrorKind::Network);
     for _ in 0..3 {
         assert!(desk.record.due_at().is_some());
         let (mut recovering, effect) = desk.recovered(HOUR);
         assert_eq!(effect, Effect::Redeem);
-        assert_eq!(recovering.question(), (asked.clone(), Vec::new()));
-        // It has nobody to tell.
-        assert_eq!(recovering.not_redeemed(edge(403)), Effect::TellPending);
+        assert_eq!(recovering.request(), (asked.clone(), Vec::new()));
+        assert_eq!(recovering.not_redeemed(edge(403)), Effect::Again);
+        recovering.out_of_patience(ErrorKind::Network);
         desk = recovering;
     }
     let (mut desk, _) = desk.recovered(HOUR);
@@ -803,16 +986,16 @@ fn recovery_asks_for_a_lost_answer_again_and_again_under_its_own_key() {
 
 #[test]
 fn recovery_asks_no_new_question_for_a_caller_when_a_key_is_too_old() {
-    let (desk, effect) = Desk::redeeming_a_callers().recovered(22 * HOUR);
+    let (desk, effect) = Desk::redeeming_a_callers().recovered(26 * HOUR);
     assert_eq!(effect, Effect::TellPending);
     assert_eq!(desk.record.due_at(), None);
-    let State::Ready { earlier, .. } = &desk.record.state else {
+    let State::Ready { lost, .. } = &desk.record.state else {
         panic!("{:?}", desk.record.state);
     };
-    assert_eq!(earlier.len(), 1);
+    assert_eq!(lost.len(), 1);
     // The caller is back: a new question, and the old key is not forgotten.
     let mut desk = desk;
-    desk.run = Run::new(Goal::Answer);
+    desk.run = Run::new(Goal::Answer, desk.now);
     assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
-    assert_eq!(desk.question().1.len(), 1);
+    assert_eq!(desk.request().1.len(), 1);
 }

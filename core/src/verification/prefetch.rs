@@ -1,0 +1,38 @@
+//! Passes bought ahead, by hand.
+
+use super::engine::Engine;
+use crate::claim::ClaimType;
+use crate::client::MOST_PASSES;
+use crate::error::{Error, Result};
+use crate::passes::Passes;
+
+impl Passes<'_> {
+    /// Buys passes ahead, up to `count` of them, and never more than 100 of a claim type in all.
+    /// Returns how many it bought. Each is billed, and none is lost if the process ends meanwhile.
+    ///
+    /// # Errors
+    /// `invalid_argument` without an API key or a store, or for a count above 100; those of
+    /// [`Relays::issue_privacy_pass`](crate::Relays::issue_privacy_pass); `store`. What was bought
+    /// before the error stays in the pool.
+    pub async fn prefetch(&self, claim_type: &ClaimType, count: u32) -> Result<u32> {
+        const OPERATION: &str = "passes.prefetch";
+        let prefetch = async {
+            if count > MOST_PASSES {
+                return Err(Error::invalid_argument(
+                    "At most 100 passes of a claim type can be held ready.",
+                ));
+            }
+            let engine = Engine::of(&self.client.inner, self.budget())?;
+            // Counted once: whoever else buys meanwhile may add a few.
+            let there = engine.ports.census(claim_type.as_str()).await?.count;
+            let wanted = count.min(MOST_PASSES.saturating_sub(there));
+            for _ in 0..wanted {
+                engine.buy_pooled(claim_type, None).await?;
+            }
+            Ok(wanted)
+        };
+        prefetch
+            .await
+            .map_err(|error: Error| error.in_operation(OPERATION))
+    }
+}
