@@ -107,7 +107,8 @@ pub(crate) async fn ask_once<E: Exchange>(
 }
 
 /// What is wrong with a page.
-const NOT_PERSONAS: &str = "the answer is not Persona's but that of something on the way, such as a \
+const NOT_PERSONAS: &str =
+    "the answer is not Persona's but that of something on the way, such as a \
                             proxy or a firewall";
 
 fn out_of_time() -> SendFailure {

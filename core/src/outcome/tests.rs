@@ -60,7 +60,11 @@ fn what_personas_statuses_mean() {
         (Call::Redeem, 418, refused(Kind::Unprocessable)),
         (Call::Redeem, 422, Meaning::Conflict(Kind::Unprocessable)),
     ] {
-        assert_eq!(meaning(call, Refused(status)), expected, "{call:?} {status}");
+        assert_eq!(
+            meaning(call, Refused(status)),
+            expected,
+            "{call:?} {status}"
+        );
     }
     for call in ALL_CALLS {
         assert_eq!(meaning(call, Refused(503)), Meaning::Failed);

@@ -64,7 +64,7 @@ impl Census {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Held, Purchase};
+    use super::super::{PaidPass, Purchase};
     use super::*;
     use crate::records::Kept;
     use crate::secret::os_random;
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(census(&places, Some(BEGIN), BEGIN + 3).1, Buying::Open);
         let (token, bought_at) = (Kept::new("pass"), BEGIN + 2);
         places.push(place(PooledState::Available {
-            pass: Held { token, bought_at },
+            pass: PaidPass { token, bought_at },
         }));
         assert_eq!(census(&places, None, BEGIN + 3).1, Buying::Open);
     }

@@ -9,10 +9,10 @@ mod pool;
 mod purchase;
 mod record;
 
+pub(crate) use census::Buying;
 pub(crate) use pool::{new_pool_key, Looked};
 pub(crate) use purchase::{Attempts, Bought, Purchase};
-pub(crate) use census::Buying;
-pub(crate) use record::{Held, Pooled, PooledState};
+pub(crate) use record::{PaidPass, Pooled, PooledState};
 
 use std::time::Duration;
 

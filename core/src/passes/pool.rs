@@ -1,7 +1,7 @@
 //! The pool: buying ahead, taking, giving back.
 
 use super::census::Census;
-use super::record::{Held, Pooled, PooledState};
+use super::record::{PaidPass, Pooled, PooledState};
 use crate::client::{Ports, MOST_PASSES};
 use crate::encoding::encode_hex;
 use crate::error::{ErrorKind, Result};
@@ -96,7 +96,7 @@ impl Ports {
 
     /// Takes a pass for the verification `by`, or finds that it is no longer there. To ask again
     /// after a crash is harmless.
-    pub(crate) async fn take_pooled(&self, key: &str, by: &str) -> Result<Option<Held>> {
+    pub(crate) async fn take_pooled(&self, key: &str, by: &str) -> Result<Option<PaidPass>> {
         let mut found = self.vault.load::<Pooled>(key).await?;
         loop {
             let Some(place) = found else {
@@ -147,7 +147,7 @@ impl Ports {
         key: &str,
         from: &str,
         claim_type: &str,
-        pass: &Held,
+        pass: &PaidPass,
     ) -> Result<()> {
         let state = PooledState::Available { pass: pass.clone() };
         let environment = self.environment.as_str();

@@ -20,7 +20,7 @@ const MARK: u64 = 2 * HOUR;
 
 /// A pass that was paid for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Held {
+pub(crate) struct PaidPass {
     pub(crate) token: Kept,
     /// Milliseconds since the epoch.
     pub(crate) bought_at: u64,
@@ -50,8 +50,8 @@ pub(crate) struct Pooled {
 #[serde(rename_all = "snake_case", tag = "is")]
 pub(crate) enum PooledState {
     Issuing { purchase: Purchase },
-    Available { pass: Held },
-    Taken { pass: Held, by: String },
+    Available { pass: PaidPass },
+    Taken { pass: PaidPass, by: String },
     Gone,
 }
 
@@ -111,7 +111,7 @@ impl Pooled {
     }
 
     /// The pass, if it is there for the taking.
-    pub(super) fn available(&self, now: u64) -> Option<&Held> {
+    pub(super) fn available(&self, now: u64) -> Option<&PaidPass> {
         match &self.state {
             PooledState::Available { pass } if now < pass.bought_at.saturating_add(USABLE) => {
                 Some(pass)

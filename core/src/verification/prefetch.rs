@@ -1,10 +1,10 @@
 //! Passes bought ahead, by hand.
 
-use super::engine::Engine;
+use super::engine::{Engine, STOPPED};
 use crate::claim::ClaimType;
 use crate::client::MOST_PASSES;
 use crate::error::{Error, Result};
-use crate::passes::Passes;
+use crate::passes::{Buying, Passes};
 
 impl Passes<'_> {
     /// Buys passes ahead, up to `count` of them, and never more than 100 of a claim type in all.
@@ -13,7 +13,8 @@ impl Passes<'_> {
     /// # Errors
     /// `invalid_argument` without an API key or a store, or for a count above 100; those of
     /// [`Relays::issue_privacy_pass`](crate::Relays::issue_privacy_pass); `store`. What was bought
-    /// before the error stays in the pool.
+    /// before the error stays in the pool. `protocol` without a request after two signatures in a row
+    /// that were no use: for an hour, or until a pass that is bought otherwise is good.
     pub async fn prefetch(&self, claim_type: &ClaimType, count: u32) -> Result<u32> {
         const OPERATION: &str = "passes.prefetch";
         let prefetch = async {
@@ -24,8 +25,13 @@ impl Passes<'_> {
             }
             let engine = Engine::of(&self.client.inner, self.budget())?;
             // Counted once: whoever else buys meanwhile may add a few.
-            let there = engine.ports.census(claim_type.as_str()).await?.count;
-            let wanted = count.min(MOST_PASSES.saturating_sub(there));
+            let census = engine.ports.census(claim_type.as_str()).await?;
+            let missing = MOST_PASSES.saturating_sub(census.count);
+            let wanted = match census.buying {
+                Buying::Open => count.min(missing),
+                Buying::Probe => count.min(missing).min(1),
+                Buying::Stopped => return Err(Error::protocol(STOPPED)),
+            };
             for _ in 0..wanted {
                 engine.buy_pooled(claim_type, None).await?;
             }

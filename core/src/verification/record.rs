@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::claim::{Claim, Method};
-use crate::passes::{new_pool_key, Held, Purchase};
+use crate::passes::{new_pool_key, PaidPass, Purchase};
 use crate::records::{
     next_look, Evidence, Kept, Stored, ANSWER_LIFE, DAY, HOUR, KEEP_FINISHED, LEASE, MINUTE,
 };
@@ -72,7 +72,7 @@ pub(crate) struct Durable {
     pub(super) relay_bound: bool,
     pub(super) session_ends_at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) relay: Option<RelayKept>,
+    pub(super) relay: Option<StoredRelay>,
     pub(super) state: State,
     /// A pass that was not consumed, on its way to the pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,7 +91,7 @@ pub(crate) struct Durable {
 
 /// The relay, for as long as the verification is open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct RelayKept {
+pub(crate) struct StoredRelay {
     pub(super) token: Kept,
     pub(super) secret: Kept,
     pub(super) session_access_token: Kept,
@@ -110,7 +110,7 @@ pub(crate) enum State {
     Issuing { purchase: Purchase },
     /// There is a pass, and no open question.
     Ready {
-        pass: Held,
+        pass: PaidPass,
         /// Keys whose answers were lost, oldest first.
         #[serde(rename = "earlier", default, skip_serializing_if = "Vec::is_empty")]
         lost: Vec<Request>,
@@ -123,7 +123,7 @@ pub(crate) enum State {
     },
     /// A request is on its way, or was when its worker ended: to whoever reads it, its key is lost.
     Redeeming {
-        pass: Held,
+        pass: PaidPass,
         #[serde(rename = "question")]
         request: Request,
         /// The other keys whose answers were lost, oldest first.
@@ -131,7 +131,7 @@ pub(crate) enum State {
         lost: Vec<Request>,
     },
     /// Passed or failed.
-    Answered { claim: ClaimKept },
+    Answered { claim: StoredClaim },
     /// An answer came that could not be opened or accepted, and is kept.
     Unopened {
         payload: Kept,
@@ -175,19 +175,19 @@ impl Request {
 /// A pass on its way to the pool, under the key it will have there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Refund {
-    pub(super) pass: Held,
+    pub(super) pass: PaidPass,
     pub(super) pool_key: String,
 }
 
 /// A claim as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ClaimKept {
+pub(crate) struct StoredClaim {
     claim_type: String,
     claim_result: String,
     methodology: Vec<(String, String)>,
 }
 
-impl From<&Claim> for ClaimKept {
+impl From<&Claim> for StoredClaim {
     fn from(claim: &Claim) -> Self {
         let methodology = claim.methodology.iter();
         Self {
@@ -200,8 +200,8 @@ impl From<&Claim> for ClaimKept {
     }
 }
 
-impl From<&ClaimKept> for Claim {
-    fn from(claim: &ClaimKept) -> Self {
+impl From<&StoredClaim> for Claim {
+    fn from(claim: &StoredClaim) -> Self {
         let methodology = claim.methodology.iter().cloned();
         Self {
             claim_type: claim.claim_type.clone(),
@@ -222,7 +222,7 @@ pub(super) struct Beginning {
     pub(super) reference_key: Option<String>,
     pub(super) encrypted: bool,
     pub(super) relay_bound: bool,
-    pub(super) relay: Option<RelayKept>,
+    pub(super) relay: Option<StoredRelay>,
     pub(super) state: State,
 }
 
@@ -328,7 +328,7 @@ impl Durable {
     /// this one waiting in the pool.
     pub(super) fn forgotten(
         &self,
-        waiting: Option<Held>,
+        waiting: Option<PaidPass>,
         now: u64,
         random: &mut impl CryptoRng,
     ) -> Option<Self> {

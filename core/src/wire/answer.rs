@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::ResponseHead;
 use crate::encoding::{member, parse_object, take_text, Unreadable};
 use crate::error::UnopenedClaim;
-use super::ResponseHead;
 use crate::secret::{check_visible, RelaySecret, Secret};
 
 /// Texts of the server that reach an error are cut at this many characters.

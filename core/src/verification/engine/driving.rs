@@ -14,7 +14,7 @@ use crate::passes::Pooled;
 use crate::records::{Changed, Loaded};
 use crate::secret::rand_core::Rng;
 use crate::secret::{IdempotencyKey, RelaySecret};
-use crate::verification::machine::{step, Effect, Event, Run, Step};
+use crate::verification::machine::{decide, Decision, Effect, Event, Run};
 use crate::verification::record::{record_key, Durable, Purpose, State};
 
 impl Engine {
@@ -121,7 +121,7 @@ enum Performed {
 }
 
 /// What became of storing a step, and what to do now.
-enum Put {
+enum Written {
     Done(Effect),
     /// Somebody else was faster; the record is theirs.
     Refused(Effect),
@@ -135,13 +135,13 @@ impl Drive<'_> {
             let (now, random) = (ports.now(), &mut ports.random());
             // What Persona gave is kept until it is stored, whoever is faster.
             let won = event.is_won().then(|| event.clone());
-            let next = step(&self.stored.content, &mut self.run, event, now, random);
+            let next = decide(&self.stored.content, &mut self.run, event, now, random);
             let effect = match (self.store(next).await?, won) {
-                (Put::Refused(_), Some(won)) => {
+                (Written::Refused(_), Some(won)) => {
                     event = won;
                     continue;
                 }
-                (Put::Done(effect) | Put::Refused(effect), _) => effect,
+                (Written::Done(effect) | Written::Refused(effect), _) => effect,
             };
             event = match self.perform(effect).await? {
                 Performed::Then(event) => event,
@@ -187,9 +187,9 @@ impl Drive<'_> {
     }
 
     /// Stores what a step changed, before its effect. Whoever was faster counts, not we.
-    async fn store(&mut self, next: Step) -> Result<Put> {
+    async fn store(&mut self, next: Decision) -> Result<Written> {
         let Some(record) = next.store else {
-            return Ok(Put::Done(next.effect));
+            return Ok(Written::Done(next.effect));
         };
         // Of money better twice, or for a step that another worker takes, than never: whoever dies
         // after the swap tells nobody.
@@ -215,11 +215,11 @@ impl Drive<'_> {
                     let ports = &self.engine.ports;
                     let _ = ports.clear_pooled(place, &before.content.id).await;
                 }
-                Ok(Put::Done(next.effect))
+                Ok(Written::Done(next.effect))
             }
             Changed::Refused(there) => {
                 let there = there.ok_or_else(unknown_id)?;
-                Ok(Put::Refused(self.take_over(there)))
+                Ok(Written::Refused(self.take_over(there)))
             }
         }
     }
@@ -241,10 +241,12 @@ impl Drive<'_> {
             Effect::Tell => return Ok(Performed::Told(self.engine.tell(record))),
             Effect::TellPending => return Ok(Performed::Told(Ok(Told::Pending))),
             Effect::Fail(kind) => return Err(self.failure(kind)),
-            Effect::Later(kind) if self.asks_again(kind) => match self.pause(Tries::Counted).await {
-                Event::OutOfPatience(_) => return Err(self.failure(kind)),
-                event => event,
-            },
+            Effect::Later(kind) if self.asks_again(kind) => {
+                match self.pause(Tries::Counted).await {
+                    Event::OutOfPatience(_) => return Err(self.failure(kind)),
+                    event => event,
+                }
+            }
             Effect::Later(kind) => return Err(self.failure(kind).with_retryable(true)),
             Effect::Continue => Event::Continue,
             Effect::Wait => return self.wait().await,
@@ -293,7 +295,9 @@ impl Drive<'_> {
             Ok((token, info)) => {
                 self.info = info;
                 let blinded = purchase.blinded.clone();
-                self.engine.ports.saw_usable(&self.stored.content.claim_type);
+                self.engine
+                    .ports
+                    .saw_usable(&self.stored.content.claim_type);
                 self.retry = 0;
                 Event::Signed { blinded, token }
             }
@@ -434,8 +438,9 @@ impl Drive<'_> {
         match (&self.failed, &self.shelf) {
             (None, _) => Error::new(kind, "The call's time was up before anything was sent."),
             (Some((call, attempt)), Shelf::Nowhere) => self.last_failure(*call, attempt, kind),
-            (Some((call, attempt)), _) => (attempt.lasting_error(*call, kind))
-                .with_retryable(may_pass(*call, kind)),
+            (Some((call, attempt)), _) => {
+                (attempt.lasting_error(*call, kind)).with_retryable(may_pass(*call, kind))
+            }
         }
     }
 
@@ -466,7 +471,11 @@ impl Drive<'_> {
             }
             _ => {
                 let is_unknown = self.may_be_executed && is_no_answer;
-                let kind = if is_unknown { ErrorKind::OutcomeUnknown } else { kind };
+                let kind = if is_unknown {
+                    ErrorKind::OutcomeUnknown
+                } else {
+                    kind
+                };
                 let retryable = may_pass(call, kind) && !self.may_be_executed;
                 attempt.error(call, kind).with_retryable(retryable)
             }

@@ -177,5 +177,6 @@ impl Durable {
     }
 }
 
-const STOPPED: &str = "Two signatures in a row were no use: no more passes of this claim type are \
+pub(crate) const STOPPED: &str =
+    "Two signatures in a row were no use: no more passes of this claim type are \
                        bought ahead until one that is bought otherwise is good, or for an hour.";

@@ -94,7 +94,9 @@ impl Engine {
         };
         let goal = goal_of(&stored.content, ports.now());
         // An error that the record tells is an outcome like others.
-        let _ = self.drive(stored, Run::new(goal, self.ports.now()), false).await?;
+        let _ = self
+            .drive(stored, Run::new(goal, self.ports.now()), false)
+            .await?;
         Ok(true)
     }
 }

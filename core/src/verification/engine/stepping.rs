@@ -10,7 +10,7 @@ use crate::passes::{Attempts, Purchase};
 use crate::records::{Changed, Kept, Loaded};
 use crate::secret::{IdempotencyKey, RelaySecret};
 use crate::verification::machine::{first_request, Event, Goal, Run};
-use crate::verification::record::{record_key, Beginning, Durable, Purpose, RelayKept, State};
+use crate::verification::record::{record_key, Beginning, Durable, Purpose, State, StoredRelay};
 
 impl Engine {
     /// Buys a pass under this id, or finds the one that was bought.
@@ -139,7 +139,7 @@ impl Engine {
         &self,
         purpose: Purpose,
         id: String,
-        relay: Option<RelayKept>,
+        relay: Option<StoredRelay>,
         claim_type: &str,
         state: State,
     ) -> Result<(Loaded<Durable>, bool)> {
@@ -156,7 +156,7 @@ impl Engine {
         &self,
         purpose: Purpose,
         id: String,
-        relay: Option<RelayKept>,
+        relay: Option<StoredRelay>,
         claim_type: &str,
         state: State,
     ) -> Durable {
@@ -189,7 +189,7 @@ impl Engine {
 }
 
 /// What a purchase is bound to, as its record says it.
-fn names(bound_to: &IssuePrivacyPass) -> (Option<RelayKept>, &str) {
+fn names(bound_to: &IssuePrivacyPass) -> (Option<StoredRelay>, &str) {
     match bound_to {
         IssuePrivacyPass::ClaimType(claim_type) => (None, claim_type.as_str()),
         IssuePrivacyPass::Relay {
@@ -199,8 +199,8 @@ fn names(bound_to: &IssuePrivacyPass) -> (Option<RelayKept>, &str) {
     }
 }
 
-fn kept(relay_token: &RelayToken, relay_secret: &RelaySecret) -> RelayKept {
-    RelayKept {
+fn kept(relay_token: &RelayToken, relay_secret: &RelaySecret) -> StoredRelay {
+    StoredRelay {
         token: Kept::new(relay_token.as_str()),
         secret: Kept::new(relay_secret.expose()),
         session_access_token: Kept::new(""),

@@ -1,7 +1,7 @@
 //! The state machine: what a verification does next.
 //!
-//! Pure: `step(record, event, now, random) -> record, effect`. The engine stores the record that a
-//! step returns *before* it performs the effect (W1), so that whoever comes next knows what may
+//! Pure: `decide(record, event, now, random) -> record, effect`. The engine stores the record that a
+//! decision returns *before* it performs the effect (W1), so that whoever comes next knows what may
 //! have been sent.
 //!
 //! ```text
@@ -26,7 +26,7 @@ use crate::claim::Claim;
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::http::{Attempt, Connection};
-use crate::passes::{Attempts, Held, Purchase};
+use crate::passes::{Attempts, PaidPass, Purchase};
 use crate::records::Kept;
 use crate::secret::rand_core::CryptoRng;
 
@@ -50,7 +50,7 @@ pub(crate) enum Event {
     /// The caller accepts that a pass may be billed a second time.
     Reissue,
     /// The pool's pass, or that it is gone.
-    Pooled(Option<Held>),
+    Pooled(Option<PaidPass>),
     /// A challenge was fetched and a message blinded.
     Blinded(Kept),
     /// A pass was signed for this blinded message, and its signature verified.
@@ -192,14 +192,14 @@ impl Run {
     }
 }
 
-/// A step: the record to store, if it changed; what to do then; what to tell the caller's log.
-pub(crate) struct Step {
+/// A decision: the record to store, if it changed; what to do then; what to tell the caller's log.
+pub(crate) struct Decision {
     pub(crate) store: Option<Durable>,
     pub(crate) effect: Effect,
     pub(crate) notice: Option<EventKind>,
 }
 
-impl Step {
+impl Decision {
     fn just(effect: Effect) -> Self {
         Self {
             store: None,
@@ -229,40 +229,58 @@ impl Step {
 }
 
 /// Decides what follows from `event`.
-pub(crate) fn step(
+pub(crate) fn decide(
     record: &Durable,
     run: &mut Run,
     event: Event,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
+) -> Decision {
+    let mut decision = decide_on(record, run, event, now, random);
+    let fails = matches!(decision.effect, Effect::Fail(_) | Effect::Later(_));
+    if fails && decision.store.is_none() && run.is_own && record.is_leased(now) {
+        // The caller may come back at once: nobody is to wait for this worker.
+        let mut released = record.clone();
+        released.leased_until = None;
+        decision.store = Some(released);
+    }
+    decision
+}
+
+fn decide_on(
+    record: &Durable,
+    run: &mut Run,
+    event: Event,
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Decision {
     match (event, &record.state) {
         (Event::Continue, _) => go_on(record, run, now, random),
         (Event::Reissue, _) => reissue(record, run, now, random),
-        (Event::Pooled(Some(pass)), State::Created { .. }) => Step::store(
+        (Event::Pooled(Some(pass)), State::Created { .. }) => Decision::store(
             record.moved(ready(pass, Vec::new()), now, random),
             Effect::Continue,
         ),
         (Event::Pooled(None), State::Created { .. }) => {
             let state = State::Created { pooled: None };
-            Step::store(record.moved(state, now, random), Effect::Continue)
+            Decision::store(record.moved(state, now, random), Effect::Continue)
         }
         (Event::Blinded(blinded), State::Created { .. }) => {
             let purchase = Purchase::new(blinded, now, random);
             run.attempts = Some(Attempts::open());
             let state = State::Issuing { purchase };
-            Step::store(record.moved(state, now, random), Effect::Sign)
+            Decision::store(record.moved(state, now, random), Effect::Sign)
         }
         // Whatever somebody else stored about this purchase meanwhile: here is the pass.
         (Event::Signed { blinded, token }, State::Issuing { purchase })
             if purchase.blinded == blinded =>
         {
             run.attempts = None;
-            let pass = Held {
+            let pass = PaidPass {
                 token,
                 bought_at: purchase.key_made_at,
             };
-            Step::store(
+            Decision::store(
                 record.moved(ready(pass, Vec::new()), now, random),
                 Effect::Continue,
             )
@@ -277,11 +295,11 @@ pub(crate) fn step(
         (Event::OutOfPatience(kind), State::Redeeming { pass, lost, .. }) => {
             let is_unsent = run.take_attempts().history.is_open();
             match is_unsent {
-                false => Step::just(Effect::Later(kind)),
+                false => Decision::just(Effect::Later(kind)),
                 // Provably unsent: the key is no longer there for anybody to wonder about.
                 true => {
                     let state = ready(pass.clone(), lost.clone());
-                    Step::store(
+                    Decision::store(
                         record.moved_in_vain(state, now, random),
                         Effect::Later(kind),
                     )
@@ -291,7 +309,7 @@ pub(crate) fn step(
         (Event::OutOfPatience(kind), State::Issuing { purchase }) => {
             out_of_patience(record, run, purchase, kind, now, random)
         }
-        (Event::OutOfPatience(kind), _) => Step::just(Effect::Later(kind)),
+        (Event::OutOfPatience(kind), _) => Decision::just(Effect::Later(kind)),
         (
             Event::Replacement(place),
             State::Ready {
@@ -301,14 +319,14 @@ pub(crate) fn step(
             // The caller said so: another one is bought.
             None if run.reissues => {
                 let state = State::Created { pooled: None };
-                Step::store(record.moved(state, now, random), Effect::Continue)
+                Decision::store(record.moved(state, now, random), Effect::Continue)
                     .noting(EventKind::PossibleDoubleCharge)
             }
-            None => Step::just(Effect::Fail(ErrorKind::PassRejected)),
+            None => Decision::just(Effect::Fail(ErrorKind::PassRejected)),
             Some(place) => {
                 run.replacements += 1;
                 let pooled = Some(place);
-                Step::store(
+                Decision::store(
                     record.moved(State::Created { pooled }, now, random),
                     Effect::Continue,
                 )
@@ -318,20 +336,20 @@ pub(crate) fn step(
             let mut settled = record.clone();
             settled.refund = None;
             let state = settled.state.clone();
-            Step::store(settled.moved(state, now, random), Effect::Continue)
+            Decision::store(settled.moved(state, now, random), Effect::Continue)
                 .noting(EventKind::Refunded)
         }
         // An event that belongs to a state the record is no longer in: look again.
-        _ => Step::just(Effect::Continue),
+        _ => Decision::just(Effect::Continue),
     }
 }
 
 /// What to do with a record as it is.
-fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Step {
+fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Decision {
     match &record.state {
-        State::Created { pooled: Some(key) } => Step::just(Effect::TakePooled(key.clone())),
+        State::Created { pooled: Some(key) } => Decision::just(Effect::TakePooled(key.clone())),
         State::Created { pooled: None } if record.is_dead(now) => never_bought(record, now, random),
-        State::Created { pooled: None } => Step::just(Effect::Blind),
+        State::Created { pooled: None } => Decision::just(Effect::Blind),
         State::Issuing { purchase } if purchase.key.is_none() && record.is_dead(now) => {
             never_bought(record, now, random)
         }
@@ -341,33 +359,33 @@ fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng)
                 let state = State::Failed {
                     evidence: evidence.clone(),
                 };
-                Step::store(record.moved(state, now, random), Effect::Tell)
+                Decision::store(record.moved(state, now, random), Effect::Tell)
             }
-            _ => Step::just(Effect::Tell),
+            _ => Decision::just(Effect::Tell),
         },
         State::Ready {
             rejected: Some(evidence),
             ..
         } if record.purpose != Purpose::Redemption => {
             if !record.is_over(now) {
-                return Step::just(Effect::Tell);
+                return Decision::just(Effect::Tell);
             }
             let state = State::Failed {
                 evidence: evidence.clone(),
             };
-            Step::store(record.moved(state, now, random), Effect::Tell)
+            Decision::store(record.moved(state, now, random), Effect::Tell)
         }
-        State::Ready { .. } if record.purpose == Purpose::Purchase => Step::just(Effect::Tell),
+        State::Ready { .. } if record.purpose == Purpose::Purchase => Decision::just(Effect::Tell),
         State::Ready { pass, lost, .. } => ask_next(record, run, pass, lost, now, random),
         State::Redeeming { .. } => take_up_redeeming(record, run, now, random),
         _ => match &record.refund {
-            Some(refund) => Step::just(Effect::Refund(refund.clone())),
-            None => Step::just(Effect::Tell),
+            Some(refund) => Decision::just(Effect::Refund(refund.clone())),
+            None => Decision::just(Effect::Tell),
         },
     }
 }
 
-fn ready(pass: Held, lost: Vec<Request>) -> State {
+fn ready(pass: PaidPass, lost: Vec<Request>) -> State {
     State::Ready {
         pass,
         lost,
@@ -377,7 +395,7 @@ fn ready(pass: Held, lost: Vec<Request>) -> State {
 }
 
 /// A pass that is bound to a relay fits no other one: it is of no use to a pool.
-fn refund(record: &Durable, pass: &Held, random: &mut impl CryptoRng) -> Option<Refund> {
+fn refund(record: &Durable, pass: &PaidPass, random: &mut impl CryptoRng) -> Option<Refund> {
     (!record.relay_bound).then(|| Refund {
         pass: pass.clone(),
         pool_key: crate::passes::new_pool_key(&record.environment, &record.claim_type, random),

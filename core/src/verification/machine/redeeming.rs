@@ -6,12 +6,12 @@
 //! words, or is long past her memory.
 
 use super::verdict::{unknown, Unanswered};
-use super::{ready, refund, Effect, Event, Goal, Run, Step};
+use super::{ready, refund, Decision, Effect, Event, Goal, Run};
 use crate::error::ErrorKind;
 use crate::events::EventKind;
 use crate::http::Attempt;
 use crate::outcome::{Call, Meaning};
-use crate::passes::{Attempts, Held};
+use crate::passes::{Attempts, PaidPass};
 use crate::records::{Evidence, Kept, DAY, KEY_LIFE};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
@@ -36,7 +36,7 @@ pub(crate) fn first_request(
         Some(key) => Request::under(key, now),
     };
     State::Redeeming {
-        pass: Held {
+        pass: PaidPass {
             token: pass,
             bought_at: now,
         },
@@ -51,24 +51,24 @@ pub(super) fn take_up_redeeming(
     run: &mut Run,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
+) -> Decision {
     let State::Redeeming {
         pass,
         request,
         lost,
     } = &record.state
     else {
-        return Step::just(Effect::Continue);
+        return Decision::just(Effect::Continue);
     };
     if run.attempts.is_some() && request.lives(now) {
-        return Step::just(Effect::Redeem);
+        return Decision::just(Effect::Redeem);
     }
     if run.is_own && run.attempts.is_none() {
         run.attempts = Some(Attempts::open());
-        return Step::just(Effect::Redeem);
+        return Decision::just(Effect::Redeem);
     }
     if !run.is_own && record.is_leased(now) {
-        return Step::just(Effect::Wait);
+        return Decision::just(Effect::Wait);
     }
     ask_next(record, run, pass, &with(lost, request), now, random)
 }
@@ -77,11 +77,11 @@ pub(super) fn take_up_redeeming(
 pub(super) fn ask_next(
     record: &Durable,
     run: &mut Run,
-    pass: &Held,
+    pass: &PaidPass,
     lost: &[Request],
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
+) -> Decision {
     let is_new = |request: &&Request| !run.set_aside.contains(&request.key);
     let living = || lost.iter().filter(|request| request.lives(now));
     if let Some(oldest) = living().find(is_new) {
@@ -92,20 +92,20 @@ pub(super) fn ask_next(
             lost: without(lost, oldest),
         };
         // The swap tells whoever asked before that the request is ours now.
-        return Step::store(record.moved_in_vain(state, now, random), Effect::Redeem);
+        return Decision::store(record.moved_in_vain(state, now, random), Effect::Redeem);
     }
     run.attempts = None;
     let mut waits = |effect| {
         let state = ready(pass.clone(), forget_dead(lost, now));
         match record.state == state {
-            true => Step::just(effect),
-            false => Step::store(record.moved_in_vain(state, now, random), effect),
+            true => Decision::just(effect),
+            false => Decision::store(record.moved_in_vain(state, now, random), effect),
         }
     };
     // New keys are the caller's to ask for.
     if run.goal == Goal::Pass {
         return match record.state {
-            State::Ready { .. } => Step::just(Effect::Tell),
+            State::Ready { .. } => Decision::just(Effect::Tell),
             _ => waits(Effect::TellPending),
         };
     }
@@ -114,7 +114,7 @@ pub(super) fn ask_next(
         return waits(Effect::Later(run.last_failure));
     }
     if is_late {
-        return Step::store(record.moved(unknown(), now, random), Effect::Tell)
+        return Decision::store(record.moved(unknown(), now, random), Effect::Tell)
             .noting(EventKind::UnknownOutcome);
     }
     run.attempts = Some(Attempts::open());
@@ -123,7 +123,7 @@ pub(super) fn ask_next(
         request: Request::new(now, random),
         lost: forget_dead(lost, now),
     };
-    Step::store(record.moved(state, now, random), Effect::Redeem)
+    Decision::store(record.moved(state, now, random), Effect::Redeem)
 }
 
 /// No claim came. Each row says what the answer means for a key that nobody asked before (open), and
@@ -134,14 +134,14 @@ pub(super) fn not_redeemed(
     attempt: &Attempt,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
+) -> Decision {
     let State::Redeeming {
         pass,
         request,
         lost,
     } = &record.state
     else {
-        return Step::just(Effect::Continue);
+        return Decision::just(Effect::Continue);
     };
     let mut attempts = run.take_attempts();
     let meaning = attempts.note(Call::Redeem, attempt);
@@ -162,27 +162,29 @@ pub(super) fn not_redeemed(
         Meaning::Lost if history.unreadable() >= 2 && attempt.unopened().is_some() => {
             unanswered.keep_unopened(random)
         }
-        Meaning::Untouched | Meaning::Lost | Meaning::BadSignature => Step::just(Effect::Again),
+        Meaning::Untouched | Meaning::Lost | Meaning::BadSignature => Decision::just(Effect::Again),
         // There is no other key to ask.
         Meaning::Failed | Meaning::Conflict(_) if history.is_taken_up() && run.only_this_key => {
-            Step::just(Effect::Again)
+            Decision::just(Effect::Again)
         }
-        Meaning::PassRejected if run.only_this_key && second_look => Step::just(Effect::Again),
+        Meaning::PassRejected if run.only_this_key && second_look => Decision::just(Effect::Again),
         // The nonce protects: another key may be asked while this one fails.
         Meaning::Failed if history.is_taken_up() => unanswered.set_aside(run, random),
-        Meaning::Failed if history.failures() < 2 => Step::just(Effect::Again),
+        Meaning::Failed if history.failures() < 2 => Decision::just(Effect::Again),
         Meaning::Failed => unanswered.rotate(run, random),
         // Another worker's request may be running, or our own.
-        Meaning::Conflict(_) if lost_here => Step::just(Effect::AgainUntilDeadline),
+        Meaning::Conflict(_) if lost_here => Decision::just(Effect::AgainUntilDeadline),
         Meaning::Conflict(_) if history.is_taken_up() && !is_old => {
             unanswered.set_aside(run, random)
         }
-        Meaning::Conflict(_) if !history.is_taken_up() && second_look => Step::just(Effect::Again),
+        Meaning::Conflict(_) if !history.is_taken_up() && second_look => {
+            Decision::just(Effect::Again)
+        }
         // Decided before the stored answers are looked at: it says nothing about a lost one.
         Meaning::PassRejected if history.is_taken_up() => unanswered.set_aside(run, random),
-        Meaning::PassRejected if second_look => Step::just(Effect::Again),
+        Meaning::PassRejected if second_look => Decision::just(Effect::Again),
         Meaning::PassRejected if history.is_lost() => {
-            Step::just(Effect::Later(ErrorKind::Conflict))
+            Decision::just(Effect::Later(ErrorKind::Conflict))
         }
         // So late that Persona may have forgotten the key: this may be a first answer to it.
         Meaning::Conflict(_) | Meaning::Refused(_) if history.is_taken_up() && is_forgotten => {
@@ -209,7 +211,7 @@ pub(super) fn redeemed(
     event: Event,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
+) -> Decision {
     let Event::Redeemed {
         pass: asked_with,
         payload,
@@ -217,7 +219,7 @@ pub(super) fn redeemed(
         opened,
     } = event
     else {
-        return Step::just(Effect::Continue);
+        return Decision::just(Effect::Continue);
     };
     let given_back = match &record.state {
         // Whatever was stored while it was on its way.
@@ -230,7 +232,7 @@ pub(super) fn redeemed(
         // The one change of something closed: what nobody knew, or took for over, is known.
         State::Expired => record.refund.clone().filter(|_| !consumed),
         State::Failed { evidence } if evidence.kind() == ErrorKind::OutcomeUnknown => None,
-        _ => return Step::just(Effect::Continue),
+        _ => return Decision::just(Effect::Continue),
     };
     let state = match opened.as_deref() {
         None => State::Given { payload, consumed },
@@ -245,7 +247,7 @@ pub(super) fn redeemed(
     };
     let mut closed = record.clone();
     closed.refund = given_back;
-    Step::store(closed.moved(state, now, random), Effect::Continue)
+    Decision::store(closed.moved(state, now, random), Effect::Continue)
 }
 
 /// The lost keys and one more, oldest first.

@@ -1,6 +1,6 @@
 //! Buying a pass: what follows when a signature is to be asked for, or did not come.
 
-use super::{go_on, Effect, Run, Step};
+use super::{go_on, Decision, Effect, Run};
 use crate::error::ErrorKind;
 use crate::events::EventKind;
 use crate::http::Attempt;
@@ -15,32 +15,32 @@ pub(super) fn take_up_signing(
     purchase: &Purchase,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
+) -> Decision {
     // However long a process slept: a key that Persona may have forgotten is not sent.
     if purchase.is_too_late(now) {
         let state = State::Issuing {
             purchase: purchase.given_up(),
         };
-        return Step::store(record.moved(state, now, random), Effect::Tell)
+        return Decision::store(record.moved(state, now, random), Effect::Tell)
             .noting(EventKind::UnknownOutcome);
     }
     if run.attempts.is_some() {
-        return Step::just(Effect::Sign);
+        return Decision::just(Effect::Sign);
     }
     if !run.is_own && record.is_leased(now) {
-        return Step::just(Effect::Wait);
+        return Decision::just(Effect::Wait);
     }
     if purchase.key.is_none() {
         let purchase = purchase.with_new_key(now, random);
         run.attempts = Some(Attempts::open());
         let state = State::Issuing { purchase };
-        return Step::store(record.moved_in_vain(state, now, random), Effect::Sign);
+        return Decision::store(record.moved_in_vain(state, now, random), Effect::Sign);
     }
     run.attempts = Some(run.take_attempts());
     match run.is_own {
-        true => Step::just(Effect::Sign),
+        true => Decision::just(Effect::Sign),
         // Whoever asked before learns from its swap that the question is ours now.
-        false => Step::store(
+        false => Decision::store(
             record.moved_in_vain(record.state.clone(), now, random),
             Effect::Sign,
         ),
@@ -55,29 +55,29 @@ pub(super) fn out_of_patience(
     kind: ErrorKind,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
+) -> Decision {
     if !run.take_attempts().history.is_open() {
-        return Step::just(Effect::Later(kind));
+        return Decision::just(Effect::Later(kind));
     }
     // Provably unsent: nobody has to wonder whether it was billed.
     let state = State::Issuing {
         purchase: purchase.without_key(),
     };
-    Step::store(
+    Decision::store(
         record.moved_in_vain(state, now, random),
         Effect::Later(kind),
     )
 }
 
 /// The session is long over, and no pass is worth buying for it any more.
-pub(super) fn never_bought(record: &Durable, now: u64, random: &mut impl CryptoRng) -> Step {
+pub(super) fn never_bought(record: &Durable, now: u64, random: &mut impl CryptoRng) -> Decision {
     let state = State::Failed {
         evidence: Evidence::new(
             ErrorKind::PermissionDenied,
             "No pass could be bought until a day after the session's end.",
         ),
     };
-    Step::store(record.moved(state, now, random), Effect::Tell)
+    Decision::store(record.moved(state, now, random), Effect::Tell)
 }
 
 pub(super) fn reissue(
@@ -85,7 +85,7 @@ pub(super) fn reissue(
     run: &mut Run,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
+) -> Decision {
     let state = match &record.state {
         State::Issuing { purchase } => match purchase.stuck.as_ref().map(Evidence::kind) {
             // The same blinded message under a new key: should both be billed, the two identical
@@ -103,11 +103,11 @@ pub(super) fn reissue(
             rejected: Some(_), ..
         } => {
             run.reissues = true;
-            return Step::just(Effect::FindReplacement);
+            return Decision::just(Effect::FindReplacement);
         }
         _ => return go_on(record, run, now, random),
     };
-    Step::store(record.moved(state, now, random), Effect::Continue)
+    Decision::store(record.moved(state, now, random), Effect::Continue)
         .noting(EventKind::PossibleDoubleCharge)
 }
 
@@ -118,17 +118,17 @@ pub(super) fn not_signed(
     attempt: &Attempt,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
+) -> Decision {
     let mut attempts = run.take_attempts();
     let bought = purchase.refused(attempt, &mut attempts, run.may_retry, now, random);
     run.attempts = Some(attempts);
     match bought {
-        Bought::Again => Step::just(Effect::Again),
-        Bought::AgainUntilDeadline => Step::just(Effect::AgainUntilDeadline),
+        Bought::Again => Decision::just(Effect::Again),
+        Bought::AgainUntilDeadline => Decision::just(Effect::AgainUntilDeadline),
         Bought::AgainAs(purchase, notice) => {
             run.attempts = Some(Attempts::open());
             let state = State::Issuing { purchase };
-            Step::store(record.moved(state, now, random), Effect::Again).noting(notice)
+            Decision::store(record.moved(state, now, random), Effect::Again).noting(notice)
         }
         Bought::BlindAgain => {
             let effect = match std::mem::replace(&mut run.blinded_again, true) {
@@ -137,12 +137,12 @@ pub(super) fn not_signed(
             };
             let state = State::Created { pooled: None };
             run.attempts = None;
-            Step::store(record.moved_in_vain(state, now, random), effect)
+            Decision::store(record.moved_in_vain(state, now, random), effect)
         }
         Bought::Fail(kind @ (ErrorKind::Conflict | ErrorKind::Protocol)) => {
-            Step::just(Effect::Later(kind))
+            Decision::just(Effect::Later(kind))
         }
-        Bought::Fail(kind) => Step::just(Effect::Fail(kind)),
+        Bought::Fail(kind) => Decision::just(Effect::Fail(kind)),
         Bought::FailAs(purchase, kind) => {
             let is_stuck = purchase.stuck.is_some();
             let state = State::Issuing { purchase };
@@ -150,7 +150,7 @@ pub(super) fn not_signed(
                 true => record.moved(state, now, random),
                 false => record.moved_in_vain(state, now, random),
             };
-            let step = Step::store(moved, Effect::Fail(kind));
+            let step = Decision::store(moved, Effect::Fail(kind));
             match kind {
                 ErrorKind::OutcomeUnknown => step.noting(EventKind::UnknownOutcome),
                 _ => step,

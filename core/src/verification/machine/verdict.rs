@@ -1,12 +1,12 @@
 //! What an answer to a redemption comes to: another key, "not yet", or the end.
 
 use super::redeeming::{ask_next, forget_dead, with};
-use super::{ready, refund, Effect, Goal, Run, Step};
+use super::{ready, refund, Decision, Effect, Goal, Run};
 use crate::error::{ErrorKind, UnopenedClaim};
 use crate::events::EventKind;
 use crate::http::Attempt;
 use crate::outcome::{may_pass, Call, Meaning};
-use crate::passes::Held;
+use crate::passes::PaidPass;
 use crate::records::{Evidence, Kept};
 use crate::secret::rand_core::CryptoRng;
 use crate::verification::record::{Durable, Purpose, Request, State, AFTER_THE_END};
@@ -14,7 +14,7 @@ use crate::verification::record::{Durable, Purpose, Request, State, AFTER_THE_EN
 /// A request without a claim, and what is known of it.
 pub(super) struct Unanswered<'a> {
     pub(super) record: &'a Durable,
-    pub(super) pass: &'a Held,
+    pub(super) pass: &'a PaidPass,
     pub(super) request: &'a Request,
     /// The other keys whose answers were lost.
     pub(super) lost: &'a [Request],
@@ -24,7 +24,7 @@ pub(super) struct Unanswered<'a> {
 
 impl Unanswered<'_> {
     /// The key stays lost; in this call, others are asked.
-    pub(super) fn set_aside(&self, run: &mut Run, random: &mut impl CryptoRng) -> Step {
+    pub(super) fn set_aside(&self, run: &mut Run, random: &mut impl CryptoRng) -> Decision {
         run.set_aside.push(self.request.key.clone());
         run.last_failure = match self.attempt.kind(Call::Redeem) {
             kind if may_pass(Call::Redeem, kind) => kind,
@@ -35,19 +35,24 @@ impl Unanswered<'_> {
     }
 
     /// Likewise, but the next key is asked after a pause.
-    pub(super) fn rotate(&self, run: &mut Run, random: &mut impl CryptoRng) -> Step {
+    pub(super) fn rotate(&self, run: &mut Run, random: &mut impl CryptoRng) -> Decision {
         if !run.may_retry || run.only_this_key {
-            return Step::just(Effect::Later(ErrorKind::ServerError));
+            return Decision::just(Effect::Later(ErrorKind::ServerError));
         }
-        let mut step = self.set_aside(run, random);
-        if step.effect == Effect::Redeem {
-            step.effect = Effect::Again;
+        let mut decision = self.set_aside(run, random);
+        if decision.effect == Effect::Redeem {
+            decision.effect = Effect::Again;
         }
-        step
+        decision
     }
 
     /// The last question is answered, and no claim came.
-    pub(super) fn verdict(&self, meaning: Meaning, run: &mut Run, random: &mut impl CryptoRng) -> Step {
+    pub(super) fn verdict(
+        &self,
+        meaning: Meaning,
+        run: &mut Run,
+        random: &mut impl CryptoRng,
+    ) -> Decision {
         let is_living = self.lost.iter().any(|request| request.lives(self.now));
         // A lost key that Persona has forgotten can be asked no more.
         let is_unaccounted = !self.lost.is_empty();
@@ -84,7 +89,7 @@ impl Unanswered<'_> {
     }
 
     /// There is no answer yet.
-    fn wait(&self, kind: ErrorKind, run: &Run, random: &mut impl CryptoRng) -> Step {
+    fn wait(&self, kind: ErrorKind, run: &Run, random: &mut impl CryptoRng) -> Decision {
         let effect = match (self.record.purpose, run.goal) {
             // A caller's own question: he is told in Persona's words.
             (Purpose::Redemption, Goal::Answer) => Effect::Later(kind),
@@ -94,7 +99,7 @@ impl Unanswered<'_> {
     }
 
     /// The record without this request.
-    fn put_off(&self, effect: Effect, random: &mut impl CryptoRng) -> Step {
+    fn put_off(&self, effect: Effect, random: &mut impl CryptoRng) -> Decision {
         let mut state = ready(self.pass.clone(), forget_dead(self.lost, self.now));
         if self.record.purpose == Purpose::Verification && effect == Effect::TellPending {
             // Whoever asked at the same time takes this answer for his own.
@@ -107,11 +112,11 @@ impl Unanswered<'_> {
             true => self.record.moved(state, self.now, random),
             false => self.record.moved_in_vain(state, self.now, random),
         };
-        Step::store(moved, effect)
+        Decision::store(moved, effect)
     }
 
     /// The pass is no good: another one of the pool is tried, or the caller may buy one.
-    fn reject_pass(&self, run: &Run, random: &mut impl CryptoRng) -> Step {
+    fn reject_pass(&self, run: &Run, random: &mut impl CryptoRng) -> Decision {
         let kind = ErrorKind::PassRejected;
         let mut state = ready(self.pass.clone(), Vec::new());
         if let State::Ready { rejected, .. } = &mut state {
@@ -122,23 +127,23 @@ impl Unanswered<'_> {
             true => Effect::FindReplacement,
             false => Effect::Fail(kind),
         };
-        Step::store(self.record.moved(state, self.now, random), effect)
+        Decision::store(self.record.moved(state, self.now, random), effect)
     }
 
     /// Nobody can tell, and nothing is left to ask.
-    fn give_up(&self, random: &mut impl CryptoRng) -> Step {
+    fn give_up(&self, random: &mut impl CryptoRng) -> Decision {
         self.close(unknown(), false, random)
             .noting(EventKind::UnknownOutcome)
     }
 
     /// A claim in an answer that cannot be read otherwise, twice: it is kept.
-    pub(super) fn keep_unopened(&self, random: &mut impl CryptoRng) -> Step {
+    pub(super) fn keep_unopened(&self, random: &mut impl CryptoRng) -> Decision {
         let Some(UnopenedClaim {
             claim_payload,
             token_consumed,
         }) = self.attempt.unopened()
         else {
-            return Step::just(Effect::Again);
+            return Decision::just(Effect::Again);
         };
         let error = (self.attempt).lasting_error(Call::Redeem, ErrorKind::Protocol);
         let state = State::Unopened {
@@ -150,12 +155,12 @@ impl Unanswered<'_> {
             .noting(EventKind::UnknownOutcome)
     }
 
-    fn close(&self, state: State, is_unspent: bool, random: &mut impl CryptoRng) -> Step {
+    fn close(&self, state: State, is_unspent: bool, random: &mut impl CryptoRng) -> Decision {
         let mut closed = self.record.clone();
         if is_unspent {
             closed.refund = refund(self.record, self.pass, random);
         }
-        Step::store(closed.moved(state, self.now, random), Effect::Continue)
+        Decision::store(closed.moved(state, self.now, random), Effect::Continue)
     }
 
     fn failed(&self, kind: ErrorKind) -> State {

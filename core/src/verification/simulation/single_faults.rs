@@ -193,7 +193,11 @@ fn recovery_asks_no_new_question_when_its_own_is_answered_to_somebody_else() {
     let played = redemption(pending, faults, &[acts[0], acts[1], back]);
     let error = played.told[0].as_ref().expect_err("the person is not done");
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
-    assert_eq!(played.questions(), 2, "the caller asks anew, recovery does not");
+    assert_eq!(
+        played.questions(),
+        2,
+        "the caller asks anew, recovery does not"
+    );
     assert!(matches!(played.state(), State::Ready { .. }));
 }
 
