@@ -247,6 +247,10 @@ impl Drive<'_> {
                     event => event,
                 }
             }
+            // A stateless call has nothing that the next one could go on with.
+            Effect::Later(kind) if matches!(self.shelf, Shelf::Nowhere) => {
+                return Err(self.failure(kind))
+            }
             Effect::Later(kind) => return Err(self.failure(kind).with_retryable(true)),
             Effect::Continue => Event::Continue,
             Effect::Wait => return self.wait().await,

@@ -183,6 +183,12 @@ impl Run {
         is_pooled && self.goal == Goal::Answer && self.replacements < MOST_REPLACEMENTS
     }
 
+    /// Whether nothing was sent under the present key, by nobody.
+    fn is_unsent(&self) -> bool {
+        let attempts = self.attempts.as_ref();
+        attempts.map_or(self.is_own, |attempts| attempts.history.is_open())
+    }
+
     /// Where this worker stands with the request in the record.
     fn take_attempts(&mut self) -> Attempts {
         self.attempts.take().unwrap_or_else(|| match self.is_own {
@@ -293,8 +299,7 @@ fn decide_on(
             not_redeemed(record, run, &attempt, now, random)
         }
         (Event::OutOfPatience(kind), State::Redeeming { pass, lost, .. }) => {
-            let is_unsent = run.take_attempts().history.is_open();
-            match is_unsent {
+            match run.is_unsent() {
                 false => Decision::just(Effect::Later(kind)),
                 // Provably unsent: the key is no longer there for anybody to wonder about.
                 true => {

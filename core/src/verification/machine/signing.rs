@@ -50,13 +50,13 @@ pub(super) fn take_up_signing(
 /// The call is at its end, and no pass came.
 pub(super) fn out_of_patience(
     record: &Durable,
-    run: &mut Run,
+    run: &Run,
     purchase: &Purchase,
     kind: ErrorKind,
     now: u64,
     random: &mut impl CryptoRng,
 ) -> Decision {
-    if !run.take_attempts().history.is_open() {
+    if !run.is_unsent() {
         return Decision::just(Effect::Later(kind));
     }
     // Provably unsent: nobody has to wonder whether it was billed.
