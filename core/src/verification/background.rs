@@ -99,7 +99,12 @@ mod tests {
     /// Two workers on one store.
     fn two_workers() -> [Engine; 2] {
         let store = Arc::new(MemoryStore::new());
-        [(); 2].map(|()| seller::engine(store.clone(), Arc::default()))
+        // The challenge takes its time: both have counted before either has stored its place.
+        let seller = || seller::Seller {
+            challenge: Duration::from_millis(50),
+            ..seller::Seller::default()
+        };
+        [(); 2].map(|()| seller::engine(store.clone(), Arc::new(seller())))
     }
 
     #[tokio::test(start_paused = true)]
