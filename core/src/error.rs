@@ -150,6 +150,8 @@ pub struct ResponseInfo {
     pub request_id: Option<String>,
     /// The rate limit, if it was reported whole.
     pub rate_limit: Option<RateLimit>,
+    /// When it was answered, by the server's own clock (`Date`): milliseconds since the epoch.
+    pub answered_at: Option<u64>,
 }
 
 /// An answer to a redemption that arrived whole and could not be opened or accepted.
@@ -352,7 +354,11 @@ impl fmt::Debug for Error {
             .field("title", &inner.title)
             .field("details", &inner.details)
             .field("request_id", &inner.info.request_id)
-            .field("source", &inner.source)
+            // A store's own error may quote what was to be stored.
+            .field(
+                "source",
+                &(inner.source.as_ref()).filter(|_| inner.kind != ErrorKind::Store),
+            )
             .finish_non_exhaustive()
     }
 }
@@ -376,6 +382,15 @@ mod tests {
             assert_eq!(ErrorKind::from_code(kind.code()), Some(kind));
         }
         assert_eq!(ErrorKind::from_code("no_such_code"), None);
+    }
+
+    #[test]
+    fn the_cause_of_a_store_error_does_not_show_in_debug() {
+        let cause = "INSERT … VALUES ('canary')";
+        let error = Error::new(ErrorKind::Store, "The store failed.").with_source(cause);
+        assert!(!format!("{error:?} {error}").contains("canary"));
+        let source = std::error::Error::source(&error).expect("the cause");
+        assert!(source.to_string().contains("canary"), "for who asks for it");
     }
 
     #[test]

@@ -31,18 +31,22 @@ pub enum EventKind {
     Pending,
     /// A pass that was not consumed went back to the pool.
     Refunded,
+    /// Two signatures in a row were no use: the pool buys no more passes of this claim type for an
+    /// hour, or until one that is bought otherwise is good.
+    PoolStopped,
     /// Work in the background failed, and will be tried again.
     BackgroundFailure,
 }
 
 impl EventKind {
     /// Every kind, for tests and tables that must not forget one.
-    pub const ALL: [EventKind; 6] = [
+    pub const ALL: [EventKind; 7] = [
         EventKind::PossibleDoubleCharge,
         EventKind::UnknownOutcome,
         EventKind::KeyChanged,
         EventKind::Pending,
         EventKind::Refunded,
+        EventKind::PoolStopped,
         EventKind::BackgroundFailure,
     ];
 
@@ -54,6 +58,7 @@ impl EventKind {
             EventKind::KeyChanged => "key_changed",
             EventKind::Pending => "pending",
             EventKind::Refunded => "refunded",
+            EventKind::PoolStopped => "pool_stopped",
             EventKind::BackgroundFailure => "background_failure",
         }
     }

@@ -198,9 +198,12 @@ async fn a_signature_that_is_none_is_asked_for_once_more_and_never_bought_anew()
         assert_eq!(error.code(), "protocol", "{fear}");
         assert!(!error.retryable(), "{fear}");
         assert_eq!(persona.count(CHALLENGE), 1, "{fear}");
-        let keys = persona.keys(SIGN);
-        assert_eq!(keys.len(), 2, "{fear}");
-        assert_eq!(keys[0], keys[1], "{fear}");
+        let mut keys = persona.keys(SIGN);
+        // One that cannot be read at all may be another one's: it is asked for like a lost one.
+        let attempts = if fear == "empty" { 4 } else { 2 };
+        assert_eq!(keys.len(), attempts, "{fear}");
+        keys.dedup();
+        assert_eq!(keys.len(), 1, "{fear}");
     }
 }
 
@@ -215,7 +218,7 @@ async fn an_unknown_key_after_an_unreadable_signature_is_not_a_second_purchase()
             *signed += 1;
             match *signed {
                 1 => Ok((201, b"<html>".to_vec())),
-                _ => Ok((404, Vec::new())),
+                _ => Ok((404, EXPLAINED.to_vec())),
             }
         }
     });
@@ -278,7 +281,7 @@ async fn a_lost_redemption_keeps_its_key_whatever_is_answered_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_redemption_keeps_its_key_when_it_is_taken_up_again() {
+async fn an_error_hands_out_the_key_that_persona_has_not_answered() {
     let (issuer, asked) = (Issuer::new(), AtomicUsize::new(0));
     let persona = Persona::new(move |request| match request.path() {
         CHALLENGE => ok(&issuer.challenge()),
@@ -298,10 +301,12 @@ async fn a_lost_redemption_keeps_its_key_when_it_is_taken_up_again() {
     let error = client.relays().generate_claim(redemption).await;
     let error = error.unwrap_err();
     let keys = persona.keys(REDEEM);
+    // "Not yet" in Persona's own words resolves the first; the second is lost behind the page.
+    assert_eq!(keys[1], keys[0]);
     assert_ne!(keys[2], keys[0]);
-    assert_eq!(keys[3], keys[0]);
+    assert_eq!(keys[3], keys[2]);
     let kept = error.idempotency_key().map(|key| key.expose().to_owned());
-    assert_eq!(kept.as_ref(), Some(&keys[0]), "{error}");
+    assert_eq!(kept.as_ref(), Some(&keys[2]), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,6 +9,8 @@ import { runInScope } from './scope.js';
  * - `key_changed`: Persona signs with another key than before.
  * - `pending`: Persona does not answer the question yet.
  * - `refunded`: a pass that was not consumed went back to the pool.
+ * - `pool_stopped`: two signatures in a row were no use; the pool buys no more passes of this claim
+ *   type for an hour, or until one that is bought otherwise is good.
  * - `background_failure`: work in the background failed, and will be tried again.
  */
 export type EventKind =
@@ -17,6 +19,7 @@ export type EventKind =
   | 'key_changed'
   | 'pending'
   | 'refunded'
+  | 'pool_stopped'
   | 'background_failure';
 
 /** Something that your log should know and that is no error. It holds no secret, and is frozen. */

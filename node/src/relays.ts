@@ -65,8 +65,10 @@ export interface GenerateClaimArguments {
    * before the call. The {@link RelayPassError.idempotencyKey} that an {@link OutcomeUnknownError}
    * carries serves the same end. It is as secret as the pass.
    *
-   * After a {@link PermissionDeniedError} (not finished yet) make a new one: the key keeps that
-   * answer too, and the claim that comes later would not be under it.
+   * The call goes out under this key alone, and "not finished yet" ends it. After a
+   * {@link PermissionDeniedError} without an `idempotencyKey` make a new one: Persona keeps that
+   * answer too, and the claim that comes later would not be under the old key. An error that has an
+   * `idempotencyKey`, whatever its kind, asks to be repeated with that key.
    */
   readonly idempotencyKey?: string | null | undefined;
 }
@@ -125,8 +127,8 @@ export class Relays {
    * The challenge is fetched without the API key; only a blinded message travels with it. An answer
    * that does not arrive is asked for again with the same key and bytes, so that one call is billed
    * once. The exception: a server error that Persona has stored under the key is passed by with one
-   * new key and the same blinded message, and may have billed before. The core logs this as
-   * `possible_double_charge`; this package does not pass its log on.
+   * new key and the same blinded message, and may have billed before. It is told as the
+   * event `possible_double_charge`.
    *
    * Aborting may leave a pass that is billed and that nobody gets.
    *

@@ -367,8 +367,7 @@ test('a store that refuses every swap is an error', async () => {
   assert.equal((await sandbox.ledger()).billed, 0);
 });
 
-const endless = { todo: 'the core goes round for ever, whatever timeoutMs says' };
-test('a store that refuses every swap is an error, with a reference too', endless, async () => {
+test('a store that refuses every swap is an error, with a reference too', async () => {
   const client = clientOf(storeWith('compareAndSwap', () => false));
   const options = { timeoutMs: 200, signal: AbortSignal.timeout(2_000) };
   const start = client.verifications.start({ claimType, reference: 'order-1' }, options);

@@ -14,7 +14,8 @@ class Event:
 
     kind: str
     """What happened: ``"possible_double_charge"``, ``"unknown_outcome"``, ``"key_changed"``,
-    ``"pending"``, ``"refunded"`` or ``"background_failure"``; later versions may add others."""
+    ``"pending"``, ``"refunded"``, ``"pool_stopped"`` or ``"background_failure"``; later versions
+    may add others."""
     verification_id: str | None
     """The verification it happened to; ``None`` for passes bought ahead."""
     request_id: str | None

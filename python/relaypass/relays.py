@@ -64,7 +64,7 @@ class Relays:
         what it signs, so it cannot recognise the pass later. An answer that gets lost is asked for
         again with the same idempotency key, so that one call is billed once. There is one
         exception: a server error that Persona stored under that key is passed by with one new key,
-        for the same blinded message, and the log gets a warning ``possible_double_charge``.
+        for the same blinded message, and ``on_event`` is told ``possible_double_charge``.
 
         Cancelling the call (``asyncio.wait_for``, Ctrl-C) does not call back what was sent: it may
         leave a pass that is billed and that nobody gets.
@@ -105,7 +105,10 @@ class Relays:
         relay, then call. The same key asks for the same answer for 24 hours, whether the answer
         got lost, the call was cancelled, or the process crashed. Without one, cancelling the call
         (``asyncio.wait_for``, Ctrl-C) after the request has left may spend the pass and lose the
-        claim.
+        claim. The call goes out under your key alone, and "not finished yet" ends it. After a
+        :class:`PermissionDeniedError` without an ``idempotency_key`` make a new one: Persona keeps
+        that answer too. An error that has an ``idempotency_key``, whatever its kind, asks to be
+        repeated with that key.
 
         Args:
             relay_token: The relay's token.

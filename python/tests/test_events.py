@@ -52,9 +52,10 @@ def test_every_kind_of_event_arrives_in_order() -> None:
         "key_changed",
         "pending",
         "refunded",
+        "pool_stopped",
         "background_failure",
     ]
-    assert log.wait(6) == [
+    assert log.wait(7) == [
         relaypass.Event(kind, "an id", None, f"an example of {kind}") for kind in kinds
     ]
 

@@ -16,7 +16,7 @@ pub use options::{ClientBuilder, Environment, PassBinding};
 #[cfg(test)]
 pub(crate) use persona::Attempted;
 pub(crate) use persona::{Attempting, Persona, Question};
-pub(crate) use ports::Ports;
+pub(crate) use ports::{Ports, Usable};
 pub(crate) use relays::read_claim;
 pub use relays::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
@@ -105,6 +105,8 @@ pub(crate) struct Keeping {
 pub(crate) struct Seen {
     /// The last token key's id, by claim type.
     pub(crate) key_ids: Mutex<HashMap<String, String>>,
+    /// When a signature was good last, by claim type.
+    pub(crate) usable: Usable,
     /// The claim types that were asked for: those whose pools are filled.
     pub(crate) claim_types: Mutex<BTreeSet<String>>,
     /// Whether the task in the background has begun.

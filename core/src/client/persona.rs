@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::steps::{Redeem, Sign};
 use super::{CreateRelay, Inner, IssuePrivacyPass, Relay, RelayToken};
 use crate::claim::{open_claim, Claim, ClaimType};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::{tell, Event, EventKind};
 use crate::future::BoxFuture;
-use crate::http::{ask_once, now_ms, Attempt, Connection};
+use crate::http::{ask_once, Attempt, Connection};
 use crate::outcome::Budget;
 use crate::pass::{PendingPass, PrivacyPassToken};
 use crate::records::Kept;
@@ -35,7 +35,7 @@ pub(crate) struct Attempting {
 }
 
 /// What one attempt at a call that is at stake came to.
-pub(crate) type Attempted<T> = std::result::Result<T, Box<Attempt>>;
+pub(crate) type Attempted<T> = std::result::Result<(T, ResponseInfo), Box<Attempt>>;
 
 /// The calls.
 pub(crate) trait Persona: Send + Sync {
@@ -133,7 +133,7 @@ impl Persona for Inner {
                 timeout,
             } = attempting;
             let attempt = ask_once(&exchange, &key, &[], connection, timeout).await;
-            Ok(attempt.map(|(pass, _)| Kept::new(pass.expose())))
+            Ok(attempt.map(|(pass, info)| (Kept::new(pass.expose()), info)))
         })
     }
 
@@ -145,13 +145,13 @@ impl Persona for Inner {
         Box::pin(async move {
             let relay_token = RelayToken::parse(question.relay_token.expose())?;
             let relay_secret = RelaySecret::parse(question.relay_secret.expose())?;
-            let pass = PrivacyPassToken::parse(question.pass.expose(), now_ms())?;
+            // Its age was looked at when it was first presented; an answer outlives it.
+            let pass = PrivacyPassToken::parse(question.pass.expose(), 0)?;
             let exchange = Redeem {
                 inner: self,
                 relay_token: &relay_token,
                 relay_secret: &relay_secret,
                 privacy_pass_token: &pass,
-                idempotency_key: None,
             };
             let Attempting {
                 connection,
@@ -159,9 +159,9 @@ impl Persona for Inner {
             } = attempting;
             let (key, earlier) = (&question.key, &question.earlier_keys);
             let attempt = ask_once(&exchange, key, earlier, connection, timeout).await;
-            Ok(attempt.map(|(answer, _)| {
+            Ok(attempt.map(|(answer, info)| {
                 let payload = Kept::new(answer.claim_payload.expose().as_str());
-                (payload, answer.token_consumed)
+                ((payload, answer.token_consumed), info)
             }))
         })
     }

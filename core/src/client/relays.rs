@@ -1,14 +1,13 @@
 //! The three steps, stateless: the same names as the official SDKs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use super::steps::{Challenge, Create, Redeem, RelayBoundChallenge, Sign};
+use super::steps::{Challenge, Create, RelayBoundChallenge};
 use super::{Environment, Inner};
 use crate::claim::{is_ciphertext, open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey};
-use crate::error::{Error, ResponseInfo, Result, UnopenedClaim};
-use crate::http::{now_ms, run, Ending, IdentifiedLane};
+use crate::error::{Error, ResponseInfo, Result};
+use crate::http::{now_ms, run, IdentifiedLane};
 use crate::outcome::Budget;
 use crate::pass::{Challenge as DecodedChallenge, PendingPass, PrivacyPassToken, TokenKey};
 use crate::secret::{check_visible, os_random, IdempotencyKey, RelaySecret, Secret};
@@ -180,12 +179,12 @@ pub struct GeneratedClaim {
 /// process. Dropping the future cancels the call; what was sent stays sent.
 #[derive(Clone, Copy)]
 pub struct Relays<'a> {
-    inner: &'a Inner,
-    limit: Option<Duration>,
+    pub(crate) inner: &'a Arc<Inner>,
+    pub(crate) limit: Option<Duration>,
 }
 
 impl<'a> Relays<'a> {
-    pub(super) fn new(inner: &'a Inner) -> Self {
+    pub(super) fn new(inner: &'a Arc<Inner>) -> Self {
         Self { inner, limit: None }
     }
 
@@ -205,105 +204,13 @@ impl<'a> Relays<'a> {
     ///
     /// Source: Persona, "Create a Relay".
     pub async fn create(&self, request: CreateRelay) -> Result<Relay> {
-        let budget = self.budget(Duration::ZERO);
+        let budget = self.budget();
         self.inner.create_relay(request, &budget).await
     }
 
-    /// Step 2: buys a Privacy Pass. This is the call that names us, and the one that is billed.
-    ///
-    /// The challenge is fetched on the anonymous lane; only a blinded message travels with the API
-    /// key. An answer that does not arrive is asked for again with the same key and bytes, so that
-    /// one call is billed once.
-    ///
-    /// # Errors
-    /// `invalid_argument` without an API key; `authentication`, `permission_denied`,
-    /// `rate_limited`, `protocol`, `timeout`, `network`; `server_error` and `outcome_unknown` when
-    /// the pass may have been billed: [`Error::retryable`] is then false.
-    ///
-    /// Source: Persona, "Create a Privacy Pass"; RFC 9474.
-    pub async fn issue_privacy_pass(&self, request: IssuePrivacyPass) -> Result<PrivacyPass> {
-        const OPERATION: &str = "relays.issue_privacy_pass";
-        let lane = self
-            .inner
-            .signing_lane()
-            .map_err(|error| error.in_operation(OPERATION))?;
-        let started = Instant::now();
-        let mut refetched = false;
-        loop {
-            let pending = self
-                .inner
-                .blind_message(&request, &self.budget(started.elapsed()))
-                .await
-                .map_err(|error| error.in_operation(OPERATION))?;
-            let exchange = Sign {
-                lane,
-                pending: &pending,
-            };
-            let ending = run(&exchange, &self.budget(started.elapsed())).await;
-            match ending.map_err(|error| error.in_operation(OPERATION))? {
-                Ending::Done(privacy_pass_token, info) => {
-                    return Ok(PrivacyPass {
-                        privacy_pass_token,
-                        info,
-                    })
-                }
-                Ending::RefetchChallenge(_) if !refetched => refetched = true,
-                Ending::RefetchChallenge(error) => return Err(error.in_operation(OPERATION)),
-            }
-        }
-    }
-
-    /// Step 3: redeems a pass for the claim. Names nobody; works once per pass.
-    ///
-    /// # Errors
-    /// * `permission_denied`, retryable: the person has most likely not finished; ask again later.
-    /// * `pass_rejected`, `pass_expired`; `not_found` for an unknown relay or a wrong secret;
-    ///   `conflict`, `unprocessable`, `rate_limited`, `server_error`, `network`.
-    /// * `outcome_unknown`: the answer never arrived.
-    /// * `decryption`, `claim_mismatch`, `protocol`: the answer arrived and is no good;
-    ///   [`Error::unopened_claim`] has it.
-    ///
-    /// Source: Persona, "Generate a Relay claim".
-    pub async fn generate_claim(&self, request: GenerateClaim) -> Result<GeneratedClaim> {
-        const OPERATION: &str = "relays.generate_claim";
-        let pass = PrivacyPassToken::parse(request.privacy_pass_token.expose().as_str(), now_ms())
-            .map_err(|error| error.in_operation(OPERATION))?;
-        let exchange = Redeem {
-            inner: self.inner,
-            relay_token: &request.relay_token,
-            relay_secret: &request.relay_secret,
-            privacy_pass_token: &pass,
-            idempotency_key: request.idempotency_key.as_ref(),
-        };
-        let (answer, info) = finish(
-            run(&exchange, &self.budget(Duration::ZERO)).await,
-            OPERATION,
-        )?;
-        let key = request
-            .decryption_key
-            .as_ref()
-            .or(self.inner.decryption_key.as_ref());
-        let payload = answer.claim_payload.expose();
-        let claim = read_claim(payload, key, request.claim_type.as_ref()).map_err(|error| {
-            error
-                .in_operation(OPERATION)
-                .with_response(info.clone())
-                .with_unopened_claim(UnopenedClaim {
-                    claim_payload: answer.claim_payload.clone(),
-                    token_consumed: Some(answer.token_consumed),
-                })
-        })?;
-        Ok(GeneratedClaim {
-            claim_payload: answer.claim_payload,
-            token_consumed: answer.token_consumed,
-            claim,
-            info,
-        })
-    }
-
-    /// What is left for a call that has used `spent` already.
-    fn budget(&self, spent: Duration) -> Budget {
-        self.inner.budget(self.limit, spent)
+    /// What one call may take.
+    pub(crate) fn budget(&self) -> Budget {
+        self.inner.budget(self.limit, Duration::ZERO)
     }
 }
 
@@ -324,7 +231,9 @@ impl Inner {
             claim_type: &request.claim_type,
             encryption_key: request.encryption_key.as_ref().or_else(own_key),
         };
-        let (answer, info) = finish(run(&exchange, budget).await, "relays.create")?;
+        let (answer, info) = run(&exchange, budget)
+            .await
+            .map_err(|error| error.in_operation("relays.create"))?;
         Ok(Relay {
             relay_token: answer.relay_token,
             relay_secret: answer.relay_secret,
@@ -341,19 +250,19 @@ impl Inner {
     }
 
     /// Step 2a: fetches a challenge and blinds a fresh nonce for it.
-    pub(super) async fn blind_message(
+    pub(crate) async fn blind_message(
         &self,
         request: &IssuePrivacyPass,
         budget: &Budget,
     ) -> Result<PendingPass> {
         const OPERATION: &str = "relays.issue_privacy_pass";
-        let (answer, info) = match request {
+        let answered = match request {
             IssuePrivacyPass::ClaimType(claim_type) => {
                 let exchange = Challenge {
                     inner: self,
                     claim_type,
                 };
-                finish(run(&exchange, budget).await, OPERATION)?
+                run(&exchange, budget).await
             }
             IssuePrivacyPass::Relay {
                 relay_token,
@@ -364,10 +273,11 @@ impl Inner {
                     relay_token,
                     relay_secret,
                 };
-                finish(run(&exchange, budget).await, OPERATION)?
+                run(&exchange, budget).await
             }
         };
-        blind(&answer).map_err(|error| error.with_response(info))
+        let (answer, info) = answered.map_err(|error| error.in_operation(OPERATION))?;
+        blind(&answer).map_err(|error| error.with_response(info).in_operation(OPERATION))
     }
 
     /// What is left for a call that has used `spent` of its time; `limit` is the caller's.
@@ -396,14 +306,6 @@ pub(crate) fn read_claim(
         return Ok(None);
     }
     open_claim(payload, key, asked).map(Some)
-}
-
-/// Unwraps a call that never asks for another challenge.
-fn finish<T>(ending: Result<Ending<T>>, operation: &'static str) -> Result<(T, ResponseInfo)> {
-    match ending.map_err(|error| error.in_operation(operation))? {
-        Ending::Done(answer, info) => Ok((answer, info)),
-        Ending::RefetchChallenge(error) => Err(error.in_operation(operation)),
-    }
 }
 
 fn blind(answer: &ChallengeAnswer) -> Result<PendingPass> {

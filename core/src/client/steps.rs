@@ -4,7 +4,7 @@ use super::{Inner, RelayToken};
 use crate::claim::{ClaimType, EncryptionKey};
 use crate::encoding::Unreadable;
 use crate::http::{AnonymousLane, Exchange, IdentifiedLane, Misread};
-use crate::outcome::Step;
+use crate::outcome::Call;
 use crate::pass::{PendingPass, PrivacyPassToken};
 use crate::secret::{IdempotencyKey, RelaySecret, Secret};
 use crate::wire::{
@@ -44,7 +44,6 @@ pub(super) struct Redeem<'a> {
     pub(super) relay_token: &'a RelayToken,
     pub(super) relay_secret: &'a RelaySecret,
     pub(super) privacy_pass_token: &'a PrivacyPassToken,
-    pub(super) idempotency_key: Option<&'a IdempotencyKey>,
 }
 
 /// Step 1's answer, checked.
@@ -57,7 +56,7 @@ pub(super) struct CreatedRelay {
 impl Exchange for Create<'_> {
     type Lane = AnonymousLane;
     type Answer = CreatedRelay;
-    const STEP: Step = Step::Create;
+    const CALL: Call = Call::Create;
 
     fn lane(&self) -> &AnonymousLane {
         &self.inner.anonymous
@@ -82,7 +81,7 @@ impl Exchange for Create<'_> {
 impl Exchange for Challenge<'_> {
     type Lane = AnonymousLane;
     type Answer = ChallengeAnswer;
-    const STEP: Step = Step::Challenge;
+    const CALL: Call = Call::Challenge;
 
     fn lane(&self) -> &AnonymousLane {
         &self.inner.anonymous
@@ -100,7 +99,7 @@ impl Exchange for Challenge<'_> {
 impl Exchange for RelayBoundChallenge<'_> {
     type Lane = AnonymousLane;
     type Answer = ChallengeAnswer;
-    const STEP: Step = Step::RelayBoundChallenge;
+    const CALL: Call = Call::RelayBoundChallenge;
 
     fn lane(&self) -> &AnonymousLane {
         &self.inner.anonymous
@@ -132,7 +131,7 @@ impl Exchange for RelayBoundChallenge<'_> {
 impl Exchange for Sign<'_> {
     type Lane = IdentifiedLane;
     type Answer = PrivacyPassToken;
-    const STEP: Step = Step::Sign;
+    const CALL: Call = Call::Sign;
 
     fn lane(&self) -> &IdentifiedLane {
         self.lane
@@ -157,7 +156,7 @@ impl Exchange for Sign<'_> {
 impl Exchange for Redeem<'_> {
     type Lane = AnonymousLane;
     type Answer = ClaimAnswer;
-    const STEP: Step = Step::Redeem;
+    const CALL: Call = Call::Redeem;
 
     fn lane(&self) -> &AnonymousLane {
         &self.inner.anonymous
@@ -170,10 +169,6 @@ impl Exchange for Redeem<'_> {
             self.privacy_pass_token.expose(),
             key,
         )
-    }
-
-    fn earlier_key(&self) -> Option<&IdempotencyKey> {
-        self.idempotency_key
     }
 
     fn read(&self, _: &ResponseHead, body: &[u8]) -> Result<ClaimAnswer, Misread> {

@@ -1,4 +1,4 @@
-//! One call: attempts, pauses and keys, as the table in `outcome` says.
+//! One attempt at a call, and the loop that asks again where that costs nothing.
 
 use std::time::Duration;
 
@@ -8,28 +8,22 @@ use super::lane::Lane;
 use super::transport::{Connection, FailureCause, Response, SendFailure, Sent};
 use crate::error::{Error, ErrorKind, ResponseInfo, Result, UnopenedClaim};
 use crate::outcome::{
-    explain, explain_lasting, is_retryable, judge, out_of_budget, Action, Answer, Budget, History,
-    NextKey, Step,
+    explain, explain_lasting, kind_of, may_pass, meaning, Answer, Budget, Call, Failure, Meaning,
 };
-use crate::secret::rand_core::{CryptoRng, Rng};
+use crate::secret::rand_core::Rng;
 use crate::secret::{os_random, IdempotencyKey, Secret};
-use crate::wire::{decode_server_error, is_server_error, ResponseHead, ServerError};
+use crate::wire::{decode_server_error, speaker, ResponseHead, ServerError, Speaker};
 
 /// One call to Persona: how to ask, and how to read the answer.
 pub(crate) trait Exchange: Sync {
     type Lane: Lane;
     type Answer: Send;
 
-    const STEP: Step;
+    const CALL: Call;
 
     fn lane(&self) -> &Self::Lane;
 
     fn request(&self, key: &IdempotencyKey) -> <Self::Lane as Lane>::Request;
-
-    /// The key of an earlier call whose answer is unknown, to ask for that answer.
-    fn earlier_key(&self) -> Option<&IdempotencyKey> {
-        None
-    }
 
     /// Whether an answer with this head is what the call hopes for.
     fn is_success(&self, head: &ResponseHead) -> bool {
@@ -48,79 +42,37 @@ pub(crate) enum Misread {
     BadSignature(String),
 }
 
-/// How a call ended.
-pub(crate) enum Ending<T> {
-    Done(T, ResponseInfo),
-    /// The key is gone; the caller fetches the challenge again, or raises the error.
-    RefetchChallenge(Error),
-}
-
-/// Runs a call to its end.
+/// Runs a call that costs nothing to its end: it may be asked again as often as the budget allows.
 ///
 /// # Errors
-/// When the table says stop, or the budget is used up.
-pub(crate) async fn run<E: Exchange>(exchange: &E, budget: &Budget) -> Result<Ending<E::Answer>> {
+/// When Persona refuses, or the budget is used up.
+pub(crate) async fn run<E: Exchange>(
+    exchange: &E,
+    budget: &Budget,
+) -> Result<(E::Answer, ResponseInfo)> {
     let started = Instant::now();
     let mut rng = os_random();
-    let mut history = History::new(exchange.earlier_key().is_some());
-    let mut keys = Keys::new(exchange.earlier_key(), &mut rng);
     let mut connection = Connection::Any;
     let mut retry = 0;
     loop {
+        // Neither create nor challenge has an idempotency key.
+        let key = IdempotencyKey::random(&mut rng);
         let timeout = budget.next_attempt(started.elapsed());
-        let attempt = match ask_once(exchange, &keys.present, &keys.lost, connection, timeout).await
-        {
-            Ok((answer, info)) => return Ok(Ending::Done(answer, info)),
+        let attempt = match ask_once(exchange, &key, &[], connection, timeout).await {
+            Ok(answered) => return Ok(answered),
             Err(attempt) => attempt,
         };
-        let request_id = attempt.request_id();
-        let action = judge(
-            E::STEP,
-            attempt.answer,
-            request_id,
-            attempt.body(),
-            &mut history,
-        );
-        if history.is_present_key_lost() {
-            keys.lose_present();
+        if let Meaning::Refused(kind) = meaning(E::CALL, attempt.answer) {
+            return Err(attempt.error(E::CALL, kind));
         }
-        let fail = |kind| {
-            // Whatever was answered last: under a key whose answer was lost there may be the claim.
-            let may_be_stored = E::STEP == Step::Redeem
-                && (kind == ErrorKind::OutcomeUnknown || history.is_ambiguous());
-            attempt
-                .error(E::STEP, kind)
-                .with_retryable(is_retryable(E::STEP, kind, &history))
-                .with_idempotency_key(may_be_stored.then(|| keys.unresolved().clone()))
+        let spent = started.elapsed();
+        let Some(pause) = budget.pause(retry, attempt.wish(), spent, rng.next_u64()) else {
+            let kind = attempt.kind(E::CALL);
+            let retryable = may_pass(E::CALL, kind);
+            return Err(attempt.error(E::CALL, kind).with_retryable(retryable));
         };
-        let next_key = match action {
-            Action::Stop(kind) => return Err(fail(kind)),
-            Action::RefetchChallenge => {
-                return Ok(Ending::RefetchChallenge(fail(ErrorKind::NotFound)))
-            }
-            Action::Again(next_key) => next_key,
-        };
-        let wish = attempt.wish();
-        let Some(pause) = budget.pause(retry, wish, started.elapsed(), rng.next_u64()) else {
-            let timed_out = attempt.timed_out();
-            return Err(fail(out_of_budget(
-                E::STEP,
-                attempt.answer,
-                timed_out,
-                &history,
-            )));
-        };
-        if next_key == NextKey::New && E::STEP == Step::Sign {
-            tracing::warn!(event = "possible_double_charge", request_id);
-        }
         if attempt.answer == Answer::Unknown {
             connection = Connection::Fresh;
-        }
-        keys.follow(next_key, &mut rng);
-        if next_key == NextKey::Earlier {
-            // Its answer was lost: whatever is said now, the claim may be stored under it.
-            history.take_up_lost_key();
-            keys.lose_present();
         }
         retry += 1;
         tokio::time::sleep(pause).await;
@@ -154,49 +106,10 @@ pub(crate) async fn ask_once<E: Exchange>(
     })
 }
 
-/// The idempotency keys of one call.
-struct Keys {
-    present: IdempotencyKey,
-    /// Those under which an answer was lost, the last one last.
-    lost: Vec<IdempotencyKey>,
-}
-
-impl Keys {
-    fn new(first: Option<&IdempotencyKey>, rng: &mut impl CryptoRng) -> Self {
-        Self {
-            present: first
-                .cloned()
-                .unwrap_or_else(|| IdempotencyKey::random(rng)),
-            lost: Vec::new(),
-        }
-    }
-
-    fn lose_present(&mut self) {
-        if self.lost.last() != Some(&self.present) {
-            self.lost.push(self.present.clone());
-        }
-    }
-
-    fn follow(&mut self, next: NextKey, rng: &mut impl CryptoRng) {
-        match next {
-            NextKey::Same => {}
-            NextKey::New => self.present = IdempotencyKey::random(rng),
-            NextKey::Earlier => {
-                while let Some(earlier) = self.lost.pop() {
-                    if earlier != self.present {
-                        self.present = earlier;
-                        break;
-                    }
-                }
-            }
-        }
-    }
-
-    /// The key under which the answer may be stored.
-    fn unresolved(&self) -> &IdempotencyKey {
-        self.lost.last().unwrap_or(&self.present)
-    }
-}
+/// What is wrong with a page.
+const NOT_PERSONAS: &str =
+    "the answer is not Persona's but that of something on the way, such as a \
+                            proxy or a firewall";
 
 fn out_of_time() -> SendFailure {
     SendFailure {
@@ -214,7 +127,7 @@ pub(crate) struct Attempt {
     /// What the server says, without the request's secrets.
     texts: ServerError,
     failure: Option<SendFailure>,
-    /// What is wrong with a success.
+    /// What is wrong with a success, or with who gave the answer.
     misread: Option<String>,
     unopened: Option<UnopenedClaim>,
 }
@@ -229,12 +142,10 @@ impl Attempt {
         // Some edges take over the idempotency key as the request's id.
         head.info.request_id = head.info.request_id.filter(|id| scrub(id) == *id);
         if !exchange.is_success(&head) {
-            let answer = match head.status {
-                200..300 => Answer::Unreadable,
-                status => Answer::Status(status),
-            };
-            let mut attempt = Self::answered(answer, head, body);
-            attempt.texts = decode_server_error(attempt.body(), scrub);
+            let mut attempt = Self::refused(head, body);
+            if matches!(attempt.answer, Answer::Refused(_)) {
+                attempt.texts = decode_server_error(attempt.body(), scrub);
+            }
             return Err(attempt);
         }
         let misread = match &body {
@@ -269,6 +180,22 @@ impl Attempt {
         })
     }
 
+    /// An answer that is no success. Who gave it is decided here, and nowhere else.
+    pub(crate) fn refused(head: ResponseHead, body: Option<Secret<Vec<u8>>>) -> Box<Self> {
+        let status = head.status;
+        let text = body.as_ref().map_or(&[][..], |body| body.expose());
+        let answer = match (status, speaker(&head, text)) {
+            (200..300, _) => Answer::Unreadable,
+            (_, Speaker::Persona) => Answer::Refused(status),
+            (_, Speaker::OnTheWay) => Answer::Page(status),
+        };
+        let mut attempt = Self::answered(answer, head, body);
+        if let Answer::Page(_) = answer {
+            attempt.misread = Some(NOT_PERSONAS.to_owned());
+        }
+        attempt
+    }
+
     pub(crate) fn answered(
         answer: Answer,
         head: ResponseHead,
@@ -289,21 +216,33 @@ impl Attempt {
         self.head.as_ref()?.info.request_id.as_deref()
     }
 
-    /// Whether Persona says in her own words why there is no good answer.
-    pub(crate) fn is_explained(&self) -> bool {
-        // A pass is asked for in a header (RFC 9577).
-        let asks_for_a_pass = |head: &ResponseHead| {
-            let asked = head.www_authenticate.as_deref();
-            head.status == 401 && asked.is_some_and(|asked| asked.contains("PrivateToken"))
-        };
-        self.head.as_ref().is_some_and(asks_for_a_pass) || is_server_error(self.body())
+    /// When this was answered, by the clock of whoever answered. Milliseconds since the epoch.
+    pub(crate) fn answered_at(&self) -> Option<u64> {
+        self.head.as_ref()?.info.answered_at
     }
 
-    pub(crate) fn body(&self) -> &[u8] {
+    /// What tells this failure of Persona's from another one.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        match self.answer {
+            Answer::Refused(status @ 500..) => Some(Failure {
+                status,
+                request_id: self.request_id().map(str::to_owned),
+                body: self.body().to_vec(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The kind of error that this is when nobody asks again.
+    pub(crate) fn kind(&self, call: Call) -> ErrorKind {
+        kind_of(call, self.answer, self.timed_out())
+    }
+
+    fn body(&self) -> &[u8] {
         self.body.as_ref().map_or(&[], |body| body.expose())
     }
 
-    pub(crate) fn timed_out(&self) -> bool {
+    fn timed_out(&self) -> bool {
         self.failure
             .as_ref()
             .is_some_and(|failure| failure.cause == FailureCause::Timeout)
@@ -312,10 +251,7 @@ impl Attempt {
     /// How long the server asks us to wait.
     pub(crate) fn wish(&self) -> Option<Duration> {
         let head = self.head.as_ref()?;
-        let reset = || {
-            let limit = head.info.rate_limit.as_ref()?;
-            (head.status == 429).then(|| Duration::from_secs(limit.reset_seconds))
-        };
+        let reset = || head.rate_limit_reset.filter(|_| head.status == 429);
         head.retry_after.or_else(reset)
     }
 
@@ -325,13 +261,13 @@ impl Attempt {
     }
 
     /// The error of a single call.
-    pub(crate) fn error(&self, step: Step, kind: ErrorKind) -> Error {
-        self.error_saying(explain(step, kind), kind)
+    pub(crate) fn error(&self, call: Call, kind: ErrorKind) -> Error {
+        self.error_saying(explain(call, kind), kind)
     }
 
     /// The error of a call that is one of many for a verification.
-    pub(crate) fn lasting_error(&self, step: Step, kind: ErrorKind) -> Error {
-        self.error_saying(explain_lasting(step, kind), kind)
+    pub(crate) fn lasting_error(&self, call: Call, kind: ErrorKind) -> Error {
+        self.error_saying(explain_lasting(call, kind), kind)
     }
 
     fn error_saying(&self, message: &str, kind: ErrorKind) -> Error {

@@ -8,7 +8,7 @@ mod transport;
 mod watched_body;
 
 pub(crate) use clock::now_ms;
-pub(crate) use exchange::{ask_once, run, Attempt, Ending, Exchange, Misread};
+pub(crate) use exchange::{ask_once, run, Attempt, Exchange, Misread};
 pub(crate) use lane::{AnonymousLane, BaseUrl, IdentifiedLane, Route};
 pub(crate) use reqwest_transport::{parse_proxy, ReqwestTransport, RouteOptions};
 pub use transport::{

@@ -1,11 +1,11 @@
 //! What to tell a person: what happened, whose fault it is, what to do.
 
-use super::Step;
+use super::Call;
 use crate::error::ErrorKind;
 
-pub(crate) fn explain(step: Step, kind: ErrorKind) -> &'static str {
-    use Step::{Redeem, RelayBoundChallenge, Sign};
-    match (kind, step) {
+pub(crate) fn explain(call: Call, kind: ErrorKind) -> &'static str {
+    use Call::{Redeem, RelayBoundChallenge, Sign};
+    match (kind, call) {
         (ErrorKind::InvalidArgument, _) => {
             "Persona refused the request as malformed; check the claim type and the encryption key."
         }
@@ -82,9 +82,9 @@ pub(crate) fn explain(step: Step, kind: ErrorKind) -> &'static str {
 }
 
 /// What to tell a person about a verification, which can be asked again, by any process.
-pub(crate) fn explain_lasting(step: Step, kind: ErrorKind) -> &'static str {
-    use Step::{Redeem, Sign};
-    match (kind, step) {
+pub(crate) fn explain_lasting(call: Call, kind: ErrorKind) -> &'static str {
+    use Call::{Redeem, Sign};
+    match (kind, call) {
         (ErrorKind::ServerError, Sign | Redeem) => {
             "Persona failed; nothing is lost. Ask again later: the same request is repeated."
         }
@@ -111,6 +111,6 @@ pub(crate) fn explain_lasting(step: Step, kind: ErrorKind) -> &'static str {
             "Persona does not accept the pass: it is malformed, expired, spent, or for another key; \
              only reissue buys another one."
         }
-        _ => explain(step, kind),
+        _ => explain(call, kind),
     }
 }

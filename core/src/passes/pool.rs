@@ -1,16 +1,15 @@
 //! The pool: buying ahead, taking, giving back.
 
-use super::record::{Held, Pooled, PooledState};
-use super::{Bought, Purchase};
-use crate::claim::ClaimType;
-use crate::client::{Attempting, IssuePrivacyPass, Ports, MOST_PASSES};
+use super::census::Census;
+use super::record::{PaidPass, Pooled, PooledState};
+use crate::client::{Ports, MOST_PASSES};
 use crate::encoding::encode_hex;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::events::EventKind;
-use crate::outcome::{out_of_patience, Step};
-use crate::records::{Changed, Loaded};
+use crate::records::{Changed, Evidence, Loaded};
 use crate::secret::rand_core::{CryptoRng, Rng};
 use crate::secret::IdempotencyKey;
+use crate::store::Swap;
 
 /// Longer claim types are hashed in keys.
 const LONGEST_IN_KEY: usize = 50;
@@ -73,14 +72,14 @@ impl Ports {
         Ok(None)
     }
 
-    /// How many passes are there, or about to be.
-    pub(crate) async fn count_coming(&self, claim_type: &str) -> Result<u32> {
-        let mut count = 0;
+    /// What the pool holds of a claim type.
+    pub(crate) async fn census(&self, claim_type: &str) -> Result<Census> {
+        let mut places = Vec::new();
         for key in self.places(claim_type).await? {
-            let place = self.vault.load::<Pooled>(&key).await?;
-            count += u32::from(place.is_some_and(|place| place.content.counts(self.now())));
+            places.extend(self.vault.load::<Pooled>(&key).await?);
         }
-        Ok(count)
+        let places = places.iter().map(|place| &place.content);
+        Ok(Census::of(places, self.usable_at(claim_type), self.now()))
     }
 
     /// How many passes are there for the taking.
@@ -97,7 +96,7 @@ impl Ports {
 
     /// Takes a pass for the verification `by`, or finds that it is no longer there. To ask again
     /// after a crash is harmless.
-    pub(crate) async fn take_pooled(&self, key: &str, by: &str) -> Result<Option<Held>> {
+    pub(crate) async fn take_pooled(&self, key: &str, by: &str) -> Result<Option<PaidPass>> {
         let mut found = self.vault.load::<Pooled>(key).await?;
         loop {
             let Some(place) = found else {
@@ -148,7 +147,7 @@ impl Ports {
         key: &str,
         from: &str,
         claim_type: &str,
-        pass: &Held,
+        pass: &PaidPass,
     ) -> Result<()> {
         let state = PooledState::Available { pass: pass.clone() };
         let environment = self.environment.as_str();
@@ -164,155 +163,6 @@ impl Ports {
         Ok(())
     }
 
-    /// Buys one pass. It is stored before it is asked for, so that a crash costs nothing.
-    pub(crate) async fn buy_pooled(&self, claim_type: &ClaimType) -> Result<()> {
-        self.persona.check_can_issue()?;
-        let bound_to = IssuePrivacyPass::ClaimType(claim_type.clone());
-        let blinded = self.persona.blind(&bound_to, &self.budget).await?;
-        let now = self.now();
-        let purchase = Purchase::new(blinded, now, &mut self.random());
-        let environment = self.environment.as_str();
-        let key = new_pool_key(environment, claim_type.as_str(), &mut self.random());
-        let state = PooledState::Issuing { purchase };
-        let place = Pooled::new(
-            environment,
-            claim_type.as_str(),
-            state,
-            now,
-            &mut self.random(),
-        );
-        match self.vault.put(&key, None, place).await? {
-            Changed::Done(place) => self.drive_pooled(&key, place, true).await,
-            Changed::Refused(_) => Err(Error::new(
-                ErrorKind::Store,
-                "A place of the pool with a random name was taken already; nothing was bought.",
-            )),
-        }
-    }
-
-    /// Has a place's pass signed. `is_own`: this worker just stored it, nobody asked before.
-    async fn drive_pooled(&self, key: &str, place: Loaded<Pooled>, is_own: bool) -> Result<()> {
-        let mut place = place;
-        let mut asking = None;
-        let started = self.world.elapsed();
-        let mut retry = 0;
-        loop {
-            let PooledState::Issuing { purchase } = &place.content.state else {
-                return Ok(());
-            };
-            if let Some(evidence) = &purchase.stuck {
-                return Err(evidence.error());
-            }
-            let now = self.now();
-            if purchase.is_too_late(now) {
-                let purchase = purchase.given_up();
-                self.tell(EventKind::UnknownOutcome, None, None, UNKNOWN);
-                let state = PooledState::Issuing { purchase };
-                match self.change(key, &place, state).await? {
-                    Some(changed) => place = changed,
-                    None => return Ok(()),
-                }
-                continue;
-            }
-            let Some(idempotency_key) = &purchase.key else {
-                let purchase = purchase.with_new_key(now, &mut self.random());
-                asking = Some(purchase.asking(false));
-                match self
-                    .change(key, &place, PooledState::Issuing { purchase })
-                    .await?
-                {
-                    Some(changed) => place = changed,
-                    None => return Ok(()),
-                }
-                continue;
-            };
-            let asking = asking.get_or_insert_with(|| purchase.asking(!is_own));
-            let attempting = Attempting {
-                connection: asking.connection,
-                timeout: (self.budget).next_attempt(self.world.elapsed().saturating_sub(started)),
-            };
-            let signed = self
-                .persona
-                .sign(&purchase.blinded, idempotency_key.as_key()?, attempting)
-                .await?;
-            let attempt = match signed {
-                Err(attempt) => attempt,
-                Ok(token) => {
-                    let bought_at = purchase.key_made_at;
-                    let pass = Held { token, bought_at };
-                    return self.keep_signed(key, place, pass).await;
-                }
-            };
-            let (next, failure) =
-                match purchase.refused(&attempt, asking, self.now(), &mut self.random()) {
-                    Bought::Again => (None, None),
-                    Bought::AgainAs(purchase, notice) => {
-                        self.tell(notice, None, attempt.request_id(), ROTATED);
-                        (Some(PooledState::Issuing { purchase }), None)
-                    }
-                    // Nothing was billed: the next purchase begins with a new challenge.
-                    Bought::BlindAgain => (Some(PooledState::Gone), Some(ErrorKind::NotFound)),
-                    Bought::Fail(kind) => (None, Some(kind)),
-                    // Another worker's request was in the way: the question stays open.
-                    Bought::FailAs(_, kind @ ErrorKind::Conflict) => (None, Some(kind)),
-                    Bought::FailAs(purchase, kind) => {
-                        (Some(PooledState::Issuing { purchase }), Some(kind))
-                    }
-                };
-            if let Some(state) = next {
-                match self.change(key, &place, state).await? {
-                    Some(changed) => place = changed,
-                    None => return Ok(()),
-                }
-            }
-            if let Some(kind) = failure {
-                return Err(attempt.lasting_error(Step::Sign, kind));
-            }
-            let spent = self.world.elapsed().saturating_sub(started);
-            let random = self.random().next_u64();
-            let Some(pause) = self.budget.pause(retry, attempt.wish(), spent, random) else {
-                let kind = out_of_patience(attempt.answer, attempt.timed_out());
-                return Err(attempt.lasting_error(Step::Sign, kind).with_retryable(true));
-            };
-            retry += 1;
-            self.world.sleep(pause).await;
-        }
-    }
-
-    /// Stores a pass that was signed, whoever stored what meanwhile.
-    async fn keep_signed(&self, key: &str, place: Loaded<Pooled>, pass: Held) -> Result<()> {
-        let mut found = Some(place);
-        while let Some(place) = found {
-            let PooledState::Issuing { .. } = &place.content.state else {
-                // Somebody else finished the same purchase: it is the same pass.
-                return Ok(());
-            };
-            let state = PooledState::Available { pass: pass.clone() };
-            let moved = (place.content).moved(state, self.now(), &mut self.random());
-            match self.vault.put(key, Some(place.version), moved).await? {
-                Changed::Done(_) => return Ok(()),
-                Changed::Refused(there) => found = there,
-            }
-        }
-        Ok(())
-    }
-
-    /// Stores a place in another state; nothing if somebody else was faster.
-    async fn change(
-        &self,
-        key: &str,
-        place: &Loaded<Pooled>,
-        state: PooledState,
-    ) -> Result<Option<Loaded<Pooled>>> {
-        let moved = place.content.moved(state, self.now(), &mut self.random());
-        Ok(
-            match self.vault.put(key, Some(place.version), moved).await? {
-                Changed::Done(changed) => Some(changed),
-                Changed::Refused(_) => None,
-            },
-        )
-    }
-
     /// Does for a place whatever is due, or says which verification must be looked at first.
     pub(crate) async fn look_after_pooled(&self, key: &str) -> Result<Looked> {
         let Some(place) = self.vault.load::<Pooled>(key).await? else {
@@ -326,21 +176,28 @@ impl Ports {
         match &place.content.state {
             PooledState::Taken { by, .. } => Ok(Looked::TakenBy(by.clone())),
             PooledState::Issuing { .. } if place.content.is_leased(now) => Ok(Looked::Nothing),
-            PooledState::Issuing { purchase } if purchase.stuck.is_none() => {
+            PooledState::Issuing { purchase } if purchase.may_go_on(now) => {
                 // The next look is later, whatever comes of this one.
                 let postponed = place.content.postponed(now, &mut self.random());
                 match self.vault.put(key, Some(place.version), postponed).await? {
-                    Changed::Done(place) => self.drive_pooled(key, place, false).await?,
-                    Changed::Refused(_) => {}
+                    Changed::Done(place) => Ok(Looked::Buying(Box::new(place))),
+                    Changed::Refused(_) => Ok(Looked::Done),
                 }
-                Ok(Looked::Done)
             }
             PooledState::Gone if place.content.came_from.is_some() => {
                 let from = place.content.came_from.clone().unwrap_or_default();
                 Ok(Looked::MarkFor(from, Box::new(place)))
             }
             // What nobody can use any more.
-            PooledState::Issuing { .. } | PooledState::Available { .. } | PooledState::Gone => {
+            PooledState::Issuing { purchase } => {
+                let told = purchase.stuck.as_ref().map(Evidence::kind);
+                let gone = self.vault.delete(key, place.version).await? == Swap::Done;
+                if gone && told != Some(ErrorKind::OutcomeUnknown) {
+                    self.tell(EventKind::UnknownOutcome, None, None, GIVEN_UP);
+                }
+                Ok(Looked::Done)
+            }
+            PooledState::Available { .. } | PooledState::Gone => {
                 self.vault.delete(key, place.version).await?;
                 Ok(Looked::Done)
             }
@@ -354,11 +211,13 @@ pub(crate) enum Looked {
     Nothing,
     /// What was due is done.
     Done,
+    /// Its pass is still to be signed.
+    Buying(Box<Loaded<Pooled>>),
     /// Its pass was taken by this verification, which must tell what became of it.
     TakenBy(String),
     /// It is a mark for this verification, which may still want to give its pass back.
     MarkFor(String, Box<Loaded<Pooled>>),
 }
 
-const UNKNOWN: &str = "Nobody can tell whether a pass for the pool was billed.";
-const ROTATED: &str = "A blinded message that may have been billed is sent under a new key.";
+const GIVEN_UP: &str = "A pass of the pool that may have been billed, and is no use, is given up: \
+                        nobody can ask for it any more.";

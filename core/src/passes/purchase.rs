@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ErrorKind;
 use crate::events::EventKind;
 use crate::http::{Attempt, Connection};
-use crate::outcome::{rule_signing, Answer, History, NextKey, Ruling, Step};
+use crate::outcome::{meaning, Answer, Call, KeyHistory, Meaning};
 use crate::records::{Evidence, Kept, KEY_LIFE};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
@@ -32,25 +32,42 @@ pub(crate) struct Purchase {
     pub(crate) stuck: Option<Evidence>,
 }
 
-/// What one worker knows of a question since it took it up. Not stored.
-pub(crate) struct Asking {
-    pub(crate) history: History,
+/// What one worker knows of a request since it took it up. Not stored.
+pub(crate) struct Attempts {
+    pub(crate) history: KeyHistory,
+    /// Whether an answer was lost in this worker's own hands.
+    pub(crate) lost_here: bool,
     pub(crate) connection: Connection,
 }
 
-impl Asking {
-    pub(crate) fn new(history: History) -> Self {
+impl Attempts {
+    /// At a request under a key that this worker has just stored.
+    pub(crate) fn open() -> Self {
+        Self::of(KeyHistory::open())
+    }
+
+    /// At a request that somebody may have sent before.
+    pub(crate) fn taken_up() -> Self {
+        Self::of(KeyHistory::taken_up())
+    }
+
+    fn of(history: KeyHistory) -> Self {
         Self {
             history,
+            lost_here: false,
             connection: Connection::Any,
         }
     }
 
-    /// Notes what the transport learned.
-    pub(crate) fn note(&mut self, answer: Answer) {
-        if answer == Answer::Unknown {
+    /// Notes an answer, and says what it means.
+    pub(crate) fn note(&mut self, call: Call, attempt: &Attempt) -> Meaning {
+        let meaning = meaning(call, attempt.answer);
+        if attempt.answer == Answer::Unknown {
             self.connection = Connection::Fresh;
         }
+        self.lost_here |= matches!(meaning, Meaning::Lost | Meaning::Failed);
+        (self.history).note(attempt.answer, meaning, attempt.failure());
+        meaning
     }
 }
 
@@ -58,6 +75,8 @@ impl Asking {
 pub(crate) enum Bought {
     /// Ask again after a pause; the purchase is as stored.
     Again,
+    /// Likewise, for as long as the call may take: our own request may still be running.
+    AgainUntilDeadline,
     /// Store this, then ask again after a pause.
     AgainAs(Purchase, EventKind),
     /// Drop the purchase, fetch the challenge again and blind anew.
@@ -79,11 +98,6 @@ impl Purchase {
         }
     }
 
-    /// Takes the question up. `lost` unless this worker just stored it: somebody may have asked.
-    pub(crate) fn asking(&self, lost: bool) -> Asking {
-        Asking::new(History::resumed(lost, 0, self.rotations))
-    }
-
     /// The purchase under a new key, at the caller's word or because the old one is of no use.
     pub(crate) fn with_new_key(&self, now: u64, random: &mut impl CryptoRng) -> Self {
         Self {
@@ -96,7 +110,22 @@ impl Purchase {
 
     /// Whether the key is too old to be asked: Persona would take it for a new one, and bill again.
     pub(crate) fn is_too_late(&self, now: u64) -> bool {
-        self.key.is_some() && now >= self.key_made_at.saturating_add(KEY_LIFE)
+        self.key.is_some() && now >= self.is_over_at()
+    }
+
+    /// From when on nobody can ask for the signature any more.
+    pub(crate) fn is_over_at(&self) -> u64 {
+        self.key_made_at.saturating_add(KEY_LIFE)
+    }
+
+    /// Whether the same question may be asked: nothing is wrong with it, or another worker's request
+    /// was in the way.
+    pub(crate) fn may_go_on(&self, now: u64) -> bool {
+        match self.stuck.as_ref().map(Evidence::kind) {
+            None => true,
+            Some(ErrorKind::Conflict) => !self.is_too_late(now),
+            Some(_) => false,
+        }
     }
 
     /// The purchase that nobody asks for any more, because it is too late.
@@ -108,44 +137,64 @@ impl Purchase {
         ))
     }
 
-    /// What an answer that brought no pass means.
+    /// What an answer that brought no pass means. The rows are the table of signatures in
+    /// `docs/reliability.md`. `may_retry`: whether the call has time and tries left.
     pub(crate) fn refused(
         &self,
         attempt: &Attempt,
-        asking: &mut Asking,
+        attempts: &mut Attempts,
+        may_retry: bool,
         now: u64,
         random: &mut impl CryptoRng,
     ) -> Bought {
-        asking.note(attempt.answer);
-        let ruling = rule_signing(
-            attempt.answer,
-            attempt.request_id(),
-            attempt.body(),
-            &mut asking.history,
-        );
-        match ruling {
-            Ruling::Again(NextKey::Same | NextKey::Earlier) => Bought::Again,
-            Ruling::Again(NextKey::New) => {
+        let was_lost = attempts.history.is_lost();
+        let meaning = attempts.note(Call::Sign, attempt);
+        let history = &attempts.history;
+        let stuck = |kind| {
+            let evidence = Evidence::of(&attempt.lasting_error(Call::Sign, kind));
+            Bought::FailAs(self.stuck_with(evidence), kind)
+        };
+        match meaning {
+            Meaning::Untouched | Meaning::Lost => Bought::Again,
+            Meaning::Failed if !history.is_replayed() => Bought::Again,
+            // A stored answer is no use: one new key, for the same message, and it is told.
+            Meaning::Failed if self.rotations == 0 => {
                 let mut purchase = self.with_new_key(now, random);
-                purchase.rotations = asking.history.rotations();
+                purchase.rotations += 1;
                 Bought::AgainAs(purchase, EventKind::PossibleDoubleCharge)
             }
-            Ruling::RefetchChallenge => Bought::BlindAgain,
-            Ruling::SameLater(kind) => Bought::Fail(kind),
-            Ruling::NewLater(kind) => {
-                let answered = Self {
-                    key: None,
-                    ..self.clone()
-                };
-                Bought::FailAs(answered, kind)
+            Meaning::Failed => stuck(ErrorKind::OutcomeUnknown),
+            Meaning::BadSignature if history.looks() < 2 && may_retry => Bought::Again,
+            // No second look yet: later the same.
+            Meaning::BadSignature if history.looks() < 2 && !history.is_taken_up() => {
+                Bought::Fail(ErrorKind::Protocol)
             }
-            Ruling::Stuck(kind) => {
-                let evidence = Evidence::of(&attempt.lasting_error(Step::Sign, kind));
-                Bought::FailAs(self.stuck_with(evidence), kind)
-            }
-            Ruling::NotYet | Ruling::Refused(_) | Ruling::PassRejected | Ruling::Unknown => {
+            Meaning::BadSignature => stuck(ErrorKind::Protocol),
+            Meaning::Unauthenticated => Bought::Fail(ErrorKind::Authentication),
+            // After a lost answer, a new key could be billed, too.
+            Meaning::Denied if was_lost => Bought::Fail(ErrorKind::PermissionDenied),
+            Meaning::Denied => Bought::FailAs(self.without_key(), ErrorKind::PermissionDenied),
+            Meaning::KeyGone if was_lost || self.rotations > 0 => stuck(ErrorKind::NotFound),
+            Meaning::KeyGone => Bought::BlindAgain,
+            Meaning::Conflict(_) if attempts.lost_here => Bought::AgainUntilDeadline,
+            Meaning::Conflict(kind) if was_lost => match history.looks() < 2 && may_retry {
+                true => Bought::Again,
+                false => Bought::Fail(kind),
+            },
+            Meaning::Conflict(_) if history.looks() < 2 && may_retry => Bought::Again,
+            Meaning::Conflict(kind) => stuck(kind),
+            Meaning::Refused(kind) => stuck(kind),
+            Meaning::NotYet | Meaning::PassRejected => {
                 unreachable!("these are answers to a redemption")
             }
+        }
+    }
+
+    /// The purchase whose key was answered for good, or provably never sent.
+    pub(crate) fn without_key(&self) -> Self {
+        Self {
+            key: None,
+            ..self.clone()
         }
     }
 

@@ -20,7 +20,7 @@ const MARK: u64 = 2 * HOUR;
 
 /// A pass that was paid for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Held {
+pub(crate) struct PaidPass {
     pub(crate) token: Kept,
     /// Milliseconds since the epoch.
     pub(crate) bought_at: u64,
@@ -29,9 +29,9 @@ pub(crate) struct Held {
 /// A place in the pool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Pooled {
-    pub(super) environment: String,
-    pub(super) claim_type: String,
-    pub(super) state: PooledState,
+    pub(crate) environment: String,
+    pub(crate) claim_type: String,
+    pub(crate) state: PooledState,
     /// The verification that its pass came back from: then it leaves a mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) came_from: Option<String>,
@@ -50,13 +50,13 @@ pub(crate) struct Pooled {
 #[serde(rename_all = "snake_case", tag = "is")]
 pub(crate) enum PooledState {
     Issuing { purchase: Purchase },
-    Available { pass: Held },
-    Taken { pass: Held, by: String },
+    Available { pass: PaidPass },
+    Taken { pass: PaidPass, by: String },
     Gone,
 }
 
 impl Pooled {
-    pub(super) fn new(
+    pub(crate) fn new(
         environment: &str,
         claim_type: &str,
         state: PooledState,
@@ -77,7 +77,7 @@ impl Pooled {
         pooled
     }
 
-    pub(super) fn moved(&self, state: PooledState, now: u64, random: &mut impl CryptoRng) -> Self {
+    pub(crate) fn moved(&self, state: PooledState, now: u64, random: &mut impl CryptoRng) -> Self {
         let moved = Self::new(&self.environment, &self.claim_type, state, now, random);
         Self {
             came_from: self.came_from.clone(),
@@ -100,11 +100,9 @@ impl Pooled {
         self.due_at.is_some_and(|due_at| due_at <= now)
     }
 
-    /// Whether a pass is there, or about to be.
+    /// Whether a pass is there, is about to be, or may have been billed in vain.
     pub(super) fn counts(&self, now: u64) -> bool {
-        let is_coming =
-            matches!(&self.state, PooledState::Issuing { purchase } if purchase.stuck.is_none());
-        is_coming || self.available(now).is_some()
+        matches!(self.state, PooledState::Issuing { .. }) || self.available(now).is_some()
     }
 
     pub(super) fn is_leased(&self, now: u64) -> bool {
@@ -113,7 +111,7 @@ impl Pooled {
     }
 
     /// The pass, if it is there for the taking.
-    pub(super) fn available(&self, now: u64) -> Option<&Held> {
+    pub(super) fn available(&self, now: u64) -> Option<&PaidPass> {
         match &self.state {
             PooledState::Available { pass } if now < pass.bought_at.saturating_add(USABLE) => {
                 Some(pass)
@@ -124,8 +122,9 @@ impl Pooled {
 
     fn schedule(&mut self, now: u64, random: &mut impl CryptoRng) {
         (self.due_at, self.expires_at) = match &self.state {
-            PooledState::Issuing { purchase } if purchase.stuck.is_some() => {
-                (Some(now + DAY), None)
+            // Evidence and blinding stay for as long as somebody could ask again.
+            PooledState::Issuing { purchase } if !purchase.may_go_on(now) => {
+                (Some(now.max(purchase.is_over_at())), None)
             }
             PooledState::Issuing { .. } | PooledState::Taken { .. } => {
                 (Some(next_look(now, self.tries, random)), None)

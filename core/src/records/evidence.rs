@@ -47,7 +47,7 @@ impl Evidence {
             .with_server_texts(self.title.clone(), self.details.clone(), None)
             .with_response(ResponseInfo {
                 request_id: self.request_id.clone(),
-                rate_limit: None,
+                ..ResponseInfo::default()
             });
         if let Some(status) = self.status {
             error = error.with_status(status);

@@ -161,7 +161,10 @@ impl Vault {
         limit: usize,
     ) -> Result<Vec<String>> {
         let keys = self.store.scan(prefix, due_before, limit);
-        keys.await.map_err(store_failed)
+        let mut keys = keys.await.map_err(store_failed)?;
+        // A store that returns others breaks its contract: they are none of ours.
+        keys.retain(|key| key.starts_with(prefix));
+        Ok(keys)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::claim::ClaimType;
 use crate::client::Inner;
 use crate::error::Result;
 use crate::events::EventKind;
+use crate::passes::Buying;
 use crate::secret::os_random;
 use crate::secret::rand_core::Rng;
 
@@ -64,17 +65,21 @@ async fn recover_and_refill(inner: &Inner, engine: &Engine) -> Result<()> {
 /// Buys some of what is missing: none at all as often as not, so that a purchase does not follow a
 /// use.
 async fn refill(engine: &Engine, claim_type: String, target: u32) -> Result<()> {
-    let there = engine.ports.count_coming(&claim_type).await?;
-    let missing = u64::from(target.saturating_sub(there));
+    let census = engine.ports.census(&claim_type).await?;
+    let missing = u64::from(target.saturating_sub(census.count));
+    let most = match census.buying {
+        Buying::Open => missing.min(MOST_AT_ONCE),
+        Buying::Probe => missing.min(1),
+        Buying::Stopped => 0,
+    };
     let wanted = os_random().next_u64() % (2 * missing + 1);
     let claim_type = ClaimType::parse(claim_type)?;
-    for _ in 0..wanted.min(missing).min(MOST_AT_ONCE) {
+    for _ in 0..wanted.min(most) {
         tokio::time::sleep(part_of(PERIOD / 60)).await;
         // Another process may have been faster.
-        if engine.ports.count_coming(claim_type.as_str()).await? >= target {
+        if !engine.buy_pooled(&claim_type, Some(target)).await? {
             break;
         }
-        engine.ports.buy_pooled(&claim_type).await?;
     }
     Ok(())
 }
@@ -94,7 +99,12 @@ mod tests {
     /// Two workers on one store.
     fn two_workers() -> [Engine; 2] {
         let store = Arc::new(MemoryStore::new());
-        [(); 2].map(|()| seller::engine(store.clone(), Arc::default()))
+        // The challenge takes its time: both have counted before either has stored its place.
+        let seller = || seller::Seller {
+            challenge: Duration::from_millis(50),
+            ..seller::Seller::default()
+        };
+        [(); 2].map(|()| seller::engine(store.clone(), Arc::new(seller())))
     }
 
     #[tokio::test(start_paused = true)]

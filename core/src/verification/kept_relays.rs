@@ -160,8 +160,8 @@ mod tests {
     use crate::encoding::encode_base64url;
     use crate::records::{Changed, Vault};
     use crate::secret::{os_random, RelaySecret};
-    use crate::store::{MemoryStore, Sealer, Store};
-    use crate::verification::machine::first_question;
+    use crate::store::{MemoryStore, Record, Sealer, Store, StoreError, Swap};
+    use crate::verification::machine::first_request;
     use crate::verification::record::{record_key, Beginning, Durable, Purpose, State};
 
     const PAYLOAD: &str = r#"{"claim_type":"age_over18_verified","claim_result":"passed"}"#;
@@ -246,7 +246,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new());
         let now = now_ms();
         for number in 0..60 {
-            let question = first_question(Kept::new("pass"), now, &mut os_random());
+            let question = first_request(Kept::new("pass"), None, now, &mut os_random());
             let id = format!("redemption/{number}");
             put(&store, Purpose::Redemption, &id, question, now).await;
         }
@@ -261,5 +261,109 @@ mod tests {
             let open = client.verifications().count_open(most).await;
             assert_eq!(open.expect("the store works"), counted);
         }
+    }
+
+    /// Returns short and foreign keys, whatever it is asked for.
+    struct Confused(Arc<MemoryStore>);
+
+    impl Store for Confused {
+        fn load<'a>(
+            &'a self,
+            key: &'a str,
+        ) -> crate::future::BoxFuture<'a, std::result::Result<Option<Record>, StoreError>> {
+            self.0.load(key)
+        }
+
+        fn compare_and_swap<'a>(
+            &'a self,
+            key: &'a str,
+            expected: Option<u64>,
+            new: Option<Record>,
+        ) -> crate::future::BoxFuture<'a, std::result::Result<Swap, StoreError>> {
+            self.0.compare_and_swap(key, expected, new)
+        }
+
+        fn scan<'a>(
+            &'a self,
+            _: &'a str,
+            _: Option<u64>,
+            _: usize,
+        ) -> crate::future::BoxFuture<'a, std::result::Result<Vec<String>, StoreError>> {
+            let keys = [
+                "",
+                "v",
+                "verif\u{e9}cation/1",
+                "names",
+                "verification/",
+                "pass/x",
+            ];
+            Box::pin(async move { Ok(keys.map(str::to_owned).to_vec()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_returns_short_and_foreign_keys_is_survived() {
+        let store = Arc::new(Confused(Arc::new(MemoryStore::new())));
+        let client = Client::builder().base_url("http://127.0.0.1:9");
+        let client = client.store(store as Arc<dyn Store>).build();
+        let client = client.expect("a client");
+        let open = client.verifications().count_open(10).await;
+        assert_eq!(open.expect("nothing is wrong"), 0);
+        let driven = client.verifications().recover().await;
+        assert_eq!(driven.expect("nothing is wrong"), 0);
+    }
+
+    #[tokio::test]
+    async fn a_redemption_without_its_relay_is_a_damaged_record_and_no_endless_loop() {
+        let store = Arc::new(MemoryStore::new());
+        let client = client(&store);
+        let id = "00000000-0000-4000-8000-000000000000";
+        let pass = Kept::new("pass");
+        let state = first_request(pass, None, now_ms(), &mut os_random());
+        put(&store, Purpose::Verification, id, state, now_ms() - 60_000).await;
+        let id = crate::VerificationId::parse(id).expect("an id");
+        let damaged = client.verifications().complete(&id, false).await;
+        let damaged = damaged.expect_err("there is no relay");
+        assert_eq!(damaged.kind(), ErrorKind::Store);
+    }
+
+    #[tokio::test]
+    async fn a_column_that_was_altered_by_hand_is_put_right_by_the_next_write() {
+        let store = Arc::new(MemoryStore::new());
+        let client = client(&store);
+        let key = "verification/00000000-0000-4000-8000-000000000000";
+        let pass = Kept::new("pass");
+        let state = first_request(pass, None, now_ms(), &mut os_random());
+        let id = &key["verification/".len()..];
+        put(&store, Purpose::Verification, id, state, now_ms() - 60_000).await;
+        let there = store
+            .load(key)
+            .await
+            .expect("it works")
+            .expect("it is there");
+        let (version, expires_at) = (there.version, Some(1));
+        let altered = Record {
+            expires_at,
+            version: version + 1,
+            value: Sealer::default().seal(
+                key,
+                version + 1,
+                &Sealer::default()
+                    .open(key, version, &there.value)
+                    .expect("it has no seal"),
+            ),
+            ..there
+        };
+        let put = store.compare_and_swap(key, Some(version), Some(altered));
+        put.await.expect("the store works");
+        let id = crate::VerificationId::parse(id).expect("an id");
+        // It has no relay: but what is written before that is found is right.
+        let _ = client.verifications().complete(&id, false).await;
+        let there = store
+            .load(key)
+            .await
+            .expect("it works")
+            .expect("it is there");
+        assert_eq!(there.expires_at, None);
     }
 }

@@ -6,22 +6,43 @@
 //! * W2: every step is a compare-and-swap. A lease saves work between workers, and decides nothing.
 //! * W3: the blinding state is stored with the intent and erased when the pass is finalized.
 //! * W4: keys, nonces and blinds are random and stored, never derived.
-//! * W5: every new question has a new key; a question whose answer was lost keeps its own.
+//! * W5: every new question has a new key; one whose answer was lost keeps its own. The oldest lost key
+//!   that lives is asked first, then a new one; then the verdict. A living lost key is never dropped.
+//! * W5b: who answered is decided once, at the wire. What is not Persona's closes, condemns and makes
+//!   nothing.
+//! * W5c: a key that the caller gave is the only key of that call.
 //! * W6: what is closed never changes, and holds no secret.
 //! * W7: `recover` costs what is open, not what is stored.
 //! * W8: `expired` needs proof: a question asked 10 minutes after the session's end.
 //! * W9: a pass that was not consumed goes back to the pool.
+//! * W10: one machine buys and redeems, whoever asks: stateless call, verification, pool, gateway.
+//!
+//! The words:
+//! * request: what is sent under one idempotency key; attempt: one try to send it.
+//! * open, lost, resolved: the states of a key (`outcome::KeyState`).
+//! * answer: what came of an attempt; meaning: what it says (`outcome::Meaning`).
+//! * purchase: a pass that is being signed; redemption: a pass that is presented for a claim.
+//! * place: a record of the pool, with a purchase or a paid pass in it.
+//! * record: what is stored; shelf: where a record is kept, the store, a place, or nowhere.
+//! * machine: decides, from record and event, what to store and which effect follows.
+//! * engine: stores and performs it; run: what one worker knows beside the record.
+//! * set aside: a lost key that was asked in this call and stays lost.
+//! * notice: what a decision tells the caller's listener, as an event.
 
 mod api;
 mod background;
 mod engine;
 mod kept_relays;
 mod machine;
+mod prefetch;
 mod record;
+#[cfg(test)]
+mod released;
 #[cfg(test)]
 mod seller;
 #[cfg(test)]
 mod simulation;
+mod stateless;
 
 pub use api::{Completion, StartVerification, Status, Verification, VerificationId};
 pub use kept_relays::KeptRelays;

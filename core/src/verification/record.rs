@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::claim::{Claim, Method};
-use crate::passes::{new_pool_key, Held, Purchase};
+use crate::passes::{new_pool_key, PaidPass, Purchase};
 use crate::records::{
-    next_look, Evidence, Kept, Stored, ANSWER_LIFE, DAY, KEEP_FINISHED, KEY_LIFE, LEASE, MINUTE,
+    next_look, Evidence, Kept, Stored, ANSWER_LIFE, DAY, HOUR, KEEP_FINISHED, LEASE, MINUTE,
 };
 use crate::secret::rand_core::CryptoRng;
-use crate::secret::Secret;
+use crate::secret::{IdempotencyKey, Secret};
 
 /// How long a session lasts. Source: Persona, "Create a Relay".
 pub(super) const SESSION: u64 = 30 * MINUTE;
@@ -19,6 +19,9 @@ const PASS_LIFE: u64 = 90 * DAY;
 /// How long a step that its caller does not go on with stays stored: as long as Persona keeps
 /// answers.
 const KEEP_STEP: u64 = ANSWER_LIFE;
+
+/// By so much clocks may differ as far as keys go.
+const CLOCKS_DIFFER: u64 = 2 * HOUR;
 
 /// A question asked this long after a session's end is proof of what it is answered (W8).
 pub(super) const AFTER_THE_END: u64 = 10 * MINUTE;
@@ -69,7 +72,7 @@ pub(crate) struct Durable {
     pub(super) relay_bound: bool,
     pub(super) session_ends_at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) relay: Option<RelayKept>,
+    pub(super) relay: Option<StoredRelay>,
     pub(super) state: State,
     /// A pass that was not consumed, on its way to the pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,7 +91,7 @@ pub(crate) struct Durable {
 
 /// The relay, for as long as the verification is open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct RelayKept {
+pub(crate) struct StoredRelay {
     pub(super) token: Kept,
     pub(super) secret: Kept,
     pub(super) session_access_token: Kept,
@@ -107,10 +110,10 @@ pub(crate) enum State {
     Issuing { purchase: Purchase },
     /// There is a pass, and no open question.
     Ready {
-        pass: Held,
-        /// Questions whose answers were lost.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        earlier: Vec<Asked>,
+        pass: PaidPass,
+        /// Keys whose answers were lost, oldest first.
+        #[serde(rename = "earlier", default, skip_serializing_if = "Vec::is_empty")]
+        lost: Vec<Request>,
         /// When the last question was answered with "not yet".
         #[serde(default, skip_serializing_if = "Option::is_none")]
         answered_at: Option<u64>,
@@ -118,17 +121,17 @@ pub(crate) enum State {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rejected: Option<Evidence>,
     },
-    /// A question is open.
+    /// A request is on its way, or was when its worker ended: to whoever reads it, its key is lost.
     Redeeming {
-        pass: Held,
-        question: Asked,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        earlier: Vec<Asked>,
-        #[serde(default)]
-        rotations: u32,
+        pass: PaidPass,
+        #[serde(rename = "question")]
+        request: Request,
+        /// The other keys whose answers were lost, oldest first.
+        #[serde(rename = "earlier", default, skip_serializing_if = "Vec::is_empty")]
+        lost: Vec<Request>,
     },
     /// Passed or failed.
-    Answered { claim: ClaimKept },
+    Answered { claim: StoredClaim },
     /// An answer came that could not be opened or accepted, and is kept.
     Unopened {
         payload: Kept,
@@ -143,36 +146,48 @@ pub(crate) enum State {
     Given { payload: Kept, consumed: bool },
 }
 
-/// An idempotency key and when it was made.
+/// A redemption under an idempotency key, and when the key was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct Request {
     pub(super) key: Kept,
     pub(super) at: u64,
 }
 
-impl Asked {
-    /// Whether it may be asked under its key.
+impl Request {
+    pub(super) fn new(now: u64, random: &mut impl CryptoRng) -> Self {
+        Self::under(&IdempotencyKey::random(random), now)
+    }
+
+    pub(super) fn under(key: &IdempotencyKey, now: u64) -> Self {
+        Self {
+            key: key.into(),
+            at: now,
+        }
+    }
+
+    /// Whether Persona may still hold an answer under it. The nonce protects: a key that she has
+    /// forgotten redeems nothing twice.
     pub(super) fn lives(&self, now: u64) -> bool {
-        now < self.at.saturating_add(KEY_LIFE)
+        now < self.at.saturating_add(ANSWER_LIFE + CLOCKS_DIFFER)
     }
 }
 
 /// A pass on its way to the pool, under the key it will have there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Refund {
-    pub(super) pass: Held,
+    pub(super) pass: PaidPass,
     pub(super) pool_key: String,
 }
 
 /// A claim as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ClaimKept {
+pub(crate) struct StoredClaim {
     claim_type: String,
     claim_result: String,
     methodology: Vec<(String, String)>,
 }
 
-impl From<&Claim> for ClaimKept {
+impl From<&Claim> for StoredClaim {
     fn from(claim: &Claim) -> Self {
         let methodology = claim.methodology.iter();
         Self {
@@ -185,8 +200,8 @@ impl From<&Claim> for ClaimKept {
     }
 }
 
-impl From<&ClaimKept> for Claim {
-    fn from(claim: &ClaimKept) -> Self {
+impl From<&StoredClaim> for Claim {
+    fn from(claim: &StoredClaim) -> Self {
         let methodology = claim.methodology.iter().cloned();
         Self {
             claim_type: claim.claim_type.clone(),
@@ -207,7 +222,7 @@ pub(super) struct Beginning {
     pub(super) reference_key: Option<String>,
     pub(super) encrypted: bool,
     pub(super) relay_bound: bool,
-    pub(super) relay: Option<RelayKept>,
+    pub(super) relay: Option<StoredRelay>,
     pub(super) state: State,
 }
 
@@ -313,7 +328,7 @@ impl Durable {
     /// this one waiting in the pool.
     pub(super) fn forgotten(
         &self,
-        waiting: Option<Held>,
+        waiting: Option<PaidPass>,
         now: u64,
         random: &mut impl CryptoRng,
     ) -> Option<Self> {
@@ -324,10 +339,10 @@ impl Durable {
             State::Created { pooled: Some(_) } => waiting,
             State::Ready {
                 pass,
-                earlier,
+                lost,
                 rejected: None,
                 ..
-            } if earlier.is_empty() && !self.relay_bound => Some(pass.clone()),
+            } if lost.is_empty() && !self.relay_bound => Some(pass.clone()),
             _ => None,
         };
         let mut closed = self.clone();
@@ -387,8 +402,8 @@ impl Durable {
             (Purpose::Redemption, State::Redeeming { .. }) => {
                 (Some(next_look(now, self.tries, random)), None)
             }
-            (Purpose::Redemption, State::Ready { earlier, .. })
-                if earlier.iter().any(|asked| asked.lives(now)) =>
+            (Purpose::Redemption, State::Ready { lost, .. })
+                if lost.iter().any(|request| request.lives(now)) =>
             {
                 (Some(next_look(now, self.tries, random)), Some(KEEP_STEP))
             }
@@ -403,7 +418,8 @@ impl Durable {
     fn schedule_verification(&mut self, now: u64, random: &mut impl CryptoRng) {
         let waiting = match &self.state {
             State::Issuing { purchase } => purchase.stuck.is_some(),
-            State::Ready { .. } => true,
+            // What was lost is asked for, whether or not the caller comes back.
+            State::Ready { lost, .. } => !lost.iter().any(|request| request.lives(now)),
             _ => false,
         };
         self.due_at = if self.is_closed() && self.refund.is_none() {

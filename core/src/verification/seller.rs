@@ -9,7 +9,7 @@ use crate::client::{
     Attempted, Attempting, Environment, IssuePrivacyPass, PassBinding, Persona, Ports, Question,
     Relay,
 };
-use crate::error::Result;
+use crate::error::{ResponseInfo, Result};
 use crate::future::BoxFuture;
 use crate::outcome::Budget;
 use crate::records::{Kept, RealWorld, Vault};
@@ -36,6 +36,7 @@ pub(super) fn engine(store: Arc<MemoryStore>, seller: Arc<Seller>) -> Engine {
             world: Arc::new(RealWorld::new()),
             environment: Environment::Production,
             listener: None,
+            usable: Arc::default(),
             budget: Budget {
                 retries: 0,
                 attempt: TOTAL,
@@ -74,7 +75,7 @@ impl Persona for Seller {
         attempting: Attempting,
     ) -> BoxFuture<'a, Result<Attempted<Kept>>> {
         *self.left_for_signature.lock().expect("nobody panicked") = attempting.timeout;
-        Box::pin(async { Ok(Ok(Kept::new("pass"))) })
+        Box::pin(async { Ok(Ok((Kept::new("pass"), ResponseInfo::default()))) })
     }
 
     fn redeem<'a>(

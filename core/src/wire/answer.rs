@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::ResponseHead;
 use crate::encoding::{member, parse_object, take_text, Unreadable};
 use crate::error::UnopenedClaim;
 use crate::secret::{check_visible, RelaySecret, Secret};
@@ -113,10 +114,30 @@ pub(crate) fn decode_server_error(body: &[u8], scrub: impl Fn(&str) -> String) -
     }
 }
 
-/// Whether a body is one of Persona's error documents: `{"errors": [{…}]}`. Pages of proxies and
-/// firewalls on the way are not.
-pub(crate) fn is_server_error(body: &[u8]) -> bool {
-    first_error(body).is_some()
+/// Who gave an answer that is no success: Persona, in her own form, or something on the way.
+///
+/// Persona explains every refusal: `{"errors": [{"title": …}]}`, or for a 401 the header that asks
+/// for a pass (RFC 9577). Pages of proxies and firewalls do not, whatever their status, nor does
+/// JSON of another form. Asked once, where bytes become an answer; nobody looks at the body again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    /// Persona.
+    Persona,
+    /// A proxy, a firewall, a gateway.
+    OnTheWay,
+}
+
+pub(crate) fn speaker(head: &ResponseHead, body: &[u8]) -> Speaker {
+    let asked = head.www_authenticate.as_deref().unwrap_or_default();
+    let asks_for_a_pass = head.status == 401 && asked.contains("PrivateToken");
+    let is_explained = || {
+        let title = first_error(body).and_then(|error| member(&error, "title").cloned());
+        title.is_some_and(|title| title.is_string())
+    };
+    match head.status {
+        400.. if asks_for_a_pass || is_explained() => Speaker::Persona,
+        _ => Speaker::OnTheWay,
+    }
 }
 
 fn first_error(body: &[u8]) -> Option<Map<String, Value>> {
@@ -228,6 +249,45 @@ mod tests {
             .title
             .unwrap();
         assert_eq!(title.chars().count(), LONGEST_TEXT);
+    }
+
+    #[test]
+    fn only_personas_own_form_is_hers() {
+        let said = |status, body: &str| {
+            let head = ResponseHead {
+                status,
+                ..ResponseHead::default()
+            };
+            speaker(&head, body.as_bytes())
+        };
+        let hers = r#"{"errors":[{"title":"no"}]}"#;
+        for status in [400, 401, 403, 404, 409, 422, 429, 500, 503] {
+            assert_eq!(said(status, hers), Speaker::Persona, "{status}");
+            for page in [
+                "",
+                "<html>no</html>",
+                r#"{"message":"Forbidden"}"#,
+                r#"{"errors":[]}"#,
+                r#"{"errors":["no"]}"#,
+                r#"{"errors":[{"message":"no"}]}"#,
+                r#"{"errors":[{"title":5}]}"#,
+            ] {
+                assert_eq!(said(status, page), Speaker::OnTheWay, "{status} {page}");
+            }
+        }
+        // She redirects nobody.
+        assert_eq!(said(307, hers), Speaker::OnTheWay);
+        let asks = |status, header: &str| {
+            let head = ResponseHead {
+                status,
+                www_authenticate: Some(header.to_owned()),
+                ..ResponseHead::default()
+            };
+            speaker(&head, b"")
+        };
+        assert_eq!(asks(401, "PrivateToken challenge=a"), Speaker::Persona);
+        assert_eq!(asks(401, "Basic realm=proxy"), Speaker::OnTheWay);
+        assert_eq!(asks(403, "PrivateToken challenge=a"), Speaker::OnTheWay);
     }
 
     #[test]

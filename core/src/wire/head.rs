@@ -16,6 +16,8 @@ pub struct ResponseHead {
     pub info: ResponseInfo,
     /// `Retry-After`, in either of its forms.
     pub retry_after: Option<Duration>,
+    /// When the rate limit begins anew, where none of it is left, or nobody says how much.
+    pub rate_limit_reset: Option<Duration>,
     /// `WWW-Authenticate`: all its fields, joined by commas.
     pub www_authenticate: Option<String>,
 }
@@ -26,11 +28,8 @@ impl ResponseHead {
     /// epoch, for the date form of `Retry-After`.
     pub fn read(status: u16, header: impl Fn(&str) -> Option<String>, now_ms: u64) -> ResponseHead {
         let number = |name| header(name).and_then(|text| digits(text.trim()));
-        let rate_limit = match (
-            number("ratelimit-limit"),
-            number("ratelimit-remaining"),
-            number("ratelimit-reset"),
-        ) {
+        let (remaining, reset) = (number("ratelimit-remaining"), number("ratelimit-reset"));
+        let rate_limit = match (number("ratelimit-limit"), remaining, reset) {
             (Some(limit), Some(remaining), Some(reset_seconds)) => Some(RateLimit {
                 limit,
                 remaining,
@@ -43,7 +42,12 @@ impl ResponseHead {
             info: ResponseInfo {
                 request_id: header("request-id").filter(|text| is_plausible_id(text)),
                 rate_limit,
+                answered_at: header("date").and_then(|text| date_ms(text.trim())),
             },
+            // With something left, the limit is not what a 429 is about.
+            rate_limit_reset: reset
+                .filter(|_| remaining.unwrap_or(0) == 0)
+                .map(Duration::from_secs),
             retry_after: header("retry-after").and_then(|text| retry_after(text.trim(), now_ms)),
             www_authenticate: header("www-authenticate"),
         }
@@ -67,11 +71,15 @@ fn retry_after(text: &str, now_ms: u64) -> Option<Duration> {
     if let Some(seconds) = digits(text) {
         return Some(Duration::from_secs(seconds));
     }
+    Some(Duration::from_millis(date_ms(text)?.saturating_sub(now_ms)))
+}
+
+/// An HTTP date, RFC 9110 section 5.6.7, in milliseconds since the epoch.
+fn date_ms(text: &str) -> Option<u64> {
     let date = OffsetDateTime::parse(text, &Rfc2822).ok()?;
-    let date_ms = u64::try_from(date.unix_timestamp())
+    u64::try_from(date.unix_timestamp())
         .ok()?
-        .checked_mul(1_000)?;
-    Some(Duration::from_millis(date_ms.saturating_sub(now_ms)))
+        .checked_mul(1_000)
 }
 
 /// Takes `challenge`, `token-key` and `token-key-id` out of the `PrivateToken` challenge of a
@@ -176,6 +184,29 @@ mod tests {
         assert_eq!(seconds("Sun, 06 Nov 1994 08:49:27 GMT"), Some(0));
         assert_eq!(seconds("-5"), None);
         assert_eq!(seconds("soon"), None);
+    }
+
+    #[test]
+    fn a_reset_counts_only_where_nothing_is_left() {
+        let reset = |headers: &[(&str, &str)]| head(headers).rate_limit_reset;
+        let twenty = Some(Duration::from_secs(20));
+        assert_eq!(reset(&[("ratelimit-reset", "20")]), twenty);
+        let with = |remaining| {
+            reset(&[
+                ("ratelimit-remaining", remaining),
+                ("ratelimit-reset", "20"),
+            ])
+        };
+        assert_eq!(with("0"), twenty);
+        assert_eq!(with("999992"), None);
+    }
+
+    #[test]
+    fn the_time_of_an_answer_is_the_servers() {
+        let answered_at = |text| head(&[("date", text)]).info.answered_at;
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(answered_at(date), Some(784_111_777_000));
+        assert_eq!(answered_at("today"), None);
     }
 
     #[test]

@@ -10,8 +10,8 @@ mod head;
 mod request;
 
 pub(crate) use answer::{
-    decode_challenge, decode_claim, decode_relay, decode_server_error, decode_signature,
-    is_server_error, ChallengeAnswer, ClaimAnswer, ServerError,
+    decode_challenge, decode_claim, decode_relay, decode_server_error, decode_signature, speaker,
+    ChallengeAnswer, ClaimAnswer, ServerError, Speaker,
 };
 pub(crate) use head::parse_private_token_challenge;
 pub use head::ResponseHead;

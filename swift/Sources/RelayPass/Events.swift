@@ -20,6 +20,9 @@ public struct RelayPassEvent: Sendable, Hashable {
     case pending
     /// A pass that was not consumed went back to the pool.
     case refunded
+    /// Two signatures in a row were no use: the pool buys no more passes of this claim type for an hour,
+    /// or until one that is bought otherwise is good.
+    case poolStopped
     /// Work in the background failed, and will be tried again.
     case backgroundFailure
     /// One that this package does not know, by its name.
@@ -55,6 +58,7 @@ extension RelayPassEvent.Kind: RawRepresentable, CustomStringConvertible {
       case "key_changed": .keyChanged
       case "pending": .pending
       case "refunded": .refunded
+      case "pool_stopped": .poolStopped
       case "background_failure": .backgroundFailure
       default: .other(rawValue)
       }
@@ -68,6 +72,7 @@ extension RelayPassEvent.Kind: RawRepresentable, CustomStringConvertible {
     case .keyChanged: "key_changed"
     case .pending: "pending"
     case .refunded: "refunded"
+    case .poolStopped: "pool_stopped"
     case .backgroundFailure: "background_failure"
     case .other(let name): name
     }

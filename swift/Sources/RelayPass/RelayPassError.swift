@@ -206,8 +206,8 @@ public enum RelayPassError: Error, Sendable {
   /// Whether the pass behind ``claimPayload`` is spent; `nil` without one, or if the answer does
   /// not say.
   public var tokenConsumed: Bool? { failure.tokenConsumed }
-  /// With ``outcomeUnknown(_:)`` on redemption: the key under which Persona keeps the answer for 24
-  /// hours. Give it to `generateClaim` with the same relay and pass. It is as secret as the pass,
+  /// Whenever an answer to a redemption was lost, whatever came after it: the key under which
+  /// Persona keeps the answer for 24 hours. Give it to `generateClaim` with the same relay and pass. It is as secret as the pass,
   /// and does not show when the error is logged; else `nil`.
   public var idempotencyKey: String? { failure.idempotencyKey }
 }

@@ -121,8 +121,9 @@ public struct Relays: Sendable {
   ///     relay and pass it asks for the same answer, after a lost answer, a cancellation or a
   ///     crash. Best made by the caller; left out, the call makes one of its own. What
   ///     ``RelayPassError/idempotencyKey`` carries serves the same end. It is as secret as the
-  ///     pass. After ``RelayPassError/permissionDenied(_:)`` (not finished yet) make a new one: the
-  ///     key keeps that answer too, and the claim that comes later would not be under it.
+  ///     pass. The call goes out under this key alone, and "not finished yet" ends it. After
+  ///     ``RelayPassError/permissionDenied(_:)`` without an `idempotencyKey` make a new one: Persona
+  ///     keeps that answer too, and the claim that comes later would not be under the old key.
   ///   - timeout: How long the whole call may take.
   /// - Throws: ``RelayPassError``: `permissionDenied`, retryable: the person has most likely not
   ///   finished; `passRejected`, `passExpired`; `notFound` for an unknown relay or a wrong secret;

@@ -44,7 +44,7 @@ import Testing
   @Test func everyKindHasItsName() {
     for name in [
       "possible_double_charge", "unknown_outcome", "key_changed", "pending", "refunded",
-      "background_failure",
+      "pool_stopped", "background_failure",
     ] {
       let kind = RelayPassEvent.Kind(rawValue: name)
       if case .other = kind { Issue.record("\(name) has no case") }

@@ -6,14 +6,15 @@ use std::time::Duration;
 use super::{unknown_id, Engine, Told};
 use crate::claim::ClaimType;
 use crate::client::{Attempting, IssuePrivacyPass, Question, RelayToken};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::EventKind;
 use crate::http::Attempt;
-use crate::outcome::{out_of_patience, Budget, Step as Call};
+use crate::outcome::{may_pass, meaning, Budget, Call, Meaning};
+use crate::passes::Pooled;
 use crate::records::{Changed, Loaded};
 use crate::secret::rand_core::Rng;
-use crate::secret::RelaySecret;
-use crate::verification::machine::{step, Effect, Event, Run, Step};
+use crate::secret::{IdempotencyKey, RelaySecret};
+use crate::verification::machine::{decide, Decision, Effect, Event, Run};
 use crate::verification::record::{record_key, Durable, Purpose, State};
 
 impl Engine {
@@ -28,38 +29,38 @@ impl Engine {
         run: Run,
         reissue: bool,
     ) -> Result<Result<Told>> {
-        let mut drive = Drive {
-            engine: self,
-            stored,
-            run,
-            began: self.ports.now(),
-            started: self.ports.world.elapsed(),
-            retry: 0,
-            failed: None,
-        };
-        let mut event = match reissue {
+        let event = match reissue {
             true => Event::Reissue,
             false => Event::Continue,
         };
-        loop {
-            let now = self.ports.now();
-            let random = &mut self.ports.random();
-            // What Persona gave is kept until it is stored, whoever is faster.
-            let won = event.is_won().then(|| event.clone());
-            let next = step(&drive.stored.content, &mut drive.run, event, now, random);
-            let effect = match (drive.store(next).await?, won) {
-                (Put::Done(effect), _) => effect,
-                (Put::Refused(_), Some(won)) if !drive.stored.content.is_closed() => {
-                    event = won;
-                    continue;
-                }
-                (Put::Refused(effect), _) => effect,
-            };
-            event = match drive.perform(effect).await? {
-                Performed::Then(event) => event,
-                Performed::Told(told) => return Ok(told),
-            };
-        }
+        let started = self.ports.world.elapsed();
+        let driven = self.drive_on(Shelf::Record, stored, run, event, started);
+        driven.await.told
+    }
+
+    /// Likewise, for what is kept on another shelf, and for a call that has begun before.
+    pub(super) async fn drive_on(
+        &self,
+        shelf: Shelf,
+        stored: Loaded<Durable>,
+        run: Run,
+        event: Event,
+        started: Duration,
+    ) -> Driven {
+        let mut drive = Drive {
+            engine: self,
+            shelf,
+            stored,
+            run,
+            started,
+            retry: 0,
+            failed: None,
+            may_be_executed: false,
+            info: ResponseInfo::default(),
+        };
+        let told = drive.go(event).await;
+        let info = drive.info;
+        Driven { told, info }
     }
 
     /// What a verification's pass is bound to.
@@ -74,17 +75,44 @@ impl Engine {
     }
 }
 
+/// Where the record of a drive is kept.
+pub(super) enum Shelf {
+    /// In the store, under its id.
+    Record,
+    /// In a place of the pool.
+    Place { key: String, place: Pooled },
+    /// Nowhere: the call is stateless.
+    Nowhere,
+}
+
+/// What a drive came to.
+pub(super) struct Driven {
+    pub(super) told: Result<Result<Told>>,
+    /// What the last answer said beside its body.
+    pub(super) info: ResponseInfo,
+}
+
 /// One worker on one verification.
 struct Drive<'a> {
     engine: &'a Engine,
+    shelf: Shelf,
     stored: Loaded<Durable>,
     run: Run,
-    /// When it began, by the clock and by time that never goes back.
-    began: u64,
+    /// When it began, by time that never goes back.
     started: Duration,
     retry: u32,
     /// The last attempt that failed.
     failed: Option<(Call, Arc<Attempt>)>,
+    /// Whether any attempt of this call may have been executed.
+    may_be_executed: bool,
+    info: ResponseInfo,
+}
+
+/// Whether an attempt counts as one of the call's tries.
+#[derive(Clone, Copy)]
+enum Tries {
+    Counted,
+    UntilDeadline,
 }
 
 enum Performed {
@@ -93,28 +121,83 @@ enum Performed {
 }
 
 /// What became of storing a step, and what to do now.
-enum Put {
+enum Written {
     Done(Effect),
     /// Somebody else was faster; the record is theirs.
     Refused(Effect),
 }
 
 impl Drive<'_> {
-    /// Stores what a step changed, before its effect. Whoever was faster counts, not we.
-    async fn store(&mut self, next: Step) -> Result<Put> {
-        let Some(record) = next.store else {
-            return Ok(Put::Done(next.effect));
-        };
+    async fn go(&mut self, event: Event) -> Result<Result<Told>> {
+        let mut event = event;
+        loop {
+            let ports = &self.engine.ports;
+            let (now, random) = (ports.now(), &mut ports.random());
+            // What Persona gave is kept until it is stored, whoever is faster.
+            let won = event.is_won().then(|| event.clone());
+            let next = decide(&self.stored.content, &mut self.run, event, now, random);
+            let effect = match (self.store(next).await?, won) {
+                (Written::Refused(_), Some(won)) => {
+                    event = won;
+                    continue;
+                }
+                (Written::Done(effect) | Written::Refused(effect), _) => effect,
+            };
+            event = match self.perform(effect).await? {
+                Performed::Then(event) => event,
+                Performed::Told(told) => return Ok(told),
+            };
+        }
+    }
+
+    /// Puts the record where it is kept.
+    async fn put(&mut self, record: Durable) -> Result<Changed<Durable>> {
         let ports = &self.engine.ports;
-        let key = record_key(&record.id);
-        let version = Some(self.stored.version);
+        let version = self.stored.version;
+        match &mut self.shelf {
+            Shelf::Nowhere => Ok(Changed::Done(Loaded {
+                content: record,
+                version: version + 1,
+            })),
+            Shelf::Record => {
+                let key = record_key(&record.id);
+                ports.vault.put(&key, Some(version), record).await
+            }
+            Shelf::Place { key, place } => {
+                let moved = place.moved(record.in_place(), ports.now(), &mut ports.random());
+                Ok(match ports.vault.put(key, Some(version), moved).await? {
+                    Changed::Done(there) => {
+                        *place = there.content;
+                        Changed::Done(Loaded {
+                            content: record,
+                            version: there.version,
+                        })
+                    }
+                    Changed::Refused(there) => Changed::Refused(there.map(|there| {
+                        let content = Durable::of_place(key, &there.content, ports.now());
+                        *place = there.content;
+                        Loaded {
+                            content,
+                            version: there.version,
+                        }
+                    })),
+                })
+            }
+        }
+    }
+
+    /// Stores what a step changed, before its effect. Whoever was faster counts, not we.
+    async fn store(&mut self, next: Decision) -> Result<Written> {
+        let Some(record) = next.store else {
+            return Ok(Written::Done(next.effect));
+        };
         // Of money better twice, or for a step that another worker takes, than never: whoever dies
         // after the swap tells nobody.
         let is_money = next.notice == Some(EventKind::PossibleDoubleCharge);
         if is_money {
             self.notify(EventKind::PossibleDoubleCharge);
         }
-        match ports.vault.put(&key, version, record).await? {
+        match self.put(record).await? {
             Changed::Done(changed) => {
                 let before = std::mem::replace(&mut self.stored, changed);
                 self.run.is_own = true;
@@ -129,13 +212,14 @@ impl Drive<'_> {
                 ) = (&before.content.state, &self.stored.content.state)
                 {
                     // If this fails, the place's own record says that it is to be done.
+                    let ports = &self.engine.ports;
                     let _ = ports.clear_pooled(place, &before.content.id).await;
                 }
-                Ok(Put::Done(next.effect))
+                Ok(Written::Done(next.effect))
             }
             Changed::Refused(there) => {
                 let there = there.ok_or_else(unknown_id)?;
-                Ok(Put::Refused(self.take_over(there)))
+                Ok(Written::Refused(self.take_over(there)))
             }
         }
     }
@@ -144,7 +228,7 @@ impl Drive<'_> {
     fn take_over(&mut self, there: Loaded<Durable>) -> Effect {
         self.stored = there;
         self.run.reloaded();
-        match self.stored.content.was_answered_since(self.began) {
+        match self.stored.content.was_answered_since(self.run.began) {
             true => Effect::TellPending,
             false => Effect::Continue,
         }
@@ -157,11 +241,23 @@ impl Drive<'_> {
             Effect::Tell => return Ok(Performed::Told(self.engine.tell(record))),
             Effect::TellPending => return Ok(Performed::Told(Ok(Told::Pending))),
             Effect::Fail(kind) => return Err(self.failure(kind)),
+            Effect::Later(kind) if self.asks_again(kind) => {
+                match self.pause(Tries::Counted).await {
+                    Event::OutOfPatience(_) => return Err(self.failure(kind)),
+                    event => event,
+                }
+            }
+            // A stateless call has nothing that the next one could go on with.
+            Effect::Later(kind) if matches!(self.shelf, Shelf::Nowhere) => {
+                return Err(self.failure(kind))
+            }
+            Effect::Later(kind) => return Err(self.failure(kind).with_retryable(true)),
             Effect::Continue => Event::Continue,
             Effect::Wait => return self.wait().await,
-            Effect::Again => {
-                self.pause().await?;
-                Event::Continue
+            Effect::Again => self.pause(Tries::Counted).await,
+            Effect::AgainUntilDeadline => self.pause(Tries::UntilDeadline).await,
+            Effect::FindReplacement => {
+                Event::Replacement(ports.find_pooled(&record.claim_type).await?)
             }
             Effect::TakePooled(place) => {
                 Event::Pooled(ports.take_pooled(&place, &record.id).await?)
@@ -200,14 +296,18 @@ impl Drive<'_> {
         let persona = &self.engine.ports.persona;
         let signed = persona.sign(&purchase.blinded, key.as_key()?, self.attempting());
         Ok(match signed.await? {
-            Ok(token) => {
+            Ok((token, info)) => {
+                self.info = info;
                 let blinded = purchase.blinded.clone();
+                self.engine
+                    .ports
+                    .saw_usable(&self.stored.content.claim_type);
                 self.retry = 0;
                 Event::Signed { blinded, token }
             }
             Err(attempt) => {
                 let attempt = Arc::<Attempt>::from(attempt);
-                self.failed = Some((Call::Sign, attempt.clone()));
+                self.has_failed(Call::Sign, attempt.clone());
                 Event::NotSigned(attempt)
             }
         })
@@ -215,30 +315,27 @@ impl Drive<'_> {
 
     async fn redeem(&mut self) -> Result<Event> {
         let record = &self.stored.content;
-        let (
-            Some(relay),
-            State::Redeeming {
-                pass,
-                question,
-                earlier,
-                ..
-            },
-        ) = (&record.relay, &record.state)
+        let State::Redeeming {
+            pass,
+            request,
+            lost,
+        } = &record.state
         else {
             return Ok(Event::Continue);
         };
+        let relay = record.relay.as_ref().ok_or_else(damaged)?;
         let asked = Question {
             relay_token: &relay.token,
             relay_secret: &relay.secret,
             pass: &pass.token,
-            key: question.key.as_key()?,
-            earlier_keys: (earlier.iter())
-                .map(|asked| asked.key.as_key())
+            key: request.key.as_key()?,
+            earlier_keys: (lost.iter())
+                .map(|request| request.key.as_key())
                 .collect::<Result<_>>()?,
         };
         let persona = &self.engine.ports.persona;
         Ok(match persona.redeem(asked, self.attempting()).await? {
-            Ok((payload, consumed)) => {
+            Ok(((payload, consumed), info)) => {
                 let opened = match record.purpose {
                     Purpose::Redemption => None,
                     _ => {
@@ -247,8 +344,10 @@ impl Drive<'_> {
                         Some(Arc::new(opened))
                     }
                 };
+                let pass = pass.token.clone();
+                self.info = info;
                 Event::Redeemed {
-                    pass: pass.token.clone(),
+                    pass,
                     opened,
                     payload,
                     consumed,
@@ -256,27 +355,47 @@ impl Drive<'_> {
             }
             Err(attempt) => {
                 let attempt = Arc::<Attempt>::from(attempt);
-                self.failed = Some((Call::Redeem, attempt.clone()));
+                self.has_failed(Call::Redeem, attempt.clone());
                 Event::NotRedeemed(attempt)
             }
         })
     }
 
     /// Pauses before the next attempt, if there is to be one.
-    async fn pause(&mut self) -> Result<()> {
-        let ports = &self.engine.ports;
-        let failed = self.failed.as_ref().map(|(_, attempt)| attempt);
-        let wish = failed.and_then(|attempt| attempt.wish());
-        let random = ports.random().next_u64();
-        let Some(pause) = ports.budget.pause(self.retry, wish, self.spent(), random) else {
-            let kind = failed.map_or(ErrorKind::Timeout, |attempt| {
-                out_of_patience(attempt.answer, attempt.timed_out())
-            });
-            return Err(self.failure(kind));
+    async fn pause(&mut self, tries: Tries) -> Event {
+        let random = self.engine.ports.random().next_u64();
+        let Some(pause) = self.next_pause(tries, random) else {
+            let failed = self.failed.as_ref();
+            let kind = failed.map_or(ErrorKind::Timeout, |(call, attempt)| attempt.kind(*call));
+            return Event::OutOfPatience(kind);
         };
         self.retry += 1;
-        ports.world.sleep(pause).await;
-        Ok(())
+        self.engine.ports.world.sleep(pause).await;
+        Event::Continue
+    }
+
+    /// How long to pause before the next attempt, if there is time for one.
+    fn next_pause(&self, tries: Tries, random: u64) -> Option<Duration> {
+        let wish = (self.failed.as_ref()).and_then(|(_, attempt)| attempt.wish());
+        let budget = match tries {
+            Tries::Counted => self.engine.ports.budget,
+            Tries::UntilDeadline => Budget {
+                retries: u32::MAX,
+                ..self.engine.ports.budget
+            },
+        };
+        budget.pause(self.retry, wish, self.spent(), random)
+    }
+
+    /// Notes an attempt that failed.
+    fn has_failed(&mut self, call: Call, attempt: Arc<Attempt>) {
+        let meaning = meaning(call, attempt.answer);
+        self.may_be_executed |= matches!(
+            meaning,
+            Meaning::Lost | Meaning::Failed | Meaning::BadSignature
+        );
+        self.failed = Some((call, attempt));
+        self.run.may_retry = self.next_pause(Tries::Counted, 0).is_some();
     }
 
     /// Waits a little for whoever holds the lease, and looks again.
@@ -311,21 +430,73 @@ impl Drive<'_> {
         elapsed.saturating_sub(self.started)
     }
 
-    /// The attempt that failed, as an error. The verification can go on from here.
+    /// Whether a stateless call asks once more whether the person has finished. Under a key of the
+    /// caller's it does not: only he has that one.
+    fn asks_again(&self, kind: ErrorKind) -> bool {
+        let is_early = kind == ErrorKind::PermissionDenied;
+        is_early && matches!(self.shelf, Shelf::Nowhere) && !self.run.only_this_key
+    }
+
+    /// The attempt that failed, as an error. What is stored can go on from here.
     fn failure(&self, kind: ErrorKind) -> Error {
-        let may_pass = matches!(
+        match (&self.failed, &self.shelf) {
+            (None, _) => Error::new(kind, "The call's time was up before anything was sent."),
+            (Some((call, attempt)), Shelf::Nowhere) => self.last_failure(*call, attempt, kind),
+            (Some((call, attempt)), _) => {
+                (attempt.lasting_error(*call, kind)).with_retryable(may_pass(*call, kind))
+            }
+        }
+    }
+
+    /// Likewise, for a call that nobody can go on with: what may have been executed is unknown, and
+    /// of a redemption the key is handed out under which its answer may be stored.
+    fn last_failure(&self, call: Call, attempt: &Attempt, kind: ErrorKind) -> Error {
+        let is_no_answer = matches!(
             kind,
-            ErrorKind::RateLimited
-                | ErrorKind::ServerError
-                | ErrorKind::Timeout
+            ErrorKind::Timeout
                 | ErrorKind::Network
+                | ErrorKind::RateLimited
+                | ErrorKind::Authentication
                 | ErrorKind::Conflict
-        ) || matches!(&self.failed, Some((Call::Redeem, _)) if is_not_yet(kind));
-        let error = match &self.failed {
-            Some((call, attempt)) => attempt.lasting_error(*call, kind),
-            None => Error::new(kind, "The call's time was up before anything was sent."),
+                | ErrorKind::PassRejected
+        );
+        match call {
+            Call::Redeem => {
+                let key = self.lost_key();
+                let kind = match &key {
+                    Some(_) if is_no_answer || kind == ErrorKind::Unprocessable => {
+                        ErrorKind::OutcomeUnknown
+                    }
+                    _ => kind,
+                };
+                let retryable = key.is_some() || may_pass(call, kind);
+                let error = attempt.error(call, kind).with_retryable(retryable);
+                error.with_idempotency_key(key)
+            }
+            _ => {
+                let is_unknown = self.may_be_executed && is_no_answer;
+                let kind = if is_unknown {
+                    ErrorKind::OutcomeUnknown
+                } else {
+                    kind
+                };
+                let retryable = may_pass(call, kind) && !self.may_be_executed;
+                attempt.error(call, kind).with_retryable(retryable)
+            }
+        }
+    }
+
+    /// The oldest key under which the answer may be stored.
+    fn lost_key(&self) -> Option<IdempotencyKey> {
+        let (lost, present) = match &self.stored.content.state {
+            State::Redeeming { request, lost, .. } => (lost, Some(request)),
+            State::Ready { lost, .. } => (lost, None),
+            _ => return None,
         };
-        error.with_retryable(may_pass)
+        let attempts = self.run.attempts.as_ref();
+        let is_lost = attempts.is_some_and(|attempts| attempts.history.is_lost());
+        let oldest = lost.first().or(present.filter(|_| is_lost))?;
+        oldest.key.as_key().ok()
     }
 
     fn notify(&self, kind: EventKind) {
@@ -339,18 +510,22 @@ impl Drive<'_> {
             }
             EventKind::Pending => "Persona has no answer yet.",
             EventKind::Refunded => "A pass that was not consumed went back to the pool.",
-            EventKind::KeyChanged | EventKind::BackgroundFailure => "",
+            EventKind::KeyChanged | EventKind::PoolStopped | EventKind::BackgroundFailure => "",
         };
+        // Neither a place nor a stateless call has an id that says anything.
+        let id = matches!(self.shelf, Shelf::Record).then_some(&*self.stored.content.id);
         self.engine.ports.tell(
             kind,
-            Some(&self.stored.content.id),
+            id,
             failed.and_then(|attempt| attempt.request_id()),
             message,
         );
     }
 }
 
-/// Whether a redemption may be answered otherwise later.
-fn is_not_yet(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::PermissionDenied | ErrorKind::Unprocessable)
+fn damaged() -> Error {
+    Error::new(
+        ErrorKind::Store,
+        "The record is damaged: a redemption without its relay. It was left untouched.",
+    )
 }

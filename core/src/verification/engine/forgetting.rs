@@ -29,7 +29,9 @@ impl Engine {
                 let put = vault.put(&key, Some(stored.version), closed);
                 if let Changed::Done(stored) = put.await? {
                     // What it came to is told to nobody.
-                    let _ = self.drive(stored, Run::new(Goal::Answer), false).await?;
+                    let _ = self
+                        .drive(stored, Run::new(Goal::Answer, self.ports.now()), false)
+                        .await?;
                     if self.load(id).await?.content.refund.is_some() {
                         return Err(Error::new(
                             ErrorKind::Store,

@@ -2,9 +2,12 @@
 
 mod driving;
 mod forgetting;
+mod pooling;
 mod recovering;
 mod starting;
 mod stepping;
+
+pub(super) use pooling::STOPPED;
 
 use super::machine::{Goal, Run};
 use super::record::{record_key, Durable, Purpose, State};
@@ -37,7 +40,8 @@ impl Engine {
     /// Finishes whatever is missing, and tells the answer.
     pub(crate) async fn complete(&self, id: &str, reissue: bool) -> Result<Told> {
         let stored = self.load(id).await?;
-        self.drive(stored, Run::new(Goal::Answer), reissue).await?
+        self.drive(stored, Run::new(Goal::Answer, self.ports.now()), reissue)
+            .await?
     }
 
     /// The verification as it is stored.

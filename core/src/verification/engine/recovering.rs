@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use super::Engine;
 use crate::error::Result;
 use crate::events::EventKind;
-use crate::passes::Looked;
 use crate::records::Changed;
 use crate::verification::machine::{Goal, Run};
-use crate::verification::record::{record_key, Durable, Purpose, State, PREFIX};
+use crate::verification::record::{Durable, Purpose, PREFIX};
 
 /// So many records are looked up at once by [`Engine::recover`].
 const PAGE: usize = 100;
@@ -32,8 +31,11 @@ impl Engine {
         let ever = Some(u64::MAX >> 11); // what a database and JavaScript can hold
         let limit = most.saturating_mul(BESIDE);
         let keys = self.ports.vault.scan(PREFIX, ever, limit).await?;
-        // Steps have a slash in their id.
-        let is_whole = |key: &&String| !key[PREFIX.len()..].contains('/');
+        // Steps have a slash in their id. Whatever else a store returns is none of ours.
+        let is_whole = |key: &&String| {
+            let id = key.strip_prefix(PREFIX);
+            id.is_some_and(|id| !id.is_empty() && !id.contains('/'))
+        };
         Ok(keys.iter().filter(is_whole).count().min(most))
     }
 
@@ -92,49 +94,19 @@ impl Engine {
         };
         let goal = goal_of(&stored.content, ports.now());
         // An error that the record tells is an outcome like others.
-        let _ = self.drive(stored, Run::new(goal), false).await?;
+        let _ = self
+            .drive(stored, Run::new(goal, self.ports.now()), false)
+            .await?;
         Ok(true)
-    }
-
-    /// Does for a place of the pool whatever is due. False if that was nothing.
-    async fn look_after_place(&self, key: &str) -> Result<bool> {
-        let ports = &self.ports;
-        match ports.look_after_pooled(key).await? {
-            Looked::Nothing => Ok(false),
-            Looked::Done => Ok(true),
-            Looked::TakenBy(by) => {
-                // The pass is in the place until the verification has it in its own record.
-                let taker = ports.vault.load::<Durable>(&record_key(&by)).await?;
-                match taker {
-                    Some(taker) if taker.content.takes_from(key) => {
-                        let _ = self.drive(taker, Run::new(Goal::Pass), false).await?;
-                    }
-                    _ => ports.clear_pooled(key, &by).await?,
-                }
-                Ok(true)
-            }
-            Looked::MarkFor(from, mark) => {
-                let origin = ports.vault.load::<Durable>(&record_key(&from)).await?;
-                if let Some(origin) = origin.filter(|origin| origin.content.gives_back_to(key)) {
-                    // It finds the mark, and knows then that it has given its pass back.
-                    let _ = self.drive(origin, Run::new(Goal::Answer), false).await?;
-                    return Ok(true);
-                }
-                ports.vault.delete(key, mark.version).await?;
-                Ok(true)
-            }
-        }
     }
 }
 
-/// How far to drive a record when nobody asks: an open question is asked to its end, a new one only
-/// once the session is over, because the person may still be at it. A step has no session, and its
-/// caller alone asks new questions.
+/// How far to drive a record when nobody asks: lost keys are asked in any case, a new one only once
+/// the session is over, because the person may still be at it. A step has no session, and its caller
+/// alone asks for new ones.
 fn goal_of(record: &Durable, now: u64) -> Goal {
-    match (record.purpose, &record.state) {
-        (Purpose::Purchase | Purpose::Redemption, _) => Goal::Pass,
-        (Purpose::Verification, State::Redeeming { .. }) => Goal::Answer,
-        (Purpose::Verification, _) if record.is_over(now) => Goal::Answer,
-        (Purpose::Verification, _) => Goal::Pass,
+    match record.purpose {
+        Purpose::Verification if record.is_over(now) => Goal::Answer,
+        Purpose::Verification | Purpose::Purchase | Purpose::Redemption => Goal::Pass,
     }
 }

@@ -15,7 +15,7 @@ use crate::records::{Changed, Kept, Loaded, Stored, KEEP_FINISHED};
 use crate::secret::IdempotencyKey;
 use crate::verification::api::StartVerification;
 use crate::verification::machine::{Goal, Run};
-use crate::verification::record::{record_key, Beginning, Durable, Purpose, RelayKept, State};
+use crate::verification::record::{record_key, Beginning, Durable, Purpose, State, StoredRelay};
 
 /// How long `start` waits for the challenge beside the relay. Without it, the pass is bought later.
 const CHALLENGE_GRACE: Duration = Duration::from_secs(2);
@@ -80,7 +80,7 @@ impl Engine {
 
     /// Drives a verification that was just started until there is a pass.
     pub(crate) async fn prepare(&self, stored: Loaded<Durable>) -> Result<()> {
-        let mut run = Run::new(Goal::Pass);
+        let mut run = Run::new(Goal::Pass, self.ports.now());
         run.is_own = true;
         self.drive(stored, run, false).await?.map(|_| ())
     }
@@ -119,7 +119,7 @@ impl Engine {
             reference_key,
             encrypted: ports.persona.encrypts(),
             relay_bound,
-            relay: Some(RelayKept {
+            relay: Some(StoredRelay {
                 token: Kept::new(relay.relay_token.as_str()),
                 secret: Kept::new(relay.relay_secret.expose()),
                 session_access_token: Kept::new(relay.relay_session_access_token.expose().as_str()),

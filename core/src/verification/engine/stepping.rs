@@ -1,13 +1,16 @@
 //! Single steps for callers who keep their own relays and passes: asked twice, done once.
 
+use std::time::Duration;
+
+use super::driving::{Driven, Shelf};
 use super::{unknown_id, Engine, Told};
 use crate::client::{IssuePrivacyPass, RelayToken};
-use crate::error::{Error, ErrorKind, Result};
-use crate::passes::Purchase;
+use crate::error::{Error, ErrorKind, ResponseInfo, Result};
+use crate::passes::{Attempts, Purchase};
 use crate::records::{Changed, Kept, Loaded};
-use crate::secret::RelaySecret;
-use crate::verification::machine::{first_question, Goal, Run};
-use crate::verification::record::{record_key, Beginning, Durable, Purpose, RelayKept, State};
+use crate::secret::{IdempotencyKey, RelaySecret};
+use crate::verification::machine::{first_request, Event, Goal, Run};
+use crate::verification::record::{record_key, Beginning, Durable, Purpose, State, StoredRelay};
 
 impl Engine {
     /// Buys a pass under this id, or finds the one that was bought.
@@ -19,13 +22,7 @@ impl Engine {
             None => {
                 let blinded = (self.ports.persona.blind(bound_to, &self.ports.budget)).await?;
                 let purchase = Purchase::new(blinded, self.ports.now(), &mut self.ports.random());
-                let (relay, claim_type) = match bound_to {
-                    IssuePrivacyPass::ClaimType(claim_type) => (None, claim_type.as_str()),
-                    IssuePrivacyPass::Relay {
-                        relay_token,
-                        relay_secret,
-                    } => (Some(kept(relay_token, relay_secret)), ""),
-                };
+                let (relay, claim_type) = names(bound_to);
                 let state = State::Issuing { purchase };
                 self.begin_step(Purpose::Purchase, id, relay, claim_type, state)
                     .await?
@@ -46,13 +43,65 @@ impl Engine {
             ));
         }
         // The challenge took its part of the call's time.
-        let mut rest = self.clone();
-        let spent = self.ports.world.elapsed().saturating_sub(started);
-        rest.ports.budget.total = rest.ports.budget.total.saturating_sub(spent);
-        match rest.go_on_with_step(stored, Goal::Pass).await? {
+        match self.go_on_with_step(stored, Goal::Pass, started).await? {
             Told::Bought(pass) => Ok(pass),
             _ => Err(busy()),
         }
+    }
+
+    /// Buys a pass for a caller who keeps everything himself.
+    pub(crate) async fn buy_unkept(
+        &self,
+        bound_to: &IssuePrivacyPass,
+    ) -> Result<(Kept, ResponseInfo)> {
+        self.ports.persona.check_can_issue()?;
+        let started = self.ports.world.elapsed();
+        let blinded = (self.ports.persona.blind(bound_to, &self.ports.budget)).await?;
+        let purchase = Purchase::new(blinded, self.ports.now(), &mut self.ports.random());
+        let (relay, claim_type) = names(bound_to);
+        let state = State::Issuing { purchase };
+        let record = self.step(Purpose::Purchase, String::new(), relay, claim_type, state);
+        let run = Run::new(Goal::Pass, self.ports.now());
+        let driven = self.drive_unkept(record, run, started).await;
+        match driven.told?? {
+            Told::Bought(pass) => Ok((pass, driven.info)),
+            _ => Err(busy()),
+        }
+    }
+
+    /// Redeems a pass for a caller who keeps everything himself: under his own key and no other, if
+    /// he gives one.
+    pub(crate) async fn redeem_unkept(
+        &self,
+        (relay_token, relay_secret): (&RelayToken, &RelaySecret),
+        pass: Kept,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<((Kept, bool), ResponseInfo)> {
+        let (now, started) = (self.ports.now(), self.ports.world.elapsed());
+        let state = first_request(pass, key, now, &mut self.ports.random());
+        let relay = Some(kept(relay_token, relay_secret));
+        let record = self.step(Purpose::Redemption, String::new(), relay, "", state);
+        let mut run = Run::new(Goal::Answer, now);
+        if key.is_some() {
+            run.only_this_key = true;
+            // He may have sent it before.
+            run.attempts = Some(Attempts::taken_up());
+        }
+        let driven = self.drive_unkept(record, run, started).await;
+        match driven.told?? {
+            Told::Given(payload, consumed) => Ok(((payload, consumed), driven.info)),
+            _ => Err(busy()),
+        }
+    }
+
+    async fn drive_unkept(&self, content: Durable, mut run: Run, started: Duration) -> Driven {
+        run.is_own = true;
+        let stored = Loaded {
+            content,
+            version: 0,
+        };
+        self.drive_on(Shelf::Nowhere, stored, run, Event::Continue, started)
+            .await
     }
 
     /// Redeems a pass under this id, or finds what was answered: the payload, and whether the pass
@@ -66,13 +115,15 @@ impl Engine {
         let stored = match self.find_step(&id).await? {
             Some(there) => there,
             None => {
-                let state = first_question(pass?, self.ports.now(), &mut self.ports.random());
+                let now = self.ports.now();
+                let state = first_request(pass?, None, now, &mut self.ports.random());
                 let relay = Some(kept(relay_token, relay_secret));
                 self.begin_step(Purpose::Redemption, id, relay, "", state)
                     .await?
             }
         };
-        match self.go_on_with_step(stored, Goal::Answer).await? {
+        let started = self.ports.world.elapsed();
+        match self.go_on_with_step(stored, Goal::Answer, started).await? {
             Told::Given(payload, consumed) => Ok((payload, consumed)),
             _ => Err(busy()),
         }
@@ -88,16 +139,31 @@ impl Engine {
         &self,
         purpose: Purpose,
         id: String,
-        relay: Option<RelayKept>,
+        relay: Option<StoredRelay>,
         claim_type: &str,
         state: State,
     ) -> Result<(Loaded<Durable>, bool)> {
         let ports = &self.ports;
         let key = record_key(&id);
+        let record = self.step(purpose, id, relay, claim_type, state);
+        match ports.vault.put(&key, None, record).await? {
+            Changed::Done(stored) => Ok((stored, true)),
+            Changed::Refused(there) => Ok((there.ok_or_else(unknown_id)?, false)),
+        }
+    }
+
+    fn step(
+        &self,
+        purpose: Purpose,
+        id: String,
+        relay: Option<StoredRelay>,
+        claim_type: &str,
+        state: State,
+    ) -> Durable {
         let beginning = Beginning {
             purpose,
             id,
-            environment: ports.environment.as_str().to_owned(),
+            environment: self.ports.environment.as_str().to_owned(),
             claim_type: claim_type.to_owned(),
             reference_key: None,
             encrypted: false,
@@ -106,26 +172,35 @@ impl Engine {
             relay,
             state,
         };
-        let record = Durable::begin(beginning, ports.now(), &mut ports.random());
-        match ports.vault.put(&key, None, record).await? {
-            Changed::Done(stored) => Ok((stored, true)),
-            Changed::Refused(there) => Ok((there.ok_or_else(unknown_id)?, false)),
-        }
+        Durable::begin(beginning, self.ports.now(), &mut self.ports.random())
     }
 
     async fn go_on_with_step(
         &self,
         (stored, is_own): (Loaded<Durable>, bool),
         goal: Goal,
+        started: Duration,
     ) -> Result<Told> {
-        let mut run = Run::new(goal);
+        let mut run = Run::new(goal, self.ports.now());
         run.is_own = is_own;
-        self.drive(stored, run, false).await?
+        let driven = self.drive_on(Shelf::Record, stored, run, Event::Continue, started);
+        driven.await.told?
     }
 }
 
-fn kept(relay_token: &RelayToken, relay_secret: &RelaySecret) -> RelayKept {
-    RelayKept {
+/// What a purchase is bound to, as its record says it.
+fn names(bound_to: &IssuePrivacyPass) -> (Option<StoredRelay>, &str) {
+    match bound_to {
+        IssuePrivacyPass::ClaimType(claim_type) => (None, claim_type.as_str()),
+        IssuePrivacyPass::Relay {
+            relay_token,
+            relay_secret,
+        } => (Some(kept(relay_token, relay_secret)), ""),
+    }
+}
+
+fn kept(relay_token: &RelayToken, relay_secret: &RelaySecret) -> StoredRelay {
+    StoredRelay {
         token: Kept::new(relay_token.as_str()),
         secret: Kept::new(relay_secret.expose()),
         session_access_token: Kept::new(""),

@@ -1,7 +1,7 @@
 //! The state machine: what a verification does next.
 //!
-//! Pure: `step(record, event, now, random) -> record, effect`. The engine stores the record that a
-//! step returns *before* it performs the effect (W1), so that whoever comes next knows what may
+//! Pure: `decide(record, event, now, random) -> record, effect`. The engine stores the record that a
+//! decision returns *before* it performs the effect (W1), so that whoever comes next knows what may
 //! have been sent.
 //!
 //! ```text
@@ -14,21 +14,24 @@ mod redeeming;
 mod signing;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::sync::Arc;
 
-pub(super) use self::redeeming::first_question;
-use self::redeeming::{ask_for_lost_answer, begin_redeeming, not_redeemed, take_up_redeeming};
-use self::signing::{never_bought, not_signed, reissue, take_up_signing};
-use super::record::{Asked, Durable, Purpose, Refund, State};
+pub(super) use self::redeeming::first_request;
+use self::redeeming::{ask_next, not_redeemed, redeemed, take_up_redeeming};
+use self::signing::{never_bought, not_signed, out_of_patience, reissue, take_up_signing};
+use super::record::{Durable, Purpose, Refund, Request, State};
 use crate::claim::Claim;
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::http::{Attempt, Connection};
-use crate::outcome::Ruling;
-use crate::passes::{Asking, Held, Purchase};
-use crate::records::{Evidence, Kept};
+use crate::passes::{Attempts, PaidPass, Purchase};
+use crate::records::Kept;
 use crate::secret::rand_core::CryptoRng;
+
+/// So many passes of the pool are tried in one call, each for one that Persona does not take.
+const MOST_REPLACEMENTS: u32 = 3;
 
 /// What somebody wants of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ pub(crate) enum Event {
     /// The caller accepts that a pass may be billed a second time.
     Reissue,
     /// The pool's pass, or that it is gone.
-    Pooled(Option<Held>),
+    Pooled(Option<PaidPass>),
     /// A challenge was fetched and a message blinded.
     Blinded(Kept),
     /// A pass was signed for this blinded message, and its signature verified.
@@ -64,6 +67,10 @@ pub(crate) enum Event {
     },
     /// No answer to the question came.
     NotRedeemed(Arc<Attempt>),
+    /// The call has no time or no tries left; what the last attempt was.
+    OutOfPatience(ErrorKind),
+    /// Another pass of the pool for one that Persona does not take, or that there is none.
+    Replacement(Option<String>),
     /// The refund is in the pool.
     Refunded,
 }
@@ -88,6 +95,10 @@ pub(crate) enum Effect {
     Redeem,
     /// As before, after a pause, as far as the budget goes.
     Again,
+    /// As before, after a pause, for as long as the call may take.
+    AgainUntilDeadline,
+    /// Look for another pass in the pool.
+    FindReplacement,
     /// Give the pass that was not consumed back to the pool.
     Refund(Refund),
     /// Wait for the worker who holds the lease, then look again.
@@ -100,53 +111,101 @@ pub(crate) enum Effect {
     TellPending,
     /// Tell the caller of the attempt that failed.
     Fail(ErrorKind),
+    /// Likewise; nothing is lost, and the same call may succeed later.
+    Later(ErrorKind),
+}
+
+impl Effect {
+    /// Whether the worker leaves.
+    fn leaves(&self) -> bool {
+        matches!(
+            self,
+            Effect::Tell | Effect::TellPending | Effect::Fail(_) | Effect::Later(_)
+        )
+    }
 }
 
 /// What one worker knows of a verification beside its record.
 pub(crate) struct Run {
     pub(crate) goal: Goal,
+    /// When the call began, milliseconds since the epoch.
+    pub(crate) began: u64,
     /// Whether this worker stored the record as it is. If not, somebody may have sent what it says.
     pub(crate) is_own: bool,
-    pub(crate) asking: Option<Asking>,
+    /// What it learned under the present key.
+    pub(crate) attempts: Option<Attempts>,
+    /// Whether the call has time and tries left for another attempt.
+    pub(crate) may_retry: bool,
+    /// Whether no key may be made: the caller has the one that there is.
+    pub(crate) only_this_key: bool,
+    /// Lost keys that this call has asked in vain.
+    set_aside: Vec<Kept>,
+    /// What the last of them was answered.
+    last_failure: ErrorKind,
     blinded_again: bool,
-    /// What the question that was asked after the session's end was answered, while the earlier keys
-    /// are asked once more.
-    verdict: Option<Ruling>,
+    replacements: u32,
+    /// Whether the caller accepts that a pass may be billed a second time.
+    reissues: bool,
 }
 
 impl Run {
-    pub(crate) fn new(goal: Goal) -> Self {
+    pub(crate) fn new(goal: Goal, began: u64) -> Self {
         Self {
             goal,
+            began,
             is_own: false,
-            asking: None,
+            attempts: None,
+            may_retry: true,
+            only_this_key: false,
+            set_aside: Vec::new(),
+            last_failure: ErrorKind::Network,
             blinded_again: false,
-            verdict: None,
+            replacements: 0,
+            reissues: false,
         }
     }
 
     /// How the next attempt is to travel.
     pub(crate) fn connection(&self) -> Connection {
-        let asking = self.asking.as_ref();
-        asking.map_or(Connection::Any, |asking| asking.connection)
+        let attempts = self.attempts.as_ref();
+        attempts.map_or(Connection::Any, |attempts| attempts.connection)
     }
 
-    /// The record was read anew: what was known of its question is no longer.
+    /// The record was read anew: what was known of its request is no longer.
     pub(crate) fn reloaded(&mut self) {
         self.is_own = false;
-        self.asking = None;
-        self.verdict = None;
+        self.attempts = None;
+    }
+
+    /// Whether another pass of the pool is tried for one that Persona does not take.
+    fn may_replace(&self, record: &Durable) -> bool {
+        let is_pooled = record.purpose == Purpose::Verification && !record.relay_bound;
+        is_pooled && self.goal == Goal::Answer && self.replacements < MOST_REPLACEMENTS
+    }
+
+    /// Whether nothing was sent under the present key, by nobody.
+    fn is_unsent(&self) -> bool {
+        let attempts = self.attempts.as_ref();
+        attempts.map_or(self.is_own, |attempts| attempts.history.is_open())
+    }
+
+    /// Where this worker stands with the request in the record.
+    fn take_attempts(&mut self) -> Attempts {
+        self.attempts.take().unwrap_or_else(|| match self.is_own {
+            true => Attempts::open(),
+            false => Attempts::taken_up(),
+        })
     }
 }
 
-/// A step: the record to store, if it changed; what to do then; what to tell the caller's log.
-pub(crate) struct Step {
+/// A decision: the record to store, if it changed; what to do then; what to tell the caller's log.
+pub(crate) struct Decision {
     pub(crate) store: Option<Durable>,
     pub(crate) effect: Effect,
     pub(crate) notice: Option<EventKind>,
 }
 
-impl Step {
+impl Decision {
     fn just(effect: Effect) -> Self {
         Self {
             store: None,
@@ -156,7 +215,7 @@ impl Step {
     }
 
     fn store(mut record: Durable, effect: Effect) -> Self {
-        if matches!(effect, Effect::Tell | Effect::TellPending | Effect::Fail(_)) {
+        if effect.leaves() {
             // This worker leaves: nobody needs to wait for it.
             record.leased_until = None;
         }
@@ -176,40 +235,58 @@ impl Step {
 }
 
 /// Decides what follows from `event`.
-pub(crate) fn step(
+pub(crate) fn decide(
     record: &Durable,
     run: &mut Run,
     event: Event,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
+) -> Decision {
+    let mut decision = decide_on(record, run, event, now, random);
+    let fails = matches!(decision.effect, Effect::Fail(_) | Effect::Later(_));
+    if fails && decision.store.is_none() && run.is_own && record.is_leased(now) {
+        // The caller may come back at once: nobody is to wait for this worker.
+        let mut released = record.clone();
+        released.leased_until = None;
+        decision.store = Some(released);
+    }
+    decision
+}
+
+fn decide_on(
+    record: &Durable,
+    run: &mut Run,
+    event: Event,
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Decision {
     match (event, &record.state) {
         (Event::Continue, _) => go_on(record, run, now, random),
         (Event::Reissue, _) => reissue(record, run, now, random),
-        (Event::Pooled(Some(pass)), State::Created { .. }) => Step::store(
+        (Event::Pooled(Some(pass)), State::Created { .. }) => Decision::store(
             record.moved(ready(pass, Vec::new()), now, random),
             Effect::Continue,
         ),
         (Event::Pooled(None), State::Created { .. }) => {
             let state = State::Created { pooled: None };
-            Step::store(record.moved(state, now, random), Effect::Continue)
+            Decision::store(record.moved(state, now, random), Effect::Continue)
         }
         (Event::Blinded(blinded), State::Created { .. }) => {
             let purchase = Purchase::new(blinded, now, random);
-            run.asking = Some(purchase.asking(false));
+            run.attempts = Some(Attempts::open());
             let state = State::Issuing { purchase };
-            Step::store(record.moved(state, now, random), Effect::Sign)
+            Decision::store(record.moved(state, now, random), Effect::Sign)
         }
         // Whatever somebody else stored about this purchase meanwhile: here is the pass.
         (Event::Signed { blinded, token }, State::Issuing { purchase })
             if purchase.blinded == blinded =>
         {
-            run.asking = None;
-            let pass = Held {
+            run.attempts = None;
+            let pass = PaidPass {
                 token,
                 bought_at: purchase.key_made_at,
             };
-            Step::store(
+            Decision::store(
                 record.moved(ready(pass, Vec::new()), now, random),
                 Effect::Continue,
             )
@@ -217,111 +294,113 @@ pub(crate) fn step(
         (Event::NotSigned(attempt), State::Issuing { purchase }) => {
             not_signed(record, run, purchase, &attempt, now, random)
         }
-        // Likewise: an answer in hand counts, whatever was said while it was on its way.
-        (
-            Event::Redeemed {
-                pass: asked_with,
-                payload,
-                consumed,
-                opened,
-            },
-            State::Redeeming { pass, .. } | State::Ready { pass, .. },
-        ) if pass.token == asked_with => {
-            let state = match opened.as_deref() {
-                None => State::Given { payload, consumed },
-                Some(Ok(claim)) => State::Answered {
-                    claim: claim.into(),
-                },
-                Some(Err(error)) => State::Unopened {
-                    payload,
-                    consumed: Some(consumed),
-                    evidence: Evidence::of(error),
-                },
-            };
-            let mut closed = record.clone();
-            if !consumed {
-                closed.refund = refund(record, pass, random);
-            }
-            Step::store(closed.moved(state, now, random), Effect::Continue)
-        }
+        (event @ Event::Redeemed { .. }, _) => redeemed(record, event, now, random),
         (Event::NotRedeemed(attempt), State::Redeeming { .. }) => {
             not_redeemed(record, run, &attempt, now, random)
         }
+        (Event::OutOfPatience(kind), State::Redeeming { pass, lost, .. }) => {
+            match run.is_unsent() {
+                false => Decision::just(Effect::Later(kind)),
+                // Provably unsent: the key is no longer there for anybody to wonder about.
+                true => {
+                    let state = ready(pass.clone(), lost.clone());
+                    Decision::store(
+                        record.moved_in_vain(state, now, random),
+                        Effect::Later(kind),
+                    )
+                }
+            }
+        }
+        (Event::OutOfPatience(kind), State::Issuing { purchase }) => {
+            out_of_patience(record, run, purchase, kind, now, random)
+        }
+        (Event::OutOfPatience(kind), _) => Decision::just(Effect::Later(kind)),
+        (
+            Event::Replacement(place),
+            State::Ready {
+                rejected: Some(_), ..
+            },
+        ) => match place {
+            // The caller said so: another one is bought.
+            None if run.reissues => {
+                let state = State::Created { pooled: None };
+                Decision::store(record.moved(state, now, random), Effect::Continue)
+                    .noting(EventKind::PossibleDoubleCharge)
+            }
+            None => Decision::just(Effect::Fail(ErrorKind::PassRejected)),
+            Some(place) => {
+                run.replacements += 1;
+                let pooled = Some(place);
+                Decision::store(
+                    record.moved(State::Created { pooled }, now, random),
+                    Effect::Continue,
+                )
+            }
+        },
         (Event::Refunded, _) => {
             let mut settled = record.clone();
             settled.refund = None;
             let state = settled.state.clone();
-            Step::store(settled.moved(state, now, random), Effect::Continue)
+            Decision::store(settled.moved(state, now, random), Effect::Continue)
                 .noting(EventKind::Refunded)
         }
         // An event that belongs to a state the record is no longer in: look again.
-        _ => Step::just(Effect::Continue),
+        _ => Decision::just(Effect::Continue),
     }
 }
 
 /// What to do with a record as it is.
-fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Step {
+fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Decision {
     match &record.state {
-        State::Created { pooled: Some(key) } => Step::just(Effect::TakePooled(key.clone())),
+        State::Created { pooled: Some(key) } => Decision::just(Effect::TakePooled(key.clone())),
         State::Created { pooled: None } if record.is_dead(now) => never_bought(record, now, random),
-        State::Created { pooled: None } => Step::just(Effect::Blind),
+        State::Created { pooled: None } => Decision::just(Effect::Blind),
         State::Issuing { purchase } if purchase.key.is_none() && record.is_dead(now) => {
             never_bought(record, now, random)
         }
         State::Issuing { purchase } => match &purchase.stuck {
-            // Another worker's request was in the way: the same question may be asked again.
-            Some(evidence)
-                if evidence.kind() == ErrorKind::Conflict && !purchase.is_too_late(now) =>
-            {
-                take_up_signing(record, run, purchase, now, random)
-            }
+            _ if purchase.may_go_on(now) => take_up_signing(record, run, purchase, now, random),
             Some(evidence) if record.is_over(now) => {
                 let state = State::Failed {
                     evidence: evidence.clone(),
                 };
-                Step::store(record.moved(state, now, random), Effect::Tell)
+                Decision::store(record.moved(state, now, random), Effect::Tell)
             }
-            Some(_) => Step::just(Effect::Tell),
-            None => take_up_signing(record, run, purchase, now, random),
+            _ => Decision::just(Effect::Tell),
         },
         State::Ready {
             rejected: Some(evidence),
             ..
         } if record.purpose != Purpose::Redemption => {
             if !record.is_over(now) {
-                return Step::just(Effect::Tell);
+                return Decision::just(Effect::Tell);
             }
             let state = State::Failed {
                 evidence: evidence.clone(),
             };
-            Step::store(record.moved(state, now, random), Effect::Tell)
+            Decision::store(record.moved(state, now, random), Effect::Tell)
         }
-        State::Ready { pass, earlier, .. } if run.goal == Goal::Pass => match record.purpose {
-            Purpose::Redemption => ask_for_lost_answer(record, run, (pass, earlier), now, random),
-            Purpose::Verification | Purpose::Purchase => Step::just(Effect::Tell),
-        },
-        State::Ready { pass, earlier, .. } => {
-            begin_redeeming(record, run, (pass, earlier), now, random)
-        }
+        State::Ready { .. } if record.purpose == Purpose::Purchase => Decision::just(Effect::Tell),
+        State::Ready { pass, lost, .. } => ask_next(record, run, pass, lost, now, random),
         State::Redeeming { .. } => take_up_redeeming(record, run, now, random),
         _ => match &record.refund {
-            Some(refund) => Step::just(Effect::Refund(refund.clone())),
-            None => Step::just(Effect::Tell),
+            Some(refund) => Decision::just(Effect::Refund(refund.clone())),
+            None => Decision::just(Effect::Tell),
         },
     }
 }
 
-fn ready(pass: Held, earlier: Vec<Asked>) -> State {
+fn ready(pass: PaidPass, lost: Vec<Request>) -> State {
     State::Ready {
         pass,
-        earlier,
+        lost,
         answered_at: None,
         rejected: None,
     }
 }
 
 /// A pass that is bound to a relay fits no other one: it is of no use to a pool.
-fn refund(record: &Durable, pass: &Held, random: &mut impl CryptoRng) -> Option<Refund> {
+fn refund(record: &Durable, pass: &PaidPass, random: &mut impl CryptoRng) -> Option<Refund> {
     (!record.relay_bound).then(|| Refund {
         pass: pass.clone(),
         pool_key: crate::passes::new_pool_key(&record.environment, &record.claim_type, random),

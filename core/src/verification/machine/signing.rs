@@ -1,10 +1,10 @@
 //! Buying a pass: what follows when a signature is to be asked for, or did not come.
 
-use super::{go_on, Effect, Run, Step};
+use super::{go_on, Decision, Effect, Run};
 use crate::error::ErrorKind;
 use crate::events::EventKind;
 use crate::http::Attempt;
-use crate::passes::{Bought, Purchase};
+use crate::passes::{Attempts, Bought, Purchase};
 use crate::records::Evidence;
 use crate::secret::rand_core::CryptoRng;
 use crate::verification::record::{Durable, State};
@@ -15,46 +15,69 @@ pub(super) fn take_up_signing(
     purchase: &Purchase,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
-    if run.asking.is_some() {
-        return Step::just(Effect::Sign);
-    }
-    if !run.is_own && record.is_leased(now) {
-        return Step::just(Effect::Wait);
-    }
+) -> Decision {
+    // However long a process slept: a key that Persona may have forgotten is not sent.
     if purchase.is_too_late(now) {
         let state = State::Issuing {
             purchase: purchase.given_up(),
         };
-        return Step::store(record.moved(state, now, random), Effect::Tell)
+        return Decision::store(record.moved(state, now, random), Effect::Tell)
             .noting(EventKind::UnknownOutcome);
+    }
+    if run.attempts.is_some() {
+        return Decision::just(Effect::Sign);
+    }
+    if !run.is_own && record.is_leased(now) {
+        return Decision::just(Effect::Wait);
     }
     if purchase.key.is_none() {
         let purchase = purchase.with_new_key(now, random);
-        run.asking = Some(purchase.asking(false));
+        run.attempts = Some(Attempts::open());
         let state = State::Issuing { purchase };
-        return Step::store(record.moved_in_vain(state, now, random), Effect::Sign);
+        return Decision::store(record.moved_in_vain(state, now, random), Effect::Sign);
     }
-    run.asking = Some(purchase.asking(!run.is_own));
+    run.attempts = Some(run.take_attempts());
     match run.is_own {
-        true => Step::just(Effect::Sign),
+        true => Decision::just(Effect::Sign),
         // Whoever asked before learns from its swap that the question is ours now.
-        false => Step::store(
+        false => Decision::store(
             record.moved_in_vain(record.state.clone(), now, random),
             Effect::Sign,
         ),
     }
 }
 
+/// The call is at its end, and no pass came.
+pub(super) fn out_of_patience(
+    record: &Durable,
+    run: &Run,
+    purchase: &Purchase,
+    kind: ErrorKind,
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Decision {
+    if !run.is_unsent() {
+        return Decision::just(Effect::Later(kind));
+    }
+    // Provably unsent: nobody has to wonder whether it was billed.
+    let state = State::Issuing {
+        purchase: purchase.without_key(),
+    };
+    Decision::store(
+        record.moved_in_vain(state, now, random),
+        Effect::Later(kind),
+    )
+}
+
 /// The session is long over, and no pass is worth buying for it any more.
-pub(super) fn never_bought(record: &Durable, now: u64, random: &mut impl CryptoRng) -> Step {
+pub(super) fn never_bought(record: &Durable, now: u64, random: &mut impl CryptoRng) -> Decision {
     let state = State::Failed {
         evidence: Evidence::new(
             ErrorKind::PermissionDenied,
             "No pass could be bought until a day after the session's end.",
         ),
     };
-    Step::store(record.moved(state, now, random), Effect::Tell)
+    Decision::store(record.moved(state, now, random), Effect::Tell)
 }
 
 pub(super) fn reissue(
@@ -62,25 +85,29 @@ pub(super) fn reissue(
     run: &mut Run,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
+) -> Decision {
     let state = match &record.state {
         State::Issuing { purchase } => match purchase.stuck.as_ref().map(Evidence::kind) {
             // The same blinded message under a new key: should both be billed, the two identical
             // bodies prove it.
             Some(ErrorKind::Conflict | ErrorKind::Unprocessable | ErrorKind::OutcomeUnknown) => {
                 let purchase = purchase.with_new_key(now, random);
-                run.asking = Some(purchase.asking(false));
+                run.attempts = Some(Attempts::open());
                 State::Issuing { purchase }
             }
             Some(_) => State::Created { pooled: None },
             None => return go_on(record, run, now, random),
         },
+        // What was paid for already comes first.
         State::Ready {
             rejected: Some(_), ..
-        } => State::Created { pooled: None },
+        } => {
+            run.reissues = true;
+            return Decision::just(Effect::FindReplacement);
+        }
         _ => return go_on(record, run, now, random),
     };
-    Step::store(record.moved(state, now, random), Effect::Continue)
+    Decision::store(record.moved(state, now, random), Effect::Continue)
         .noting(EventKind::PossibleDoubleCharge)
 }
 
@@ -91,14 +118,17 @@ pub(super) fn not_signed(
     attempt: &Attempt,
     now: u64,
     random: &mut impl CryptoRng,
-) -> Step {
-    let lost = !run.is_own;
-    let asking = run.asking.get_or_insert_with(|| purchase.asking(lost));
-    match purchase.refused(attempt, asking, now, random) {
-        Bought::Again => Step::just(Effect::Again),
+) -> Decision {
+    let mut attempts = run.take_attempts();
+    let bought = purchase.refused(attempt, &mut attempts, run.may_retry, now, random);
+    run.attempts = Some(attempts);
+    match bought {
+        Bought::Again => Decision::just(Effect::Again),
+        Bought::AgainUntilDeadline => Decision::just(Effect::AgainUntilDeadline),
         Bought::AgainAs(purchase, notice) => {
+            run.attempts = Some(Attempts::open());
             let state = State::Issuing { purchase };
-            Step::store(record.moved(state, now, random), Effect::Again).noting(notice)
+            Decision::store(record.moved(state, now, random), Effect::Again).noting(notice)
         }
         Bought::BlindAgain => {
             let effect = match std::mem::replace(&mut run.blinded_again, true) {
@@ -106,10 +136,13 @@ pub(super) fn not_signed(
                 true => Effect::Fail(ErrorKind::NotFound),
             };
             let state = State::Created { pooled: None };
-            run.asking = None;
-            Step::store(record.moved_in_vain(state, now, random), effect)
+            run.attempts = None;
+            Decision::store(record.moved_in_vain(state, now, random), effect)
         }
-        Bought::Fail(kind) => Step::just(Effect::Fail(kind)),
+        Bought::Fail(kind @ (ErrorKind::Conflict | ErrorKind::Protocol)) => {
+            Decision::just(Effect::Later(kind))
+        }
+        Bought::Fail(kind) => Decision::just(Effect::Fail(kind)),
         Bought::FailAs(purchase, kind) => {
             let is_stuck = purchase.stuck.is_some();
             let state = State::Issuing { purchase };
@@ -117,7 +150,7 @@ pub(super) fn not_signed(
                 true => record.moved(state, now, random),
                 false => record.moved_in_vain(state, now, random),
             };
-            let step = Step::store(moved, Effect::Fail(kind));
+            let step = Decision::store(moved, Effect::Fail(kind));
             match kind {
                 ErrorKind::OutcomeUnknown => step.noting(EventKind::UnknownOutcome),
                 _ => step,

@@ -4,9 +4,9 @@ use super::*;
 use crate::error::ResponseInfo;
 use crate::http::{FailureCause, SendFailure, Sent};
 use crate::outcome::Answer;
-use crate::records::{Stored, DAY, HOUR, MINUTE};
+use crate::records::{Evidence, Stored, DAY, HOUR, MINUTE};
 use crate::secret::{os_random, Secret};
-use crate::verification::record::{Beginning, Purpose, RelayKept};
+use crate::verification::record::{Beginning, Purpose, StoredRelay};
 use crate::wire::ResponseHead;
 
 const BEGIN: u64 = 1_700_000_000_000;
@@ -14,14 +14,14 @@ const BEGIN: u64 = 1_700_000_000_000;
 const OVER: u64 = BEGIN + 41 * MINUTE;
 
 /// A verification and one worker on it.
-struct Desk {
+struct Worker {
     record: Durable,
     run: Run,
     now: u64,
     notices: Vec<EventKind>,
 }
 
-impl Desk {
+impl Worker {
     fn new(state: State, now: u64) -> Self {
         Self::of(Purpose::Verification, state, now)
     }
@@ -35,7 +35,7 @@ impl Desk {
             reference_key: None,
             encrypted: false,
             relay_bound: purpose != Purpose::Verification,
-            relay: Some(RelayKept {
+            relay: Some(StoredRelay {
                 token: Kept::new("token"),
                 secret: Kept::new("secret"),
                 session_access_token: Kept::new("session"),
@@ -44,7 +44,7 @@ impl Desk {
         };
         Self {
             record: Durable::begin(beginning, BEGIN, &mut os_random()),
-            run: Run::new(Goal::Answer),
+            run: Run::new(Goal::Answer, now),
             now,
             notices: Vec::new(),
         }
@@ -52,32 +52,32 @@ impl Desk {
 
     /// A purchase that this worker has just stored.
     fn signing() -> Self {
-        let mut desk = Self::new(State::Created { pooled: None }, BEGIN);
-        let effect = desk.feed(Event::Blinded(Kept::new("blinded")));
+        let mut worker = Self::new(State::Created { pooled: None }, BEGIN);
+        let effect = worker.feed(Event::Blinded(Kept::new("blinded")));
         assert_eq!(effect, Effect::Sign);
-        desk
+        worker
     }
 
     /// A question that this worker has just stored.
     fn redeeming(now: u64) -> Self {
-        let mut desk = Self::new(ready(pass(), Vec::new()), now);
-        assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
-        desk
+        let mut worker = Self::new(ready(pass(), Vec::new()), now);
+        assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+        worker
     }
 
     /// A question about a caller's own pass, that this worker has just stored.
     fn redeeming_a_callers() -> Self {
-        let state = first_question(Kept::new("pass"), BEGIN, &mut os_random());
-        let mut desk = Self::of(Purpose::Redemption, state, BEGIN);
-        desk.run.is_own = true;
-        assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
-        desk
+        let state = first_request(Kept::new("pass"), None, BEGIN, &mut os_random());
+        let mut worker = Self::of(Purpose::Redemption, state, BEGIN);
+        worker.run.is_own = true;
+        assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+        worker
     }
 
     /// Recovery takes the record up, some time later.
     fn recovered(mut self, later: u64) -> (Self, Effect) {
         self.now += later;
-        self.run = Run::new(Goal::Pass);
+        self.run = Run::new(Goal::Pass, self.now);
         let effect = self.feed(Event::Continue);
         (self, effect)
     }
@@ -85,7 +85,7 @@ impl Desk {
     /// Another worker takes the record up, after the lease.
     fn taken_up(mut self) -> Self {
         self.now += 10_000;
-        self.run = Run::new(Goal::Answer);
+        self.run = Run::new(Goal::Answer, self.now);
         let effect = self.feed(Event::Continue);
         assert!(
             matches!(effect, Effect::Sign | Effect::Redeem),
@@ -95,19 +95,32 @@ impl Desk {
     }
 
     fn feed(&mut self, event: Event) -> Effect {
-        let step = step(
+        let decision = decide(
             &self.record,
             &mut self.run,
             event,
             self.now,
             &mut os_random(),
         );
-        if let Some(record) = step.store {
+        if let Some(record) = decision.store {
             self.record = record;
             self.run.is_own = true;
         }
-        self.notices.extend(step.notice);
-        step.effect
+        self.notices.extend(decision.notice);
+        decision.effect
+    }
+
+    fn out_of_patience(&mut self, kind: ErrorKind) -> Effect {
+        self.feed(Event::OutOfPatience(kind))
+    }
+
+    fn clone_record(&self) -> Self {
+        Self {
+            record: self.record.clone(),
+            run: Run::new(Goal::Answer, self.now),
+            now: self.now,
+            notices: Vec::new(),
+        }
     }
 
     fn not_signed(&mut self, attempt: Box<Attempt>) -> Effect {
@@ -129,13 +142,8 @@ impl Desk {
         self.purchase().stuck.as_ref().map(Evidence::kind)
     }
 
-    fn question(&self) -> (Asked, Vec<Asked>) {
-        match &self.record.state {
-            State::Redeeming {
-                question, earlier, ..
-            } => (question.clone(), earlier.clone()),
-            other => panic!("no question is open: {other:?}"),
-        }
+    fn request(&self) -> (Request, Vec<Request>) {
+        request_of(&self.record)
     }
 
     fn failed(&self) -> ErrorKind {
@@ -150,8 +158,15 @@ impl Desk {
     }
 }
 
-fn pass() -> Held {
-    Held {
+fn request_of(record: &Durable) -> (Request, Vec<Request>) {
+    match &record.state {
+        State::Redeeming { request, lost, .. } => (request.clone(), lost.clone()),
+        other => panic!("no request is open: {other:?}"),
+    }
+}
+
+fn pass() -> PaidPass {
+    PaidPass {
         token: Kept::new("pass"),
         bought_at: BEGIN,
     }
@@ -174,20 +189,23 @@ fn unanswered(sent: Sent) -> Box<Attempt> {
 }
 
 fn status(status: u16, request_id: &str) -> Box<Attempt> {
-    answered(Answer::Status(status), status, request_id)
+    let body = br#"{"errors":[{"title":"in Persona's words"}]}"#;
+    Attempt::refused(head(status, request_id), Some(Secret::new(body.to_vec())))
 }
 
 fn answered(answer: Answer, status: u16, request_id: &str) -> Box<Attempt> {
-    let head = ResponseHead {
+    Attempt::answered(answer, head(status, request_id), None)
+}
+
+fn head(status: u16, request_id: &str) -> ResponseHead {
+    ResponseHead {
         status,
         info: ResponseInfo {
             request_id: Some(request_id.to_owned()),
-            rate_limit: None,
+            ..ResponseInfo::default()
         },
         ..ResponseHead::default()
-    };
-    let body = br#"{"errors":[{"title":"in Persona's words"}]}"#;
-    Attempt::answered(answer, head, Some(Secret::new(body.to_vec())))
+    }
 }
 
 /// Somebody on the way answers: a firewall, a proxy.
@@ -197,7 +215,7 @@ fn edge(code: u16) -> Box<Attempt> {
         ..ResponseHead::default()
     };
     let page = b"<html>no</html>".to_vec();
-    Attempt::answered(Answer::Status(code), head, Some(Secret::new(page)))
+    Attempt::refused(head, Some(Secret::new(page)))
 }
 
 fn unreadable() -> Box<Attempt> {
@@ -228,40 +246,40 @@ fn redeemed(result: &str, consumed: bool) -> Event {
 
 #[test]
 fn a_signature_that_was_not_asked_for_or_whose_answer_was_lost_keeps_its_key() {
-    let mut desk = Desk::signing();
-    let before = desk.record.clone();
+    let mut worker = Worker::signing();
+    let before = worker.record.clone();
     for attempt in [
         not_sent(),
         unknown_answer(),
         status(429, "a"),
         status(503, "b"),
     ] {
-        assert_eq!(desk.not_signed(attempt), Effect::Again);
-        assert_eq!(desk.feed(Event::Continue), Effect::Sign);
+        assert_eq!(worker.not_signed(attempt), Effect::Again);
+        assert_eq!(worker.feed(Event::Continue), Effect::Sign);
     }
-    assert_eq!(desk.record, before);
+    assert_eq!(worker.record, before);
 }
 
 #[test]
 fn a_lost_signature_is_given_up_after_22_hours_and_never_asked_for_again() {
-    let mut desk = Desk::signing();
-    desk.now = BEGIN + 22 * HOUR - 1;
-    desk.run = Run::new(Goal::Pass);
-    assert_eq!(desk.feed(Event::Continue), Effect::Sign);
-    desk.now += 10_000;
-    desk.run = Run::new(Goal::Pass);
-    assert_eq!(desk.feed(Event::Continue), Effect::Tell);
-    assert_eq!(desk.stuck(), Some(ErrorKind::OutcomeUnknown));
-    assert_eq!(desk.notices, [EventKind::UnknownOutcome]);
-    assert_eq!(desk.feed(Event::Continue), Effect::Tell);
-    assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
+    let mut worker = Worker::signing();
+    worker.now = BEGIN + 22 * HOUR - 1;
+    worker.run = Run::new(Goal::Pass, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Sign);
+    worker.now += 10_000;
+    worker.run = Run::new(Goal::Pass, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Tell);
+    assert_eq!(worker.stuck(), Some(ErrorKind::OutcomeUnknown));
+    assert_eq!(worker.notices, [EventKind::UnknownOutcome]);
+    assert_eq!(worker.feed(Event::Continue), Effect::Tell);
+    assert_eq!(worker.failed(), ErrorKind::OutcomeUnknown);
 }
 
 #[test]
 fn the_blinding_state_does_not_outlive_the_signature() {
-    let mut desk = Desk::signing();
-    assert_eq!(desk.feed(signed("pass")), Effect::Continue);
-    let stored = serde_json::to_string(&desk.record).unwrap();
+    let mut worker = Worker::signing();
+    assert_eq!(worker.feed(signed("pass")), Effect::Continue);
+    let stored = serde_json::to_string(&worker.record).unwrap();
     assert!(
         stored.contains("pass") && !stored.contains("blinded"),
         "{stored}"
@@ -269,80 +287,130 @@ fn the_blinding_state_does_not_outlive_the_signature() {
 }
 
 #[test]
-fn an_unreadable_signature_is_asked_for_once_more_and_then_unknown() {
-    let mut desk = Desk::signing();
-    assert_eq!(desk.not_signed(unreadable()), Effect::Again);
-    assert_eq!(
-        desk.not_signed(unreadable()),
-        Effect::Fail(ErrorKind::OutcomeUnknown)
-    );
-    assert_eq!(desk.stuck(), Some(ErrorKind::OutcomeUnknown));
-    assert_eq!(desk.notices, [EventKind::UnknownOutcome]);
+fn a_signature_that_cannot_be_read_is_asked_for_under_its_key_for_22_hours_and_then_unknown() {
+    for answer in [
+        unreadable,
+        || edge(200),
+        || edge(403),
+        || edge(302),
+        || edge(502),
+    ] {
+        let mut worker = Worker::signing();
+        let before = worker.purchase().clone();
+        for _ in 0..3 {
+            assert_eq!(worker.not_signed(answer()), Effect::Again);
+        }
+        let later = worker.out_of_patience(ErrorKind::Protocol);
+        assert_eq!(later, Effect::Later(ErrorKind::Protocol));
+        assert_eq!(worker.purchase(), &before);
+        let mut worker = worker.taken_up();
+        assert_eq!(worker.purchase(), &before);
+        worker.now = BEGIN + 22 * HOUR;
+        assert_eq!(worker.feed(Event::Continue), Effect::Tell);
+        assert_eq!(worker.stuck(), Some(ErrorKind::OutcomeUnknown));
+        assert_eq!(worker.notices, [EventKind::UnknownOutcome]);
+    }
+}
+
+/// A process that was suspended in the middle of a call comes back with a key of any age.
+#[test]
+fn a_process_that_slept_sends_no_key_that_persona_may_have_forgotten() {
+    let mut worker = Worker::signing();
+    assert_eq!(worker.not_signed(unknown_answer()), Effect::Again);
+    worker.now = BEGIN + 22 * HOUR;
+    assert_eq!(worker.feed(Event::Continue), Effect::Tell);
+    assert_eq!(worker.stuck(), Some(ErrorKind::OutcomeUnknown));
+}
+
+#[test]
+fn what_was_provably_never_sent_leaves_no_key_to_wonder_about() {
+    let mut worker = Worker::signing();
+    for attempt in [not_sent(), status(429, "a")] {
+        assert_eq!(worker.not_signed(attempt), Effect::Again);
+    }
+    let later = worker.out_of_patience(ErrorKind::Network);
+    assert_eq!(later, Effect::Later(ErrorKind::Network));
+    assert_eq!(worker.purchase().key, None);
+    let mut worker = Worker::redeeming(BEGIN);
+    for attempt in [not_sent(), status(429, "a")] {
+        assert_eq!(worker.not_redeemed(attempt), Effect::Again);
+    }
+    worker.out_of_patience(ErrorKind::Network);
+    assert_eq!(worker.record.state, ready(pass(), Vec::new()));
+    // Then a refused pass is a refused pass.
+    worker.run = Run::new(Goal::Answer, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+    assert_eq!(worker.not_redeemed(status(401, "b")), Effect::Again);
+    let looks_further = worker.not_redeemed(status(401, "b"));
+    assert_eq!(looks_further, Effect::FindReplacement);
 }
 
 #[test]
 fn a_signature_that_does_not_verify_is_never_redeemed_and_buys_no_other_pass_by_itself() {
-    let mut desk = Desk::signing();
+    let mut worker = Worker::signing();
     let bad = || answered(Answer::BadSignature, 201, "a");
-    assert_eq!(desk.not_signed(bad()), Effect::Again);
-    assert_eq!(desk.not_signed(bad()), Effect::Fail(ErrorKind::Protocol));
-    assert_eq!(desk.feed(Event::Continue), Effect::Tell);
+    assert_eq!(worker.not_signed(bad()), Effect::Again);
+    assert_eq!(worker.not_signed(bad()), Effect::Fail(ErrorKind::Protocol));
+    assert_eq!(worker.feed(Event::Continue), Effect::Tell);
     // At the caller's word, another message is blinded.
-    assert_eq!(desk.feed(Event::Reissue), Effect::Continue);
-    assert_eq!(desk.record.state, State::Created { pooled: None });
-    assert_eq!(desk.notices, [EventKind::PossibleDoubleCharge]);
+    assert_eq!(worker.feed(Event::Reissue), Effect::Continue);
+    assert_eq!(worker.record.state, State::Created { pooled: None });
+    assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
 }
 
 #[test]
 fn a_wrong_api_key_leaves_the_purchase_as_it_is() {
-    for mut desk in [Desk::signing(), Desk::signing().taken_up()] {
-        let before = desk.purchase().clone();
-        let effect = desk.not_signed(status(401, "a"));
+    for mut worker in [Worker::signing(), Worker::signing().taken_up()] {
+        let before = worker.purchase().clone();
+        let effect = worker.not_signed(status(401, "a"));
         assert!(
             matches!(effect, Effect::Fail(ErrorKind::Authentication)),
             "{effect:?}"
         );
-        assert_eq!(desk.purchase(), &before);
+        assert_eq!(worker.purchase(), &before);
     }
 }
 
 #[test]
 fn a_missing_permission_is_stored_under_its_key_so_the_next_question_has_a_new_one() {
-    let mut desk = Desk::signing();
-    let before = desk.purchase().clone();
+    let mut worker = Worker::signing();
+    let before = worker.purchase().clone();
     assert_eq!(
-        desk.not_signed(status(403, "a")),
+        worker.not_signed(status(403, "a")),
         Effect::Fail(ErrorKind::PermissionDenied)
     );
-    assert_ne!(desk.purchase().key, before.key);
-    assert_eq!(desk.purchase().blinded, before.blinded);
+    assert_ne!(worker.purchase().key, before.key);
+    assert_eq!(worker.purchase().blinded, before.blinded);
     // After a lost answer, a new key would risk a second bill.
-    let mut desk = Desk::signing().taken_up();
-    let before = desk.purchase().clone();
+    let mut worker = Worker::signing().taken_up();
+    let before = worker.purchase().clone();
     assert_eq!(
-        desk.not_signed(status(403, "a")),
+        worker.not_signed(status(403, "a")),
         Effect::Fail(ErrorKind::PermissionDenied)
     );
-    assert_eq!(desk.purchase(), &before);
-    assert_eq!(desk.notices, []);
+    assert_eq!(worker.purchase(), &before);
+    assert_eq!(worker.notices, []);
 }
 
 #[test]
 fn a_key_that_is_gone_is_fetched_anew_once_and_not_after_a_lost_answer() {
-    let mut desk = Desk::signing();
-    assert_eq!(desk.not_signed(status(404, "a")), Effect::Continue);
-    assert_eq!(desk.feed(Event::Continue), Effect::Blind);
-    assert_eq!(desk.feed(Event::Blinded(Kept::new("other"))), Effect::Sign);
+    let mut worker = Worker::signing();
+    assert_eq!(worker.not_signed(status(404, "a")), Effect::Continue);
+    assert_eq!(worker.feed(Event::Continue), Effect::Blind);
     assert_eq!(
-        desk.not_signed(status(404, "b")),
+        worker.feed(Event::Blinded(Kept::new("other"))),
+        Effect::Sign
+    );
+    assert_eq!(
+        worker.not_signed(status(404, "b")),
         Effect::Fail(ErrorKind::NotFound)
     );
-    let mut desk = Desk::signing().taken_up();
+    let mut worker = Worker::signing().taken_up();
     assert_eq!(
-        desk.not_signed(status(404, "a")),
+        worker.not_signed(status(404, "a")),
         Effect::Fail(ErrorKind::NotFound)
     );
-    assert_eq!(desk.stuck(), Some(ErrorKind::NotFound));
+    assert_eq!(worker.stuck(), Some(ErrorKind::NotFound));
 }
 
 #[test]
@@ -351,64 +419,64 @@ fn a_refused_purchase_gets_a_new_key_only_at_the_callers_word_and_keeps_its_mess
         (409, ErrorKind::Conflict, 2),
         (422, ErrorKind::Unprocessable, 1),
     ] {
-        let mut desk = Desk::signing();
+        let mut worker = Worker::signing();
         for _ in 1..attempts {
-            assert_eq!(desk.not_signed(status(code, "a")), Effect::Again);
+            assert_eq!(worker.not_signed(status(code, "a")), Effect::Again);
         }
-        assert_eq!(desk.not_signed(status(code, "a")), Effect::Fail(kind));
-        assert_eq!(desk.stuck(), Some(kind));
-        let before = desk.purchase().clone();
-        assert_eq!(desk.feed(Event::Reissue), Effect::Continue);
-        assert_eq!(desk.purchase().blinded, before.blinded);
-        assert_ne!(desk.purchase().key, before.key);
-        assert_eq!(desk.notices, [EventKind::PossibleDoubleCharge]);
+        assert_eq!(worker.not_signed(status(code, "a")), Effect::Fail(kind));
+        assert_eq!(worker.stuck(), Some(kind));
+        let before = worker.purchase().clone();
+        assert_eq!(worker.feed(Event::Reissue), Effect::Continue);
+        assert_eq!(worker.purchase().blinded, before.blinded);
+        assert_ne!(worker.purchase().key, before.key);
+        assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
     }
 }
 
 #[test]
 fn a_stored_server_error_rotates_the_key_of_a_purchase_once_and_says_so() {
-    let mut desk = Desk::signing();
-    let first = desk.purchase().clone();
-    assert_eq!(desk.not_signed(status(500, "a")), Effect::Again);
-    assert_eq!(desk.purchase(), &first);
-    assert_eq!(desk.not_signed(status(500, "a")), Effect::Again);
-    assert_ne!(desk.purchase().key, first.key);
-    assert_eq!(desk.purchase().blinded, first.blinded);
-    assert_eq!(desk.notices, [EventKind::PossibleDoubleCharge]);
+    let mut worker = Worker::signing();
+    let first = worker.purchase().clone();
+    assert_eq!(worker.not_signed(status(500, "a")), Effect::Again);
+    assert_eq!(worker.purchase(), &first);
+    assert_eq!(worker.not_signed(status(500, "a")), Effect::Again);
+    assert_ne!(worker.purchase().key, first.key);
+    assert_eq!(worker.purchase().blinded, first.blinded);
+    assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
     // Another worker does not begin to count anew.
-    let mut desk = desk.taken_up();
-    assert_eq!(desk.not_signed(status(500, "b")), Effect::Again);
+    let mut worker = worker.taken_up();
+    assert_eq!(worker.not_signed(status(500, "b")), Effect::Again);
     assert_eq!(
-        desk.not_signed(status(500, "b")),
+        worker.not_signed(status(500, "b")),
         Effect::Fail(ErrorKind::OutcomeUnknown)
     );
-    assert_eq!(desk.stuck(), Some(ErrorKind::OutcomeUnknown));
+    assert_eq!(worker.stuck(), Some(ErrorKind::OutcomeUnknown));
 }
 
 // Redeeming: once per pass.
 
 #[test]
 fn a_question_that_was_not_sent_or_whose_answer_was_lost_keeps_its_key() {
-    let mut desk = Desk::redeeming(BEGIN);
-    let before = desk.record.clone();
+    let mut worker = Worker::redeeming(BEGIN);
+    let before = worker.record.clone();
     for attempt in [
         not_sent(),
         unknown_answer(),
         status(429, "a"),
         status(503, "b"),
     ] {
-        assert_eq!(desk.not_redeemed(attempt), Effect::Again);
-        assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
+        assert_eq!(worker.not_redeemed(attempt), Effect::Again);
+        assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
     }
-    assert_eq!(desk.record, before);
-    assert_eq!(desk.run.connection(), Connection::Fresh);
+    assert_eq!(worker.record, before);
+    assert_eq!(worker.run.connection(), Connection::Fresh);
 }
 
 #[test]
 fn after_an_answer_nothing_secret_is_left_and_nothing_changes_any_more() {
-    let mut desk = Desk::redeeming(BEGIN);
-    assert_eq!(desk.feed(redeemed("passed", true)), Effect::Continue);
-    let closed = desk.record.clone();
+    let mut worker = Worker::redeeming(BEGIN);
+    assert_eq!(worker.feed(redeemed("passed", true)), Effect::Continue);
+    let closed = worker.record.clone();
     let stored = serde_json::to_string(&closed).unwrap();
     for secret in ["token", "secret", "session\"", "\"pass\"", "key"] {
         assert!(!stored.contains(secret), "{secret}: {stored}");
@@ -422,81 +490,116 @@ fn after_an_answer_nothing_secret_is_left_and_nothing_changes_any_more() {
         Event::NotRedeemed(status(401, "a").into()),
     ];
     for event in events {
-        let effect = desk.feed(event);
+        let effect = worker.feed(event);
         assert!(
             matches!(effect, Effect::Tell | Effect::Continue),
             "{effect:?}"
         );
-        assert_eq!(desk.record, closed);
+        assert_eq!(worker.record, closed);
     }
 }
 
 #[test]
 fn a_pass_that_was_not_consumed_is_given_back_once() {
-    let mut desk = Desk::redeeming(BEGIN);
-    assert_eq!(desk.feed(redeemed("failed", false)), Effect::Continue);
-    let effect = desk.feed(Event::Continue);
+    let mut worker = Worker::redeeming(BEGIN);
+    assert_eq!(worker.feed(redeemed("failed", false)), Effect::Continue);
+    let effect = worker.feed(Event::Continue);
     let Effect::Refund(refund) = effect else {
         panic!("{effect:?}");
     };
     assert_eq!(refund.pass, pass());
     // Whoever comes after a crash puts it into the same place.
-    assert_eq!(desk.feed(Event::Continue), Effect::Refund(refund));
-    assert_eq!(desk.feed(Event::Refunded), Effect::Continue);
-    assert_eq!(desk.feed(Event::Continue), Effect::Tell);
-    assert!(!desk.refunded());
+    assert_eq!(worker.feed(Event::Continue), Effect::Refund(refund));
+    assert_eq!(worker.feed(Event::Refunded), Effect::Continue);
+    assert_eq!(worker.feed(Event::Continue), Effect::Tell);
+    assert!(!worker.refunded());
 }
 
 #[test]
-fn an_unreadable_claim_is_asked_for_under_the_same_key_then_a_new_one_then_unknown() {
-    let mut desk = Desk::redeeming(BEGIN);
-    let (first, _) = desk.question();
-    assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
-    assert_eq!(desk.question().0, first);
-    assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
-    assert_ne!(desk.question().0.key, first.key);
-    assert_eq!(desk.question().1, [first]);
-    desk.not_redeemed(unreadable());
-    assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
-    assert_eq!(desk.notices, [EventKind::UnknownOutcome]);
+fn a_claim_that_cannot_be_read_is_asked_for_under_its_own_key_and_closes_nothing() {
+    let mut worker = Worker::redeeming(BEGIN);
+    let before = worker.record.clone();
+    for _ in 0..10 {
+        assert_eq!(worker.not_redeemed(unreadable()), Effect::Again);
+    }
+    let later = worker.out_of_patience(ErrorKind::Protocol);
+    assert_eq!(later, Effect::Later(ErrorKind::Protocol));
+    assert_eq!(worker.record.state, before.state);
+    assert_eq!(worker.notices, []);
+    let mut worker = worker.taken_up();
+    assert_eq!(worker.request(), request_of(&before));
+    assert_eq!(worker.feed(redeemed("passed", true)), Effect::Continue);
+    assert!(matches!(worker.record.state, State::Answered { .. }));
 }
 
 #[test]
-fn a_rejected_pass_buys_no_other_one_unless_the_caller_says_so() {
-    let mut desk = Desk::redeeming(BEGIN);
-    assert_eq!(
-        desk.not_redeemed(status(401, "a")),
-        Effect::Fail(ErrorKind::PassRejected)
-    );
-    assert_eq!(desk.feed(Event::Continue), Effect::Tell);
-    assert_eq!(desk.feed(Event::Reissue), Effect::Continue);
-    assert_eq!(desk.record.state, State::Created { pooled: None });
-    assert_eq!(desk.notices, [EventKind::PossibleDoubleCharge]);
+fn a_rejected_pass_gets_a_second_look_and_buys_no_other_one_unless_the_caller_says_so() {
+    let mut worker = Worker::redeeming(BEGIN);
+    assert_eq!(worker.not_redeemed(status(401, "a")), Effect::Again);
+    let looks_further = worker.not_redeemed(status(401, "a"));
+    assert_eq!(looks_further, Effect::FindReplacement);
+    let nothing = Event::Replacement(None);
+    let rejected = Effect::Fail(ErrorKind::PassRejected);
+    assert_eq!(worker.feed(nothing.clone()), rejected);
+    worker.run = Run::new(Goal::Answer, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Tell);
+    assert_eq!(worker.feed(Event::Reissue), Effect::FindReplacement);
+    assert_eq!(worker.feed(nothing), Effect::Continue);
+    assert_eq!(worker.record.state, State::Created { pooled: None });
+    assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
 }
 
 #[test]
-fn a_rejected_pass_is_looked_for_under_the_earlier_keys_before_anybody_says_unknown() {
-    let mut desk = Desk::redeeming(BEGIN);
-    let (first, _) = desk.question();
-    // Lost, then useless under its key: the second question has a new one.
-    assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
-    assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
-    assert_eq!(desk.not_redeemed(status(401, "b")), Effect::Again);
-    assert_eq!(desk.question(), (first, Vec::new()));
-    assert_eq!(desk.not_redeemed(status(401, "c")), Effect::Again);
-    assert_eq!(desk.not_redeemed(status(401, "d")), Effect::Tell);
-    assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
+fn another_pass_of_the_pool_is_tried_before_one_is_bought_and_not_the_whole_pool() {
+    let mut worker = Worker::redeeming(BEGIN);
+    for _ in 0..3 {
+        assert_eq!(worker.not_redeemed(status(401, "a")), Effect::Again);
+        let looks_further = worker.not_redeemed(status(401, "a"));
+        assert_eq!(looks_further, Effect::FindReplacement);
+        let place = Some("place".to_owned());
+        worker.feed(Event::Replacement(place));
+        let takes = Effect::TakePooled("place".to_owned());
+        assert_eq!(worker.feed(Event::Continue), takes);
+        worker.feed(Event::Pooled(Some(pass())));
+        assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+    }
+    assert_eq!(worker.not_redeemed(status(401, "a")), Effect::Again);
+    let rejected = Effect::Fail(ErrorKind::PassRejected);
+    assert_eq!(worker.not_redeemed(status(401, "a")), rejected);
+    assert_eq!(worker.notices, []);
+}
+
+#[test]
+fn a_pass_that_is_rejected_after_an_answer_was_lost_is_unknown_and_only_when_the_key_is_dead() {
+    let mut worker = Worker::redeeming(BEGIN);
+    let (first, _) = worker.request();
+    assert_eq!(worker.not_redeemed(unknown_answer()), Effect::Again);
+    let mut worker = worker.taken_up();
+    assert_eq!(worker.request().0, first);
+    // It is decided before the stored answers are looked at.
+    assert_eq!(worker.not_redeemed(status(401, "a")), Effect::Redeem);
+    assert_ne!(worker.request().0, first);
+    assert_eq!(worker.not_redeemed(status(401, "b")), Effect::Again);
+    let later = Effect::Later(ErrorKind::Conflict);
+    assert_eq!(worker.not_redeemed(status(401, "b")), later);
+    assert_eq!(worker.record.state, ready(pass(), vec![first]));
+    worker.now = BEGIN + 26 * HOUR;
+    worker.run = Run::new(Goal::Answer, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+    assert_eq!(worker.not_redeemed(status(401, "c")), Effect::Again);
+    assert_eq!(worker.not_redeemed(status(401, "c")), Effect::Continue);
+    assert_eq!(worker.failed(), ErrorKind::OutcomeUnknown);
 }
 
 #[test]
 fn not_yet_is_no_answer_and_the_next_question_has_a_new_key() {
-    let mut desk = Desk::redeeming(BEGIN);
-    let (first, _) = desk.question();
-    assert_eq!(desk.not_redeemed(status(403, "a")), Effect::TellPending);
-    assert_eq!(desk.notices, [EventKind::Pending]);
-    desk.run = Run::new(Goal::Answer);
-    assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
-    let (second, earlier) = desk.question();
+    let mut worker = Worker::redeeming(BEGIN);
+    let (first, _) = worker.request();
+    assert_eq!(worker.not_redeemed(status(403, "a")), Effect::TellPending);
+    assert_eq!(worker.notices, [EventKind::Pending]);
+    worker.run = Run::new(Goal::Answer, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+    let (second, earlier) = worker.request();
     assert_ne!(second.key, first.key);
     assert_eq!(earlier, []);
 }
@@ -504,226 +607,317 @@ fn not_yet_is_no_answer_and_the_next_question_has_a_new_key() {
 #[test]
 fn expired_needs_a_question_that_was_asked_after_the_end() {
     // Asked in time, answered late: no proof.
-    let mut desk = Desk::redeeming(BEGIN + 39 * MINUTE);
-    desk.now = OVER;
-    assert_eq!(desk.not_redeemed(status(403, "a")), Effect::TellPending);
-    desk.run = Run::new(Goal::Answer);
-    assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
-    assert_eq!(desk.not_redeemed(status(403, "b")), Effect::Continue);
-    assert_eq!(desk.record.state, State::Expired);
-    assert!(desk.refunded(), "the pass is unspent");
+    let mut worker = Worker::redeeming(BEGIN + 39 * MINUTE);
+    worker.now = OVER;
+    assert_eq!(worker.not_redeemed(status(403, "a")), Effect::TellPending);
+    worker.run = Run::new(Goal::Answer, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+    assert_eq!(worker.not_redeemed(status(403, "b")), Effect::Continue);
+    assert_eq!(worker.record.state, State::Expired);
+    assert!(worker.refunded(), "the pass is unspent");
 }
 
 #[test]
 fn an_expired_session_gives_its_pass_back_even_if_an_answer_was_lost_before() {
-    let mut desk = Desk::redeeming(OVER).taken_up();
-    assert_eq!(desk.not_redeemed(status(403, "a")), Effect::Continue);
-    assert_eq!(desk.record.state, State::Expired);
+    let mut worker = Worker::redeeming(OVER).taken_up();
+    assert_eq!(worker.not_redeemed(status(403, "a")), Effect::Continue);
+    assert_eq!(worker.record.state, State::Expired);
     assert!(
-        desk.refunded(),
+        worker.refunded(),
         "a relay that is not finished has spent nothing"
     );
 }
 
 #[test]
-fn what_somebody_on_the_way_says_closes_nothing_and_condemns_no_pass() {
-    for (code, kind) in [
-        (400, ErrorKind::InvalidArgument),
-        (403, ErrorKind::Network),
-        (404, ErrorKind::NotFound),
-        (410, ErrorKind::NotFound),
-    ] {
-        let mut desk = Desk::redeeming(OVER);
-        assert_eq!(desk.not_redeemed(edge(code)), Effect::Fail(kind));
-        assert!(!desk.record.is_closed(), "{code}");
-        assert!(
-            matches!(desk.record.state, State::Redeeming { .. }),
-            "{code}"
-        );
+fn what_is_not_personas_closes_nothing_condemns_nothing_and_makes_no_key() {
+    for code in [200, 302, 400, 401, 403, 404, 409, 410, 422, 500, 503] {
+        for begun in [BEGIN, OVER] {
+            let mut worker = Worker::redeeming(begun);
+            let before = worker.record.clone();
+            for _ in 0..20 {
+                assert_eq!(worker.not_redeemed(edge(code)), Effect::Again, "{code}");
+            }
+            let later = worker.out_of_patience(ErrorKind::Network);
+            assert_eq!(later, Effect::Later(ErrorKind::Network));
+            assert_eq!(worker.record.state, before.state, "{code}");
+            // Whoever comes next does not wait for this worker.
+            assert_eq!(worker.record.leased_until, None);
+            assert_eq!(worker.notices, []);
+        }
     }
-    for begun in [BEGIN, OVER] {
-        let mut desk = Desk::redeeming(begun);
-        let effect = desk.not_redeemed(edge(401));
-        assert_eq!(effect, Effect::Fail(ErrorKind::Network));
-        assert!(matches!(desk.record.state, State::Redeeming { .. }));
+}
+
+/// Twelve polls under a page, one after the other: the key that holds the claim is asked each time.
+#[test]
+fn no_lost_key_is_forgotten_and_the_oldest_is_asked_first() {
+    let mut worker = Worker::redeeming(BEGIN);
+    let (first, _) = worker.request();
+    assert_eq!(worker.not_redeemed(unknown_answer()), Effect::Again);
+    worker.out_of_patience(ErrorKind::Network);
+    for _ in 0..12 {
+        worker = worker.taken_up();
+        assert_eq!(worker.request(), (first.clone(), Vec::new()));
+        assert_eq!(worker.not_redeemed(edge(403)), Effect::Again);
+        worker.out_of_patience(ErrorKind::Network);
     }
-    // Before the end it may be Persona's "not yet": no harm in asking anew.
-    let mut desk = Desk::redeeming(BEGIN);
-    assert_eq!(desk.not_redeemed(edge(403)), Effect::TellPending);
+    for refused in [409, 422] {
+        let mut worker = worker.clone_record();
+        // Two lost keys of a record of 0.1.0: the older one holds the answer.
+        let second = Request::new(BEGIN + MINUTE, &mut os_random());
+        worker.record.state = State::Redeeming {
+            pass: pass(),
+            request: second.clone(),
+            lost: vec![first.clone()],
+        };
+        worker.now = BEGIN + 30 * MINUTE;
+        worker = worker.taken_up();
+        assert_eq!(worker.request().0, first);
+        // Were the older one answered with a refusal, the younger one would be next.
+        assert_eq!(worker.not_redeemed(status(refused, "a")), Effect::Redeem);
+        assert_eq!(worker.request(), (second, Vec::new()));
+    }
 }
 
 #[test]
 fn an_unknown_relay_is_an_error_now_and_the_end_later() {
-    let mut desk = Desk::redeeming(BEGIN);
+    let mut worker = Worker::redeeming(BEGIN);
     assert_eq!(
-        desk.not_redeemed(status(404, "a")),
+        worker.not_redeemed(status(404, "a")),
         Effect::Fail(ErrorKind::NotFound)
     );
-    let mut desk = Desk::redeeming(OVER);
-    assert_eq!(desk.not_redeemed(status(404, "a")), Effect::Continue);
-    assert_eq!(desk.failed(), ErrorKind::NotFound);
-    assert!(desk.refunded(), "no relay, nothing spent");
+    let mut worker = Worker::redeeming(OVER);
+    assert_eq!(worker.not_redeemed(status(404, "a")), Effect::Continue);
+    assert_eq!(worker.failed(), ErrorKind::NotFound);
+    assert!(worker.refunded(), "no relay, nothing spent");
 }
 
 #[test]
 fn a_refusal_may_mean_not_yet_until_the_session_is_over() {
     for (code, kind) in [(409, ErrorKind::Conflict), (422, ErrorKind::Unprocessable)] {
-        let mut desk = Desk::redeeming(BEGIN);
-        assert_eq!(desk.not_redeemed(status(code, "a")), Effect::Again);
-        assert_eq!(desk.not_redeemed(status(code, "a")), Effect::TellPending);
-        let mut desk = Desk::redeeming(OVER);
-        assert_eq!(desk.not_redeemed(status(code, "a")), Effect::Again);
-        assert_eq!(desk.not_redeemed(status(code, "a")), Effect::Tell);
-        assert_eq!(desk.failed(), kind);
-        // After a lost answer it may be our own redemption that spent the pass.
-        let mut desk = Desk::redeeming(OVER).taken_up();
-        assert_eq!(desk.not_redeemed(status(code, "a")), Effect::Again);
-        desk.now += 11 * MINUTE;
-        assert_eq!(desk.not_redeemed(status(code, "a")), Effect::Tell);
-        assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
+        let mut worker = Worker::redeeming(BEGIN);
+        assert_eq!(worker.not_redeemed(status(code, "a")), Effect::Again);
+        assert_eq!(worker.not_redeemed(status(code, "a")), Effect::TellPending);
+        let mut worker = Worker::redeeming(OVER);
+        assert_eq!(worker.not_redeemed(status(code, "a")), Effect::Again);
+        assert_eq!(worker.not_redeemed(status(code, "a")), Effect::Continue);
+        assert_eq!(worker.failed(), kind);
+        // After a lost answer it may be our own redemption that spent the pass: while its key lives,
+        // nothing is closed.
+        let mut worker = Worker::redeeming(OVER).taken_up();
+        assert_eq!(worker.not_redeemed(status(code, "a")), Effect::Redeem);
+        assert_eq!(worker.not_redeemed(status(code, "b")), Effect::Again);
+        assert_eq!(worker.not_redeemed(status(code, "b")), Effect::TellPending);
+        worker.now = OVER + 26 * HOUR;
+        worker.run = Run::new(Goal::Answer, worker.now);
+        assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+        assert_eq!(worker.not_redeemed(status(code, "c")), Effect::Again);
+        assert_eq!(worker.not_redeemed(status(code, "c")), Effect::Continue);
+        assert_eq!(worker.failed(), ErrorKind::OutcomeUnknown);
     }
 }
 
 /// Persona may take longer than an attempt, and its answer would come to a closed verification.
 #[test]
 fn a_request_that_may_still_be_running_closes_nothing() {
-    let mut desk = Desk::redeeming(OVER).taken_up();
-    assert_eq!(desk.not_redeemed(status(409, "a")), Effect::Again);
-    let effect = desk.not_redeemed(status(409, "a"));
-    assert_eq!(effect, Effect::Fail(ErrorKind::Conflict));
-    assert_eq!(desk.feed(redeemed("passed", true)), Effect::Continue);
-    assert!(matches!(desk.record.state, State::Answered { .. }));
+    let mut worker = Worker::redeeming(OVER);
+    assert_eq!(worker.not_redeemed(unknown_answer()), Effect::Again);
+    for _ in 0..9 {
+        // For as long as the call may take, whatever its retries.
+        let waits = worker.not_redeemed(status(409, "a"));
+        assert_eq!(waits, Effect::AgainUntilDeadline);
+    }
+    let later = worker.out_of_patience(ErrorKind::Conflict);
+    assert_eq!(later, Effect::Later(ErrorKind::Conflict));
+    assert_eq!(worker.feed(redeemed("passed", true)), Effect::Continue);
+    assert!(matches!(worker.record.state, State::Answered { .. }));
+    let mut worker = Worker::signing();
+    assert_eq!(worker.not_signed(unknown_answer()), Effect::Again);
+    for _ in 0..9 {
+        let waits = worker.not_signed(status(409, "a"));
+        assert_eq!(waits, Effect::AgainUntilDeadline);
+    }
+    let later = worker.out_of_patience(ErrorKind::Conflict);
+    assert_eq!(later, Effect::Later(ErrorKind::Conflict));
+    assert_eq!(worker.stuck(), None);
+}
+
+/// Another worker's clock was wrong, or it could not ask: what is in hand is the answer.
+#[test]
+fn an_answer_in_hand_counts_even_if_somebody_closed_the_record_without_one() {
+    let unknown = State::Failed {
+        evidence: Evidence::new(ErrorKind::OutcomeUnknown, "nobody knows"),
+    };
+    for closed in [unknown, State::Expired] {
+        let mut worker = Worker::new(closed, OVER);
+        assert_eq!(worker.feed(redeemed("passed", true)), Effect::Continue);
+        assert!(matches!(worker.record.state, State::Answered { .. }));
+        assert_eq!(worker.feed(redeemed("failed", true)), Effect::Continue);
+        let State::Answered { claim } = &worker.record.state else {
+            unreachable!("it was answered");
+        };
+        assert!(Claim::from(claim).passed(), "an answer never changes");
+    }
+    let known = State::Failed {
+        evidence: Evidence::new(ErrorKind::NotFound, "there is no such relay"),
+    };
+    let mut worker = Worker::new(known.clone(), OVER);
+    worker.feed(redeemed("passed", true));
+    assert_eq!(worker.record.state, known);
 }
 
 /// Whoever is slower than the lease may come back with the answer after another worker was told
 /// "not yet".
 #[test]
 fn an_answer_in_hand_counts_whatever_was_stored_meanwhile() {
-    let mut desk = Desk::redeeming(BEGIN);
-    assert_eq!(desk.not_redeemed(status(403, "a")), Effect::TellPending);
-    assert_eq!(desk.feed(redeemed("passed", true)), Effect::Continue);
-    assert!(matches!(desk.record.state, State::Answered { .. }));
-    let mut desk = Desk::signing();
-    desk.not_signed(status(422, "a"));
-    assert_eq!(desk.stuck(), Some(ErrorKind::Unprocessable));
-    assert_eq!(desk.feed(signed("pass")), Effect::Continue);
-    assert!(matches!(desk.record.state, State::Ready { .. }));
+    let mut worker = Worker::redeeming(BEGIN);
+    assert_eq!(worker.not_redeemed(status(403, "a")), Effect::TellPending);
+    assert_eq!(worker.feed(redeemed("passed", true)), Effect::Continue);
+    assert!(matches!(worker.record.state, State::Answered { .. }));
+    let mut worker = Worker::signing();
+    worker.not_signed(status(422, "a"));
+    assert_eq!(worker.stuck(), Some(ErrorKind::Unprocessable));
+    assert_eq!(worker.feed(signed("pass")), Effect::Continue);
+    assert!(matches!(worker.record.state, State::Ready { .. }));
 }
 
 /// "Not yet" may come from something on the way: nothing is closed before every lost key was asked.
 #[test]
-fn nothing_is_closed_before_the_earlier_keys_are_asked() {
+fn nothing_is_closed_before_the_lost_keys_are_asked() {
     for code in [401, 403, 404, 409, 422] {
-        let mut desk = Desk::redeeming(BEGIN);
-        let (first, _) = desk.question();
-        assert_eq!(desk.not_redeemed(unknown_answer()), Effect::Again);
-        assert_eq!(desk.not_redeemed(status(403, "a")), Effect::TellPending);
-        desk.now = OVER;
-        desk.run = Run::new(Goal::Answer);
-        assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
-        assert_eq!(desk.not_redeemed(status(code, "b")), Effect::Continue);
-        assert_eq!(desk.question().0.key, first.key, "{code}");
-        assert_eq!(desk.feed(redeemed("passed", true)), Effect::Continue);
-        assert!(matches!(desk.record.state, State::Answered { .. }));
+        let mut worker = Worker::redeeming(BEGIN);
+        let (first, _) = worker.request();
+        assert_eq!(worker.not_redeemed(unknown_answer()), Effect::Again);
+        worker.out_of_patience(ErrorKind::Network);
+        worker.now = OVER;
+        worker.run = Run::new(Goal::Answer, worker.now);
+        assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+        assert_eq!(worker.request().0, first);
+        // Then a new one; while the lost one lives, its answer closes nothing but a proof.
+        assert_eq!(worker.not_redeemed(status(code, "b")), Effect::Redeem);
+        assert_ne!(worker.request().0, first, "{code}");
+        assert_eq!(worker.feed(redeemed("passed", true)), Effect::Continue);
+        assert!(matches!(worker.record.state, State::Answered { .. }));
     }
 }
 
 #[test]
-fn a_stored_server_error_rotates_the_key_of_a_question_twice_at_most() {
-    let mut desk = Desk::redeeming(BEGIN);
-    let mut keys = vec![desk.question().0.key];
+fn a_key_under_which_persona_fails_stays_lost_and_no_more_than_three_do() {
+    let mut worker = Worker::redeeming(BEGIN);
+    let mut keys = vec![worker.request().0.key];
     for id in ["a", "b"] {
-        assert_eq!(desk.not_redeemed(status(500, id)), Effect::Again);
-        assert_eq!(desk.not_redeemed(status(500, id)), Effect::Again);
-        let (next, earlier) = desk.question();
+        assert_eq!(worker.not_redeemed(status(500, id)), Effect::Again);
+        assert_eq!(worker.not_redeemed(status(500, id)), Effect::Again);
+        let (next, lost) = worker.request();
         assert!(!keys.contains(&next.key));
-        assert_eq!(earlier.len(), keys.len());
+        assert_eq!(lost.len(), keys.len());
         keys.push(next.key);
     }
-    assert_eq!(desk.not_redeemed(status(500, "c")), Effect::Again);
+    assert_eq!(worker.not_redeemed(status(500, "c")), Effect::Again);
     assert_eq!(
-        desk.not_redeemed(status(500, "c")),
-        Effect::Fail(ErrorKind::ServerError)
+        worker.not_redeemed(status(500, "c")),
+        Effect::Later(ErrorKind::ServerError)
     );
-    assert_eq!(desk.question().0.key, keys[2]);
+    // The next call asks all three, and makes no other one.
+    let mut worker = worker.taken_up();
+    for key in &keys {
+        assert_eq!(&worker.request().0.key, key);
+        worker.not_redeemed(status(500, "d"));
+    }
+    let State::Ready { lost, .. } = &worker.record.state else {
+        panic!("{:?}", worker.record.state);
+    };
+    assert_eq!(lost.len(), 3);
+    worker.run = Run::new(Goal::Answer, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+    assert_eq!(worker.feed(redeemed("passed", true)), Effect::Continue);
+    assert!(matches!(worker.record.state, State::Answered { .. }));
 }
 
 #[test]
-fn a_question_of_22_hours_gets_a_new_key_and_remembers_that_an_answer_was_lost() {
-    let mut desk = Desk::redeeming(BEGIN);
-    let (first, _) = desk.question();
-    desk.now = BEGIN + 22 * HOUR;
-    desk.run = Run::new(Goal::Answer);
-    assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
-    assert_ne!(desk.question().0.key, first.key);
+fn a_key_that_persona_has_forgotten_leaves_a_mark_that_an_answer_was_lost() {
+    let mut worker = Worker::redeeming(BEGIN);
+    let (first, _) = worker.request();
+    worker.now = BEGIN + 26 * HOUR - 1;
+    worker.run = Run::new(Goal::Answer, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+    assert_eq!(worker.request().0.key, first.key);
+    worker.now += 10_000;
+    worker.run = Run::new(Goal::Answer, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+    assert_ne!(worker.request().0.key, first.key);
     // A refusal now may be our own redemption of yesterday.
-    assert_eq!(desk.not_redeemed(status(409, "a")), Effect::Continue);
-    assert_eq!(desk.question().0.key, first.key);
-    assert_eq!(desk.not_redeemed(status(409, "b")), Effect::Again);
-    assert_eq!(desk.not_redeemed(status(409, "b")), Effect::Tell);
-    assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
+    assert_eq!(worker.not_redeemed(status(409, "a")), Effect::Again);
+    assert_eq!(worker.not_redeemed(status(409, "b")), Effect::Continue);
+    assert_eq!(worker.failed(), ErrorKind::OutcomeUnknown);
 }
 
 /// It went from one to the other and back, thousands of times, and the person got no answer.
 #[test]
 fn keys_of_yesterday_are_asked_once_more_and_then_it_ends() {
-    let mut desk = Desk::redeeming(BEGIN);
-    assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
-    assert_eq!(desk.not_redeemed(unreadable()), Effect::Again);
-    desk.now = BEGIN + 23 * HOUR;
-    desk.run = Run::new(Goal::Answer);
+    let mut worker = Worker::redeeming(BEGIN);
+    assert_eq!(worker.not_redeemed(unreadable()), Effect::Again);
+    worker.now = BEGIN + 23 * HOUR;
     let mut asked = 0;
-    while !desk.record.is_closed() {
-        match desk.feed(Event::Continue) {
-            Effect::Redeem => {
-                asked += 1;
-                desk.not_redeemed(status(422, "a"));
-            }
-            other => panic!("{other:?}"),
+    while !worker.record.is_closed() {
+        worker.run = Run::new(Goal::Answer, worker.now);
+        // Persona may have forgotten the key: that she refuses it now says nothing.
+        let mut effect = worker.feed(Event::Continue);
+        while matches!(effect, Effect::Redeem | Effect::Again) {
+            asked += 1;
+            effect = worker.not_redeemed(status(422, "a"));
         }
-        assert!(asked < 9, "it does not end");
+        worker.now += HOUR;
+        assert!(asked < 20, "it does not end");
     }
-    assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
+    assert!(worker.now > BEGIN + 26 * HOUR);
+    assert_eq!(worker.failed(), ErrorKind::OutcomeUnknown);
 }
 
 #[test]
-fn a_verification_is_given_up_a_week_after_its_session() {
-    let mut desk = Desk::redeeming(BEGIN);
-    desk.now = BEGIN + 30 * MINUTE + 7 * DAY + 1;
-    desk.run = Run::new(Goal::Answer);
-    assert_eq!(desk.feed(Event::Continue), Effect::Tell);
-    assert_eq!(desk.failed(), ErrorKind::OutcomeUnknown);
+fn a_verification_is_given_up_a_week_after_its_session_when_no_key_lives() {
+    let week_later = BEGIN + 30 * MINUTE + 7 * DAY + 1;
+    let mut worker = Worker::redeeming(BEGIN);
+    worker.now = week_later;
+    worker.run = Run::new(Goal::Answer, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Tell);
+    assert_eq!(worker.failed(), ErrorKind::OutcomeUnknown);
+    let mut worker = Worker::redeeming(week_later - HOUR);
+    worker.now = week_later;
+    worker.run = Run::new(Goal::Answer, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+    worker.not_redeemed(unknown_answer());
+    assert!(!worker.record.is_closed());
 }
 
 #[test]
 fn an_answer_that_cannot_be_opened_is_kept() {
-    let mut desk = Desk::redeeming(BEGIN);
+    let mut worker = Worker::redeeming(BEGIN);
     let event = Event::Redeemed {
         pass: Kept::new("pass"),
         payload: Kept::new("payload"),
         consumed: true,
         opened: Some(Arc::new(Err(Error::new(ErrorKind::Decryption, "")))),
     };
-    assert_eq!(desk.feed(event), Effect::Continue);
-    let State::Unopened { payload, .. } = &desk.record.state else {
-        panic!("{:?}", desk.record.state);
+    assert_eq!(worker.feed(event), Effect::Continue);
+    let State::Unopened { payload, .. } = &worker.record.state else {
+        panic!("{:?}", worker.record.state);
     };
     assert_eq!(payload.expose(), "payload");
-    assert!(desk.record.relay.is_none());
+    assert!(worker.record.relay.is_none());
 }
 
 // Several workers.
 
 #[test]
 fn who_comes_second_waits_for_the_lease_and_then_asks_the_same() {
-    for mut desk in [Desk::signing(), Desk::redeeming(BEGIN)] {
-        let before = desk.record.clone();
-        desk.run = Run::new(Goal::Answer);
-        assert_eq!(desk.feed(Event::Continue), Effect::Wait);
-        let desk = desk.taken_up();
+    for mut worker in [Worker::signing(), Worker::redeeming(BEGIN)] {
+        let before = worker.record.clone();
+        worker.run = Run::new(Goal::Answer, worker.now);
+        assert_eq!(worker.feed(Event::Continue), Effect::Wait);
+        let worker = worker.taken_up();
         // The same question; the swap tells whoever asked before.
-        assert_eq!(desk.record.state, before.state);
-        assert_ne!(desk.record.leased_until, before.leased_until);
+        assert_eq!(worker.record.state, before.state);
+        assert_ne!(worker.record.leased_until, before.leased_until);
     }
 }
 
@@ -734,8 +928,8 @@ fn reissue_changes_nothing_where_nothing_is_wrong() {
         State::Created { pooled: None },
         State::Expired,
     ] {
-        let mut plain = Desk::new(state.clone(), BEGIN);
-        let mut reissued = Desk::new(state, BEGIN);
+        let mut plain = Worker::new(state.clone(), BEGIN);
+        let mut reissued = Worker::new(state, BEGIN);
         let (a, b) = (plain.feed(Event::Continue), reissued.feed(Event::Reissue));
         assert_eq!(a, b);
         assert_eq!(reissued.notices, []);
@@ -744,17 +938,17 @@ fn reissue_changes_nothing_where_nothing_is_wrong() {
 
 #[test]
 fn an_event_that_comes_too_late_is_no_reason_to_go_back() {
-    let mut desk = Desk::signing();
-    desk.feed(signed("pass"));
-    let before = desk.record.clone();
+    let mut worker = Worker::signing();
+    worker.feed(signed("pass"));
+    let before = worker.record.clone();
     for event in [
         Event::NotSigned(status(500, "a").into()),
         signed("other"),
         Event::Pooled(None),
         Event::Blinded(Kept::new("other")),
     ] {
-        assert_eq!(desk.feed(event), Effect::Continue);
-        assert_eq!(desk.record, before);
+        assert_eq!(worker.feed(event), Effect::Continue);
+        assert_eq!(worker.record, before);
     }
 }
 
@@ -762,57 +956,57 @@ fn an_event_that_comes_too_late_is_no_reason_to_go_back() {
 
 #[test]
 fn recovery_leaves_a_redemption_alone_that_was_answered_with_not_yet() {
-    let mut desk = Desk::redeeming_a_callers();
-    let not_yet = Effect::Fail(ErrorKind::PermissionDenied);
-    assert_eq!(desk.not_redeemed(status(403, "a")), not_yet);
-    assert_eq!(desk.record.due_at(), None);
-    assert!(desk.record.expires_at().is_some());
-    let (desk, effect) = desk.recovered(HOUR);
+    let mut worker = Worker::redeeming_a_callers();
+    let not_yet = Effect::Later(ErrorKind::PermissionDenied);
+    assert_eq!(worker.not_redeemed(status(403, "a")), not_yet);
+    assert_eq!(worker.record.due_at(), None);
+    assert!(worker.record.expires_at().is_some());
+    let (worker, effect) = worker.recovered(HOUR);
     assert_eq!(effect, Effect::Tell);
-    assert!(matches!(desk.record.state, State::Ready { .. }));
+    assert!(matches!(worker.record.state, State::Ready { .. }));
 }
 
 #[test]
 fn recovery_asks_for_a_lost_answer_again_and_again_under_its_own_key() {
-    let mut desk = Desk::redeeming_a_callers();
-    let (asked, _) = desk.question();
-    assert_eq!(desk.not_redeemed(unknown_answer()), Effect::Again);
+    let mut worker = Worker::redeeming_a_callers();
+    let (asked, _) = worker.request();
+    assert_eq!(worker.not_redeemed(unknown_answer()), Effect::Again);
     // Somebody on the way says so: the answer may be there all the same.
-    let not_yet = Effect::Fail(ErrorKind::PermissionDenied);
-    assert_eq!(desk.not_redeemed(edge(403)), not_yet);
+    assert_eq!(worker.not_redeemed(edge(403)), Effect::Again);
+    worker.out_of_patience(ErrorKind::Network);
     for _ in 0..3 {
-        assert!(desk.record.due_at().is_some());
-        let (mut recovering, effect) = desk.recovered(HOUR);
+        assert!(worker.record.due_at().is_some());
+        let (mut recovering, effect) = worker.recovered(HOUR);
         assert_eq!(effect, Effect::Redeem);
-        assert_eq!(recovering.question(), (asked.clone(), Vec::new()));
-        // It has nobody to tell.
-        assert_eq!(recovering.not_redeemed(edge(403)), Effect::TellPending);
-        desk = recovering;
+        assert_eq!(recovering.request(), (asked.clone(), Vec::new()));
+        assert_eq!(recovering.not_redeemed(edge(403)), Effect::Again);
+        recovering.out_of_patience(ErrorKind::Network);
+        worker = recovering;
     }
-    let (mut desk, _) = desk.recovered(HOUR);
+    let (mut worker, _) = worker.recovered(HOUR);
     let answer = Event::Redeemed {
         pass: Kept::new("pass"),
         payload: Kept::new("payload"),
         consumed: false,
         opened: None,
     };
-    assert_eq!(desk.feed(answer), Effect::Continue);
-    assert!(matches!(desk.record.state, State::Given { .. }));
-    assert!(!desk.refunded());
+    assert_eq!(worker.feed(answer), Effect::Continue);
+    assert!(matches!(worker.record.state, State::Given { .. }));
+    assert!(!worker.refunded());
 }
 
 #[test]
 fn recovery_asks_no_new_question_for_a_caller_when_a_key_is_too_old() {
-    let (desk, effect) = Desk::redeeming_a_callers().recovered(22 * HOUR);
+    let (worker, effect) = Worker::redeeming_a_callers().recovered(26 * HOUR);
     assert_eq!(effect, Effect::TellPending);
-    assert_eq!(desk.record.due_at(), None);
-    let State::Ready { earlier, .. } = &desk.record.state else {
-        panic!("{:?}", desk.record.state);
+    assert_eq!(worker.record.due_at(), None);
+    let State::Ready { lost, .. } = &worker.record.state else {
+        panic!("{:?}", worker.record.state);
     };
-    assert_eq!(earlier.len(), 1);
+    assert_eq!(lost.len(), 1);
     // The caller is back: a new question, and the old key is not forgotten.
-    let mut desk = desk;
-    desk.run = Run::new(Goal::Answer);
-    assert_eq!(desk.feed(Event::Continue), Effect::Redeem);
-    assert_eq!(desk.question().1.len(), 1);
+    let mut worker = worker;
+    worker.run = Run::new(Goal::Answer, worker.now);
+    assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
+    assert_eq!(worker.request().1.len(), 1);
 }

@@ -91,12 +91,10 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
     let mut executor = setting.executor();
 
     if flow.pooled {
-        let ports = engine().ports;
+        let buyer = engine();
         let buy = async move {
-            ports
-                .buy_pooled(&claim_type())
-                .await
-                .expect("nothing is wrong yet")
+            let bought = buyer.buy_pooled(&claim_type(), None).await;
+            assert!(bought.expect("nothing is wrong yet"));
         };
         setting.sim.spawn(0, buy);
         executor.run(BEGIN + MINUTE, |_| {});
@@ -117,9 +115,9 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
         );
     });
     let effects = setting.faults.effects();
-    // An answer that Persona stored and that is of no use is given up after 22 hours.
+    // A key whose answer is of no use is given up when Persona has forgotten it.
     let soon = (1..=6).map(|round| BEGIN + HOUR + round * 20 * MINUTE);
-    let late = (1..=6).map(|round| BEGIN + 23 * HOUR + round * 20 * MINUTE);
+    let late = (1..=6).map(|round| BEGIN + 27 * HOUR + round * 20 * MINUTE);
     for until in soon.chain(late) {
         let engine = engine();
         sim.spawn(99, async move { assert!(engine.recover().await.is_ok()) });

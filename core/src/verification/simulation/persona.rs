@@ -110,7 +110,7 @@ impl Persona for SimulatedPersona {
                 },
             );
             Ok(match reply.await {
-                Ok(Reply::Signature(pass)) => Ok(Kept::new(pass)),
+                Ok(Reply::Signature(pass)) => Ok((Kept::new(pass), ResponseInfo::default())),
                 Ok(_) => unreachable!("a signature was asked for"),
                 Err(attempt) => Err(attempt),
             })
@@ -140,7 +140,9 @@ impl Persona for SimulatedPersona {
                 },
             );
             Ok(match reply.await {
-                Ok(Reply::Claim { payload, consumed }) => Ok((Kept::new(payload), consumed)),
+                Ok(Reply::Claim { payload, consumed }) => {
+                    Ok(((Kept::new(payload), consumed), ResponseInfo::default()))
+                }
                 Ok(_) => unreachable!("a claim was asked for"),
                 Err(attempt) => Err(attempt),
             })
@@ -187,7 +189,7 @@ impl SimulatedPersona {
         bytes: String,
         attempting: Attempting,
         work: impl FnOnce(&mut Server, &Asked) -> Reply + Send + 'static,
-    ) -> Attempted<Reply> {
+    ) -> std::result::Result<Reply, Box<Attempt>> {
         let (sim, watch) = (&self.sim, &self.watch);
         let key = key.expose().to_owned();
         watch.sends(&key, &bytes, sim.task(), sim.now());
@@ -262,7 +264,7 @@ impl SimulatedPersona {
                     ));
                 }
                 let body = Some(Secret::new(body.into_bytes()));
-                Err(Attempt::answered(Answer::Status(status), head, body))
+                Err(Attempt::refused(head, body))
             }
             (Mishap::CutOff, Some(_)) => {
                 Err(Attempt::answered(Answer::Unreadable, head(200, None), None))
@@ -310,7 +312,7 @@ fn head(status: u16, request_id: Option<String>) -> ResponseHead {
         status,
         info: ResponseInfo {
             request_id,
-            rate_limit: None,
+            ..ResponseInfo::default()
         },
         ..ResponseHead::default()
     }

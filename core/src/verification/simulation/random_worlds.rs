@@ -28,7 +28,7 @@ const SEEDS: u64 = 1_000;
 /// The last verification begins, faults stop, the world ends.
 const LAST_START: u64 = BEGIN + 20 * HOUR;
 const CALM: u64 = BEGIN + 22 * HOUR;
-const END: u64 = BEGIN + 48 * HOUR;
+const END: u64 = BEGIN + 52 * HOUR;
 
 /// How often each worker looks for what is due, about.
 const SWEEP: u64 = 5 * MINUTE;
@@ -153,7 +153,7 @@ impl Town {
             let _ = engine.recover().await;
             let buys = self.pooled && self.sim().now() < LAST_START;
             if buys && self.sim().with_dice(|dice| dice.hits(1_000)) {
-                let _ = engine.ports.buy_pooled(&claim_type()).await;
+                let _ = engine.buy_pooled(&claim_type(), None).await;
             }
         }
     }
@@ -258,11 +258,11 @@ impl Town {
                 .max(CALM);
             assert!(now <= due_at + 2 * SWEEP, "{key} is overdue: {seen:?}");
             // Over for ten minutes, and the longest pause of recovery: it must have ended, unless
-            // Persona stored a useless answer, which takes until the key's end.
+            // Persona stored a useless answer, which takes until she has forgotten the key.
             let over_at = (seen.session_ends_at + 15 * MINUTE).max(CALM + 23 * MINUTE) + 2 * SWEEP;
             let excused = self.setting.watch.has_stored_error(&key);
             let ends_at = if excused {
-                over_at + 23 * HOUR
+                over_at + 27 * HOUR
             } else {
                 over_at
             };

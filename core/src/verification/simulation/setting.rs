@@ -65,6 +65,7 @@ impl Setting {
                 world: self.sim.clone(),
                 environment: Environment::Production,
                 listener: Some(Listener::new(move |event| watch.notice(event))),
+                usable: Arc::default(),
                 budget: Budget {
                     retries: 3,
                     attempt: Duration::from_secs(10),

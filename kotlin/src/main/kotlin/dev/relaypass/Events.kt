@@ -28,6 +28,12 @@ public enum class EventKind(
     /** A pass that was not consumed went back to the pool. */
     REFUNDED("refunded"),
 
+    /**
+     * Two signatures in a row were no use: the pool buys no more passes of this claim type for an hour,
+     * or until one that is bought otherwise is good.
+     */
+    POOL_STOPPED("pool_stopped"),
+
     /** Work in the background failed, and will be tried again. */
     BACKGROUND_FAILURE("background_failure"),
     ;

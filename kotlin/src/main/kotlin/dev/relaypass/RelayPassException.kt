@@ -105,8 +105,8 @@ public sealed class RelayPassException(
     public val tokenConsumed: Boolean? get() = facts.tokenConsumed
 
     /**
-     * With [OutcomeUnknownException] on redemption: the key under which Persona keeps the answer for 24
-     * hours. Give it to `generateClaim` with the same relay and pass. **Secret**, as the pass is; else
+     * Whenever an answer to a redemption was lost, whatever came after it: the key under which Persona
+     * keeps the answer for 24 hours. Give it to `generateClaim` with the same relay and pass. **Secret**, as the pass is; else
      * `null`.
      */
     public val idempotencyKey: String? get() = facts.idempotencyKey

@@ -29,8 +29,8 @@ public class StoreUrl(
  *
  * @property value opaque bytes, up to 64 KiB; any byte may occur in them, zero included. Those given
  * to a store are its to keep. They may be secret, and show in no text.
- * @property version set by relaypass: 1 for the first record under a key, and one more with every
- * swap.
+ * @property version set by relaypass: by chance for the first record under a key, and one more with
+ * every swap; at most 2^53, so its column is a `bigint`.
  * @property dueAt when somebody should look at it again, in milliseconds since the epoch; `null`:
  * never.
  * @property expiresAt after this time, in milliseconds since the epoch, the store may drop the record,

@@ -106,9 +106,11 @@ public class Relays internal constructor(
      * @param decryptionKey the key that opens the claim; by default the client's.
      * @param idempotencyKey the key under which Persona keeps the answer for 24 hours: with the same
      * relay and pass it asks for the same answer, after a lost answer, a cancellation or a crash. Left
-     * out, the call makes one of its own. Best made by the caller and stored before the call;
-     * [OutcomeUnknownException] carries the one that was used. It is as secret as the pass. After a
-     * [PermissionDeniedException] (not finished yet) make a new one: the key keeps that answer too.
+     * out, the call makes one of its own. Best made by the caller and stored before the call. It is as
+     * secret as the pass. The call goes out under this key alone, and "not finished yet" ends it. After
+     * a [PermissionDeniedException] without an `idempotencyKey` make a new one: Persona keeps that
+     * answer too. An exception that has an `idempotencyKey`, whatever its kind, asks to be repeated with
+     * that key.
      * @throws PermissionDeniedException retryable: the person has most likely not finished.
      * @throws PassRejectedException or [PassExpiredException]; [NotFoundException] for an unknown relay
      * or a wrong secret; [ConflictException], [UnprocessableException], [RateLimitedException],

@@ -1,0 +1,244 @@
+//! Records that a released version wrote are read and carried on.
+//!
+//! `<version>.json` holds what that version's own code stored, in every state. A verification's times
+//! begin at [`BEGIN`]; its person passes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::engine::{Engine, Told};
+use super::record::{record_key, Durable};
+use crate::claim::{open_claim, Claim, ClaimType};
+use crate::client::{
+    Attempted, Attempting, Environment, IssuePrivacyPass, PassBinding, Persona, Ports, Question,
+    Relay,
+};
+use crate::error::{ErrorKind, ResponseInfo, Result};
+use crate::future::BoxFuture;
+use crate::outcome::Budget;
+use crate::passes::{Pooled, PooledState};
+use crate::records::{Kept, Vault, World, MINUTE};
+use crate::secret::rand_core::Rng;
+use crate::secret::{os_random, IdempotencyKey};
+use crate::store::{MemoryStore, Record, Sealer, Store};
+
+const BEGIN: u64 = 1_700_000_000_000;
+const CLAIM: &str = r#"{"claim_type":"age","claim_result":"passed"}"#;
+
+/// A Persona who gives what is asked for, and remembers under which keys.
+#[derive(Default)]
+struct Generous {
+    keys: Mutex<Vec<String>>,
+}
+
+impl Generous {
+    fn hears(&self, key: &IdempotencyKey) {
+        let mut keys = self.keys.lock().expect("nobody panicked");
+        keys.push(key.expose().to_owned());
+    }
+}
+
+impl Persona for Generous {
+    fn check_can_issue(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn encrypts(&self) -> bool {
+        false
+    }
+
+    fn create<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Relay>> {
+        unreachable!("every record has its relay")
+    }
+
+    fn blind<'a>(&'a self, _: &'a IssuePrivacyPass, _: &'a Budget) -> BoxFuture<'a, Result<Kept>> {
+        Box::pin(async { Ok(Kept::new("blinded")) })
+    }
+
+    fn sign<'a>(
+        &'a self,
+        blinded: &'a Kept,
+        key: IdempotencyKey,
+        _: Attempting,
+    ) -> BoxFuture<'a, Result<Attempted<Kept>>> {
+        assert_eq!(blinded.expose(), "blinded");
+        self.hears(&key);
+        Box::pin(async { Ok(Ok((Kept::new("pass"), ResponseInfo::default()))) })
+    }
+
+    fn redeem<'a>(
+        &'a self,
+        question: Question<'a>,
+        _: Attempting,
+    ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>> {
+        assert_eq!(question.pass.expose(), "pass");
+        self.hears(&question.key);
+        Box::pin(async { Ok(Ok(((Kept::new(CLAIM), true), ResponseInfo::default()))) })
+    }
+
+    fn open(&self, payload: &Kept, _: bool, asked: &ClaimType) -> Result<Claim> {
+        open_claim(payload.expose(), None, Some(asked))
+    }
+}
+
+/// Ten minutes after the records were begun, or whenever.
+struct Then(u64);
+
+impl World for Then {
+    fn now_ms(&self) -> u64 {
+        self.0
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        os_random().fill_bytes(bytes);
+    }
+}
+
+fn records() -> BTreeMap<String, serde_json::Value> {
+    serde_json::from_str(include_str!("0.1.0.json")).expect("a list of records")
+}
+
+/// A store with this record under a key, as 0.1.0 stored it without a seal, and a worker.
+async fn worker(key: &str, record: &serde_json::Value, now: u64) -> (Engine, Arc<Generous>) {
+    let store = Arc::new(MemoryStore::new());
+    let mut content = vec![1]; // the format
+    content.extend(serde_json::to_vec(record).expect("it was JSON"));
+    let stored = Record {
+        value: Sealer::default().seal(key, 7, &content),
+        version: 7,
+        due_at: record["due_at"].as_u64(),
+        expires_at: record["expires_at"].as_u64(),
+    };
+    let put = store.compare_and_swap(key, None, Some(stored)).await;
+    put.expect("the store works");
+    let persona = Arc::new(Generous::default());
+    let ports = Ports {
+        vault: Arc::new(Vault::new(store, Sealer::default())),
+        persona: persona.clone(),
+        world: Arc::new(Then(now)),
+        environment: Environment::Production,
+        listener: None,
+        budget: Budget {
+            retries: 3,
+            attempt: Duration::from_secs(10),
+            total: Duration::from_secs(30),
+            floor: Duration::from_secs(1),
+        },
+        usable: Arc::default(),
+    };
+    let binding = PassBinding::ClaimType;
+    (Engine { ports, binding }, persona)
+}
+
+/// The key that is asked first: the oldest whose answer was lost.
+fn first_key(state: &serde_json::Value) -> Option<&str> {
+    let oldest = state["earlier"].get(0).unwrap_or(&state["question"]);
+    oldest["key"].as_str()
+}
+
+#[tokio::test]
+async fn every_verification_of_0_1_0_is_completed() {
+    let mut completed = 0;
+    for (name, record) in records() {
+        let is_other = ["place", "purchase", "redemption"];
+        if is_other.iter().any(|other| name.starts_with(other)) {
+            continue;
+        }
+        let (engine, persona) = worker("verification/id", &record, BEGIN + 10 * MINUTE).await;
+        let told = engine.complete("id", true).await;
+        let keys = persona.keys.lock().expect("nobody panicked").clone();
+        let state = &record["state"];
+        if let Some(key) = first_key(state) {
+            assert_eq!(keys.first().map(String::as_str), Some(key), "{name}");
+        }
+        match (state["is"].as_str().expect("a state"), &*name) {
+            ("answered", name) => {
+                let told = told.unwrap_or_else(|error| panic!("{name}: {error}"));
+                assert!(matches!(told, Told::Answered(_)), "{name}: {told:?}");
+                assert!(keys.is_empty(), "{name}");
+            }
+            ("expired", name) => assert!(matches!(told, Ok(Told::Expired)), "{name}: {told:?}"),
+            ("failed", name) => {
+                let error = told.expect_err(name);
+                assert_eq!(error.kind(), ErrorKind::Conflict, "{name}");
+            }
+            (_, name) => {
+                let told = told.unwrap_or_else(|error| panic!("{name}: {error}"));
+                let Told::Answered(claim) = told else {
+                    panic!("{name}: {told:?}");
+                };
+                assert!(claim.passed(), "{name}");
+            }
+        }
+        let there = engine.load("id").await.expect("it is there");
+        assert!(there.content.is_closed(), "{name}");
+        completed += 1;
+    }
+    assert!(completed >= 26, "only {completed} records were found");
+}
+
+#[tokio::test]
+async fn every_step_of_0_1_0_is_carried_on() {
+    let records = records();
+    for name in ["purchase", "purchase, bought"] {
+        let key = record_key("id");
+        let (engine, _) = worker(&key, &records[name], BEGIN + MINUTE).await;
+        let there = engine.ports.vault.load::<Durable>(&key).await;
+        let there = there.expect("it is read").expect("it is there");
+        assert_eq!(there.content.id(), "id");
+        let claim_type = ClaimType::parse("age").expect("a claim type");
+        let bound_to = IssuePrivacyPass::ClaimType(claim_type);
+        let pass = engine.buy("id".to_owned(), &bound_to).await;
+        assert_eq!(pass.expect(name).expose(), "pass");
+    }
+    for (name, record) in records {
+        if !name.starts_with("redemption") {
+            continue;
+        }
+        let (engine, persona) = worker("verification/id", &record, BEGIN + MINUTE).await;
+        let relay_token = crate::client::RelayToken::parse("token").expect("a token");
+        let relay_secret = crate::secret::RelaySecret::parse("secret").expect("a secret");
+        let pass = Ok(Kept::new("pass"));
+        let given = (engine.redeem("id".to_owned(), (&relay_token, &relay_secret), pass)).await;
+        let (payload, consumed) = given.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(consumed, "{name}");
+        let keys = persona.keys.lock().expect("nobody panicked").clone();
+        match record["state"]["is"] == "given" {
+            true => assert_eq!((payload.expose(), keys.len()), ("payload", 0)),
+            false => assert_eq!((payload.expose(), keys.len()), (CLAIM, 1), "{name}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_place_of_0_1_0_is_looked_after() {
+    for (name, record) in records() {
+        let Some(kind) = name.strip_prefix("place, ") else {
+            continue;
+        };
+        let key = "pass/production/age/9b2b1ad2-4f5e-4a7e-9f1c-2f6e0a3d5b10";
+        let due_at = record["due_at"].as_u64().expect("a place is due some time");
+        let (engine, persona) = worker(key, &record, due_at.max(BEGIN + MINUTE)).await;
+        engine.recover().await.expect("the store works");
+        let there = engine.ports.vault.load::<Pooled>(key).await;
+        let there = there.expect("it is read").map(|place| place.content.state);
+        let keys = persona.keys.lock().expect("nobody panicked").len();
+        match kind {
+            "issuing" => {
+                let is_bought = matches!(there, Some(PooledState::Available { .. }));
+                assert!(is_bought && keys == 1, "{there:?}");
+            }
+            // Nobody knows the verification that took it; what is too old or gone goes.
+            _ => assert_eq!((&there, keys), (&None, 0), "{name}"),
+        }
+    }
+}
