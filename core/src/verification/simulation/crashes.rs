@@ -146,11 +146,6 @@ fn fates(effect: Effect) -> Vec<Fate> {
     }
 }
 
-/// All pairs with all fates for both take minutes; they can be asked for.
-pub(super) fn every_fate_is_wanted() -> bool {
-    std::env::var_os("SIMULATION_EVERY_FATE").is_some()
-}
-
 /// Says what was being played when a check fails.
 pub(super) struct ToldOnPanic(pub(super) String);
 

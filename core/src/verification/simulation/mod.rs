@@ -14,6 +14,7 @@ mod every_crash_of_steps;
 mod every_crash_point;
 mod executor;
 mod faults;
+mod length;
 mod persona;
 mod random_worlds;
 mod server;

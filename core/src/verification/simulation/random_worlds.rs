@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::executor::{Sim, Worker, BEGIN};
 use super::faults::{Faults, Rates};
+use super::length::is_usual;
 use super::server::{Mapping, Server, Visitors};
 use super::setting::{claim_type, request, Setting};
 use super::watch::State;
@@ -24,6 +25,8 @@ use crate::verification::record::record_key;
 const WORKERS: usize = 4;
 const VERIFICATIONS: u64 = 200;
 const SEEDS: u64 = 1_000;
+/// With a short simulation.
+const FEW_SEEDS: u64 = 20;
 
 /// The last verification begins, faults stop, the world ends.
 const LAST_START: u64 = BEGIN + 20 * HOUR;
@@ -347,7 +350,7 @@ fn random_worlds() {
         println!("random worlds: seed {seed}: {:?}", play_or_tell(seed));
         return;
     }
-    let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS);
+    let seeds = number("SIMULATION_SEEDS").unwrap_or(if is_usual() { SEEDS } else { FEW_SEEDS });
     let (next, failed) = (AtomicU64::new(0), AtomicBool::new(false));
     let sum = Mutex::new(Outcome::default());
     std::thread::scope(|scope| {
