@@ -16,10 +16,11 @@ from support import PACKAGE, REPOSITORY, Sandbox
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    # The variable says what `.cargo/config.toml` says: cargo then compiles nothing twice.
+    # The variable says what `.cargo/config.toml` says, and the feature what the workspace's tests
+    # say: cargo then compiles nothing twice.
     run([
         sys.executable, "-m", "maturin", "build", "--quiet", "--locked",
-        "--profile", "dev", "--interpreter", sys.executable, "--out", folder,
+        "--profile", "dev", "--features", "test-features", "--interpreter", sys.executable, "--out", folder,
     ], PYO3_CONFIG_FILE=str(REPOSITORY / "bindings/python/pyo3-config.txt"))  # fmt: skip
     [wheel] = folder.glob("*.whl")
     return wheel
