@@ -27,11 +27,7 @@ if stale; then
     stale || exit 0
     cd "$here"
     # Standard output is the program's.
-    mvn -q -B -Dstyle.color=never test-compile dependency:build-classpath \
-      -Dmdep.includeScope=test -Dmdep.outputFile=target/classpath.dependencies >&2
-    printf '%s:%s:%s' "$here/target/test-classes" "$here/target/classes" \
-      "$(<target/classpath.dependencies)" > "$classpath.new"
-    mv "$classpath.new" "$classpath"
+    ./compile.sh -q test-compile >&2
   )
 fi
 exec java -XX:+UseSerialGC -cp "$(<"$classpath")" "$@"

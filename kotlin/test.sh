@@ -6,5 +6,5 @@ set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
 ./develop.sh
-mvn -B -ntp -Dstyle.color=never test
+./compile.sh test
 ./test-jar.sh

@@ -20,7 +20,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # say: cargo then compiles nothing twice.
     run([
         sys.executable, "-m", "maturin", "build", "--quiet", "--locked",
-        "--profile", "dev", "--features", "test-features", "--interpreter", sys.executable, "--out", folder,
+        "--profile", "dev", "--features", "test-features",
+        "--interpreter", sys.executable, "--out", folder,
     ], PYO3_CONFIG_FILE=str(REPOSITORY / "bindings/python/pyo3-config.txt"))  # fmt: skip
     [wheel] = folder.glob("*.whl")
     return wheel

@@ -80,7 +80,7 @@ pub(super) enum Shelf {
     /// In the store, under its id.
     Record,
     /// In a place of the pool.
-    Place { key: String, place: Pooled },
+    Place { key: String, place: Box<Pooled> },
     /// Nowhere: the call is stateless.
     Nowhere,
 }
@@ -167,7 +167,7 @@ impl Drive<'_> {
                 let moved = place.moved(record.in_place(), ports.now(), &mut ports.random());
                 Ok(match ports.vault.put(key, Some(version), moved).await? {
                     Changed::Done(there) => {
-                        *place = there.content;
+                        **place = there.content;
                         Changed::Done(Loaded {
                             content: record,
                             version: there.version,
@@ -175,7 +175,7 @@ impl Drive<'_> {
                     }
                     Changed::Refused(there) => Changed::Refused(there.map(|there| {
                         let content = Durable::of_place(key, &there.content, ports.now());
-                        *place = there.content;
+                        **place = there.content;
                         Loaded {
                             content,
                             version: there.version,

@@ -67,7 +67,7 @@ impl Engine {
         let content = Durable::of_place(key, &place.content, self.ports.now());
         let shelf = Shelf::Place {
             key: key.to_owned(),
-            place: place.content,
+            place: Box::new(place.content),
         };
         let stored = Loaded { content, version };
         let driven = self

@@ -16,7 +16,7 @@ impl Engine {
     /// Buys a pass under this id, or finds the one that was bought.
     pub(crate) async fn buy(&self, id: String, bound_to: &IssuePrivacyPass) -> Result<Kept> {
         self.ports.persona.check_can_issue()?;
-        let started = self.ports.world.elapsed();
+        let (began, started) = (self.ports.now(), self.ports.world.elapsed());
         let stored = match self.find_step(&id).await? {
             Some(there) => there,
             None => {
@@ -43,7 +43,8 @@ impl Engine {
             ));
         }
         // The challenge took its part of the call's time.
-        match self.go_on_with_step(stored, Goal::Pass, started).await? {
+        let run = Run::new(Goal::Pass, began);
+        match self.go_on_with_step(stored, run, started).await? {
             Told::Bought(pass) => Ok(pass),
             _ => Err(busy()),
         }
@@ -112,6 +113,8 @@ impl Engine {
         (relay_token, relay_secret): (&RelayToken, &RelaySecret),
         pass: Result<Kept>,
     ) -> Result<(Kept, bool)> {
+        // Before the request is made and stored: what it is answered is of this call.
+        let (began, started) = (self.ports.now(), self.ports.world.elapsed());
         let stored = match self.find_step(&id).await? {
             Some(there) => there,
             None => {
@@ -122,8 +125,8 @@ impl Engine {
                     .await?
             }
         };
-        let started = self.ports.world.elapsed();
-        match self.go_on_with_step(stored, Goal::Answer, started).await? {
+        let run = Run::new(Goal::Answer, began);
+        match self.go_on_with_step(stored, run, started).await? {
             Told::Given(payload, consumed) => Ok((payload, consumed)),
             _ => Err(busy()),
         }
@@ -178,10 +181,9 @@ impl Engine {
     async fn go_on_with_step(
         &self,
         (stored, is_own): (Loaded<Durable>, bool),
-        goal: Goal,
+        mut run: Run,
         started: Duration,
     ) -> Result<Told> {
-        let mut run = Run::new(goal, self.ports.now());
         run.is_own = is_own;
         let driven = self.drive_on(Shelf::Record, stored, run, Event::Continue, started);
         driven.await.told?
