@@ -19,7 +19,7 @@ soak: build  ## the gateway's proofs at full length: thousands of requests, a mi
 	@SOAK=1 tests/run gateway
 
 simulate:  ## SEEDS=n random worlds; a failure says how to play its seed again
-	@SIMULATION_SEEDS=$(or $(SEEDS),1000) cargo test -p relaypass --lib random_worlds::random_worlds -- --nocapture
+	@SIMULATION=usual SIMULATION_SEEDS=$(or $(SEEDS),1000) cargo test -p relaypass --lib random_worlds::random_worlds -- --nocapture
 
 lint: build  ## formatting, lints, types, licences
 	@tests/run lint

@@ -155,9 +155,7 @@ def _kept(step: Step, faults: list[dict[str, Any]]) -> Step:
     if code == "outcome_unknown":
         is_late = any(fault["fault"] == "delay" for fault in faults)
         expect = {**expect, "error": "timeout" if is_late else "network", "retryable": True}
-    elif code == "protocol" and any(map(_is_unreadable, faults)):
-        expect = {**expect, "retryable": True}
-    elif code == "server_error":
+    elif (code == "protocol" and any(map(_is_unreadable, faults))) or code == "server_error":
         expect = {**expect, "retryable": True}
     return {**step, "expect": expect}
 
