@@ -11,6 +11,7 @@
 //! ```
 
 mod redeeming;
+mod run;
 mod signing;
 #[cfg(test)]
 mod tests;
@@ -20,18 +21,16 @@ use std::sync::Arc;
 
 pub(super) use self::redeeming::first_request;
 use self::redeeming::{ask_next, not_redeemed, redeemed, take_up_redeeming};
+pub(crate) use self::run::Run;
 use self::signing::{never_bought, not_signed, out_of_patience, reissue, take_up_signing};
 use super::record::{Durable, Purpose, Refund, Request, State};
 use crate::claim::Claim;
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
-use crate::http::{Attempt, Connection};
+use crate::http::Attempt;
 use crate::passes::{Attempts, PaidPass, Purchase};
 use crate::records::Kept;
 use crate::secret::rand_core::CryptoRng;
-
-/// So many passes of the pool are tried in one call, each for one that Persona does not take.
-const MOST_REPLACEMENTS: u32 = 3;
 
 /// What somebody wants of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,79 +121,6 @@ impl Effect {
             self,
             Effect::Tell | Effect::TellPending | Effect::Fail(_) | Effect::Later(_)
         )
-    }
-}
-
-/// What one worker knows of a verification beside its record.
-pub(crate) struct Run {
-    pub(crate) goal: Goal,
-    /// When the call began, milliseconds since the epoch.
-    pub(crate) began: u64,
-    /// Whether this worker stored the record as it is. If not, somebody may have sent what it says.
-    pub(crate) is_own: bool,
-    /// What it learned under the present key.
-    pub(crate) attempts: Option<Attempts>,
-    /// Whether the call has time and tries left for another attempt.
-    pub(crate) may_retry: bool,
-    /// Whether no key may be made: the caller has the one that there is.
-    pub(crate) only_this_key: bool,
-    /// Lost keys that this call has asked in vain.
-    set_aside: Vec<Kept>,
-    /// What the last of them was answered.
-    last_failure: ErrorKind,
-    blinded_again: bool,
-    replacements: u32,
-    /// Whether the caller accepts that a pass may be billed a second time.
-    reissues: bool,
-}
-
-impl Run {
-    pub(crate) fn new(goal: Goal, began: u64) -> Self {
-        Self {
-            goal,
-            began,
-            is_own: false,
-            attempts: None,
-            may_retry: true,
-            only_this_key: false,
-            set_aside: Vec::new(),
-            last_failure: ErrorKind::Network,
-            blinded_again: false,
-            replacements: 0,
-            reissues: false,
-        }
-    }
-
-    /// How the next attempt is to travel.
-    pub(crate) fn connection(&self) -> Connection {
-        let attempts = self.attempts.as_ref();
-        attempts.map_or(Connection::Any, |attempts| attempts.connection)
-    }
-
-    /// The record was read anew: what was known of its request is no longer.
-    pub(crate) fn reloaded(&mut self) {
-        self.is_own = false;
-        self.attempts = None;
-    }
-
-    /// Whether another pass of the pool is tried for one that Persona does not take.
-    fn may_replace(&self, record: &Durable) -> bool {
-        let is_pooled = record.purpose == Purpose::Verification && !record.relay_bound;
-        is_pooled && self.goal == Goal::Answer && self.replacements < MOST_REPLACEMENTS
-    }
-
-    /// Whether nothing was sent under the present key, by nobody.
-    fn is_unsent(&self) -> bool {
-        let attempts = self.attempts.as_ref();
-        attempts.map_or(self.is_own, |attempts| attempts.history.is_open())
-    }
-
-    /// Where this worker stands with the request in the record.
-    fn take_attempts(&mut self) -> Attempts {
-        self.attempts.take().unwrap_or_else(|| match self.is_own {
-            true => Attempts::open(),
-            false => Attempts::taken_up(),
-        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::ResponseInfo;
-use crate::http::{FailureCause, SendFailure, Sent};
+use crate::http::{Connection, FailureCause, SendFailure, Sent};
 use crate::outcome::Answer;
 use crate::records::{Evidence, Stored, DAY, HOUR, MINUTE};
 use crate::secret::{os_random, Secret};

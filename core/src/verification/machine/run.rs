@@ -1,0 +1,84 @@
+//! What one worker knows of a verification beside its record.
+
+use super::Goal;
+use crate::error::ErrorKind;
+use crate::http::Connection;
+use crate::passes::Attempts;
+use crate::records::Kept;
+use crate::verification::record::{Durable, Purpose};
+
+/// So many passes of the pool are tried in one call, each for one that Persona does not take.
+const MOST_REPLACEMENTS: u32 = 3;
+
+/// What one worker knows of a verification beside its record.
+pub(crate) struct Run {
+    pub(crate) goal: Goal,
+    /// When the call began, milliseconds since the epoch.
+    pub(crate) began: u64,
+    /// Whether this worker stored the record as it is. If not, somebody may have sent what it says.
+    pub(crate) is_own: bool,
+    /// What it learned under the present key.
+    pub(crate) attempts: Option<Attempts>,
+    /// Whether the call has time and tries left for another attempt.
+    pub(crate) may_retry: bool,
+    /// Whether no key may be made: the caller has the one that there is.
+    pub(crate) only_this_key: bool,
+    /// Lost keys that this call has asked in vain.
+    pub(super) set_aside: Vec<Kept>,
+    /// What the last of them was answered.
+    pub(super) last_failure: ErrorKind,
+    pub(super) blinded_again: bool,
+    pub(super) replacements: u32,
+    /// Whether the caller accepts that a pass may be billed a second time.
+    pub(super) reissues: bool,
+}
+
+impl Run {
+    pub(crate) fn new(goal: Goal, began: u64) -> Self {
+        Self {
+            goal,
+            began,
+            is_own: false,
+            attempts: None,
+            may_retry: true,
+            only_this_key: false,
+            set_aside: Vec::new(),
+            last_failure: ErrorKind::Network,
+            blinded_again: false,
+            replacements: 0,
+            reissues: false,
+        }
+    }
+
+    /// How the next attempt is to travel.
+    pub(crate) fn connection(&self) -> Connection {
+        let attempts = self.attempts.as_ref();
+        attempts.map_or(Connection::Any, |attempts| attempts.connection)
+    }
+
+    /// The record was read anew: what was known of its request is no longer.
+    pub(crate) fn reloaded(&mut self) {
+        self.is_own = false;
+        self.attempts = None;
+    }
+
+    /// Whether another pass of the pool is tried for one that Persona does not take.
+    pub(super) fn may_replace(&self, record: &Durable) -> bool {
+        let is_pooled = record.purpose == Purpose::Verification && !record.relay_bound;
+        is_pooled && self.goal == Goal::Answer && self.replacements < MOST_REPLACEMENTS
+    }
+
+    /// Whether nothing was sent under the present key, by nobody.
+    pub(super) fn is_unsent(&self) -> bool {
+        let attempts = self.attempts.as_ref();
+        attempts.map_or(self.is_own, |attempts| attempts.history.is_open())
+    }
+
+    /// Where this worker stands with the request in the record.
+    pub(super) fn take_attempts(&mut self) -> Attempts {
+        self.attempts.take().unwrap_or_else(|| match self.is_own {
+            true => Attempts::open(),
+            false => Attempts::taken_up(),
+        })
+    }
+}
