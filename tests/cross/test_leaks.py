@@ -132,7 +132,7 @@ FAULTS = {
     "the claim does not open": (_claim("A" * 344), "decryption"),
     "the claim is plain": (_claim('{"claim_type":"a"}'), "claim_mismatch"),
     "the answer is no JSON": (_always("create", "respond", body="<html>"), "protocol"),
-    "the answer is a redirect": (_always("sign", "redirect"), "protocol"),
+    "something on the way redirects": (_always("sign", "redirect"), "outcome_unknown"),
     "Persona fails": (_always("create", "status", status=500), "server_error"),
     "Persona fails for good": (
         _always("sign", "status", status=500, stored=True),
