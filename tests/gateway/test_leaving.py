@@ -82,7 +82,8 @@ def test_a_gateway_that_is_told_to_stop_answers_what_is_in_flight(
         relay, privacy_pass = proofs.ready_to_redeem(gateway.url, sandbox)
         # Somebody who is connected and asks nothing is not waited for.
         idle = stack.enter_context(connected(gateway))
-        sandbox.faults({"step": "redeem", "fault": "delay", "milliseconds": 1_500})
+        # Long enough that all that `stop` looks at happens while the call is in flight.
+        sandbox.faults({"step": "redeem", "fault": "delay", "milliseconds": 6_000})
 
         def stop() -> None:
             wait_until_struck(sandbox)
