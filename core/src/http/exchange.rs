@@ -155,6 +155,11 @@ impl Attempt {
                 Err(misread) => misread,
             },
         };
+        Err(Self::misread(head, misread))
+    }
+
+    /// A success that is none.
+    pub(crate) fn misread(head: ResponseHead, misread: Misread) -> Box<Self> {
         let (answer, why, unopened) = match misread {
             Misread::Unreadable(why, unopened) => (Answer::Unreadable, why, unopened),
             Misread::BadSignature(why) => (Answer::BadSignature, why, None),
@@ -162,7 +167,7 @@ impl Attempt {
         let mut attempt = Self::answered(answer, head, None);
         attempt.misread = Some(why);
         attempt.unopened = unopened;
-        Err(attempt)
+        attempt
     }
 
     pub(crate) fn unanswered(failure: SendFailure) -> Box<Self> {

@@ -1,6 +1,9 @@
-//! Stops of a process: where it stops, what becomes of what it asked for, and who goes on.
+//! Stops of a process: where it stops, what becomes of what it asked for, and who goes on. And what
+//! something on the way does to a process that lives.
 
 use super::faults::{Effect, Fate, Mishap};
+use super::pages::{Form, Page};
+use crate::records::HOUR;
 
 /// The process stops at the effect with this number.
 #[derive(Clone, Copy, Debug)]
@@ -58,11 +61,26 @@ pub(super) const NEVER_ARRIVED: Fate = Fate {
     ..STOPPED
 };
 
+/// A filter that lets requests through, and for three hours no answer.
+const FILTERED: Fate = Fate {
+    mishap: Mishap::Filtered(Page::html(403)),
+    lasts: 3 * HOUR,
+    ..Fate::FINE
+};
+
 impl Stop {
     /// Whether what was asked is done, and nobody knows.
     fn hides_most(&self) -> bool {
-        self.fate.mishap == Mishap::None && self.fate.there == 0
+        let is_silent = self.fate.mishap == Mishap::None && self.fate.there == 0;
+        is_silent || self.fate == FILTERED
     }
+}
+
+/// Who goes on when the worker with this number dies; the first has number 1.
+pub(super) fn next_of(stops: &[Stop], worker: usize) -> Next {
+    let mut deadly = stops.iter().filter(|stop| stop.fate.dies);
+    let stop = deadly.nth(worker - 1);
+    stop.expect("each death is one of the stops").next
 }
 
 /// At how many of the stops Persona stores an error, having done nothing, or having done it.
@@ -114,6 +132,8 @@ fn stops(effects: &[Effect], from: usize, next: &[Next], every_fate: bool) -> Ve
     let mut stops = Vec::new();
     for (at, effect) in effects.iter().enumerate().skip(from) {
         for fate in fates(*effect) {
+            // Whoever lives goes on himself.
+            let next = if fate.dies { next } else { &[Next::Itself] };
             stops.extend(next.iter().map(|next| Stop {
                 at,
                 fate,
@@ -125,7 +145,36 @@ fn stops(effects: &[Effect], from: usize, next: &[Next], every_fate: bool) -> Ve
     stops
 }
 
-/// What can become of an effect whose process stops.
+/// What something on the way does to a request, or to all of some hours.
+fn on_the_way() -> impl Iterator<Item = Fate> {
+    let page = |status, form| Mishap::Page(Page { status, form });
+    let filtered = |status, form| Mishap::Filtered(Page { status, form });
+    let once = [
+        page(200, Form::Html),
+        page(302, Form::Empty),
+        page(403, Form::Json),
+        page(422, Form::Empty),
+        page(503, Form::Html),
+        filtered(200, Form::Json),
+        filtered(401, Form::Html),
+        filtered(409, Form::Empty),
+        Mishap::CutOff,
+        Mishap::LostBack,
+    ];
+    let long = [page(403, Form::Html), filtered(200, Form::Empty)];
+    let of = |lasts| {
+        move |mishap| Fate {
+            mishap,
+            lasts,
+            ..Fate::FINE
+        }
+    };
+    let once = once.into_iter().map(of(0));
+    let long = long.into_iter().map(of(HOUR));
+    once.chain(long).chain([FILTERED])
+}
+
+/// What can become of an effect.
 fn fates(effect: Effect) -> Vec<Fate> {
     // It arrives when somebody else is at work already.
     let late = Fate {
@@ -136,13 +185,16 @@ fn fates(effect: Effect) -> Vec<Fate> {
     match effect {
         Effect::Read | Effect::Create | Effect::Blind => vec![NEVER_ARRIVED, STOPPED],
         Effect::Write => vec![NEVER_ARRIVED, STOPPED, late],
-        Effect::Sign | Effect::Redeem => vec![
-            NEVER_ARRIVED,
-            STOPPED,
-            late,
-            error(Mishap::ErrorStored),
-            error(Mishap::DoneAndErrorStored),
-        ],
+        Effect::Sign | Effect::Redeem => {
+            let deaths = [
+                NEVER_ARRIVED,
+                STOPPED,
+                late,
+                error(Mishap::ErrorStored),
+                error(Mishap::DoneAndErrorStored),
+            ];
+            deaths.into_iter().chain(on_the_way()).collect()
+        }
     }
 }
 

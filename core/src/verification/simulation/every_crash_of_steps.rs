@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::crashes::{
-    every_stop, stored_errors, Next, Plan, Stop, ToldOnPanic, EVERYBODY, MAPPINGS,
+    every_stop, next_of, stored_errors, Next, Plan, Stop, ToldOnPanic, EVERYBODY, MAPPINGS,
 };
 use super::executor::{Executor, BEGIN};
 use super::faults::{Effect, Faults};
 use super::length::{every_fate_is_wanted, is_usual};
 use super::server::{pass_of, Mapping, Server, Visitors};
 use super::setting::{claim_type, Setting};
-use super::watch::State;
+use super::seen::State;
 use crate::client::{IssuePrivacyPass, PassBinding, Relay};
 use crate::error::{ErrorKind, Result};
 use crate::events::EventKind;
@@ -88,12 +88,7 @@ impl Flow {
             Step::Redemption(Ending::PendingTwiceThenPassed) => (7 * MINUTE, true),
             Step::Purchase(_) | Step::Redemption(Ending::Passed) => (0, true),
         };
-        let mapping = Mapping {
-            unfinished: self.unfinished,
-            spent: self.spent,
-            has_request_ids: true,
-            replays_request_ids: true,
-        };
+        let mapping = Mapping::of(self.unfinished, self.spent);
         Server::new(mapping, Visitors::Scripted(Some(visitor)))
     }
 }
@@ -172,7 +167,7 @@ pub(super) fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
     let strict = stored_errors(stops) == (0, 0);
     go_on(&setting, &caller, 1, Next::Itself, strict);
     executor.run(ASKED, |worker| {
-        let next = stops[worker - 1].next;
+        let next = next_of(stops, worker);
         go_on(&setting, &caller, worker + 1, next, strict);
     });
     let effects = setting.faults.effects();

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::crashes::{every_stop, stored_errors, Next, Plan, Stop, ToldOnPanic, ASKING, MAPPINGS};
+use super::crashes::{every_stop, next_of, stored_errors, Next, Plan, Stop, ToldOnPanic, ASKING, MAPPINGS};
 use super::executor::{Sim, BEGIN};
 use super::faults::{Effect, Faults};
 use super::length::{every_fate_is_wanted, is_usual};
 use super::server::{Mapping, Server, Visitors};
 use super::setting::{claim_type, request, Setting};
-use super::watch::State;
+use super::seen::State;
 use crate::client::PassBinding;
 use crate::events::EventKind;
 use crate::records::{World, HOUR, MINUTE};
@@ -76,12 +76,7 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
         Ending::FailedAndRefunded => (0, false),
         Ending::PendingTwiceThenPassed => (7 * MINUTE, true),
     };
-    let mapping = Mapping {
-        unfinished: flow.unfinished,
-        spent: flow.spent,
-        has_request_ids: true,
-        replays_request_ids: true,
-    };
+    let mapping = Mapping::of(flow.unfinished, flow.spent);
     let server = Server::new(mapping, Visitors::Scripted(Some(visitor)));
     let faults = Faults::scripted(stops.iter().map(|stop| (stop.at, stop.fate)).collect());
     let setting = Setting::new(1, faults, server);
@@ -106,7 +101,7 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
         application(sim.clone(), engine(), Next::Itself, known.clone()),
     );
     executor.run(BEGIN + HOUR, |worker| {
-        let next = stops[worker - 1].next;
+        let next = next_of(stops, worker);
         sim.spawn(
             worker + 1,
             application(sim.clone(), engine(), next, known.clone()),

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::clocks::Clocks;
 use super::dice::Dice;
 use crate::future::BoxFuture;
 use crate::records::World;
@@ -37,6 +38,7 @@ struct Inner {
     last_task: TaskId,
     spawned: Vec<(TaskId, Worker, Task)>,
     killed: Vec<Worker>,
+    clocks: Clocks,
     trace: u64,
     /// Lines of the trace with this in them are printed.
     wanted: Option<String>,
@@ -76,6 +78,7 @@ impl Sim {
             last_task: 0,
             spawned: Vec::new(),
             killed: Vec::new(),
+            clocks: Clocks::default(),
             trace: 0xCBF2_9CE4_8422_2325,
             wanted: std::env::var("SIMULATION_TRACE").ok(),
         })))
@@ -135,6 +138,12 @@ impl Sim {
     /// Kills a worker: all it was doing ends where it stands.
     pub(super) fn kill(&self, worker: Worker) {
         self.inner().killed.push(worker);
+    }
+
+    /// Looks at, or sets, the workers' clocks.
+    pub(super) fn with_clocks<T>(&self, change: impl FnOnce(&mut Clocks, u64) -> T) -> T {
+        let inner = &mut *self.inner();
+        change(&mut inner.clocks, inner.now)
     }
 
     /// Asks something of the outside. Nothing: no answer came.
@@ -281,7 +290,14 @@ impl Executor {
         let Some((worker, task)) = self.tasks.get_mut(&id) else {
             return;
         };
-        self.sim.inner().running = Some((id, *worker));
+        {
+            let mut inner = self.sim.inner();
+            if let Some(pause) = inner.clocks.left_asleep(*worker, inner.now) {
+                // Its machine is suspended: whatever comes waits for it.
+                return inner.push(pause, What::Poll(id));
+            }
+            inner.running = Some((id, *worker));
+        }
         let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         self.sim.inner().running = None;
         if polled.is_ready() {

@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::dice::Dice;
 use super::executor::BEGIN;
-use crate::records::HOUR;
+use super::pages::Page;
+use crate::records::{HOUR, MINUTE};
 
 /// Something asked of the outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,25 +28,29 @@ pub(super) enum Mishap {
     LostThere,
     /// It was done, and the answer got lost; for a store: an error, and the write landed.
     LostBack,
-    /// An edge in front of Persona answers with this status.
-    Edge(u16),
+    /// Something on the way answers; Persona never sees the request.
+    Page(Page),
+    /// Persona does what is asked, and something on the way answers in her place.
+    Filtered(Page),
     /// Persona stores an error as the answer, and does nothing.
     ErrorStored,
     /// Persona does it, and stores an error as the answer.
     DoneAndErrorStored,
     RateLimited,
-    /// A success arrives cut off.
+    /// The answer arrives cut off.
     CutOff,
-    /// A signature arrives that does not verify.
+    /// A claim arrives without what stands beside it.
+    Maimed,
+    /// Persona signs wrongly, and stores that.
     BadSignature,
-    /// The API key is wrong for a while (decided before stored answers are looked at).
+    /// The API key is wrong for a while.
     Unauthorized,
     /// The API key has no permission for a while (stored as the answer).
     Forbidden,
 }
 
 /// The fate of one effect.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fate {
     pub(super) mishap: Mishap,
     /// Whether the worker dies when it is on its way.
@@ -55,6 +60,8 @@ pub(super) struct Fate {
     pub(super) back: u64,
     /// How long Persona works on it: meanwhile the same key is refused with 409.
     pub(super) work: u64,
+    /// For how many milliseconds it befalls all that is at stake; 0: this effect alone.
+    pub(super) lasts: u64,
 }
 
 impl Fate {
@@ -64,7 +71,31 @@ impl Fate {
         there: 0,
         back: 1,
         work: 0,
+        lasts: 0,
     };
+}
+
+/// A time in which every answer is something on the way's.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    from: u64,
+    to: u64,
+    page: Page,
+    /// Whether requests get through, and only answers do not.
+    filters: bool,
+}
+
+impl Stretch {
+    fn random(dice: &mut Dice) -> Self {
+        let from = BEGIN + dice.between(0, 22 * HOUR);
+        let longest = dice.one_of(&[5 * MINUTE, HOUR, 6 * HOUR]);
+        Self {
+            from,
+            to: from + dice.between(MINUTE, longest),
+            page: Page::random(dice),
+            filters: dice.hits(5_000),
+        }
+    }
 }
 
 /// Where fates come from.
@@ -76,6 +107,8 @@ enum Source {
         next: usize,
         stops: Vec<(usize, Fate)>,
         effects: Vec<Effect>,
+        /// Until when a fate befalls all that is at stake.
+        lasting: Option<(u64, Fate)>,
     },
 }
 
@@ -87,6 +120,7 @@ pub(super) struct Rates {
     not_sent: u64,
     lost: u64,
     edge: u64,
+    filtered: u64,
     stored: u64,
     limited: u64,
     misread: u64,
@@ -94,6 +128,7 @@ pub(super) struct Rates {
     /// Times of a wrong API key, and of one without permission.
     unauthorized: (u64, u64),
     forbidden: (u64, u64),
+    stretches: Vec<Stretch>,
     calm_from: u64,
 }
 
@@ -108,12 +143,19 @@ impl Rates {
             not_sent: rate(3_000),
             lost: rate(3_000),
             edge: rate(3_000),
+            filtered: rate(1_000),
             stored: rate(3_000),
             limited: rate(3_000),
             misread: rate(1_000),
             dies: rate(300),
             unauthorized: window(dice),
             forbidden: window(dice),
+            stretches: match dice.hits(4_000) {
+                true => (0..dice.between(1, 4))
+                    .map(|_| Stretch::random(dice))
+                    .collect(),
+                false => Vec::new(),
+            },
             calm_from,
         }
     }
@@ -140,6 +182,7 @@ impl Faults {
             next: 0,
             stops,
             effects: Vec::new(),
+            lasting: None,
         }))
     }
 
@@ -162,11 +205,22 @@ impl Faults {
                 next,
                 stops,
                 effects,
+                lasting,
             } => {
                 *next += 1;
                 effects.push(effect);
                 let stop = stops.iter().find(|(number, _)| *number == *next - 1);
-                stop.map_or(Fate::FINE, |(_, fate)| *fate)
+                if let Some((_, fate)) = stop {
+                    if fate.lasts > 0 {
+                        *lasting = Some((now + fate.lasts, *fate));
+                    }
+                    return *fate;
+                }
+                let is_at_stake = matches!(effect, Effect::Sign | Effect::Redeem);
+                match lasting {
+                    Some((until, fate)) if is_at_stake && now < *until => *fate,
+                    _ => Fate::FINE,
+                }
             }
         }
     }
@@ -200,6 +254,8 @@ impl Rates {
             }
         }
         fate.dies = dice.hits(self.dies);
+        let is_now = |stretch: &&Stretch| !is_store && within((stretch.from, stretch.to), now);
+        let stretch = self.stretches.iter().find(is_now);
         fate.mishap = match effect {
             Effect::Read | Effect::Write => self.of_the_store(dice),
             Effect::Create | Effect::Blind => self.of_the_way(dice),
@@ -207,6 +263,11 @@ impl Rates {
             Effect::Sign if within(self.forbidden, now) => Mishap::Forbidden,
             Effect::Sign | Effect::Redeem => self.of_what_is_at_stake(effect, dice),
         };
+        match stretch {
+            Some(stretch) if stretch.filters => fate.mishap = Mishap::Filtered(stretch.page),
+            Some(stretch) => fate.mishap = Mishap::Page(stretch.page),
+            None => {}
+        }
         fate
     }
 
@@ -233,10 +294,10 @@ impl Rates {
             return way;
         }
         if dice.hits(self.edge) {
-            return Mishap::Edge(match effect {
-                Effect::Redeem => dice.one_of(&[502, 504, 500, 408, 425, 401, 403, 404, 422]),
-                _ => dice.one_of(&[502, 503, 504, 500, 408, 403]),
-            });
+            return Mishap::Page(Page::random(dice));
+        }
+        if dice.hits(self.filtered) {
+            return Mishap::Filtered(Page::random(dice));
         }
         if dice.hits(self.stored) {
             return dice.one_of(&[Mishap::ErrorStored, Mishap::DoneAndErrorStored]);
@@ -247,6 +308,7 @@ impl Rates {
         match dice.hits(self.misread) {
             false => Mishap::None,
             true if effect == Effect::Sign && dice.hits(3_000) => Mishap::BadSignature,
+            true if effect == Effect::Redeem && dice.hits(2_000) => Mishap::Maimed,
             true => Mishap::CutOff,
         }
     }

@@ -8,6 +8,8 @@
 //!
 //! The engine knows nothing of it: it drives futures, and here they are driven by [`executor`].
 
+mod callers;
+mod clocks;
 mod crashes;
 mod dice;
 mod every_crash_of_steps;
@@ -15,12 +17,16 @@ mod every_crash_point;
 mod executor;
 mod faults;
 mod length;
+mod oracle;
+mod pages;
 mod persona;
 mod random_worlds;
+mod seen;
 mod server;
 mod setting;
 mod single_faults;
 mod store;
+mod town;
 mod watch;
 
 /// Stands in every text that is a secret, so that it is found where it may not be.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::executor::{Journey, Sim};
 use super::faults::{Effect, Fate, Faults, Mishap};
-use super::server::{Asked, Reply, Server};
+use super::server::{Asked, Reply, Server, BAD_SIGNATURE};
 use super::watch::Watch;
 use super::SECRET;
 use crate::claim::{open_claim, Claim, ClaimType};
@@ -14,11 +14,12 @@ use crate::client::{
 };
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
-use crate::http::{Attempt, FailureCause, SendFailure, Sent};
-use crate::outcome::{Answer, Budget};
-use crate::records::Kept;
+use crate::encoding::Unreadable;
+use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent};
+use crate::outcome::Budget;
+use crate::records::{Kept, SECOND};
 use crate::secret::{IdempotencyKey, RelaySecret, Secret};
-use crate::wire::ResponseHead;
+use crate::wire::{decode_claim, decode_signature, ResponseHead};
 
 /// Persona as one worker reaches it.
 #[derive(Clone)]
@@ -51,14 +52,19 @@ impl Persona for SimulatedPersona {
             let made = self.free(Effect::Create, budget, move || {
                 let mut server = server.lock().expect("not poisoned");
                 let now = at.now();
-                at.with_dice(|dice| server.create(&claim_type, encrypted, now, dice))
+                let made = at.with_dice(|dice| server.create(&claim_type, encrypted, now, dice));
+                let answered_at = server.mapping().has_date.then_some(now / SECOND * SECOND);
+                (made, answered_at)
             });
-            let (token, secret) = made.await?;
+            let ((token, secret), answered_at) = made.await?;
             Ok(Relay {
                 relay_token: RelayToken::parse(token)?,
                 relay_secret: RelaySecret::parse(secret)?,
                 relay_session_access_token: Secret::new(format!("session-{SECRET}")),
-                info: ResponseInfo::default(),
+                info: ResponseInfo {
+                    answered_at,
+                    ..ResponseInfo::default()
+                },
             })
         })
     }
@@ -109,10 +115,17 @@ impl Persona for SimulatedPersona {
                     reply
                 },
             );
-            Ok(match reply.await {
-                Ok(Reply::Signature(pass)) => Ok((Kept::new(pass), ResponseInfo::default())),
-                Ok(_) => unreachable!("a signature was asked for"),
-                Err(attempt) => Err(attempt),
+            let (head, body) = match reply.await {
+                Ok(answer) => answer,
+                Err(attempt) => return Ok(Err(attempt)),
+            };
+            Ok(match decode_signature(body.as_bytes()) {
+                Ok(signature) if signature == BAD_SIGNATURE => {
+                    let why = "it does not verify".to_owned();
+                    Err(Attempt::misread(head, Misread::BadSignature(why)))
+                }
+                Ok(pass) => Ok((Kept::new(pass), head.info)),
+                Err(Unreadable(why)) => Err(Attempt::misread(head, Misread::Unreadable(why, None))),
             })
         })
     }
@@ -139,12 +152,18 @@ impl Persona for SimulatedPersona {
                     server.redeem(asked, &relay, &secret, &pass)
                 },
             );
-            Ok(match reply.await {
-                Ok(Reply::Claim { payload, consumed }) => {
-                    Ok(((Kept::new(payload), consumed), ResponseInfo::default()))
+            let (head, body) = match reply.await {
+                Ok(answer) => answer,
+                Err(attempt) => return Ok(Err(attempt)),
+            };
+            Ok(match decode_claim(body.as_bytes()) {
+                Ok(answer) => {
+                    let payload = Kept::new(answer.claim_payload.expose().as_str());
+                    Ok(((payload, answer.token_consumed), head.info))
                 }
-                Ok(_) => unreachable!("a claim was asked for"),
-                Err(attempt) => Err(attempt),
+                Err((Unreadable(why), unopened)) => {
+                    Err(Attempt::misread(head, Misread::Unreadable(why, unopened)))
+                }
             })
         })
     }
@@ -175,13 +194,17 @@ impl SimulatedPersona {
         budget: &Budget,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
-        let fate = self.fate(effect);
+        let mut fate = self.fate(effect);
+        if matches!(fate.mishap, Mishap::Page(_) | Mishap::Filtered(_)) {
+            // No relay, and no challenge.
+            fate.mishap = Mishap::LostBack;
+        }
         let answer = self.sim.ask(journey(&fate, millis(budget.attempt)), work);
         let lost = || Error::new(ErrorKind::Network, "No answer came.").with_retryable(true);
         answer.await.ok_or_else(lost)
     }
 
-    /// One attempt at a call that is at stake.
+    /// One attempt at a call that is at stake: head and body of a success, whatever it says.
     async fn at_stake(
         &self,
         effect: Effect,
@@ -189,7 +212,7 @@ impl SimulatedPersona {
         bytes: String,
         attempting: Attempting,
         work: impl FnOnce(&mut Server, &Asked) -> Reply + Send + 'static,
-    ) -> std::result::Result<Reply, Box<Attempt>> {
+    ) -> std::result::Result<(ResponseHead, String), Box<Attempt>> {
         let (sim, watch) = (&self.sim, &self.watch);
         let key = key.expose().to_owned();
         watch.sends(&key, &bytes, sim.task(), sim.now());
@@ -204,10 +227,10 @@ impl SimulatedPersona {
         let (at, server, asked_key) = (sim.clone(), self.server.clone(), key.clone());
         let (mishap, watching) = (fate.mishap, watch.clone());
         let answer = sim.ask(journey(&fate, timeout), move || {
-            let mut server = server.lock().expect("not poisoned");
-            if let Mishap::Edge(status) = mishap {
-                return Server::page_of_an_edge(status);
+            if let Mishap::Page(page) = mishap {
+                return (head(page.status, None), page.body());
             }
+            let mut server = server.lock().expect("not poisoned");
             let asked = Asked {
                 key: &asked_key,
                 now: at.now(),
@@ -215,66 +238,66 @@ impl SimulatedPersona {
                 mishap,
             };
             let reply = work(&mut server, &asked);
+            at.trace(&[&asked_key, &bytes], || format!("{reply:?}"));
             if let Reply::Status { status, .. } = &reply {
                 let stored = matches!(
                     mishap,
                     Mishap::ErrorStored | Mishap::DoneAndErrorStored | Mishap::Forbidden
                 );
-                watching.refused(&asked_key, *status, stored);
+                watching.refused(&asked_key, stored);
+                // Somebody's request under this key is running, or a stored error is in the way.
+                if *status == 409 || *status >= 500 {
+                    watching.is_ambiguous(&asked_key);
+                }
             }
-            at.trace(&[&asked_key, &bytes], || format!("{reply:?}"));
-            reply
+            if let Mishap::Filtered(page) = mishap {
+                return (head(page.status, None), page.body());
+            }
+            let request_id = match &reply {
+                Reply::Status { request_id, .. } => request_id.clone(),
+                _ => None,
+            };
+            let (status, body) = reply.on_the_wire();
+            let mut head = head(status, request_id);
+            if server.mapping().has_date {
+                head.info.answered_at = Some(at.now() / SECOND * SECOND);
+            }
+            (head, body)
         });
         let answer = answer.await;
-        let came = if answer.is_some() {
-            "answered"
-        } else {
-            "unanswered"
+        let came = match answer {
+            Some(_) => "answered",
+            None => "unanswered",
         };
         sim.trace(&[&key, came], || format!("{effect:?} {mishap:?}"));
-        if matches!(mishap, Mishap::CutOff | Mishap::BadSignature) {
-            watch.refused(&key, 200, false);
-        }
-        match (mishap, answer) {
-            (Mishap::NotSent, _) => Err(unanswered(Sent::Nothing, FailureCause::Network)),
+        let (mut head, mut body) = match (mishap, answer) {
+            (Mishap::NotSent, _) => {
+                return Err(unanswered(Sent::Nothing, FailureCause::Network));
+            }
             (_, None) => {
                 watch.is_ambiguous(&key);
                 let cause = match mishap {
                     Mishap::LostBack => FailureCause::Network,
                     _ => FailureCause::Timeout,
                 };
-                Err(unanswered(Sent::Perhaps, cause))
+                return Err(unanswered(Sent::Perhaps, cause));
             }
-            (
-                mishap,
-                Some(Reply::Status {
-                    status,
-                    request_id,
-                    body,
-                }),
-            ) => {
-                // Somebody's request under this key is running, or a stored error is in the way.
-                if status == 409 || status >= 500 {
-                    watch.is_ambiguous(&key);
-                }
-                let mut head = head(status, request_id);
-                if mishap == Mishap::RateLimited {
-                    head.retry_after = Some(Duration::from_secs(
-                        sim.with_dice(|dice| dice.between(1, 40)),
-                    ));
-                }
-                let body = Some(Secret::new(body.into_bytes()));
-                Err(Attempt::refused(head, body))
+            (_, Some(answer)) => answer,
+        };
+        match mishap {
+            Mishap::RateLimited => {
+                let pause = sim.with_dice(|dice| dice.between(1, 40));
+                head.retry_after = Some(Duration::from_secs(pause));
             }
-            (Mishap::CutOff, Some(_)) => {
-                Err(Attempt::answered(Answer::Unreadable, head(200, None), None))
+            Mishap::CutOff => body.truncate(body.len() / 2),
+            Mishap::Maimed => {
+                body = body.replace(r#","token-consumed":"#, r#","else":"#);
             }
-            (Mishap::BadSignature, Some(Reply::Signature(_))) => Err(Attempt::answered(
-                Answer::BadSignature,
-                head(201, None),
-                None,
-            )),
-            (_, Some(reply)) => Ok(reply),
+            _ => {}
+        }
+        match head.status {
+            200..300 => Ok((head, body)),
+            _ => Err(Attempt::refused(head, Some(Secret::new(body.into_bytes())))),
         }
     }
 }

@@ -19,15 +19,33 @@ pub(super) struct Mapping {
     /// Whether answers have a `Request-Id`, and whether a stored answer keeps its own.
     pub(super) has_request_ids: bool,
     pub(super) replays_request_ids: bool,
+    /// Whether a 401 is decided before stored answers are looked at.
+    pub(super) rejects_first: bool,
+    /// Whether answers have a `Date`.
+    pub(super) has_date: bool,
 }
 
 impl Mapping {
+    /// With these statuses, and ids and dates as the protocol says.
+    pub(super) fn of(unfinished: u16, spent: u16) -> Self {
+        Self {
+            unfinished,
+            spent,
+            has_request_ids: true,
+            replays_request_ids: true,
+            rejects_first: false,
+            has_date: true,
+        }
+    }
+
     pub(super) fn random(dice: &mut Dice) -> Self {
         Self {
             unfinished: dice.one_of(&[403, 409, 422]),
             spent: dice.one_of(&[401, 409, 422]),
             has_request_ids: dice.hits(7_000),
             replays_request_ids: dice.hits(5_000),
+            rejects_first: dice.hits(3_000),
+            has_date: dice.hits(7_000),
         }
     }
 }
@@ -46,6 +64,7 @@ pub(super) enum Reply {
         body: String,
     },
     Signature(String),
+    BadSignature,
     Claim {
         payload: String,
         consumed: bool,
@@ -78,6 +97,8 @@ pub(super) struct Server {
     /// Spent passes and the relays they were spent on.
     pub(super) spent: BTreeMap<String, String>,
     kept: BTreeMap<String, Kept>,
+    /// The keys under which a relay's claim was given, and a message signed.
+    pub(super) done_under: BTreeMap<String, String>,
     key_generation: u32,
     requests: u64,
 }
@@ -100,6 +121,7 @@ impl Server {
             signatures: BTreeMap::new(),
             spent: BTreeMap::new(),
             kept: BTreeMap::new(),
+            done_under: BTreeMap::new(),
             key_generation: 1,
             requests: 0,
         }
@@ -151,7 +173,7 @@ impl Server {
     }
 
     pub(super) fn sign(&mut self, asked: &Asked, blinded: &str) -> Reply {
-        if asked.mishap == Mishap::Unauthorized {
+        if asked.mishap == Mishap::Unauthorized && self.mapping.rejects_first {
             return self.status(401);
         }
         self.once(asked, format!("sign {blinded}"), |server| {
@@ -160,23 +182,36 @@ impl Server {
                 return server.status(404);
             }
             *server.signatures.entry(blinded.to_owned()).or_default() += 1;
+            if asked.mishap == Mishap::BadSignature {
+                return Reply::BadSignature;
+            }
+            let key = asked.key.to_owned();
+            server.done_under.insert(blinded.to_owned(), key);
             Reply::Signature(pass_of(blinded))
         })
     }
 
     pub(super) fn redeem(&mut self, asked: &Asked, relay: &str, secret: &str, pass: &str) -> Reply {
+        let is_rejected = !self.is_signed(pass)
+            || (self.mapping.spent == 401 && self.spent.contains_key(pass));
+        if self.mapping.rejects_first && is_rejected {
+            return self.status(401);
+        }
         self.once(asked, format!("redeem {relay} {secret} {pass}"), |server| {
-            server.redeem_now(asked.now, relay, secret, pass)
+            server.redeem_now(asked, relay, secret, pass)
         })
     }
 
-    fn redeem_now(&mut self, now: u64, token: &str, secret: &str, pass: &str) -> Reply {
+    fn is_signed(&self, pass: &str) -> bool {
+        blinded_of(pass).is_some_and(|blinded| self.signatures.contains_key(blinded))
+    }
+
+    fn redeem_now(&mut self, asked: &Asked, token: &str, secret: &str, pass: &str) -> Reply {
+        let (now, key) = (asked.now, asked.key.to_owned());
         let Mapping {
             unfinished, spent, ..
         } = self.mapping;
-        let is_signed =
-            blinded_of(pass).is_some_and(|blinded| self.signatures.contains_key(blinded));
-        if !is_signed {
+        if !self.is_signed(pass) {
             return self.status(401);
         }
         if self.spent.contains_key(pass) {
@@ -202,6 +237,7 @@ impl Server {
             true => format!("sealed {claim}"),
             false => claim,
         };
+        self.done_under.insert(token.to_owned(), key);
         if passed {
             relay.redeemed = true;
             self.spent.insert(pass.to_owned(), token.to_owned());
@@ -252,6 +288,7 @@ impl Server {
         }
         let reply = match asked.mishap {
             Mishap::ErrorStored => self.status(500),
+            Mishap::Unauthorized => self.status(401),
             Mishap::Forbidden => self.status(403),
             Mishap::DoneAndErrorStored => {
                 execute(self);
@@ -282,13 +319,19 @@ impl Server {
         }
     }
 
-    /// What somebody on the way answers in Persona's place: the same every time, and no word of hers.
-    pub(super) fn page_of_an_edge(status: u16) -> Reply {
-        Reply::Status {
-            status,
-            request_id: None,
-            body: format!("<html>{status}</html>"),
-        }
+    /// What is stored under a key that is no older than a day.
+    pub(super) fn stored_under(&self, key: &str, now: u64) -> Option<&Reply> {
+        let kept = self.kept.get(key)?;
+        (now < kept.first_at + DAY).then_some(&kept.reply)
+    }
+
+    /// What was stored under a key last, however long ago.
+    pub(super) fn was_stored_under(&self, key: &str) -> Option<&Reply> {
+        Some(&self.kept.get(key)?.reply)
+    }
+
+    pub(super) fn mapping(&self) -> Mapping {
+        self.mapping
     }
 
     /// How often something was signed.
@@ -307,6 +350,25 @@ impl Server {
         Some(passed)
     }
 }
+
+impl Reply {
+    /// Status and body, as they travel. A signature is the pass itself here: nobody blinds.
+    pub(super) fn on_the_wire(&self) -> (u16, String) {
+        match self {
+            Reply::Status { status, body, .. } => (*status, body.clone()),
+            Reply::Signature(pass) => (201, format!(r#"{{"blind-sig":"{pass}"}}"#)),
+            Reply::BadSignature => (201, format!(r#"{{"blind-sig":"{BAD_SIGNATURE}"}}"#)),
+            Reply::Claim { payload, consumed } => {
+                let payload = serde_json::Value::from(payload.as_str());
+                let body = format!(r#"{{"claim-payload":{payload},"token-consumed":{consumed}}}"#);
+                (200, body)
+            }
+        }
+    }
+}
+
+/// It verifies for nothing.
+pub(super) const BAD_SIGNATURE: &str = "no signature";
 
 /// Signing is deterministic: the same blinded message gives the same pass.
 pub(super) fn pass_of(blinded: &str) -> String {

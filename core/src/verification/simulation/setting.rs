@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::executor::{Executor, Sim};
+use super::clocks::WorkersWorld;
+use super::executor::{Executor, Sim, Worker};
 use super::faults::Faults;
 use super::persona::SimulatedPersona;
 use super::server::Server;
@@ -13,7 +14,7 @@ use crate::claim::ClaimType;
 use crate::client::{Environment, PassBinding, Ports};
 use crate::events::Listener;
 use crate::outcome::Budget;
-use crate::records::Vault;
+use crate::records::{Vault, World};
 use crate::store::Sealer;
 use crate::verification::api::StartVerification;
 use crate::verification::engine::Engine;
@@ -29,7 +30,8 @@ pub(super) struct Setting {
 impl Setting {
     pub(super) fn new(seed: u64, faults: Faults, server: Server) -> Self {
         let sim = Sim::new(seed);
-        let (faults, watch) = (Arc::new(faults), Arc::new(Watch::new()));
+        let (faults, server) = (Arc::new(faults), Arc::new(Mutex::new(server)));
+        let watch = Arc::new(Watch::new(server.clone()));
         Self {
             store: SimulatedStore {
                 sim: sim.clone(),
@@ -40,7 +42,7 @@ impl Setting {
             sim,
             faults,
             watch,
-            server: Arc::new(Mutex::new(server)),
+            server,
         }
     }
 
@@ -48,8 +50,26 @@ impl Setting {
         Executor::new(self.sim.clone())
     }
 
-    /// A process, just started.
+    /// A process, just started, with a clock that is right.
     pub(super) fn engine(&self, has_key: bool, binding: PassBinding) -> Engine {
+        self.worker(None, 3, has_key, binding)
+    }
+
+    /// A process of this worker's, just started.
+    pub(super) fn worker(
+        &self,
+        worker: Option<Worker>,
+        retries: u32,
+        has_key: bool,
+        binding: PassBinding,
+    ) -> Engine {
+        let world: Arc<dyn World> = match worker {
+            None => self.sim.clone(),
+            Some(worker) => Arc::new(WorkersWorld {
+                sim: self.sim.clone(),
+                worker,
+            }),
+        };
         let watch = self.watch.clone();
         let persona = SimulatedPersona {
             sim: self.sim.clone(),
@@ -62,12 +82,12 @@ impl Setting {
             ports: Ports {
                 vault: Arc::new(Vault::new(Arc::new(self.store.clone()), Sealer::default())),
                 persona: Arc::new(persona),
-                world: self.sim.clone(),
+                world,
                 environment: Environment::Production,
                 listener: Some(Listener::new(move |event| watch.notice(event))),
                 usable: Arc::default(),
                 budget: Budget {
-                    retries: 3,
+                    retries,
                     attempt: Duration::from_secs(10),
                     total: Duration::from_secs(30),
                     floor: Duration::from_secs(1),

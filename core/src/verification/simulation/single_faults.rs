@@ -6,9 +6,10 @@ use super::crashes::{Next, Stop, STOPPED};
 use super::every_crash_of_steps::{self as steps, Caller, Ending, Flow, Step};
 use super::executor::BEGIN;
 use super::faults::{Effect, Fate, Faults, Mishap};
+use super::pages::Page;
 use super::server::{Mapping, Server, Visitors};
 use super::setting::{request, Setting};
-use super::watch::State;
+use super::seen::State;
 use crate::client::PassBinding;
 use crate::error::{Error, ErrorKind, Result};
 use crate::records::{Evidence, Kept, MINUTE, SECOND};
@@ -56,12 +57,7 @@ type Said = (Result<()>, usize, usize);
 /// Has a verification with a pass be forgotten twice. Returns all effects, how many came before, and
 /// what was said each time.
 fn forgotten(faults: Vec<(usize, Fate)>) -> (Vec<Effect>, usize, Vec<Said>) {
-    let mapping = Mapping {
-        unfinished: 403,
-        spent: 409,
-        has_request_ids: true,
-        replays_request_ids: true,
-    };
+    let mapping = Mapping::of(403, 409);
     let server = Server::new(mapping, Visitors::Scripted(None));
     let setting = Arc::new(Setting::new(1, Faults::scripted(faults), server));
     let mut executor = setting.executor();
@@ -208,7 +204,7 @@ fn recovery_fetches_a_lost_answer_although_somebody_on_the_way_said_not_yet() {
     // All that the call has left of its tries meets somebody on the way.
     for n in 1..=3 {
         let again = redemption(Ending::Passed, faults.clone(), &[Act::Call(0)]).redeem(n);
-        faults.push((again, fails(Mishap::Edge(403))));
+        faults.push((again, fails(Mishap::Page(Page::html(403)))));
     }
     let acts = [Act::Call(0), Act::Recover(10 * MINUTE)];
     let played = redemption(Ending::Passed, faults, &acts);

@@ -1,188 +1,48 @@
 //! What must hold whatever happens, checked whenever something is stored, sent, or billed.
 //!
-//! It reads the records by its own few structures, so that it does not believe the code it watches.
+//! What Persona is asked when something ends without an answer is the [`oracle`](super::oracle)'s.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard};
-
-use serde::Deserialize;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::executor::TaskId;
-use super::server::{blinded_of, pass_of, Server};
+use super::oracle::Change;
+use super::seen::{intent, Purpose, Seen, State};
+use super::server::{pass_of, Server};
 use super::SECRET;
 use crate::events::{Event, EventKind};
 use crate::records::{DAY, MINUTE};
 use crate::store::Record;
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct Seen {
-    #[serde(default)]
-    purpose: Purpose,
-    pub(super) state: State,
-    #[serde(default)]
-    relay: Option<Relay>,
-    #[serde(default)]
-    refund: Option<Refund>,
-    #[serde(default)]
-    pub(super) session_ends_at: u64,
-    #[serde(default)]
-    pub(super) due_at: Option<u64>,
-    #[serde(default)]
-    relay_bound: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Purpose {
-    #[default]
-    Verification,
-    Purchase,
-    Redemption,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "is")]
-pub(super) enum State {
-    Created,
-    Issuing {
-        purchase: Purchase,
-    },
-    Ready {
-        pass: Pass,
-        rejected: Option<Evidence>,
-    },
-    Redeeming {
-        pass: Pass,
-        question: Question,
-    },
-    Answered {
-        claim: Claim,
-    },
-    Unopened {
-        payload: String,
-    },
-    Expired,
-    Failed {
-        evidence: Evidence,
-    },
-    Given {
-        payload: String,
-        consumed: bool,
-    },
-    Available {
-        pass: Pass,
-    },
-    Taken {
-        pass: Pass,
-    },
-    Gone,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct Purchase {
-    blinded: String,
-    #[serde(default)]
-    key: Option<String>,
-    #[serde(default)]
-    rotations: u32,
-    stuck: Option<Evidence>,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct Pass {
-    token: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct Question {
-    #[serde(default)]
-    key: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct Claim {
-    pub(super) claim_result: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct Evidence {
-    pub(super) code: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-struct Relay {
-    token: String,
-    secret: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-struct Refund {
-    pass: Pass,
-}
-
-impl Seen {
-    fn read(record: &Record) -> Self {
-        // seal format, seal, format, JSON
-        serde_json::from_slice(&record.value[3..]).expect("a record that the watch can read")
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        use State::{Answered, Expired, Failed, Given, Unopened};
-        matches!(
-            self.state,
-            Answered { .. } | Unopened { .. } | Expired | Failed { .. } | Given { .. }
-        )
-    }
-
-    /// Whether nothing is left to do for it.
-    pub(super) fn is_settled(&self) -> bool {
-        self.is_closed() && self.refund.is_none()
-    }
-
-    fn is_stuck(&self) -> bool {
-        matches!(&self.state, State::Issuing { purchase } if purchase.stuck.is_some())
-    }
-
-    /// The blinded message of the pass that is in it.
-    fn blinded(&self) -> Option<&str> {
-        use State::{Available, Issuing, Ready, Redeeming, Taken};
-        if let Some(refund) = &self.refund {
-            return blinded_of(&refund.pass.token);
-        }
-        match &self.state {
-            Issuing { purchase } => Some(&purchase.blinded),
-            Ready { pass, .. } | Redeeming { pass, .. } | Available { pass } | Taken { pass } => {
-                blinded_of(&pass.token)
-            }
-            _ => None,
-        }
-    }
-
-    fn unknown(&self) -> bool {
-        let evidence = match &self.state {
-            State::Failed { evidence } => Some(evidence),
-            State::Issuing { purchase } => purchase.stuck.as_ref(),
-            _ => None,
-        };
-        evidence.is_some_and(|evidence| evidence.code == "outcome_unknown")
-    }
-}
-
 /// What was stored of a request before it was sent.
-struct Intent {
+pub(super) struct Intent {
     owner: String,
-    bytes: String,
+    pub(super) bytes: String,
     /// None once somebody took it up: whether it was sent before, nobody can know then.
     stored_by: Option<TaskId>,
-    stored_at: u64,
+    pub(super) stored_at: u64,
 }
 
 #[derive(Default)]
-struct Known {
+pub(super) struct Known {
     /// What is stored now, and what was before it was deleted.
     records: BTreeMap<String, Seen>,
     deleted: BTreeMap<String, Seen>,
-    intents: BTreeMap<String, Intent>,
+    pub(super) intents: BTreeMap<String, Intent>,
+    /// All keys that somebody ever had.
+    pub(super) keys: BTreeMap<String, Vec<String>>,
+    /// Why those ended that have no answer.
+    pub(super) causes: BTreeMap<String, &'static str>,
+    /// Those that their application forgets, whatever they hold.
+    pub(super) forgotten: BTreeSet<String>,
+    /// By how much clocks may differ.
+    pub(super) clocks_differ: u64,
+    /// How many passes are bought ahead, and how many places may have been left over by workers who
+    /// failed meanwhile.
+    pool_target: Option<usize>,
+    left_over: usize,
+    /// Places of the pool whose passes were asked for, and are nobody's yet.
+    filled: BTreeSet<String>,
     /// Who buys, or bought, the pass of a blinded message.
     buyers: BTreeMap<String, String>,
     charges: BTreeMap<String, u32>,
@@ -192,27 +52,81 @@ struct Known {
     ambiguous: BTreeSet<String>,
     /// Those of whom Persona stored an answer that is of no use, and what else happened to them.
     stored_errors: BTreeSet<String>,
-    statuses: BTreeMap<String, BTreeSet<u16>>,
     /// Who has a pass, or had it last without giving it back.
     holders: BTreeMap<String, String>,
     /// Passes that callers keep themselves.
     callers: BTreeSet<String>,
     /// In which place a pass is there for the taking.
     places: BTreeMap<String, String>,
-    relays: BTreeMap<String, String>,
+    pub(super) relays: BTreeMap<String, String>,
     notices: BTreeMap<&'static str, u32>,
 }
 
 /// The invariants.
-pub(super) struct Watch(Mutex<Known>);
+pub(super) struct Watch {
+    known: Mutex<Known>,
+    /// Persona, who can be asked what she knows.
+    server: Arc<Mutex<Server>>,
+}
 
 impl Watch {
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(Known::default()))
+    pub(super) fn new(server: Arc<Mutex<Server>>) -> Self {
+        Self {
+            known: Mutex::default(),
+            server,
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().expect("not poisoned")
+        self.known.lock().expect("not poisoned")
+    }
+
+    /// By how much clocks differ in this world.
+    pub(super) fn clocks_differ(&self, by: u64) {
+        self.known().clocks_differ = by;
+    }
+
+    pub(super) fn clocks_may_differ(&self) -> u64 {
+        self.known().clocks_differ
+    }
+
+    /// The pool is filled up to so many.
+    pub(super) fn fills_up_to(&self, target: usize) {
+        self.known().pool_target = Some(target);
+    }
+
+    /// A worker failed, or died, when it bought for the pool: its place may be left over.
+    pub(super) fn leaves_a_place(&self) {
+        self.known().left_over += 1;
+    }
+
+    /// An application is about to forget it.
+    pub(super) fn forgets(&self, key: &str) {
+        self.known().forgotten.insert(key.to_owned());
+    }
+
+    pub(super) fn was_forgotten(&self, key: &str) -> bool {
+        self.known().forgotten.contains(key)
+    }
+
+    /// Whether it may last until Persona has forgotten its keys: she has stored something useless,
+    /// or does not let what she stored be seen.
+    pub(super) fn may_last(&self, key: &str) -> bool {
+        let mapping = self.server.lock().expect("not poisoned").mapping();
+        let hides = mapping.rejects_first && mapping.spent == 401;
+        hides || self.known().stored_errors.contains(key)
+    }
+
+    /// Why it has no answer so far, by what Persona knows.
+    pub(super) fn cause_now(&self, key: &str) -> &'static str {
+        let (known, server) = (self.known(), self.server.lock().expect("not poisoned"));
+        let seen = known.records.get(key);
+        seen.map_or("never asked", |seen| known.find_cause(&server, key, seen))
+    }
+
+    /// Why it ended without an answer, by what Persona knows.
+    pub(super) fn cause(&self, key: &str) -> Option<&'static str> {
+        self.known().causes.get(key).copied()
     }
 
     pub(super) fn notice(&self, event: &Event) {
@@ -230,15 +144,27 @@ impl Watch {
         }
         let mut known = self.known();
         let Some(record) = record else {
+            known.filled.remove(key);
             if let Some(seen) = known.records.remove(key) {
                 if let State::Available { pass } = &seen.state {
                     known.places.remove(&pass.token);
                 }
+                let server = self.server.lock().expect("not poisoned");
+                let change = Change {
+                    key,
+                    before: Some(&seen),
+                    after: None,
+                    now,
+                };
+                known.consult(&server, &change);
                 known.deleted.insert(key.to_owned(), seen);
             }
             return;
         };
         let seen = Seen::read(record);
+        if !matches!(seen.state, State::Issuing { .. } | State::Available { .. }) {
+            known.filled.remove(key);
+        }
         let before = known.records.insert(key.to_owned(), seen.clone());
         known.terminal_stays(key, before.as_ref(), &seen, record);
         known.purchase(key, before.as_ref(), &seen);
@@ -255,6 +181,10 @@ impl Watch {
         }
         if let Some((idempotency_key, bytes)) = intent(&seen) {
             let is_taken_up = known.intents.contains_key(&idempotency_key);
+            if !is_taken_up {
+                let keys = known.keys.entry(key.to_owned()).or_default();
+                keys.push(idempotency_key.clone());
+            }
             let intent = known
                 .intents
                 .entry(idempotency_key)
@@ -270,12 +200,21 @@ impl Watch {
             assert_eq!(intent.bytes, bytes, "{key}: one key, other bytes");
             assert_eq!(intent.owner, key, "one key for two records");
         }
-        if seen.unknown() && !before.is_some_and(|before| before.unknown() || before.is_stuck()) {
+        let was_so = (before.as_ref()).is_some_and(|before| before.unknown() || before.is_stuck());
+        if seen.unknown() && !was_so {
             assert!(
                 known.ambiguous.contains(key),
-                "{key}: outcome_unknown, and nothing ambiguous happened: {seen:?}"
+                "outcome_unknown, and nothing ambiguous happened: {key}: {seen:?}"
             );
         }
+        let server = self.server.lock().expect("not poisoned");
+        let change = Change {
+            key,
+            before: before.as_ref(),
+            after: Some(&seen),
+            now,
+        };
+        known.consult(&server, &change);
     }
 
     /// A worker is about to send a request that is at stake.
@@ -292,14 +231,23 @@ impl Watch {
             let age = now - intent.stored_at;
             assert!(
                 age < DAY,
-                "{} asks with a key of {} minutes",
+                "a signature is asked for under an old key: {}, {} minutes",
                 intent.owner,
                 age / MINUTE
             );
         }
-        if intent.stored_by != Some(task) {
-            let owner = intent.owner.clone();
-            known.ambiguous.insert(owner);
+        let (owner, is_own) = (intent.owner.clone(), intent.stored_by == Some(task));
+        if !is_own {
+            known.ambiguous.insert(owner.clone());
+        }
+        if owner.starts_with("pass/") {
+            known.filled.insert(owner);
+            let (filled, left_over) = (known.filled.len(), known.left_over);
+            let most = known.pool_target.map(|target| target + left_over);
+            assert!(
+                most.is_none_or(|most| filled <= most),
+                "the pool is overfilled: {filled} places, {left_over} left over"
+            );
         }
     }
 
@@ -313,36 +261,10 @@ impl Watch {
 
     /// Persona answered with a status that is no success; `stored`: the answer is a useless one
     /// that it keeps.
-    pub(super) fn refused(&self, key: &str, status: u16, stored: bool) {
+    pub(super) fn refused(&self, key: &str, stored: bool) {
         let mut known = self.known();
-        let Some(owner) = known.intents.get(key).map(|intent| intent.owner.clone()) else {
-            return;
-        };
-        if stored {
-            known.stored_errors.insert(owner.clone());
-        }
-        known.statuses.entry(owner).or_default().insert(status);
-    }
-
-    pub(super) fn has_stored_error(&self, key: &str) -> bool {
-        self.known().stored_errors.contains(key)
-    }
-
-    /// Whether a verification may have ended with this error. Whoever `finished` in time loses the
-    /// answer only if no pass could be had: its signature does not verify, or the key that was to
-    /// sign it is gone.
-    pub(super) fn is_explained(&self, key: &str, code: &str, finished: bool) -> bool {
-        let known = self.known();
-        let statuses = known.statuses.get(key);
-        let saw = |status| statuses.is_some_and(|statuses| statuses.contains(&status));
-        match code {
-            "not_found" => saw(404),
-            "protocol" => saw(200),
-            "pass_rejected" => saw(401) && !finished,
-            "conflict" => saw(409) && !finished,
-            "unprocessable" => saw(422) && !finished,
-            _ => false,
-        }
+        let owner = known.intents.get(key).map(|intent| intent.owner.clone());
+        known.stored_errors.extend(owner.filter(|_| stored));
     }
 
     /// Persona has signed.
@@ -356,7 +278,7 @@ impl Watch {
         *charges += 1;
         assert!(
             *charges <= allowed,
-            "{owner} was billed {charges} times, and {allowed} are on record"
+            "billed more often than is on record: {owner}, {charges} times, of {allowed}"
         );
     }
 
@@ -370,7 +292,7 @@ impl Watch {
 
     /// All verifications that are stored.
     pub(super) fn verifications(&self) -> Vec<(String, Seen)> {
-        self.those(|_| true)
+        self.those(|seen| seen.purpose == Purpose::Verification)
     }
 
     /// What is stored of a purchase or a redemption.
@@ -390,7 +312,7 @@ impl Watch {
 
     /// The verifications that are not over.
     pub(super) fn open(&self) -> Vec<(String, Seen)> {
-        self.those(|seen| !seen.is_settled())
+        self.those(|seen| seen.purpose == Purpose::Verification && !seen.is_settled())
     }
 
     fn those(&self, wanted: impl Fn(&Seen) -> bool) -> Vec<(String, Seen)> {
@@ -403,10 +325,6 @@ impl Watch {
     /// The relay of a verification.
     pub(super) fn relay_of(&self, key: &str) -> Option<String> {
         self.known().relays.get(key).cloned()
-    }
-
-    pub(super) fn was_ambiguous(&self, key: &str) -> bool {
-        self.known().ambiguous.contains(key)
     }
 
     /// At the end: every pass that was billed is spent, in a record, in the pool, or on record as
@@ -448,7 +366,15 @@ impl Known {
     /// W6.
     fn terminal_stays(&self, key: &str, before: Option<&Seen>, seen: &Seen, record: &Record) {
         if let Some(before) = before.filter(|before| before.is_closed()) {
-            assert_eq!(before.state, seen.state, "{key} was over, and changes");
+            let is_upgrade = matches!(seen.state, State::Answered { .. } | State::Given { .. })
+                || matches!(seen.state, State::Unopened { .. });
+            let was_open_to_it = before.unknown() || matches!(before.state, State::Expired);
+            assert!(
+                before.state == seen.state || (is_upgrade && was_open_to_it),
+                "what was over changes: {key}: {:?} {:?}",
+                before.state,
+                seen.state
+            );
             let refund_stays = seen.refund.is_none() || seen.refund == before.refund;
             assert!(refund_stays, "{key} was over, and refunds anew");
         }
@@ -544,16 +470,3 @@ impl Known {
     }
 }
 
-/// The request that a record says may have been sent.
-fn intent(seen: &Seen) -> Option<(String, String)> {
-    match (&seen.state, &seen.relay) {
-        (State::Issuing { purchase }, _) => {
-            Some((purchase.key.clone()?, format!("sign {}", purchase.blinded)))
-        }
-        (State::Redeeming { pass, question }, Some(Relay { token, secret })) => {
-            let bytes = format!("redeem {token} {secret} {}", pass.token);
-            Some((question.key.clone()?, bytes))
-        }
-        _ => None,
-    }
-}

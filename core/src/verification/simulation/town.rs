@@ -1,0 +1,267 @@
+//! A world with its four workers, its visitors, and what they are told.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::callers::Caller;
+use super::dice::Dice;
+use super::executor::{Sim, Worker, BEGIN};
+use super::setting::{claim_type, request, Setting};
+use super::watch::Watch;
+use crate::client::PassBinding;
+use crate::error::Result;
+use crate::records::{World, HOUR, MINUTE, SECOND};
+use crate::verification::engine::{Engine, Told};
+use crate::verification::record::record_key;
+
+pub(super) const WORKERS: usize = 4;
+pub(super) const ALL: [Worker; WORKERS] = [0, 1, 2, 3];
+
+/// The last verification begins, faults stop, the last machine wakes, the world ends.
+pub(super) const LAST_START: u64 = BEGIN + 20 * HOUR;
+pub(super) const CALM: u64 = BEGIN + 22 * HOUR;
+pub(super) const AWAKE: u64 = BEGIN + 49 * HOUR;
+pub(super) const END: u64 = BEGIN + 54 * HOUR;
+
+/// How often each worker looks for what is due, about.
+pub(super) const SWEEP: u64 = 5 * MINUTE;
+
+/// So many passes are bought ahead.
+const POOL: u32 = 3;
+
+/// A world, with its workers and its application.
+pub(super) struct Town {
+    pub(super) setting: Setting,
+    pub(super) engines: Mutex<Vec<Engine>>,
+    /// The ids that the application knows, by the number of the visitor.
+    ids: Mutex<BTreeMap<u64, String>>,
+    /// What it was told, and must be told for ever.
+    told: Mutex<BTreeMap<String, String>>,
+    /// Callers who keep their own relays and passes.
+    pub(super) callers: Mutex<Vec<Caller>>,
+    pub(super) habits: Habits,
+}
+
+/// What is the same for a whole world.
+pub(super) struct Habits {
+    pub(super) retries: u32,
+    pub(super) has_key: [bool; WORKERS],
+    pub(super) binding: PassBinding,
+    pub(super) pooled: bool,
+    pub(super) reissues: bool,
+}
+
+impl Habits {
+    pub(super) fn random(dice: &mut Dice) -> Self {
+        let binding = match dice.hits(2_000) {
+            true => PassBinding::Relay,
+            false => PassBinding::ClaimType,
+        };
+        let encrypted = dice.hits(5_000);
+        // One worker in some worlds has lost its key.
+        let keyless = dice.one_of(&[0, WORKERS, WORKERS]);
+        Self {
+            retries: dice.one_of(&[0, 1, 2, 3, 3, 3, 5, 10]),
+            has_key: std::array::from_fn(|worker| encrypted && worker != keyless),
+            binding,
+            pooled: binding == PassBinding::ClaimType && dice.hits(5_000),
+            reissues: dice.hits(5_000),
+        }
+    }
+}
+
+impl Town {
+    pub(super) fn new(setting: Setting, habits: Habits) -> Arc<Self> {
+        setting.watch.fills_up_to(POOL as usize);
+        let town = Arc::new(Self {
+            setting,
+            engines: Mutex::default(),
+            ids: Mutex::default(),
+            told: Mutex::default(),
+            callers: Mutex::default(),
+            habits,
+        });
+        let engines = ALL.map(|worker| town.new_engine(worker));
+        *town.engines.lock().expect("not poisoned") = engines.to_vec();
+        town
+    }
+
+    pub(super) fn new_engine(&self, worker: Worker) -> Engine {
+        let habits = &self.habits;
+        let has_key = habits.has_key[worker];
+        (self.setting).worker(Some(worker), habits.retries, has_key, habits.binding)
+    }
+
+    /// Has a worker do something, with the engine it has at that time. If its machine sleeps,
+    /// another one does it.
+    pub(super) fn spawn<F, Work>(self: &Arc<Self>, worker: Worker, work: F)
+    where
+        F: FnOnce(Arc<Town>, Engine) -> Work,
+        Work: Future<Output = ()> + Send + 'static,
+    {
+        let is_awake = |worker: &Worker| {
+            let asleep = (self.sim()).with_clocks(|clocks, now| clocks.left_asleep(*worker, now));
+            asleep.is_none()
+        };
+        let others = (0..WORKERS).map(|further| (worker + further) % WORKERS);
+        let worker = others.into_iter().find(is_awake).unwrap_or(worker);
+        self.spawn_on(worker, work);
+    }
+
+    pub(super) fn spawn_on<F, Work>(self: &Arc<Self>, worker: Worker, work: F)
+    where
+        F: FnOnce(Arc<Town>, Engine) -> Work,
+        Work: Future<Output = ()> + Send + 'static,
+    {
+        let engine = self.engines.lock().expect("not poisoned")[worker].clone();
+        self.setting.sim.spawn(worker, work(self.clone(), engine));
+    }
+
+    pub(super) fn sim(&self) -> &Arc<Sim> {
+        &self.setting.sim
+    }
+
+    pub(super) async fn pause(&self, least: u64, most: u64) {
+        let pause = self.sim().with_dice(|dice| dice.between(least, most));
+        self.sim().sleep(Duration::from_millis(pause)).await;
+    }
+
+    /// What every worker does about every five minutes.
+    pub(super) async fn sweep(self: Arc<Self>, engine: Engine) {
+        loop {
+            self.pause(SWEEP * 3 / 4, SWEEP * 5 / 4).await;
+            let _ = engine.recover().await;
+            let buys = self.habits.pooled && self.sim().now() < LAST_START;
+            if buys && self.sim().with_dice(|dice| dice.hits(1_000)) {
+                self.fill(&engine).await;
+            }
+        }
+    }
+
+    /// A worker fills the pool, while others may do so, too.
+    async fn fill(&self, engine: &Engine) {
+        for _ in 0..POOL {
+            let mut filling = Filling {
+                watch: self.setting.watch.clone(),
+                is_done: false,
+            };
+            let bought = engine.buy_pooled(&claim_type(), Some(POOL)).await;
+            filling.is_done = bought.is_ok();
+            if !bought.is_ok_and(|bought| bought) {
+                return;
+            }
+        }
+    }
+
+    /// One visitor: a start or two, some questions, rarely an application that forgets.
+    pub(super) fn plan_visit(self: &Arc<Self>, visitor: u64, at: u64, dice: &mut Dice) {
+        let reference = dice.hits(5_000).then(|| format!("order-{visitor}"));
+        let starts = match reference.is_some() && dice.hits(3_000) {
+            true => 2,
+            false => 1,
+        };
+        for _ in 0..starts {
+            let (worker, reference) = (dice.one_of(&ALL), reference.clone());
+            let start = move |town: Arc<Town>, engine| town.start(engine, visitor, reference);
+            self.at(at - BEGIN + dice.between(0, 50), worker, start);
+        }
+        let mut asks_at = at - BEGIN;
+        for _ in 0..dice.between(0, 6) {
+            asks_at += dice.between(0, 20 * MINUTE);
+            let reissue = self.habits.reissues && dice.hits(3_000);
+            // Sometimes two at the same time.
+            for _ in 0..dice.one_of(&[1, 1, 2]) {
+                let worker = dice.one_of(&ALL);
+                let ask = move |town: Arc<Town>, engine| town.ask(engine, visitor, reissue);
+                self.at(asks_at, worker, ask);
+            }
+        }
+        if dice.hits(300) {
+            let forget = move |town: Arc<Town>, engine| town.forget(engine, visitor);
+            self.at(asks_at, dice.one_of(&ALL), forget);
+        }
+    }
+
+    /// Has a worker do something in so many milliseconds.
+    pub(super) fn at<F, Work>(self: &Arc<Self>, pause: u64, worker: Worker, work: F)
+    where
+        F: FnOnce(Arc<Town>, Engine) -> Work + Send + 'static,
+        Work: Future<Output = ()> + Send + 'static,
+    {
+        let town = self.clone();
+        let spawn = move || town.spawn(worker, work);
+        self.sim().after(pause, spawn);
+    }
+
+    async fn start(self: Arc<Self>, engine: Engine, visitor: u64, reference: Option<String>) {
+        for _ in 0..3 {
+            let request = request(reference.clone());
+            if let Ok((stored, is_new)) = engine.start(&request).await {
+                let id = stored.content.id().to_owned();
+                self.ids.lock().expect("not poisoned").insert(visitor, id);
+                if is_new {
+                    let _ = engine.prepare(stored).await;
+                }
+                return;
+            }
+            self.pause(SECOND, MINUTE).await;
+        }
+    }
+
+    fn id_of(&self, visitor: u64) -> Option<String> {
+        self.ids
+            .lock()
+            .expect("not poisoned")
+            .get(&visitor)
+            .cloned()
+    }
+
+    async fn ask(self: Arc<Self>, engine: Engine, visitor: u64, reissue: bool) {
+        let Some(id) = self.id_of(visitor) else {
+            return;
+        };
+        self.is_told(&id, engine.complete(&id, reissue).await);
+        if let Ok(stored) = engine.load(&id).await {
+            self.is_told(&id, engine.tell(&stored.content));
+        }
+    }
+
+    /// Whoever was told an answer is told the same one ever after.
+    fn is_told(&self, id: &str, told: Result<Told>) {
+        let Ok(told @ (Told::Answered(_) | Told::Expired)) = told else {
+            return;
+        };
+        let told = format!("{told:?}");
+        let mut before = self.told.lock().expect("not poisoned");
+        let before = before.entry(id.to_owned()).or_insert_with(|| told.clone());
+        assert!(
+            *before == told || before == "Expired",
+            "an answer changes: {before} {told}"
+        );
+        *before = told;
+    }
+
+    async fn forget(self: Arc<Self>, engine: Engine, visitor: u64) {
+        if let Some(id) = self.id_of(visitor) {
+            self.setting.watch.forgets(&record_key(&id));
+            let _ = engine.forget(&id).await;
+        }
+    }
+}
+
+/// A pass is being bought for the pool.
+struct Filling {
+    watch: Arc<Watch>,
+    is_done: bool,
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        // It failed, or its worker died.
+        if !self.is_done {
+            self.watch.leaves_a_place();
+        }
+    }
+}
