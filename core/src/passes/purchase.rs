@@ -81,6 +81,8 @@ pub(crate) enum Bought {
     AgainAs(Purchase, EventKind),
     /// Drop the purchase, fetch the challenge again and blind anew.
     BlindAgain,
+    /// Permission is denied: store this, which asks under a new key later, and stop.
+    Denied(Purchase, Option<EventKind>),
     /// Stop; the purchase is as stored.
     Fail(ErrorKind),
     /// Store this, then stop.
@@ -171,9 +173,14 @@ impl Purchase {
             }
             Meaning::BadSignature => stuck(ErrorKind::Protocol),
             Meaning::Unauthenticated => Bought::Fail(ErrorKind::Authentication),
-            // After a lost answer, a new key could be billed, too.
+            // Stored in place of the lost answer, most likely; else a new key is billed, too.
+            Meaning::Denied if was_lost && self.rotations == 0 => {
+                let mut purchase = self.without_key();
+                purchase.rotations += 1;
+                Bought::Denied(purchase, Some(EventKind::PossibleDoubleCharge))
+            }
             Meaning::Denied if was_lost => Bought::Fail(ErrorKind::PermissionDenied),
-            Meaning::Denied => Bought::FailAs(self.without_key(), ErrorKind::PermissionDenied),
+            Meaning::Denied => Bought::Denied(self.without_key(), None),
             Meaning::KeyGone if was_lost || self.rotations > 0 => stuck(ErrorKind::NotFound),
             Meaning::KeyGone => Bought::BlindAgain,
             Meaning::Conflict(_) if attempts.lost_here => Bought::AgainUntilDeadline,

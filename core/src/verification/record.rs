@@ -26,6 +26,12 @@ const CLOCKS_DIFFER: u64 = 2 * HOUR;
 /// A question asked this long after a session's end is proof of what it is answered (W8).
 pub(super) const AFTER_THE_END: u64 = 10 * MINUTE;
 
+/// After so long, a process must have slept between writing a request and sending it.
+const STALE: u64 = 10 * MINUTE;
+
+/// A request runs no longer than this; 10 minutes of it are for clocks that differ.
+const RUNNING: u64 = 20 * MINUTE;
+
 /// What the keys of verifications begin with.
 pub(super) const PREFIX: &str = "verification/";
 
@@ -146,11 +152,24 @@ pub(crate) enum State {
     Given { payload: Kept, consumed: bool },
 }
 
-/// A redemption under an idempotency key, and when the key was made.
+/// A redemption under an idempotency key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(super) key: Kept,
+    /// When the key was made.
     pub(super) at: u64,
+    /// When it was asked last before Persona answered under it: nobody knows which of several
+    /// requests was the first to arrive. None: when it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked_at: Option<u64>,
+    /// When Persona first answered under it, by her clock where she tells it: since then she knows
+    /// the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen_at: Option<u64>,
+    /// Whether a new key was refused since the session's end. Another one brings nothing while this
+    /// one lives.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_outlived: bool,
 }
 
 impl Request {
@@ -162,13 +181,54 @@ impl Request {
         Self {
             key: key.into(),
             at: now,
+            asked_at: None,
+            seen_at: None,
+            is_outlived: false,
         }
+    }
+
+    /// The request as it is asked again.
+    pub(super) fn asked(&self, now: u64) -> Self {
+        let mut asked = self.clone();
+        if self.seen_at.is_none() && now > self.at {
+            asked.asked_at = Some(now);
+        }
+        asked
+    }
+
+    /// The request when Persona has answered under its key.
+    pub(super) fn seen(&self, at: u64) -> Self {
+        Self {
+            seen_at: self.seen_at.or(Some(at)),
+            ..self.clone()
+        }
+    }
+
+    /// The request under a key that holds nothing any more.
+    pub(super) fn forgotten(&self) -> Self {
+        Self {
+            seen_at: Some(0),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it was written so long ago that Persona would remember it longer than we do: it is
+    /// written anew before it is sent.
+    pub(super) fn is_stale(&self, now: u64) -> bool {
+        let asked_at = self.asked_at.unwrap_or(self.at);
+        self.seen_at.is_none() && now >= asked_at.saturating_add(STALE)
+    }
+
+    /// Whether Persona knew the key so long ago that no request under it can still be running.
+    pub(super) fn is_settled(&self, at: u64) -> bool {
+        (self.seen_at).is_some_and(|seen_at| at >= seen_at.saturating_add(RUNNING))
     }
 
     /// Whether Persona may still hold an answer under it. The nonce protects: a key that she has
     /// forgotten redeems nothing twice.
     pub(super) fn lives(&self, now: u64) -> bool {
-        now < self.at.saturating_add(ANSWER_LIFE + CLOCKS_DIFFER)
+        let since = self.seen_at.or(self.asked_at).unwrap_or(self.at);
+        now < since.saturating_add(ANSWER_LIFE + CLOCKS_DIFFER)
     }
 }
 
@@ -252,6 +312,13 @@ impl Durable {
         };
         durable.schedule(now, random);
         durable
+    }
+
+    /// The record of a relay that Persona made at this time, by her clock where she tells it.
+    pub(super) fn made_at(mut self, answered_at: Option<u64>) -> Self {
+        let ends_at = answered_at.unwrap_or(0).saturating_add(SESSION);
+        self.session_ends_at = self.session_ends_at.max(ends_at);
+        self
     }
 
     pub(super) fn id(&self) -> &str {

@@ -14,7 +14,7 @@ use crate::passes::Pooled;
 use crate::records::{Changed, Loaded};
 use crate::secret::rand_core::Rng;
 use crate::secret::{IdempotencyKey, RelaySecret};
-use crate::verification::machine::{decide, Decision, Effect, Event, Run};
+use crate::verification::machine::{decide, needs_renewal, Decision, Effect, Event, Run};
 use crate::verification::record::{record_key, Durable, Purpose, State};
 
 impl Engine {
@@ -293,6 +293,10 @@ impl Drive<'_> {
         let Some(key) = &purchase.key else {
             return Ok(Event::Continue);
         };
+        // The process may have slept since this was stored.
+        if purchase.is_too_late(self.engine.ports.now()) {
+            return Ok(Event::Continue);
+        }
         let persona = &self.engine.ports.persona;
         let signed = persona.sign(&purchase.blinded, key.as_key()?, self.attempting());
         Ok(match signed.await? {
@@ -324,6 +328,10 @@ impl Drive<'_> {
             return Ok(Event::Continue);
         };
         let relay = record.relay.as_ref().ok_or_else(damaged)?;
+        // Likewise.
+        if needs_renewal(record, request, self.engine.ports.now()) {
+            return Ok(Event::Continue);
+        }
         let asked = Question {
             relay_token: &relay.token,
             relay_secret: &relay.secret,

@@ -127,6 +127,8 @@ impl Engine {
             state,
         };
         let record = Durable::begin(beginning, now, &mut ports.random());
+        // A clock that is behind must not end a session early.
+        let record = record.made_at(relay.info.answered_at);
         let put = match ports
             .vault
             .put(&record_key(&id), None, record.clone())

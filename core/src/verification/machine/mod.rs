@@ -19,7 +19,7 @@ mod verdict;
 
 use std::sync::Arc;
 
-pub(super) use self::redeeming::first_request;
+pub(super) use self::redeeming::{first_request, needs_renewal};
 use self::redeeming::{ask_next, not_redeemed, redeemed, take_up_redeeming};
 pub(crate) use self::run::Run;
 use self::signing::{never_bought, not_signed, out_of_patience, reissue, take_up_signing};

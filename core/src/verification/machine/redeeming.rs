@@ -15,7 +15,7 @@ use crate::passes::{Attempts, PaidPass};
 use crate::records::{Evidence, Kept, DAY, KEY_LIFE};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
-use crate::verification::record::{Durable, Request, State, AFTER_THE_END};
+use crate::verification::record::{Durable, Request, State};
 
 /// A verification that is still without an answer this long after its session's end gets no new
 /// key any more.
@@ -60,10 +60,11 @@ pub(super) fn take_up_redeeming(
     else {
         return Decision::just(Effect::Continue);
     };
-    if run.attempts.is_some() && request.lives(now) {
+    let is_fresh = !needs_renewal(record, request, now);
+    if run.attempts.is_some() && request.lives(now) && is_fresh {
         return Decision::just(Effect::Redeem);
     }
-    if run.is_own && run.attempts.is_none() {
+    if run.is_own && run.attempts.is_none() && is_fresh {
         run.attempts = Some(Attempts::open());
         return Decision::just(Effect::Redeem);
     }
@@ -86,9 +87,13 @@ pub(super) fn ask_next(
     let living = || lost.iter().filter(|request| request.lives(now));
     if let Some(oldest) = living().find(is_new) {
         run.attempts = Some(Attempts::taken_up());
+        let request = match is_late(record, now) {
+            true => oldest.clone(),
+            false => oldest.asked(now),
+        };
         let state = State::Redeeming {
             pass: pass.clone(),
-            request: oldest.clone(),
+            request,
             lost: without(lost, oldest),
         };
         // The swap tells whoever asked before that the request is ours now.
@@ -109,8 +114,10 @@ pub(super) fn ask_next(
             _ => waits(Effect::TellPending),
         };
     }
-    let is_late = now > record.session_ends_at.saturating_add(GIVE_UP);
-    if run.only_this_key || living().count() >= MOST_LOST || (is_late && living().count() > 0) {
+    let is_late = is_late(record, now);
+    let waits_for_them =
+        is_late || living().all(|request| request.is_outlived) || living().count() >= MOST_LOST;
+    if run.only_this_key || (waits_for_them && living().count() > 0) {
         return waits(Effect::Later(run.last_failure));
     }
     if is_late {
@@ -124,6 +131,16 @@ pub(super) fn ask_next(
         lost: forget_dead(lost, now),
     };
     Decision::store(record.moved(state, now, random), Effect::Redeem)
+}
+
+/// Whether a request must be written anew before it is sent, because its process slept: the record
+/// says when Persona may have heard of it first.
+pub(crate) fn needs_renewal(record: &Durable, request: &Request, now: u64) -> bool {
+    request.is_stale(now) && !is_late(record, now)
+}
+
+fn is_late(record: &Durable, now: u64) -> bool {
+    now > record.session_ends_at.saturating_add(GIVE_UP)
 }
 
 /// No claim came. Each row says what the answer means for a key that nobody asked before (open), and
@@ -148,7 +165,12 @@ pub(super) fn not_redeemed(
     let (history, lost_here) = (attempts.history.clone(), attempts.lost_here);
     run.attempts = Some(attempts);
     let second_look = history.looks() < 2 && run.may_retry;
-    let is_old = now >= request.at.saturating_add(AFTER_THE_END);
+    let answered_at = attempt.answered_at().unwrap_or(now);
+    let is_settled = request.is_settled(answered_at);
+    let request = &match meaning {
+        Meaning::Untouched | Meaning::Lost | Meaning::BadSignature => request.clone(),
+        _ => request.seen(answered_at),
+    };
     let is_forgotten = now >= request.at.saturating_add(KEY_LIFE);
     let unanswered = Unanswered {
         record,
@@ -156,6 +178,7 @@ pub(super) fn not_redeemed(
         request,
         lost,
         attempt,
+        is_first_word: !history.is_lost(),
         now,
     };
     match meaning {
@@ -174,7 +197,7 @@ pub(super) fn not_redeemed(
         Meaning::Failed => unanswered.rotate(run, random),
         // Another worker's request may be running, or our own.
         Meaning::Conflict(_) if lost_here => Decision::just(Effect::AgainUntilDeadline),
-        Meaning::Conflict(_) if history.is_taken_up() && !is_old => {
+        Meaning::Conflict(_) if history.is_taken_up() && !is_settled => {
             unanswered.set_aside(run, random)
         }
         Meaning::Conflict(_) if !history.is_taken_up() && second_look => {
@@ -186,9 +209,10 @@ pub(super) fn not_redeemed(
         Meaning::PassRejected if history.is_lost() => {
             Decision::just(Effect::Later(ErrorKind::Conflict))
         }
-        // So late that Persona may have forgotten the key: this may be a first answer to it.
+        // So late that Persona may have forgotten the key: this may be a first answer to it. Nothing
+        // else is stored there any more, and what was, nobody knows.
         Meaning::Conflict(_) | Meaning::Refused(_) if history.is_taken_up() && is_forgotten => {
-            unanswered.set_aside(run, random)
+            unanswered.mark(run, random)
         }
         // Answered in Persona's own words: the key is resolved.
         Meaning::NotYet
@@ -259,7 +283,7 @@ pub(super) fn with(lost: &[Request], request: &Request) -> Vec<Request> {
 }
 
 fn without(lost: &[Request], request: &Request) -> Vec<Request> {
-    let others = lost.iter().filter(|other| *other != request);
+    let others = lost.iter().filter(|other| other.key != request.key);
     others.cloned().collect()
 }
 

@@ -139,18 +139,20 @@ pub(super) fn not_signed(
             run.attempts = None;
             Decision::store(record.moved_in_vain(state, now, random), effect)
         }
+        Bought::Denied(purchase, notice) => {
+            let state = State::Issuing { purchase };
+            let moved = record.moved_in_vain(state, now, random);
+            let notice = notice.into_iter();
+            let decision = Decision::store(moved, Effect::Fail(ErrorKind::PermissionDenied));
+            notice.fold(decision, Decision::noting)
+        }
         Bought::Fail(kind @ (ErrorKind::Conflict | ErrorKind::Protocol)) => {
             Decision::just(Effect::Later(kind))
         }
         Bought::Fail(kind) => Decision::just(Effect::Fail(kind)),
         Bought::FailAs(purchase, kind) => {
-            let is_stuck = purchase.stuck.is_some();
             let state = State::Issuing { purchase };
-            let moved = match is_stuck {
-                true => record.moved(state, now, random),
-                false => record.moved_in_vain(state, now, random),
-            };
-            let step = Decision::store(moved, Effect::Fail(kind));
+            let step = Decision::store(record.moved(state, now, random), Effect::Fail(kind));
             match kind {
                 ErrorKind::OutcomeUnknown => step.noting(EventKind::UnknownOutcome),
                 _ => step,

@@ -19,6 +19,8 @@ pub(super) struct Unanswered<'a> {
     /// The other keys whose answers were lost.
     pub(super) lost: &'a [Request],
     pub(super) attempt: &'a Attempt,
+    /// Whether nothing under this key was lost before: the answer is of now.
+    pub(super) is_first_word: bool,
     pub(super) now: u64,
 }
 
@@ -34,7 +36,13 @@ impl Unanswered<'_> {
         ask_next(self.record, run, self.pass, &lost, self.now, random)
     }
 
-    /// Likewise, but the next key is asked after a pause.
+    /// The key is asked no more, and stays as a mark that an answer was lost.
+    pub(super) fn mark(&self, run: &mut Run, random: &mut impl CryptoRng) -> Decision {
+        let lost = with(self.lost, &self.request.forgotten());
+        ask_next(self.record, run, self.pass, &lost, self.now, random)
+    }
+
+    /// The key stays lost, and the next one is asked after a pause.
     pub(super) fn rotate(&self, run: &mut Run, random: &mut impl CryptoRng) -> Decision {
         if !run.may_retry || run.only_this_key {
             return Decision::just(Effect::Later(ErrorKind::ServerError));
@@ -81,11 +89,14 @@ impl Unanswered<'_> {
     }
 
     /// Whether the request was sent late enough to prove what it was answered (W8): by our clock, and
-    /// by Persona's where she tells it.
+    /// by Persona's where she tells it. Hers dates a stored answer by when it is told again.
     pub(super) fn is_final(&self) -> bool {
         let over = self.record.session_ends_at.saturating_add(AFTER_THE_END);
-        let answered_at = self.attempt.answered_at();
-        self.request.at > over && answered_at.is_none_or(|answered_at| answered_at > over)
+        let is_so_for_her = match self.attempt.answered_at() {
+            Some(answered_at) => answered_at > over && self.is_first_word,
+            None => true,
+        };
+        self.request.at > over && is_so_for_her
     }
 
     /// There is no answer yet.
@@ -100,7 +111,11 @@ impl Unanswered<'_> {
 
     /// The record without this request.
     fn put_off(&self, effect: Effect, random: &mut impl CryptoRng) -> Decision {
-        let mut state = ready(self.pass.clone(), forget_dead(self.lost, self.now));
+        let mut lost = forget_dead(self.lost, self.now);
+        for request in &mut lost {
+            request.is_outlived |= self.is_final();
+        }
+        let mut state = ready(self.pass.clone(), lost);
         if self.record.purpose == Purpose::Verification && effect == Effect::TellPending {
             // Whoever asked at the same time takes this answer for his own.
             if let State::Ready { answered_at, .. } = &mut state {

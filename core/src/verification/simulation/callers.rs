@@ -131,11 +131,12 @@ impl Town {
                     outcome.callers_early += 1;
                     continue;
                 }
-                let cause = watch.cause_now(&key);
+                let cause = watch.cause_now(server, &key);
                 assert!(
                     cause != UNEXPLAINED && !cause.starts_with("not finished"),
-                    "a caller is not told what Persona knows: {key}: {cause} {:?}",
-                    watch.step(&key)
+                    "a caller is not told what Persona knows: {key}: {cause} {:?} {}",
+                    watch.step(&key),
+                    watch.all_stored(server, &key)
                 );
                 outcome.callers_unknown += 1;
                 outcome.because(cause);

@@ -8,7 +8,8 @@
 use super::seen::{Seen, State};
 use super::server::{Reply, Server};
 use super::watch::Known;
-use crate::records::KEY_LIFE;
+use super::executor::BEGIN;
+use crate::records::{KEY_LIFE, SECOND};
 
 /// A record before and after a write. Nothing: it is not there.
 pub(super) struct Change<'a> {
@@ -21,10 +22,11 @@ pub(super) struct Change<'a> {
 impl Known {
     /// Checks a change against what Persona knows, and notes the cause of an end without an answer.
     pub(super) fn consult(&mut self, server: &Server, change: &Change) {
-        if self.forgotten.contains(change.key) {
-            return;
+        // What an application forgets is its own affair.
+        let is_forgotten = self.forgotten.contains(change.key);
+        if !is_forgotten {
+            self.no_key_is_dropped(server, change);
         }
-        self.no_key_is_dropped(server, change);
         let Some(after) = change.after else { return };
         if !after.gives_up() {
             self.causes.remove(change.key);
@@ -33,7 +35,9 @@ impl Known {
         if change.before.is_some_and(Seen::is_closed) {
             return;
         }
-        self.no_success_is_left(server, change, after);
+        if !is_forgotten {
+            self.no_success_is_left(server, change, after);
+        }
         let cause = self.find_cause(server, change.key, after);
         self.causes.insert(change.key.to_owned(), cause);
     }
@@ -52,8 +56,10 @@ impl Known {
             match server.stored_under(key, change.now) {
                 Some(Reply::Claim { .. }) => assert!(
                     has_answer,
-                    "a key is dropped that holds a claim: {}: {before:?} {:?}",
-                    change.key, change.after
+                    "a key is dropped that holds a claim: {} {key}: {before:?} {:?} {}",
+                    change.key,
+                    change.after,
+                    self.all_stored(server, change.key)
                 ),
                 Some(Reply::Signature(pass)) if !by_word => {
                     let blinded = change.after.and_then(Seen::blinded);
@@ -87,8 +93,10 @@ impl Known {
         for key in self.keys.get(change.key).into_iter().flatten() {
             match server.stored_under(key, change.now) {
                 Some(Reply::Claim { .. }) => panic!(
-                    "it ends, and a claim is stored for it: {}: {:?} {after:?}",
-                    change.key, change.before
+                    "it ends, and a claim is stored for it: {}: {:?} {after:?} {}",
+                    change.key,
+                    change.before,
+                    self.all_stored(server, change.key)
                 ),
                 Some(Reply::Signature(pass)) => {
                     let is_its_own = message.is_some_and(|message| pass.ends_with(&**message));
@@ -126,10 +134,19 @@ impl Known {
             };
         }
         let truth = relay.and_then(|relay| server.truth(relay));
+        if self.forgotten.contains(key) {
+            return "forgotten by its application";
+        }
         match seen.code() {
             "" => return "not finished",
             "conflict" | "unprocessable" if truth.is_none() => {
                 return "not finished, said with a 409 or 422";
+            }
+            "outcome_unknown" if truth.is_none() && self.was_redeemed(key) => {
+                return match self.stored_errors.contains(key) {
+                    true => "not finished, said with a 409 or 422, after an error was stored",
+                    false => "not finished, said with a 409 or 422, after an answer was lost",
+                };
             }
             "permission_denied" => return "no pass could be bought until a day after",
             _ => {}
@@ -142,6 +159,7 @@ impl Known {
         let any = |wanted: fn(&Reply) -> bool| stored.iter().any(|reply| wanted(reply));
         let is_error = |reply: &Reply| matches!(reply, Reply::Status { status: 500.., .. });
         let is_gone = |reply: &Reply| matches!(reply, Reply::Status { status: 404, .. });
+        let is_denied = |reply: &Reply| matches!(reply, Reply::Status { status: 403, .. });
         match seen.code() {
             "protocol" if any(|reply| *reply == Reply::BadSignature) => {
                 "signature does not verify"
@@ -151,11 +169,32 @@ impl Known {
                 "signature lost, and no request got through for 22 hours"
             }
             "outcome_unknown" if any(is_error) => "errors stored in a signature's place",
+            "outcome_unknown" if any(is_denied) => {
+                "a 403 stored in a signature's place, after an answer was lost"
+            }
             "outcome_unknown" if stored.is_empty() => {
                 "no request for a signature got through for 22 hours"
             }
             _ => UNEXPLAINED,
         }
+    }
+
+    /// Whether its claim was ever asked for.
+    fn was_redeemed(&self, key: &str) -> bool {
+        let mut keys = self.keys.get(key).into_iter().flatten();
+        keys.any(|key| self.intents[key].bytes.starts_with("redeem "))
+    }
+
+    /// All that Persona has stored for it, for whoever looks for a fault.
+    pub(super) fn all_stored(&self, server: &Server, key: &str) -> String {
+        let keys = self.keys.get(key).into_iter().flatten();
+        let lines = keys.map(|key| {
+            let intent = &self.intents[key];
+            let (what, _) = intent.bytes.split_once(' ').unwrap_or_default();
+            let at = (intent.stored_at - BEGIN) / SECOND;
+            format!("\n  {what} {key} {at} s: {:?}", server.was_stored_under(key))
+        });
+        lines.collect()
     }
 }
 

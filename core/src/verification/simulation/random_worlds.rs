@@ -157,10 +157,11 @@ fn nothing_is_overdue(town: &Town, now: u64) {
             now <= due_at + 2 * SWEEP + differ,
             "overdue: {key}: {seen:?}"
         );
-        // Over for ten minutes, and the longest pause of recovery: it must have ended, unless
-        // a key is lost whose answer is of no use, which takes until Persona has forgotten it.
-        let over_at =
-            (seen.session_ends_at + 15 * MINUTE).max(CALM + 23 * MINUTE) + 2 * SWEEP + 2 * differ;
+        // Over for ten minutes, and three times the longest pause of recovery: a lost key that is
+        // refused is asked again later, because its request may be running. It must have ended,
+        // unless a key is lost whose answer is of no use, until Persona has forgotten it.
+        let over_at = (seen.session_ends_at + 15 * MINUTE).max(CALM) + 70 * MINUTE;
+        let over_at = over_at + 2 * SWEEP + 2 * differ;
         let ends_at = match watch.may_last(&key) {
             true => over_at + 27 * HOUR,
             false => over_at,
@@ -199,7 +200,8 @@ fn end(town: &Town) -> Outcome {
             State::Expired => {
                 assert!(
                     right.is_none() || watch.was_forgotten(&key),
-                    "expired, and the person had finished: {key}: {seen:?}"
+                    "expired, and the person had finished: {key}: {seen:?} {}",
+                    watch.all_stored(&server, &key)
                 );
                 outcome.expired += 1;
             }
@@ -207,8 +209,9 @@ fn end(town: &Town) -> Outcome {
                 let cause = watch.cause(&key).unwrap_or(UNEXPLAINED);
                 assert!(
                     cause != UNEXPLAINED,
-                    "failed without a cause, {}: {key}: {seen:?}",
-                    evidence.code
+                    "failed without a cause, {}: {key}: {seen:?} {}",
+                    evidence.code,
+                    watch.all_stored(&server, &key)
                 );
                 match evidence.code.as_str() {
                     "outcome_unknown" => outcome.unknown += 1,

@@ -9,7 +9,6 @@ use super::callers::Caller;
 use super::dice::Dice;
 use super::executor::{Sim, Worker, BEGIN};
 use super::setting::{claim_type, request, Setting};
-use super::watch::Watch;
 use crate::client::PassBinding;
 use crate::error::Result;
 use crate::records::{World, HOUR, MINUTE, SECOND};
@@ -143,12 +142,12 @@ impl Town {
     /// A worker fills the pool, while others may do so, too.
     async fn fill(&self, engine: &Engine) {
         for _ in 0..POOL {
-            let mut filling = Filling {
-                watch: self.setting.watch.clone(),
-                is_done: false,
-            };
+            let watch = &self.setting.watch;
+            let fill = watch.begins_to_fill(self.sim().now());
             let bought = engine.buy_pooled(&claim_type(), Some(POOL)).await;
-            filling.is_done = bought.is_ok();
+            if bought.is_ok() {
+                watch.has_filled(fill);
+            }
             if !bought.is_ok_and(|bought| bought) {
                 return;
             }
@@ -247,21 +246,6 @@ impl Town {
         if let Some(id) = self.id_of(visitor) {
             self.setting.watch.forgets(&record_key(&id));
             let _ = engine.forget(&id).await;
-        }
-    }
-}
-
-/// A pass is being bought for the pool.
-struct Filling {
-    watch: Arc<Watch>,
-    is_done: bool,
-}
-
-impl Drop for Filling {
-    fn drop(&mut self) {
-        // It failed, or its worker died.
-        if !self.is_done {
-            self.watch.leaves_a_place();
         }
     }
 }

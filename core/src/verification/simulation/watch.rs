@@ -37,10 +37,10 @@ pub(super) struct Known {
     pub(super) forgotten: BTreeSet<String>,
     /// By how much clocks may differ.
     pub(super) clocks_differ: u64,
-    /// How many passes are bought ahead, and how many places may have been left over by workers who
-    /// failed meanwhile.
+    /// How many passes are bought ahead.
     pool_target: Option<usize>,
-    left_over: usize,
+    /// When workers began to buy for the pool who are still at it, failed, or died.
+    fills: Vec<Option<u64>>,
     /// Places of the pool whose passes were asked for, and are nobody's yet.
     filled: BTreeSet<String>,
     /// Who buys, or bought, the pass of a blinded message.
@@ -51,7 +51,7 @@ pub(super) struct Known {
     /// Those to whom something happened of which nobody knows the outcome.
     ambiguous: BTreeSet<String>,
     /// Those of whom Persona stored an answer that is of no use, and what else happened to them.
-    stored_errors: BTreeSet<String>,
+    pub(super) stored_errors: BTreeSet<String>,
     /// Who has a pass, or had it last without giving it back.
     holders: BTreeMap<String, String>,
     /// Passes that callers keep themselves.
@@ -95,9 +95,16 @@ impl Watch {
         self.known().pool_target = Some(target);
     }
 
-    /// A worker failed, or died, when it bought for the pool: its place may be left over.
-    pub(super) fn leaves_a_place(&self) {
-        self.known().left_over += 1;
+    /// A worker begins to buy one pass for the pool. Returns a number for it.
+    pub(super) fn begins_to_fill(&self, now: u64) -> usize {
+        let mut known = self.known();
+        known.fills.push(Some(now));
+        known.fills.len() - 1
+    }
+
+    /// It is done, and no place is left over that recovery would take for one that was asked for.
+    pub(super) fn has_filled(&self, fill: usize) {
+        self.known().fills[fill] = None;
     }
 
     /// An application is about to forget it.
@@ -118,10 +125,15 @@ impl Watch {
     }
 
     /// Why it has no answer so far, by what Persona knows.
-    pub(super) fn cause_now(&self, key: &str) -> &'static str {
-        let (known, server) = (self.known(), self.server.lock().expect("not poisoned"));
+    pub(super) fn cause_now(&self, server: &Server, key: &str) -> &'static str {
+        let known = self.known();
         let seen = known.records.get(key);
-        seen.map_or("never asked", |seen| known.find_cause(&server, key, seen))
+        seen.map_or("never asked", |seen| known.find_cause(server, key, seen))
+    }
+
+    /// All that Persona has stored for it.
+    pub(super) fn all_stored(&self, server: &Server, key: &str) -> String {
+        self.known().all_stored(server, key)
     }
 
     /// Why it ended without an answer, by what Persona knows.
@@ -242,8 +254,13 @@ impl Watch {
         }
         if owner.starts_with("pass/") {
             known.filled.insert(owner);
-            let (filled, left_over) = (known.filled.len(), known.left_over);
-            let most = known.pool_target.map(|target| target + left_over);
+            // After half a minute, recovery takes up what it finds.
+            let is_left = |began: &&Option<u64>| began.is_some_and(|began| now > began + 30_000);
+            let left_over = known.fills.iter().filter(is_left).count();
+            let filled = known.filled.len();
+            // By clocks that differ, it takes up what is being bought.
+            let target = known.pool_target.filter(|_| known.clocks_differ == 0);
+            let most = target.map(|target| target + left_over);
             assert!(
                 most.is_none_or(|most| filled <= most),
                 "the pool is overfilled: {filled} places, {left_over} left over"
