@@ -173,14 +173,12 @@ impl Purchase {
             }
             Meaning::BadSignature => stuck(ErrorKind::Protocol),
             Meaning::Unauthenticated => Bought::Fail(ErrorKind::Authentication),
-            // Stored in place of the lost answer, most likely; else a new key is billed, too.
-            Meaning::Denied if was_lost && self.rotations == 0 => {
-                let mut purchase = self.without_key();
-                purchase.rotations += 1;
-                Bought::Denied(purchase, Some(EventKind::PossibleDoubleCharge))
+            // She stores the first answer, whatever it is: nothing was signed under this key. Should
+            // she not, a new key is billed, too, and that is told.
+            Meaning::Denied => {
+                let notice = was_lost.then_some(EventKind::PossibleDoubleCharge);
+                Bought::Denied(self.without_key(), notice)
             }
-            Meaning::Denied if was_lost => Bought::Fail(ErrorKind::PermissionDenied),
-            Meaning::Denied => Bought::Denied(self.without_key(), None),
             Meaning::KeyGone if was_lost || self.rotations > 0 => stuck(ErrorKind::NotFound),
             Meaning::KeyGone => Bought::BlindAgain,
             Meaning::Conflict(_) if attempts.lost_here => Bought::AgainUntilDeadline,

@@ -19,8 +19,8 @@ mod verdict;
 
 use std::sync::Arc;
 
-pub(super) use self::redeeming::{first_request, needs_renewal};
 use self::redeeming::{ask_next, not_redeemed, redeemed, take_up_redeeming};
+pub(super) use self::redeeming::{first_request, needs_renewal};
 pub(crate) use self::run::Run;
 use self::signing::{never_bought, not_signed, out_of_patience, reissue, take_up_signing};
 use super::record::{Durable, Purpose, Refund, Request, State};

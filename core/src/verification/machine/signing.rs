@@ -17,20 +17,20 @@ pub(super) fn take_up_signing(
     random: &mut impl CryptoRng,
 ) -> Decision {
     // However long a process slept: a key that Persona may have forgotten is not sent.
-    if purchase.is_too_late(now) {
+    if purchase.is_too_late(now) && !run.is_unsent() {
         let state = State::Issuing {
             purchase: purchase.given_up(),
         };
         return Decision::store(record.moved(state, now, random), Effect::Tell)
             .noting(EventKind::UnknownOutcome);
     }
-    if run.attempts.is_some() {
+    if run.attempts.is_some() && !purchase.is_too_late(now) {
         return Decision::just(Effect::Sign);
     }
     if !run.is_own && record.is_leased(now) {
         return Decision::just(Effect::Wait);
     }
-    if purchase.key.is_none() {
+    if purchase.key.is_none() || purchase.is_too_late(now) {
         let purchase = purchase.with_new_key(now, random);
         run.attempts = Some(Attempts::open());
         let state = State::Issuing { purchase };

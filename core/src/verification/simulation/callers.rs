@@ -71,7 +71,9 @@ impl Town {
                 let ports = &engine.ports;
                 let created = ports.persona.create(&claim_type(), &ports.budget).await;
                 let Ok(created) = created else { return false };
-                self.with_caller(caller, |it| it.relay.get_or_insert(Arc::new(created)).clone())
+                self.with_caller(caller, |it| {
+                    it.relay.get_or_insert(Arc::new(created)).clone()
+                })
             }
         };
         let pass = match pass {
@@ -113,12 +115,20 @@ impl Town {
     /// Whoever finished in time has the right claim, or there is a cause.
     pub(super) fn callers_are_served(&self, server: &Server, outcome: &mut Outcome) {
         let watch = &self.setting.watch;
-        for (caller, it) in self.callers.lock().expect("not poisoned").iter().enumerate() {
+        for (caller, it) in self
+            .callers
+            .lock()
+            .expect("not poisoned")
+            .iter()
+            .enumerate()
+        {
             let Some(relay) = &it.relay else { continue };
             if it.pass.is_none() {
                 let key = record_key(&purchase(caller));
                 let state = watch.step(&key);
-                let is_stuck = state.as_ref().is_none_or(|seen| seen.gives_up() || seen.is_stuck());
+                let is_stuck = state
+                    .as_ref()
+                    .is_none_or(|seen| seen.gives_up() || seen.is_stuck());
                 assert!(is_stuck, "a purchase does not end: {key}: {state:?}");
                 outcome.callers_unknown += 1;
                 outcome.because(watch.cause(&key).unwrap_or("a refusal that may pass"));
@@ -142,8 +152,15 @@ impl Town {
                 outcome.because(cause);
                 continue;
             };
-            let right = if truth == Some(true) { "passed" } else { "failed" };
-            assert!(truth.is_some() && claim.contains(right), "a wrong claim: {claim}");
+            let right = if truth == Some(true) {
+                "passed"
+            } else {
+                "failed"
+            };
+            assert!(
+                truth.is_some() && claim.contains(right),
+                "a wrong claim: {claim}"
+            );
             let record = watch.step(&record_key(&redemption(caller)));
             let is_kept = record.is_some_and(|seen| matches!(seen.state, State::Given { .. }));
             assert!(is_kept, "told, and not kept: {caller}");

@@ -61,10 +61,10 @@ pub(super) const NEVER_ARRIVED: Fate = Fate {
     ..STOPPED
 };
 
-/// A filter that lets requests through, and for three hours no answer.
+/// A filter that lets requests through, and for two hours no answer.
 const FILTERED: Fate = Fate {
     mishap: Mishap::Filtered(Page::html(403)),
-    lasts: 3 * HOUR,
+    lasts: 2 * HOUR,
     ..Fate::FINE
 };
 

@@ -15,9 +15,9 @@ use super::crashes::{
 use super::executor::{Executor, BEGIN};
 use super::faults::{Effect, Faults};
 use super::length::{every_fate_is_wanted, is_usual};
+use super::seen::State;
 use super::server::{pass_of, Mapping, Server, Visitors};
 use super::setting::{claim_type, Setting};
-use super::seen::State;
 use crate::client::{IssuePrivacyPass, PassBinding, Relay};
 use crate::error::{ErrorKind, Result};
 use crate::events::EventKind;

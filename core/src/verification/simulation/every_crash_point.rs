@@ -9,13 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::crashes::{every_stop, next_of, stored_errors, Next, Plan, Stop, ToldOnPanic, ASKING, MAPPINGS};
+use super::crashes::{
+    every_stop, next_of, stored_errors, Next, Plan, Stop, ToldOnPanic, ASKING, MAPPINGS,
+};
 use super::executor::{Sim, BEGIN};
 use super::faults::{Effect, Faults};
 use super::length::{every_fate_is_wanted, is_usual};
+use super::seen::State;
 use super::server::{Mapping, Server, Visitors};
 use super::setting::{claim_type, request, Setting};
-use super::seen::State;
 use crate::client::PassBinding;
 use crate::events::EventKind;
 use crate::records::{World, HOUR, MINUTE};

@@ -1,5 +1,5 @@
 //! How much is played. `SIMULATION=usual` is what `make test` asks for: every crash point with all
-//! mappings of statuses, and a thousand random worlds. Without it, `cargo test` plays what takes
+//! mappings of statuses, and 400 random worlds. Without it, `cargo test` plays what takes
 //! seconds: single crashes with the likeliest mapping, and some worlds.
 
 /// Whether all is to be played that `make test` plays.

@@ -4,7 +4,11 @@
 //! * [`every_crash_point`] stops the process before and after each thing it asks of the outside, and
 //!   [`every_crash_of_steps`] does so in purchases and redemptions of a caller's own.
 //! * [`single_faults`] are cases that one exact fault shows.
+//! * [`wrong_clocks`] are those that one wrong clock, or one machine that sleeps, shows.
 //! * [`random_worlds`] lets several workers live through two days of random faults.
+//!
+//! All of them stand under a [`watch`], which knows what may never happen, and an [`oracle`], which
+//! asks Persona what she has stored whenever something ends without an answer.
 //!
 //! The engine knows nothing of it: it drives futures, and here they are driven by [`executor`].
 
@@ -28,6 +32,7 @@ mod single_faults;
 mod store;
 mod town;
 mod watch;
+mod wrong_clocks;
 
 /// Stands in every text that is a secret, so that it is found where it may not be.
 const SECRET: &str = "SECRET";

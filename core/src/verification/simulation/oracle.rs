@@ -5,10 +5,10 @@
 //! younger than 22 hours: nobody can know when a key was first sent, and one that Persona has
 //! forgotten would be billed again.
 
+use super::executor::BEGIN;
 use super::seen::{Seen, State};
 use super::server::{Reply, Server};
 use super::watch::Known;
-use super::executor::BEGIN;
 use crate::records::{KEY_LIFE, SECOND};
 
 /// A record before and after a write. Nothing: it is not there.
@@ -48,7 +48,10 @@ impl Known {
         let left = change.after.map(Seen::keys).unwrap_or_default();
         let has_answer = change.after.is_some_and(|after| {
             use State::{Answered, Given, Unopened};
-            matches!(&after.state, Answered { .. } | Given { .. } | Unopened { .. })
+            matches!(
+                &after.state,
+                Answered { .. } | Given { .. } | Unopened { .. }
+            )
         });
         // What the caller gave up by his own word.
         let by_word = !before.code().is_empty();
@@ -156,19 +159,21 @@ impl Known {
         let stored: Vec<&Reply> = of_signatures
             .filter_map(|key| server.was_stored_under(key))
             .collect();
+        let is_rotated = stored.len() > 1;
         let any = |wanted: fn(&Reply) -> bool| stored.iter().any(|reply| wanted(reply));
         let is_error = |reply: &Reply| matches!(reply, Reply::Status { status: 500.., .. });
         let is_gone = |reply: &Reply| matches!(reply, Reply::Status { status: 404, .. });
         let is_denied = |reply: &Reply| matches!(reply, Reply::Status { status: 403, .. });
         match seen.code() {
-            "protocol" if any(|reply| *reply == Reply::BadSignature) => {
-                "signature does not verify"
-            }
+            "protocol" if any(|reply| *reply == Reply::BadSignature) => "signature does not verify",
             "not_found" if any(is_gone) => "signing key gone, after an answer was lost",
             "outcome_unknown" if any(|reply| matches!(reply, Reply::Signature(_))) => {
                 "signature lost, and no request got through for 22 hours"
             }
-            "outcome_unknown" if any(is_error) => "errors stored in a signature's place",
+            "outcome_unknown" if any(is_error) && !is_rotated => {
+                "an error stored in a signature's place, and never seen twice in one call"
+            }
+            "outcome_unknown" if any(is_error) => "two errors stored in a signature's place",
             "outcome_unknown" if any(is_denied) => {
                 "a 403 stored in a signature's place, after an answer was lost"
             }
@@ -192,7 +197,10 @@ impl Known {
             let intent = &self.intents[key];
             let (what, _) = intent.bytes.split_once(' ').unwrap_or_default();
             let at = (intent.stored_at - BEGIN) / SECOND;
-            format!("\n  {what} {key} {at} s: {:?}", server.was_stored_under(key))
+            format!(
+                "\n  {what} {key} {at} s: {:?}",
+                server.was_stored_under(key)
+            )
         });
         lines.collect()
     }

@@ -12,9 +12,9 @@ use crate::claim::{open_claim, Claim, ClaimType};
 use crate::client::{
     Attempted, Attempting, IssuePrivacyPass, Persona, Question, Relay, RelayToken,
 };
+use crate::encoding::Unreadable;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
-use crate::encoding::Unreadable;
 use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent};
 use crate::outcome::Budget;
 use crate::records::{Kept, SECOND};

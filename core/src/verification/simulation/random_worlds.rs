@@ -22,7 +22,7 @@ use crate::records::{HOUR, MINUTE};
 
 const VERIFICATIONS: u64 = 200;
 const CALLERS: usize = 40;
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 400;
 /// With a short simulation.
 const FEW_SEEDS: u64 = 20;
 
@@ -248,7 +248,10 @@ fn kind_of(panic: &(dyn Any + Send)) -> String {
     let text = text.unwrap_or_default();
     // `assert_eq` says what it compares before what it is about.
     let text = text.split("failed: ").last().unwrap_or_default();
-    text.split([':', '\n']).next().unwrap_or_default().to_owned()
+    text.split([':', '\n'])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[test]
@@ -300,7 +303,11 @@ fn random_worlds() {
     }
     let failed = failed.into_inner().expect("not poisoned");
     for (kind, seeds) in &failed {
-        println!("broken: {} x {kind}: seed {:?}", seeds.len(), seeds.iter().min());
+        println!(
+            "broken: {} x {kind}: seed {:?}",
+            seeds.len(),
+            seeds.iter().min()
+        );
     }
     assert!(failed.is_empty(), "worlds broke a promise");
     assert!(sum.answered > sum.unknown, "hardly anybody gets an answer");

@@ -192,8 +192,8 @@ impl Server {
     }
 
     pub(super) fn redeem(&mut self, asked: &Asked, relay: &str, secret: &str, pass: &str) -> Reply {
-        let is_rejected = !self.is_signed(pass)
-            || (self.mapping.spent == 401 && self.spent.contains_key(pass));
+        let is_rejected =
+            !self.is_signed(pass) || (self.mapping.spent == 401 && self.spent.contains_key(pass));
         if self.mapping.rejects_first && is_rejected {
             return self.status(401);
         }

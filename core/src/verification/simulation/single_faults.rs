@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::crashes::{Next, Stop, STOPPED};
+use super::crashes::{Next, Stop, NEVER_ARRIVED, STOPPED};
 use super::every_crash_of_steps::{self as steps, Caller, Ending, Flow, Step};
 use super::executor::BEGIN;
 use super::faults::{Effect, Fate, Faults, Mishap};
 use super::pages::Page;
+use super::seen::State;
 use super::server::{Mapping, Server, Visitors};
 use super::setting::{request, Setting};
-use super::seen::State;
 use crate::client::PassBinding;
 use crate::error::{Error, ErrorKind, Result};
-use crate::records::{Evidence, Kept, MINUTE, SECOND};
+use crate::records::{Evidence, Kept, HOUR, MINUTE, SECOND};
 use crate::verification::record::{self, record_key, Beginning, Durable, Purpose};
 
 /// The number of the n-th such effect, from `from` on.
@@ -161,7 +161,7 @@ fn redemption(ending: Ending, faults: Vec<(usize, Fate)>, acts: &[Act]) -> Playe
             tells.lock().expect("not poisoned").push(answer);
         });
     }
-    executor.run(BEGIN + 60 * MINUTE, |_| {});
+    executor.run(setting.sim.now() + 60 * MINUTE, |_| {});
     let told = std::mem::take(&mut *told.lock().expect("not poisoned"));
     Played {
         effects: setting.faults.effects(),
@@ -213,6 +213,42 @@ fn recovery_fetches_a_lost_answer_although_somebody_on_the_way_said_not_yet() {
     assert!(error.retryable());
     assert!(matches!(played.state(), State::Given { .. }));
     assert_eq!(played.questions(), 1, "under the key that was lost");
+}
+
+/// A key that is long lost may be at Persona for the first time just now.
+#[test]
+fn a_request_that_runs_for_somebody_who_died_is_not_taken_for_refused() {
+    let acts = [0, 15 * MINUTE, 15 * MINUTE + 5 * SECOND].map(Act::Call);
+    let first = redemption(Ending::Passed, Vec::new(), &acts[..1]).redeem(0);
+    let mut faults = vec![(first, NEVER_ARRIVED)];
+    let second = redemption(Ending::Passed, faults.clone(), &acts[..2]).redeem(1);
+    // It is being executed for 20 seconds, and answers others with a 409.
+    let runs = Fate {
+        work: 20 * SECOND,
+        ..STOPPED
+    };
+    faults.push((second, runs));
+    let later = Act::Call(16 * MINUTE);
+    let played = redemption(Ending::Passed, faults, &[acts[0], acts[1], acts[2], later]);
+    assert!(matches!(played.state(), State::Given { .. }));
+}
+
+/// From when it may have arrived for the first time, not from when it was made.
+#[test]
+fn a_key_that_was_sent_a_day_late_holds_its_answer_for_another_day() {
+    let acts = [0, 25 * HOUR, 48 * HOUR].map(Act::Call);
+    let first = redemption(Ending::Passed, Vec::new(), &acts[..1]).redeem(0);
+    let mut faults = vec![(first, NEVER_ARRIVED)];
+    let second = redemption(Ending::Passed, faults.clone(), &acts[..2]).redeem(1);
+    let lost = Fate {
+        lasts: MINUTE,
+        ..fails(Mishap::LostBack)
+    };
+    faults.push((second, lost));
+    let played = redemption(Ending::Passed, faults, &acts);
+    assert!(played.told[0].is_err());
+    assert!(matches!(played.state(), State::Given { .. }));
+    assert_eq!(played.questions(), 1);
 }
 
 #[test]

@@ -227,14 +227,14 @@ fn a_refusal_of_another_workers_running_request_resolves_nothing() {
     let mut worker = Worker::redeeming(BEGIN);
     let (first, _) = worker.request();
     assert_eq!(worker.not_redeemed(unknown_answer()), Effect::Again);
-    // Nobody had a way to Persona for an hour; then somebody's request arrived.
-    for (later, resolves) in [(HOUR, false), (5 * MINUTE, false), (20 * MINUTE, true)] {
-        worker.now += later;
+    // Nobody had a way to Persona for twelve minutes; then somebody's request arrived.
+    for (minutes, resolves) in [(12, false), (5, false), (20, true)] {
+        worker.now += minutes * MINUTE;
         worker = worker.taken_up();
         assert_eq!(worker.request().0, first);
         assert_eq!(worker.not_redeemed(status(409, "a")), Effect::Redeem);
         let lost = worker.lost();
-        assert_eq!(lost.contains(&first.key), !resolves, "{later}");
+        assert_eq!(lost.contains(&first.key), !resolves, "{minutes}");
         worker.not_redeemed(status(403, "b"));
     }
 }
@@ -271,7 +271,10 @@ fn a_process_that_slept_writes_its_request_anew_before_it_sends_it() {
     let before = worker.record.clone();
     assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
     assert_eq!(worker.request().0, first);
-    assert_ne!(worker.record, before, "nobody would know that it was sent so late");
+    assert_ne!(
+        worker.record, before,
+        "nobody would know that it was sent so late"
+    );
     let written = worker.record.clone();
     assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
     assert_eq!(worker.record, written);

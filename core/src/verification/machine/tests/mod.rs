@@ -187,9 +187,7 @@ fn request_of(record: &Durable) -> (Request, Vec<Request>) {
         Request::under(&key, request.at)
     };
     match &record.state {
-        State::Redeeming { request, lost, .. } => {
-            (made(request), lost.iter().map(made).collect())
-        }
+        State::Redeeming { request, lost, .. } => (made(request), lost.iter().map(made).collect()),
         other => panic!("no request is open: {other:?}"),
     }
 }

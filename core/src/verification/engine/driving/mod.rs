@@ -1,21 +1,25 @@
 //! From step to step: stores what the machine decided, does it, and tells the machine what came of it.
 
+mod asking;
+mod failing;
+mod shelf;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use self::shelf::Shelf;
 use super::{unknown_id, Engine, Told};
 use crate::claim::ClaimType;
-use crate::client::{Attempting, IssuePrivacyPass, Question, RelayToken};
+use crate::client::{Attempting, IssuePrivacyPass, RelayToken};
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::EventKind;
 use crate::http::Attempt;
-use crate::outcome::{may_pass, meaning, Budget, Call, Meaning};
-use crate::passes::Pooled;
+use crate::outcome::{meaning, Budget, Call, Meaning};
 use crate::records::{Changed, Loaded};
 use crate::secret::rand_core::Rng;
-use crate::secret::{IdempotencyKey, RelaySecret};
-use crate::verification::machine::{decide, needs_renewal, Decision, Effect, Event, Run};
-use crate::verification::record::{record_key, Durable, Purpose, State};
+use crate::secret::RelaySecret;
+use crate::verification::machine::{decide, Decision, Effect, Event, Run};
+use crate::verification::record::{Durable, State};
 
 impl Engine {
     /// Goes from step to step until there is something to tell: what the record says, which may be
@@ -73,16 +77,6 @@ impl Engine {
             _ => ClaimType::parse(record.claim_type.as_str()).map(IssuePrivacyPass::ClaimType),
         }
     }
-}
-
-/// Where the record of a drive is kept.
-pub(super) enum Shelf {
-    /// In the store, under its id.
-    Record,
-    /// In a place of the pool.
-    Place { key: String, place: Box<Pooled> },
-    /// Nowhere: the call is stateless.
-    Nowhere,
 }
 
 /// What a drive came to.
@@ -147,42 +141,6 @@ impl Drive<'_> {
                 Performed::Then(event) => event,
                 Performed::Told(told) => return Ok(told),
             };
-        }
-    }
-
-    /// Puts the record where it is kept.
-    async fn put(&mut self, record: Durable) -> Result<Changed<Durable>> {
-        let ports = &self.engine.ports;
-        let version = self.stored.version;
-        match &mut self.shelf {
-            Shelf::Nowhere => Ok(Changed::Done(Loaded {
-                content: record,
-                version: version + 1,
-            })),
-            Shelf::Record => {
-                let key = record_key(&record.id);
-                ports.vault.put(&key, Some(version), record).await
-            }
-            Shelf::Place { key, place } => {
-                let moved = place.moved(record.in_place(), ports.now(), &mut ports.random());
-                Ok(match ports.vault.put(key, Some(version), moved).await? {
-                    Changed::Done(there) => {
-                        **place = there.content;
-                        Changed::Done(Loaded {
-                            content: record,
-                            version: there.version,
-                        })
-                    }
-                    Changed::Refused(there) => Changed::Refused(there.map(|there| {
-                        let content = Durable::of_place(key, &there.content, ports.now());
-                        **place = there.content;
-                        Loaded {
-                            content,
-                            version: there.version,
-                        }
-                    })),
-                })
-            }
         }
     }
 
@@ -286,89 +244,6 @@ impl Drive<'_> {
         Ok(Performed::Then(event))
     }
 
-    async fn sign(&mut self) -> Result<Event> {
-        let State::Issuing { purchase } = &self.stored.content.state else {
-            return Ok(Event::Continue);
-        };
-        let Some(key) = &purchase.key else {
-            return Ok(Event::Continue);
-        };
-        // The process may have slept since this was stored.
-        if purchase.is_too_late(self.engine.ports.now()) {
-            return Ok(Event::Continue);
-        }
-        let persona = &self.engine.ports.persona;
-        let signed = persona.sign(&purchase.blinded, key.as_key()?, self.attempting());
-        Ok(match signed.await? {
-            Ok((token, info)) => {
-                self.info = info;
-                let blinded = purchase.blinded.clone();
-                self.engine
-                    .ports
-                    .saw_usable(&self.stored.content.claim_type);
-                self.retry = 0;
-                Event::Signed { blinded, token }
-            }
-            Err(attempt) => {
-                let attempt = Arc::<Attempt>::from(attempt);
-                self.has_failed(Call::Sign, attempt.clone());
-                Event::NotSigned(attempt)
-            }
-        })
-    }
-
-    async fn redeem(&mut self) -> Result<Event> {
-        let record = &self.stored.content;
-        let State::Redeeming {
-            pass,
-            request,
-            lost,
-        } = &record.state
-        else {
-            return Ok(Event::Continue);
-        };
-        let relay = record.relay.as_ref().ok_or_else(damaged)?;
-        // Likewise.
-        if needs_renewal(record, request, self.engine.ports.now()) {
-            return Ok(Event::Continue);
-        }
-        let asked = Question {
-            relay_token: &relay.token,
-            relay_secret: &relay.secret,
-            pass: &pass.token,
-            key: request.key.as_key()?,
-            earlier_keys: (lost.iter())
-                .map(|request| request.key.as_key())
-                .collect::<Result<_>>()?,
-        };
-        let persona = &self.engine.ports.persona;
-        Ok(match persona.redeem(asked, self.attempting()).await? {
-            Ok(((payload, consumed), info)) => {
-                let opened = match record.purpose {
-                    Purpose::Redemption => None,
-                    _ => {
-                        let claim_type = ClaimType::parse(record.claim_type.as_str())?;
-                        let opened = persona.open(&payload, record.encrypted, &claim_type);
-                        Some(Arc::new(opened))
-                    }
-                };
-                let pass = pass.token.clone();
-                self.info = info;
-                Event::Redeemed {
-                    pass,
-                    opened,
-                    payload,
-                    consumed,
-                }
-            }
-            Err(attempt) => {
-                let attempt = Arc::<Attempt>::from(attempt);
-                self.has_failed(Call::Redeem, attempt.clone());
-                Event::NotRedeemed(attempt)
-            }
-        })
-    }
-
     /// Pauses before the next attempt, if there is to be one.
     async fn pause(&mut self, tries: Tries) -> Event {
         let random = self.engine.ports.random().next_u64();
@@ -438,75 +313,6 @@ impl Drive<'_> {
         elapsed.saturating_sub(self.started)
     }
 
-    /// Whether a stateless call asks once more whether the person has finished. Under a key of the
-    /// caller's it does not: only he has that one.
-    fn asks_again(&self, kind: ErrorKind) -> bool {
-        let is_early = kind == ErrorKind::PermissionDenied;
-        is_early && matches!(self.shelf, Shelf::Nowhere) && !self.run.only_this_key
-    }
-
-    /// The attempt that failed, as an error. What is stored can go on from here.
-    fn failure(&self, kind: ErrorKind) -> Error {
-        match (&self.failed, &self.shelf) {
-            (None, _) => Error::new(kind, "The call's time was up before anything was sent."),
-            (Some((call, attempt)), Shelf::Nowhere) => self.last_failure(*call, attempt, kind),
-            (Some((call, attempt)), _) => {
-                (attempt.lasting_error(*call, kind)).with_retryable(may_pass(*call, kind))
-            }
-        }
-    }
-
-    /// Likewise, for a call that nobody can go on with: what may have been executed is unknown, and
-    /// of a redemption the key is handed out under which its answer may be stored.
-    fn last_failure(&self, call: Call, attempt: &Attempt, kind: ErrorKind) -> Error {
-        let is_no_answer = matches!(
-            kind,
-            ErrorKind::Timeout
-                | ErrorKind::Network
-                | ErrorKind::RateLimited
-                | ErrorKind::Authentication
-                | ErrorKind::Conflict
-                | ErrorKind::PassRejected
-        );
-        match call {
-            Call::Redeem => {
-                let key = self.lost_key();
-                let kind = match &key {
-                    Some(_) if is_no_answer || kind == ErrorKind::Unprocessable => {
-                        ErrorKind::OutcomeUnknown
-                    }
-                    _ => kind,
-                };
-                let retryable = key.is_some() || may_pass(call, kind);
-                let error = attempt.error(call, kind).with_retryable(retryable);
-                error.with_idempotency_key(key)
-            }
-            _ => {
-                let is_unknown = self.may_be_executed && is_no_answer;
-                let kind = if is_unknown {
-                    ErrorKind::OutcomeUnknown
-                } else {
-                    kind
-                };
-                let retryable = may_pass(call, kind) && !self.may_be_executed;
-                attempt.error(call, kind).with_retryable(retryable)
-            }
-        }
-    }
-
-    /// The oldest key under which the answer may be stored.
-    fn lost_key(&self) -> Option<IdempotencyKey> {
-        let (lost, present) = match &self.stored.content.state {
-            State::Redeeming { request, lost, .. } => (lost, Some(request)),
-            State::Ready { lost, .. } => (lost, None),
-            _ => return None,
-        };
-        let attempts = self.run.attempts.as_ref();
-        let is_lost = attempts.is_some_and(|attempts| attempts.history.is_lost());
-        let oldest = lost.first().or(present.filter(|_| is_lost))?;
-        oldest.key.as_key().ok()
-    }
-
     fn notify(&self, kind: EventKind) {
         let failed = self.failed.as_ref().map(|(_, attempt)| attempt);
         let message = match kind {
@@ -529,11 +335,4 @@ impl Drive<'_> {
             message,
         );
     }
-}
-
-fn damaged() -> Error {
-    Error::new(
-        ErrorKind::Store,
-        "The record is damaged: a redemption without its relay. It was left untouched.",
-    )
 }

@@ -1,14 +1,17 @@
 //! What is stored of a verification, and when somebody should look at it again.
 
+mod claim;
+mod request;
+mod schedule;
+
 use serde::{Deserialize, Serialize};
 
-use crate::claim::{Claim, Method};
+pub(crate) use self::claim::StoredClaim;
+pub(crate) use self::request::Request;
 use crate::passes::{new_pool_key, PaidPass, Purchase};
-use crate::records::{
-    next_look, Evidence, Kept, Stored, ANSWER_LIFE, DAY, HOUR, KEEP_FINISHED, LEASE, MINUTE,
-};
+use crate::records::{Evidence, Kept, DAY, LEASE, MINUTE};
 use crate::secret::rand_core::CryptoRng;
-use crate::secret::{IdempotencyKey, Secret};
+use crate::secret::Secret;
 
 /// How long a session lasts. Source: Persona, "Create a Relay".
 pub(super) const SESSION: u64 = 30 * MINUTE;
@@ -16,21 +19,8 @@ pub(super) const SESSION: u64 = 30 * MINUTE;
 /// How long a pass lives. Source: Persona, Privacy Pass.
 const PASS_LIFE: u64 = 90 * DAY;
 
-/// How long a step that its caller does not go on with stays stored: as long as Persona keeps
-/// answers.
-const KEEP_STEP: u64 = ANSWER_LIFE;
-
-/// By so much clocks may differ as far as keys go.
-const CLOCKS_DIFFER: u64 = 2 * HOUR;
-
 /// A question asked this long after a session's end is proof of what it is answered (W8).
 pub(super) const AFTER_THE_END: u64 = 10 * MINUTE;
-
-/// After so long, a process must have slept between writing a request and sending it.
-const STALE: u64 = 10 * MINUTE;
-
-/// A request runs no longer than this; 10 minutes of it are for clocks that differ.
-const RUNNING: u64 = 20 * MINUTE;
 
 /// What the keys of verifications begin with.
 pub(super) const PREFIX: &str = "verification/";
@@ -152,125 +142,11 @@ pub(crate) enum State {
     Given { payload: Kept, consumed: bool },
 }
 
-/// A redemption under an idempotency key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Request {
-    pub(super) key: Kept,
-    /// When the key was made.
-    pub(super) at: u64,
-    /// When it was asked last before Persona answered under it: nobody knows which of several
-    /// requests was the first to arrive. None: when it was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    asked_at: Option<u64>,
-    /// When Persona first answered under it, by her clock where she tells it: since then she knows
-    /// the key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    seen_at: Option<u64>,
-    /// Whether a new key was refused since the session's end. Another one brings nothing while this
-    /// one lives.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) is_outlived: bool,
-}
-
-impl Request {
-    pub(super) fn new(now: u64, random: &mut impl CryptoRng) -> Self {
-        Self::under(&IdempotencyKey::random(random), now)
-    }
-
-    pub(super) fn under(key: &IdempotencyKey, now: u64) -> Self {
-        Self {
-            key: key.into(),
-            at: now,
-            asked_at: None,
-            seen_at: None,
-            is_outlived: false,
-        }
-    }
-
-    /// The request as it is asked again.
-    pub(super) fn asked(&self, now: u64) -> Self {
-        let mut asked = self.clone();
-        if self.seen_at.is_none() && now > self.at {
-            asked.asked_at = Some(now);
-        }
-        asked
-    }
-
-    /// The request when Persona has answered under its key.
-    pub(super) fn seen(&self, at: u64) -> Self {
-        Self {
-            seen_at: self.seen_at.or(Some(at)),
-            ..self.clone()
-        }
-    }
-
-    /// The request under a key that holds nothing any more.
-    pub(super) fn forgotten(&self) -> Self {
-        Self {
-            seen_at: Some(0),
-            ..self.clone()
-        }
-    }
-
-    /// Whether it was written so long ago that Persona would remember it longer than we do: it is
-    /// written anew before it is sent.
-    pub(super) fn is_stale(&self, now: u64) -> bool {
-        let asked_at = self.asked_at.unwrap_or(self.at);
-        self.seen_at.is_none() && now >= asked_at.saturating_add(STALE)
-    }
-
-    /// Whether Persona knew the key so long ago that no request under it can still be running.
-    pub(super) fn is_settled(&self, at: u64) -> bool {
-        (self.seen_at).is_some_and(|seen_at| at >= seen_at.saturating_add(RUNNING))
-    }
-
-    /// Whether Persona may still hold an answer under it. The nonce protects: a key that she has
-    /// forgotten redeems nothing twice.
-    pub(super) fn lives(&self, now: u64) -> bool {
-        let since = self.seen_at.or(self.asked_at).unwrap_or(self.at);
-        now < since.saturating_add(ANSWER_LIFE + CLOCKS_DIFFER)
-    }
-}
-
 /// A pass on its way to the pool, under the key it will have there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Refund {
     pub(super) pass: PaidPass,
     pub(super) pool_key: String,
-}
-
-/// A claim as it is stored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct StoredClaim {
-    claim_type: String,
-    claim_result: String,
-    methodology: Vec<(String, String)>,
-}
-
-impl From<&Claim> for StoredClaim {
-    fn from(claim: &Claim) -> Self {
-        let methodology = claim.methodology.iter();
-        Self {
-            claim_type: claim.claim_type.clone(),
-            claim_result: claim.claim_result.clone(),
-            methodology: methodology
-                .map(|method| (method.method.clone(), method.result.clone()))
-                .collect(),
-        }
-    }
-}
-
-impl From<&StoredClaim> for Claim {
-    fn from(claim: &StoredClaim) -> Self {
-        let methodology = claim.methodology.iter().cloned();
-        Self {
-            claim_type: claim.claim_type.clone(),
-            claim_result: claim.claim_result.clone(),
-            methodology: methodology
-                .map(|(method, result)| Method { method, result })
-                .collect(),
-        }
-    }
 }
 
 /// What a new verification begins with.
@@ -418,102 +294,5 @@ impl Durable {
             pool_key: new_pool_key(&self.environment, &self.claim_type, random),
         });
         Some(closed.moved(State::Expired, now, random))
-    }
-
-    /// The record in another state, after a step forward.
-    pub(super) fn moved(&self, state: State, now: u64, random: &mut impl CryptoRng) -> Self {
-        let mut moved = Self {
-            state,
-            tries: 0,
-            leased_until: Some(now + LEASE),
-            ..self.clone()
-        };
-        if moved.is_closed() {
-            // W6: nothing secret outlives the verification.
-            moved.relay = None;
-            moved.leased_until = None;
-        }
-        moved.schedule(now, random);
-        moved
-    }
-
-    /// The record in another state, without having come closer to the end: what is tried again and
-    /// again is tried less and less often.
-    pub(super) fn moved_in_vain(
-        &self,
-        state: State,
-        now: u64,
-        random: &mut impl CryptoRng,
-    ) -> Self {
-        let mut moved = self.moved(state, now, random);
-        moved.tries = self.tries;
-        moved.schedule(now, random);
-        moved
-    }
-
-    /// The record after a look in vain: the next one is later.
-    pub(super) fn postponed(&self, now: u64, random: &mut impl CryptoRng) -> Self {
-        let mut postponed = Self {
-            tries: self.tries.saturating_add(1),
-            leased_until: None,
-            ..self.clone()
-        };
-        postponed.schedule(now, random);
-        postponed
-    }
-
-    fn schedule(&mut self, now: u64, random: &mut impl CryptoRng) {
-        let (due_at, kept_for) = match (self.purpose, &self.state) {
-            (Purpose::Verification, _) => return self.schedule_verification(now, random),
-            // An answer may be lost: it is asked for, whether or not the caller comes back.
-            (Purpose::Redemption, State::Redeeming { .. }) => {
-                (Some(next_look(now, self.tries, random)), None)
-            }
-            (Purpose::Redemption, State::Ready { lost, .. })
-                if lost.iter().any(|request| request.lives(now)) =>
-            {
-                (Some(next_look(now, self.tries, random)), Some(KEEP_STEP))
-            }
-            (Purpose::Redemption, _) if self.is_closed() => (None, Some(KEEP_FINISHED)),
-            // Only the caller, who has the credentials, can go on.
-            (Purpose::Redemption | Purpose::Purchase, _) => (None, Some(KEEP_STEP)),
-        };
-        self.due_at = due_at;
-        self.expires_at = kept_for.map(|kept_for| now + kept_for);
-    }
-
-    fn schedule_verification(&mut self, now: u64, random: &mut impl CryptoRng) {
-        let waiting = match &self.state {
-            State::Issuing { purchase } => purchase.stuck.is_some(),
-            // What was lost is asked for, whether or not the caller comes back.
-            State::Ready { lost, .. } => !lost.iter().any(|request| request.lives(now)),
-            _ => false,
-        };
-        self.due_at = if self.is_closed() && self.refund.is_none() {
-            None
-        } else if waiting && !self.is_over(now) {
-            // Only the session's end changes anything; the person has time until then.
-            Some(
-                self.session_ends_at
-                    .saturating_add(AFTER_THE_END + 1 + random.next_u64() % (5 * MINUTE)),
-            )
-        } else {
-            Some(next_look(now, self.tries, random))
-        };
-        self.expires_at = (self.due_at.is_none()).then_some(now + KEEP_FINISHED);
-    }
-}
-
-impl Stored for Durable {
-    fn due_at(&self) -> Option<u64> {
-        self.due_at
-    }
-
-    fn expires_at(&self) -> Option<u64> {
-        self.expires_at
-    }
-
-    fn is_under(&self, key: &str) -> bool {
-        key == record_key(&self.id)
     }
 }

@@ -1,0 +1,104 @@
+//! The two requests that are at stake: one attempt each, under the key that is stored.
+
+use std::sync::Arc;
+
+use super::Drive;
+use crate::claim::ClaimType;
+use crate::client::Question;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::Attempt;
+use crate::outcome::Call;
+use crate::verification::machine::{needs_renewal, Event};
+use crate::verification::record::{Purpose, State};
+
+impl Drive<'_> {
+    pub(super) async fn sign(&mut self) -> Result<Event> {
+        let State::Issuing { purchase } = &self.stored.content.state else {
+            return Ok(Event::Continue);
+        };
+        let Some(key) = &purchase.key else {
+            return Ok(Event::Continue);
+        };
+        // The process may have slept since this was stored.
+        if purchase.is_too_late(self.engine.ports.now()) {
+            return Ok(Event::Continue);
+        }
+        let persona = &self.engine.ports.persona;
+        let signed = persona.sign(&purchase.blinded, key.as_key()?, self.attempting());
+        Ok(match signed.await? {
+            Ok((token, info)) => {
+                self.info = info;
+                let blinded = purchase.blinded.clone();
+                self.engine
+                    .ports
+                    .saw_usable(&self.stored.content.claim_type);
+                self.retry = 0;
+                Event::Signed { blinded, token }
+            }
+            Err(attempt) => {
+                let attempt = Arc::<Attempt>::from(attempt);
+                self.has_failed(Call::Sign, attempt.clone());
+                Event::NotSigned(attempt)
+            }
+        })
+    }
+
+    pub(super) async fn redeem(&mut self) -> Result<Event> {
+        let record = &self.stored.content;
+        let State::Redeeming {
+            pass,
+            request,
+            lost,
+        } = &record.state
+        else {
+            return Ok(Event::Continue);
+        };
+        let relay = record.relay.as_ref().ok_or_else(damaged)?;
+        // Likewise.
+        if needs_renewal(record, request, self.engine.ports.now()) {
+            return Ok(Event::Continue);
+        }
+        let asked = Question {
+            relay_token: &relay.token,
+            relay_secret: &relay.secret,
+            pass: &pass.token,
+            key: request.key.as_key()?,
+            earlier_keys: (lost.iter())
+                .map(|request| request.key.as_key())
+                .collect::<Result<_>>()?,
+        };
+        let persona = &self.engine.ports.persona;
+        Ok(match persona.redeem(asked, self.attempting()).await? {
+            Ok(((payload, consumed), info)) => {
+                let opened = match record.purpose {
+                    Purpose::Redemption => None,
+                    _ => {
+                        let claim_type = ClaimType::parse(record.claim_type.as_str())?;
+                        let opened = persona.open(&payload, record.encrypted, &claim_type);
+                        Some(Arc::new(opened))
+                    }
+                };
+                let pass = pass.token.clone();
+                self.info = info;
+                Event::Redeemed {
+                    pass,
+                    opened,
+                    payload,
+                    consumed,
+                }
+            }
+            Err(attempt) => {
+                let attempt = Arc::<Attempt>::from(attempt);
+                self.has_failed(Call::Redeem, attempt.clone());
+                Event::NotRedeemed(attempt)
+            }
+        })
+    }
+}
+
+fn damaged() -> Error {
+    Error::new(
+        ErrorKind::Store,
+        "The record is damaged: a redemption without its relay. It was left untouched.",
+    )
+}

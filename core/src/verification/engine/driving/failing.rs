@@ -1,0 +1,79 @@
+//! What a caller is told when a drive leaves without what was wanted.
+
+use super::{Drive, Shelf};
+use crate::error::{Error, ErrorKind};
+use crate::http::Attempt;
+use crate::outcome::{may_pass, Call};
+use crate::secret::IdempotencyKey;
+use crate::verification::record::State;
+
+impl Drive<'_> {
+    /// Whether a stateless call asks once more whether the person has finished. Under a key of the
+    /// caller's it does not: only he has that one.
+    pub(super) fn asks_again(&self, kind: ErrorKind) -> bool {
+        let is_early = kind == ErrorKind::PermissionDenied;
+        is_early && matches!(self.shelf, Shelf::Nowhere) && !self.run.only_this_key
+    }
+
+    /// The attempt that failed, as an error. What is stored can go on from here.
+    pub(super) fn failure(&self, kind: ErrorKind) -> Error {
+        match (&self.failed, &self.shelf) {
+            (None, _) => Error::new(kind, "The call's time was up before anything was sent."),
+            (Some((call, attempt)), Shelf::Nowhere) => self.last_failure(*call, attempt, kind),
+            (Some((call, attempt)), _) => {
+                (attempt.lasting_error(*call, kind)).with_retryable(may_pass(*call, kind))
+            }
+        }
+    }
+
+    /// Likewise, for a call that nobody can go on with: what may have been executed is unknown, and
+    /// of a redemption the key is handed out under which its answer may be stored.
+    fn last_failure(&self, call: Call, attempt: &Attempt, kind: ErrorKind) -> Error {
+        let is_no_answer = matches!(
+            kind,
+            ErrorKind::Timeout
+                | ErrorKind::Network
+                | ErrorKind::RateLimited
+                | ErrorKind::Authentication
+                | ErrorKind::Conflict
+                | ErrorKind::PassRejected
+        );
+        match call {
+            Call::Redeem => {
+                let key = self.lost_key();
+                let kind = match &key {
+                    Some(_) if is_no_answer || kind == ErrorKind::Unprocessable => {
+                        ErrorKind::OutcomeUnknown
+                    }
+                    _ => kind,
+                };
+                let retryable = key.is_some() || may_pass(call, kind);
+                let error = attempt.error(call, kind).with_retryable(retryable);
+                error.with_idempotency_key(key)
+            }
+            _ => {
+                let is_unknown = self.may_be_executed && is_no_answer;
+                let kind = if is_unknown {
+                    ErrorKind::OutcomeUnknown
+                } else {
+                    kind
+                };
+                let retryable = may_pass(call, kind) && !self.may_be_executed;
+                attempt.error(call, kind).with_retryable(retryable)
+            }
+        }
+    }
+
+    /// The oldest key under which the answer may be stored.
+    fn lost_key(&self) -> Option<IdempotencyKey> {
+        let (lost, present) = match &self.stored.content.state {
+            State::Redeeming { request, lost, .. } => (lost, Some(request)),
+            State::Ready { lost, .. } => (lost, None),
+            _ => return None,
+        };
+        let attempts = self.run.attempts.as_ref();
+        let is_lost = attempts.is_some_and(|attempts| attempts.history.is_lost());
+        let oldest = lost.first().or(present.filter(|_| is_lost))?;
+        oldest.key.as_key().ok()
+    }
+}
