@@ -100,8 +100,10 @@ fi
 [[ ${RELAYPASS_DEVELOP_ONLY:-} != 1 ]] || exit 0
 stamp=target/developed
 if [[ ! -f $stamp ]] || [[ -n $(find src/main pom.xml "$generated" -newer "$stamp" -print -quit) ]]; then
-  # A class whose source is gone must not stay in the jar.
-  rm -rf target/classes
+  # A class whose source is gone must not stay in the jar. Another library alone changes no class.
+  if [[ ! -f $stamp ]] || [[ -n $(find src/main/kotlin pom.xml "$generated" -newer "$stamp" -print -quit) ]]; then
+    rm -rf target/classes target/kotlin-ic/compile
+  fi
   mvn -q -B -Dstyle.color=never -Dmaven.test.skip=true install
   touch "$stamp"
 fi
