@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::callback::called_now;
+
 /// Something that the caller's log should know. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -85,7 +87,7 @@ pub(crate) fn tell(listener: Option<&Listener>, event: Event) {
         event.message
     );
     if let Some(Listener(listen)) = listener {
-        listen(&event);
+        called_now(|| listen(&event));
     }
 }
 

@@ -5,6 +5,7 @@ import type { EncryptionKey } from './keys.js';
 import type { NativeClient } from './native.js';
 import { makeGeneratedClaim, makePrivacyPass, makeRelay } from './results.js';
 import type { GeneratedClaim, PrivacyPass, Relay } from './results.js';
+import { withScope } from './scope.js';
 
 /** What every call takes beside its arguments. */
 export interface CallOptions {
@@ -115,8 +116,10 @@ export class Relays {
     const claimType = readText(given.claimType, 'claimType');
     const encryptionKey = optional(readPublicKey, given.encryptionKey, 'encryptionKey');
     const { signal, timeoutSeconds } = readCallOptions(options);
-    const relay = await call(signal, (token) =>
-      this.#client.create(claimType, encryptionKey, timeoutSeconds, token),
+    const relay = await withScope((scope) =>
+      call(signal, (token) =>
+        this.#client.create(claimType, encryptionKey, timeoutSeconds, token, scope),
+      ),
     );
     return makeRelay(relay);
   }
@@ -156,8 +159,17 @@ export class Relays {
     const relayToken = optional(readText, given.relayToken, 'relayToken');
     const relaySecret = optional(readText, given.relaySecret, 'relaySecret');
     const { signal, timeoutSeconds } = readCallOptions(options);
-    const pass = await call(signal, (token) =>
-      this.#client.issuePrivacyPass(claimType, relayToken, relaySecret, timeoutSeconds, token),
+    const pass = await withScope((scope) =>
+      call(signal, (token) =>
+        this.#client.issuePrivacyPass(
+          claimType,
+          relayToken,
+          relaySecret,
+          timeoutSeconds,
+          token,
+          scope,
+        ),
+      ),
     );
     return makePrivacyPass(pass);
   }
@@ -201,16 +213,19 @@ export class Relays {
     // Errors without a key have `null`; callers hand it on as it is.
     const idempotencyKey = optional(readText, given.idempotencyKey ?? undefined, 'idempotencyKey');
     const { signal, timeoutSeconds } = readCallOptions(options);
-    const generated = await call(signal, (token) =>
-      this.#client.generateClaim(
-        relayToken,
-        relaySecret,
-        privacyPassToken,
-        claimType,
-        decryptionKey,
-        idempotencyKey,
-        timeoutSeconds,
-        token,
+    const generated = await withScope((scope) =>
+      call(signal, (token) =>
+        this.#client.generateClaim(
+          relayToken,
+          relaySecret,
+          privacyPassToken,
+          claimType,
+          decryptionKey,
+          idempotencyKey,
+          timeoutSeconds,
+          token,
+          scope,
+        ),
       ),
     );
     return makeGeneratedClaim(generated);

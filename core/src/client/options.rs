@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::task::TaskTracker;
-
 use super::{Client, Inner, Keeping};
 use crate::claim::DecryptionKey;
 use crate::error::{Error, Result};
@@ -233,7 +231,7 @@ impl ClientBuilder {
 
     /// Whether a task in the background drives open verifications on and fills the pool, about once
     /// a minute. By default it does not: call `recover` yourself. The task begins with the first
-    /// call that needs the store, and ends with the client.
+    /// call that needs the store, and ends with the client, or when it is closed.
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
         self
@@ -317,7 +315,7 @@ impl ClientBuilder {
                 }),
                 listener: self.listener.clone(),
                 seen: Arc::default(),
-                purchases: TaskTracker::new(),
+                lifecycle: Arc::default(),
             }),
         })
     }

@@ -205,6 +205,8 @@ impl<'a> Relays<'a> {
     /// Source: Persona, "Create a Relay".
     pub async fn create(&self, request: CreateRelay) -> Result<Relay> {
         let budget = self.budget();
+        let _call = (self.inner.lifecycle.begin_call())
+            .map_err(|error| error.in_operation("relays.create"))?;
         self.inner.create_relay(request, &budget).await
     }
 
@@ -280,9 +282,14 @@ impl Inner {
         blind(&answer).map_err(|error| error.with_response(info).in_operation(OPERATION))
     }
 
+    /// How long a call with all its retries takes, unless the caller says otherwise.
+    pub(super) fn longest_call(&self) -> Duration {
+        LONGEST_CALL.max(self.timeout)
+    }
+
     /// What is left for a call that has used `spent` of its time; `limit` is the caller's.
     pub(crate) fn budget(&self, limit: Option<Duration>, spent: Duration) -> Budget {
-        let whole = limit.unwrap_or_else(|| LONGEST_CALL.max(self.timeout));
+        let whole = limit.unwrap_or_else(|| self.longest_call());
         Budget {
             retries: self.retries,
             attempt: self.timeout,

@@ -28,6 +28,7 @@ impl Relays<'_> {
     /// Source: Persona, "Create a Privacy Pass"; RFC 9474.
     pub async fn issue_privacy_pass(&self, request: IssuePrivacyPass) -> Result<PrivacyPass> {
         let issue = async {
+            let _call = self.inner.lifecycle.begin_call()?;
             let engine = Engine::without_store(self.inner, self.budget());
             let (pass, info) = engine.buy_unkept(&request).await?;
             Ok(PrivacyPass {
@@ -58,6 +59,7 @@ impl Relays<'_> {
     /// Source: Persona, "Generate a Relay claim".
     pub async fn generate_claim(&self, request: GenerateClaim) -> Result<GeneratedClaim> {
         let generate = async {
+            let _call = self.inner.lifecycle.begin_call()?;
             let own_key = request.idempotency_key.as_ref();
             // Only what is asked for the first time can be too old: an answer outlives its pass.
             let now = own_key.map_or_else(now_ms, |_| 0);

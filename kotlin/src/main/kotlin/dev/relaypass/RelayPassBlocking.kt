@@ -38,9 +38,16 @@ public class RelayPassBlocking internal constructor(
     /** The same client, whose calls may take this long as a whole, retries included. */
     public fun within(timeout: JavaDuration): RelayPassBlocking = RelayPassBlocking(client, timeout)
 
-    /** See [RelayPass.close]. Closes what [within] gave as well, for it is the same client. */
+    /** See [RelayPass.closeAndJoin]. Closes what [within] gave as well, for it is the same client. */
+    @Throws(InterruptedException::class)
     override fun close() {
-        client.close()
+        await { client.closeAndJoin() }
+    }
+
+    /** As the other [close], and waits this long for what is under way. */
+    @Throws(InterruptedException::class)
+    public fun close(within: JavaDuration) {
+        await { client.closeAndJoin(within.toKotlinDuration()) }
     }
 
     /** The environment, and no secret. */

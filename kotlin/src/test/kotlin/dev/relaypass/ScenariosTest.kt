@@ -153,7 +153,7 @@ class ScenariosTest {
         val environment = options.textOrNull("environment")?.takeIf { it !in Environment.entries.map(Environment::code) }
         val passBinding = options.textOrNull("pass_binding")?.takeIf { it !in PassBinding.entries.map(PassBinding::code) }
         if (environment != null || passBinding != null) {
-            CoreClient(NO_OPTIONS.copy(environment = environment, passBinding = passBinding)).close()
+            CoreClient(NO_OPTIONS.copy(environment = environment, passBinding = passBinding))
         }
     }
 
