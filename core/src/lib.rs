@@ -27,6 +27,7 @@ mod encoding;
 mod error;
 mod events;
 mod future;
+mod held;
 mod http;
 mod outcome;
 pub mod pass;

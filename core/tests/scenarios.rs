@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use relaypass::arguments::{
-    ClaimArguments, ClientArguments, CreateArguments, IssueArguments, StartArguments, StoreArgument,
+    ClaimArguments, ClientArguments, CloseArguments, CreateArguments, IssueArguments,
+    StartArguments, StoreArgument,
 };
 use relaypass::store::MemoryStore;
 use relaypass::{
-    generate_key_pair, Claim, ClaimType, Client, Error, RateLimit, ResponseInfo, Secret,
+    generate_key_pair, Claim, ClaimType, Client, Error, Listener, RateLimit, ResponseInfo, Secret,
     Verification, VerificationId,
 };
 use relaypass_sandbox::{Options, Sandbox};
@@ -69,6 +71,8 @@ struct Runner<'a> {
     http: reqwest::Client,
     saved: HashMap<String, Value>,
     host_store: Arc<MemoryStore>,
+    /// The kinds of the events that were told.
+    told: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl<'a> Runner<'a> {
@@ -78,6 +82,7 @@ impl<'a> Runner<'a> {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             saved: HashMap::new(),
             host_store: Arc::new(MemoryStore::new()),
+            told: Arc::default(),
         }
     }
 
@@ -166,6 +171,10 @@ impl<'a> Runner<'a> {
             seal_keys: text("seal_key").iter().map(|hex| from_hex(hex)).collect(),
             pass_binding: text("pass_binding"),
             pass_pool: options["pass_pool"].as_i64(),
+            on_event: Some({
+                let told = Arc::clone(&self.told);
+                Listener::new(move |event| told.lock().unwrap().push(event.kind.name()))
+            }),
             ..ClientArguments::default()
         };
         arguments.parse()?.build()
@@ -269,6 +278,26 @@ impl<'a> Runner<'a> {
             "passes.count" => {
                 let claim_type = ClaimType::parse(text("claim_type").unwrap())?;
                 Ok(json!({"count": client.passes().count(&claim_type).await?}))
+            }
+            "close" => {
+                let arguments = CloseArguments {
+                    timeout_seconds: with.get("timeout").and_then(Value::as_f64),
+                    is_called_back: false,
+                };
+                arguments.parse()?.make(client).await?;
+                Ok(Value::Null)
+            }
+            "events" => {
+                let count = usize::try_from(with["count"].as_u64().unwrap()).unwrap();
+                let began = Instant::now();
+                while self.told.lock().unwrap().len() < count {
+                    assert!(
+                        began.elapsed() < Duration::from_secs(20),
+                        "no such event is told"
+                    );
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Ok(json!({"kinds": *self.told.lock().unwrap()}))
             }
             "generate_key" => {
                 let bits = usize::try_from(with["bits"].as_u64().unwrap()).unwrap();

@@ -58,18 +58,16 @@ export interface GenerateClaimArguments {
   /** The private key that opens the claim, in PEM; by default the client's. */
   readonly decryptionKey?: string | EncryptionKey | undefined;
   /**
-   * The key under which Persona keeps the answer for 24 hours: with the same relay and pass it asks
-   * for the same answer, after a lost answer, an abort or a crash. Left out or `null`, the call
-   * makes one of its own.
+   * Names this redemption. Best made by the caller: `const idempotencyKey = crypto.randomUUID()`,
+   * stored beside the relay before the call. The {@link RelayPassError.idempotencyKey} that an
+   * {@link OutcomeUnknownError} carries serves the same end. Left out or `null`, the call makes one
+   * of its own. For one relay and pass only.
    *
-   * Best made by the caller: `const idempotencyKey = crypto.randomUUID()`, stored beside the relay
-   * before the call. The {@link RelayPassError.idempotencyKey} that an {@link OutcomeUnknownError}
-   * carries serves the same end. It is as secret as the pass.
-   *
-   * The call goes out under this key alone, and "not finished yet" ends it. After a
+   * The same key asks for the same answer for 24 hours, after a lost answer, a cancellation or a
+   * crash. The call goes out under this key alone, and "not finished yet" ends it. After
    * {@link PermissionDeniedError} without an `idempotencyKey` make a new one: Persona keeps that
-   * answer too, and the claim that comes later would not be under the old key. An error that has an
-   * `idempotencyKey`, whatever its kind, asks to be repeated with that key.
+   * answer too. An error with an `idempotencyKey`, whatever its kind, asks to be repeated with that
+   * key. It is as secret as the pass.
    */
   readonly idempotencyKey?: string | null | undefined;
 }

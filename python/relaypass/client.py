@@ -174,6 +174,7 @@ class RelayPass(_Options):
         self._connection.waited(self._connection.closing(timeout))
 
     def __enter__(self) -> RelayPass:
+        self._connection.check_open()
         return self
 
     def __exit__(
@@ -230,6 +231,7 @@ class AsyncRelayPass(_Options):
         await self._connection.awaited(self._connection.closing(timeout))
 
     async def __aenter__(self) -> AsyncRelayPass:
+        self._connection.check_open()
         return self
 
     async def __aexit__(

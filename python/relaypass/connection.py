@@ -8,6 +8,7 @@ from typing import TypeVar
 from relaypass import _native, outcomes
 from relaypass._native import Call
 from relaypass.callbacks import Callbacks, is_called_back
+from relaypass.errors import ClosedError
 
 _Answer = TypeVar("_Answer")
 
@@ -28,6 +29,11 @@ class Connection:
     @property
     def closed(self) -> bool:
         return self._native.closed
+
+    def check_open(self) -> None:
+        """A closed client says so at once, and not only with its first call."""
+        if self.closed:
+            raise ClosedError("this relaypass client is closed; make a new one")
 
     def closing(self, timeout: float | None) -> Call[None]:
         return self._native.close(timeout=timeout, is_called_back=is_called_back())

@@ -1,4 +1,5 @@
-//! How a client ends: no new calls, then what is under way, then the background, then the store.
+//! How a client ends: no new calls, then what is under way, then the background, then the store and
+//! the connections.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::{parse_seconds, Client, Inner};
 use crate::callback::{called, is_called};
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::Listener;
 
 /// How long a close whose time is up waits for work that was told to break off, and for a database
 /// that lets go of a file: moments, unless something hangs.
@@ -107,10 +109,10 @@ impl Lifecycle {
 
     /// Waits for calls first: they may begin tasks.
     async fn wait(&self) {
-        for tracker in [&self.calls, &self.tasks] {
-            tracker.close();
-            tracker.wait().await;
-        }
+        self.calls.close();
+        self.tasks.close();
+        self.calls.wait().await;
+        self.tasks.wait().await;
     }
 }
 
@@ -118,9 +120,9 @@ impl Client {
     /// Closes the client, in order: from now on every new call fails with `closed`; calls under way,
     /// purchases of [`Verifications::start`](crate::Verifications::start) and the work in the
     /// background come to their end, for `limit` at most, by default the time of one call (30
-    /// seconds, or the client's timeout if that is longer); then the client lets go of its store. One
-    /// that is built in and that nobody else holds is closed; one of the caller's is not called any
-    /// more.
+    /// seconds, or the client's timeout if that is longer); then the client lets go of its
+    /// connections, its listener and its store. A store that is built in and that nobody else holds
+    /// is closed; one of the caller's is not called any more.
     ///
     /// When the time is up, work that nobody waits for breaks off, as in a crash: nothing is lost,
     /// and `complete` or `recover` of another client goes on with it. A call under way is not broken
@@ -175,6 +177,12 @@ impl Inner {
         }
         if lifecycle.base.is_none() {
             self.release_store().await;
+            if ended.is_ok() {
+                // What outlives the close still needs these.
+                self.anonymous.release();
+                self.identified_route.release();
+                self.listener.iter().for_each(Listener::release);
+            }
         }
         if ended.is_ok() && (was_cut || !lifecycle.cut.is_cancelled()) {
             return Ok(());

@@ -313,7 +313,7 @@ impl ClientBuilder {
                     pass_pool: self.pass_pool,
                     background: self.background,
                 }),
-                listener: self.listener.clone(),
+                listener: self.listener.as_ref().map(Listener::for_client),
                 seen: Arc::default(),
                 lifecycle: Arc::default(),
             }),

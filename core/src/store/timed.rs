@@ -1,31 +1,31 @@
 //! A store as a client holds it: with a time limit for every method, until the client is closed.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Record, Store, StoreError, Swap};
 use crate::callback::called;
 use crate::future::BoxFuture;
+use crate::held::Held;
 
 /// A store whose methods fail when they take longer than `limit`, or after it was released.
 pub(crate) struct Timed {
-    store: Mutex<Option<Arc<dyn Store>>>,
+    store: Held<dyn Store>,
     limit: Duration,
 }
 
 impl Timed {
     pub(crate) fn new(store: Arc<dyn Store>, limit: Duration) -> Self {
         Self {
-            store: Mutex::new(Some(store)),
+            store: Held::new(store),
             limit,
         }
     }
 
     /// Lets go of the store: no method of it is called any more.
     pub(crate) fn release(&self) -> Option<Arc<dyn Store>> {
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        store.take()
+        self.store.release()
     }
 
     async fn limited<T, Working>(
@@ -36,12 +36,7 @@ impl Timed {
     where
         Working: Future<Output = Result<T, StoreError>> + Send,
     {
-        let held = self
-            .store
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let Some(store) = held else {
+        let Some(store) = self.store.get() else {
             return Err(StoreError::new(
                 "The client was closed, and its store with it.",
             ));

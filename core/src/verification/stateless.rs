@@ -50,8 +50,7 @@ impl Relays<'_> {
     /// * `outcome_unknown`, retryable: the answer never arrived. Whatever the kind, an error with an
     ///   [`Error::idempotency_key`] leaves an answer open: ask again with that key.
     ///
-    /// With an idempotency key of the caller's, the call goes out under that key alone: "not yet"
-    /// ends it, and no other key is made that a crash could lose.
+    /// What a key of the caller's own is good for, [`GenerateClaim::idempotency_key`] says.
     ///
     /// * `decryption`, `claim_mismatch`, `protocol`: the answer arrived and is no good;
     ///   [`Error::unopened_claim`] has it.

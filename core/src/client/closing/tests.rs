@@ -467,6 +467,22 @@ async fn a_time_that_is_none_closes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_closed_client_holds_no_connection_and_no_listener() {
+    let held = Arc::new(());
+    let listening = Arc::downgrade(&held);
+    let listener = Listener::new(move |_| drop(Arc::clone(&held)));
+    let world = world(seconds(1), |builder| builder.on_event(listener));
+    start(&world.client).await;
+    world
+        .client
+        .close(None)
+        .await
+        .expect("there is time enough");
+    assert!(listening.upgrade().is_none());
+    assert_eq!(Arc::strong_count(&world.transport), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_others_hold_stays_with_them() {
     let world = world(seconds(1), |builder| builder);
     let weak: Weak<Watched> = Arc::downgrade(&world.store);
