@@ -110,6 +110,10 @@ class _Options:
         opened(native.connect())
         self._connection = Connection(native, callbacks)
 
+    @property
+    def _native(self) -> _native.Client:
+        return self._connection.native
+
     def __repr__(self) -> str:
         state = "closed" if self._connection.closed else "open"
         return f"<relaypass.{type(self).__name__} {state}>"
