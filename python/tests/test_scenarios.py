@@ -156,7 +156,8 @@ async def make_step(
         case "passes", "count":
             return {"count": await client.call(place, name, arguments)}
         case "close", "":
-            return await client.close(**arguments)
+            await client.close(**arguments)
+            return None
         case "events", "":
             deadline = time.monotonic() + 20
             while len(told) < arguments["count"]:
