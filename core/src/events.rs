@@ -69,7 +69,9 @@ impl EventKind {
 
 /// Whoever is told of events. It is called from any thread and must return at once.
 #[derive(Clone)]
-pub struct Listener(Arc<Held<dyn Fn(&Event) + Send + Sync>>);
+pub struct Listener(Arc<Held<Listen>>);
+
+type Listen = dyn Fn(&Event) + Send + Sync;
 
 impl Listener {
     /// Tells `listen` of every event.

@@ -1,7 +1,6 @@
 package dev.relaypass
 
 import dev.relaypass.generated.ClientOptions
-import kotlinx.coroutines.runBlocking
 import kotlin.time.Duration
 import kotlin.time.DurationUnit.SECONDS
 
@@ -141,12 +140,12 @@ public class RelayPass private constructor(
 
     /** As [closeAndJoin], blocking the thread: for `use`, and for code without coroutines. */
     override fun close() {
-        runBlocking { client.close(within = null) }
+        await { client.close(within = null) }
     }
 
     /** As the other [close], with a limit. */
     public fun close(within: Duration) {
-        runBlocking { client.close(within) }
+        await { client.close(within) }
     }
 
     /** The environment, and no secret. */

@@ -115,5 +115,16 @@ class ClosingTest {
             assertEquals(1, billed())
         }
 
+    @Test
+    fun `an interrupt does not end it, and is not lost`() {
+        sandbox.signsLate()
+        val client = sandbox.client(store = MapStore())
+        runBlocking { client.verifications.start(CLAIM_TYPE) }
+        Thread.currentThread().interrupt()
+        client.close()
+        assertTrue(Thread.interrupted(), "it is still interrupted")
+        assertEquals(1, billed())
+    }
+
     private fun Sandbox.signsLate() = faults("""{"step": "sign", "fault": "delay", "milliseconds": 300}""")
 }
