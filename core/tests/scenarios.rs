@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use relaypass::arguments::{
-    ClaimArguments, ClientArguments, CreateArguments, IssueArguments, StartArguments, StoreArgument,
+    ClaimArguments, ClientArguments, CloseArguments, CreateArguments, IssueArguments,
+    StartArguments, StoreArgument,
 };
 use relaypass::store::MemoryStore;
 use relaypass::{
-    generate_key_pair, Claim, ClaimType, Client, Error, RateLimit, ResponseInfo, Secret,
+    generate_key_pair, Claim, ClaimType, Client, Error, Listener, RateLimit, ResponseInfo, Secret,
     Verification, VerificationId,
 };
 use relaypass_sandbox::{Options, Sandbox};
@@ -96,6 +98,8 @@ struct Runner<'a> {
     http: reqwest::Client,
     saved: HashMap<String, Value>,
     host_store: Arc<MemoryStore>,
+    /// The kinds of the events that were told.
+    told: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl<'a> Runner<'a> {
@@ -105,6 +109,7 @@ impl<'a> Runner<'a> {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             saved: HashMap::new(),
             host_store: Arc::new(MemoryStore::new()),
+            told: Arc::default(),
         }
     }
 
@@ -123,7 +128,7 @@ impl<'a> Runner<'a> {
         let outcome = self.play(scenario, &client, &mut others).await;
         // What is still being bought is not to be billed to the next scenario.
         for client in others.values().chain([&client]) {
-            client.verifications().wait_for_purchases().await;
+            let _ = client.close(None).await;
         }
         outcome
     }
@@ -208,6 +213,10 @@ impl<'a> Runner<'a> {
             seal_keys: text("seal_key").iter().map(|hex| from_hex(hex)).collect(),
             pass_binding: text("pass_binding"),
             pass_pool: options["pass_pool"].as_i64(),
+            on_event: Some({
+                let told = Arc::clone(&self.told);
+                Listener::new(move |event| told.lock().unwrap().push(event.kind.name()))
+            }),
             ..ClientArguments::default()
         };
         arguments.parse()?.build()
@@ -311,6 +320,26 @@ impl<'a> Runner<'a> {
             "passes.count" => {
                 let claim_type = ClaimType::parse(text("claim_type").unwrap())?;
                 Ok(json!({"count": client.passes().count(&claim_type).await?}))
+            }
+            "close" => {
+                let arguments = CloseArguments {
+                    timeout_seconds: with.get("timeout").and_then(Value::as_f64),
+                    is_called_back: false,
+                };
+                arguments.parse()?.make(client).await?;
+                Ok(Value::Null)
+            }
+            "events" => {
+                let count = usize::try_from(with["count"].as_u64().unwrap()).unwrap();
+                let began = Instant::now();
+                while self.told.lock().unwrap().len() < count {
+                    assert!(
+                        began.elapsed() < Duration::from_secs(20),
+                        "no such event is told"
+                    );
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Ok(json!({"kinds": *self.told.lock().unwrap()}))
             }
             "generate_key" => {
                 let bits = usize::try_from(with["bits"].as_u64().unwrap()).unwrap();

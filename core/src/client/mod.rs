@@ -1,6 +1,7 @@
 //! The client: options, and the three steps as stateless calls.
 
 mod arguments;
+mod closing;
 mod options;
 mod persona;
 mod ports;
@@ -11,6 +12,8 @@ pub use arguments::{
     parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IssueArguments, OpenArguments,
     StoreArgument,
 };
+pub use closing::{Close, CloseArguments};
+pub(crate) use closing::{Lifecycle, UnderWay};
 pub(crate) use options::MOST_PASSES;
 pub use options::{ClientBuilder, Environment, PassBinding};
 #[cfg(test)]
@@ -28,14 +31,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio_util::task::TaskTracker;
-
 use crate::claim::DecryptionKey;
 use crate::error::Result;
 use crate::events::Listener;
 use crate::http::{AnonymousLane, IdentifiedLane, Route};
 use crate::secret::ApiKey;
-use crate::store::{Sealer, Store};
+use crate::store::{Sealer, Timed};
 
 /// Persona Relay for one customer and one environment.
 ///
@@ -86,14 +87,13 @@ pub(crate) struct Inner {
     pub(crate) keeping: Option<Keeping>,
     pub(crate) listener: Option<Listener>,
     pub(crate) seen: Arc<Seen>,
-    /// The purchases that go on although nobody waits for them.
-    pub(crate) purchases: TaskTracker,
+    pub(crate) lifecycle: Arc<Lifecycle>,
 }
 
 /// How verifications and passes are kept.
 #[derive(Clone)]
 pub(crate) struct Keeping {
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<Timed>,
     pub(crate) sealer: Sealer,
     pub(crate) pass_binding: PassBinding,
     pub(crate) pass_pool: u32,
@@ -132,6 +132,8 @@ impl Client {
     /// Calls under different API keys share connections: use it where Persona may know that one
     /// server speaks for all of them.
     ///
+    /// It ends when this client is closed. [`Client::close`] of the one leaves this client open.
+    ///
     /// # Errors
     /// `invalid_argument` for an API key that cannot be one.
     ///
@@ -166,7 +168,7 @@ impl Client {
                 keeping: inner.keeping.clone(),
                 listener: inner.listener.clone(),
                 seen: inner.seen.clone(),
-                purchases: inner.purchases.clone(),
+                lifecycle: inner.lifecycle.derive(),
             }),
         })
     }

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::task::TaskTracker;
-
 use super::{Client, Inner, Keeping};
 use crate::claim::DecryptionKey;
 use crate::error::{Error, Result};
@@ -233,7 +231,7 @@ impl ClientBuilder {
 
     /// Whether a task in the background drives open verifications on and fills the pool, about once
     /// a minute. By default it does not: call `recover` yourself. The task begins with the first
-    /// call that needs the store, and ends with the client.
+    /// call that needs the store, and ends with the client, or when it is closed.
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
         self
@@ -315,9 +313,9 @@ impl ClientBuilder {
                     pass_pool: self.pass_pool,
                     background: self.background,
                 }),
-                listener: self.listener.clone(),
+                listener: self.listener.as_ref().map(Listener::for_client),
                 seen: Arc::default(),
-                purchases: TaskTracker::new(),
+                lifecycle: Arc::default(),
             }),
         })
     }

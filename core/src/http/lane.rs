@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::transport::{Connection, Response, SendFailure, Transport};
+use super::transport::{Connection, FailureCause, Response, SendFailure, Sent, Transport};
 use crate::error::{Error, Result};
 use crate::future::BoxFuture;
+use crate::held::Held;
 use crate::secret::ApiKey;
 use crate::wire::{AnonymousRequest, Request, SignRequest};
 
@@ -91,7 +92,7 @@ pub(crate) trait Lane: Sync {
 /// A transport, and where it leads.
 #[derive(Clone)]
 pub(crate) struct Route {
-    transport: Arc<dyn Transport>,
+    transport: Arc<Held<dyn Transport>>,
     base_url: BaseUrl,
 }
 
@@ -110,9 +111,14 @@ pub(crate) struct IdentifiedLane {
 impl Route {
     pub(crate) fn new(transport: Arc<dyn Transport>, base_url: BaseUrl) -> Self {
         Self {
-            transport,
+            transport: Arc::new(Held::new(transport)),
             base_url,
         }
+    }
+
+    /// Lets go of the connections.
+    pub(crate) fn release(&self) {
+        self.transport.release();
     }
 
     async fn deliver(
@@ -122,14 +128,25 @@ impl Route {
         timeout: Duration,
     ) -> std::result::Result<Response, SendFailure> {
         let url = self.base_url.join(request.path());
-        let sent = self.transport.send(&url, request, connection, timeout);
-        sent.await
+        let Some(transport) = self.transport.get() else {
+            return Err(SendFailure {
+                sent: Sent::Nothing,
+                cause: FailureCause::Network,
+                description: "the client was closed".to_owned(),
+            });
+        };
+        transport.send(&url, request, connection, timeout).await
     }
 }
 
 impl AnonymousLane {
     pub(crate) fn new(route: Route) -> Self {
         Self { route }
+    }
+
+    /// Lets go of the connections.
+    pub(crate) fn release(&self) {
+        self.route.release();
     }
 }
 

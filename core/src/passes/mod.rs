@@ -63,7 +63,10 @@ impl Passes<'_> {
     /// # Errors
     /// `invalid_argument` without a store; `store`.
     pub async fn count(&self, claim_type: &ClaimType) -> Result<u32> {
-        let count = async { self.ports()?.count_pooled(claim_type.as_str()).await };
+        let count = async {
+            let _call = self.client.inner.lifecycle.begin_call()?;
+            self.ports()?.count_pooled(claim_type.as_str()).await
+        };
         count
             .await
             .map_err(|error| error.in_operation("passes.count"))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Engine;
 use crate::claim::ClaimType;
-use crate::client::Inner;
+use crate::client::{Inner, Lifecycle};
 use crate::error::Result;
 use crate::events::EventKind;
 use crate::passes::Buying;
@@ -24,10 +24,10 @@ pub(super) fn begin(inner: &Arc<Inner>) {
     let wanted = (inner.keeping.as_ref()).is_some_and(|keeping| keeping.background);
     if wanted && !inner.seen.background.swap(true, Ordering::Relaxed) {
         let client = Arc::downgrade(inner);
-        tokio::spawn(async move {
-            loop {
-                // Half a period to one and a half.
-                tokio::time::sleep(PERIOD / 2 + part_of(PERIOD)).await;
+        let lifecycle = inner.lifecycle.of_base();
+        lifecycle.clone().spawn(async move {
+            // Half a period to one and a half.
+            while !lifecycle.sleep(PERIOD / 2 + part_of(PERIOD)).await {
                 if round(&client).await.is_none() {
                     return;
                 }
@@ -57,14 +57,20 @@ async fn recover_and_refill(inner: &Inner, engine: &Engine) -> Result<()> {
     let mut outcome = Ok(());
     for claim_type in asked {
         // One claim type that Persona refuses does not keep the others from their passes.
-        outcome = refill(engine, claim_type, target).await.and(outcome);
+        let refilled = refill(engine, &inner.lifecycle, claim_type, target).await;
+        outcome = refilled.and(outcome);
     }
     outcome
 }
 
 /// Buys some of what is missing: none at all as often as not, so that a purchase does not follow a
 /// use.
-async fn refill(engine: &Engine, claim_type: String, target: u32) -> Result<()> {
+async fn refill(
+    engine: &Engine,
+    lifecycle: &Lifecycle,
+    claim_type: String,
+    target: u32,
+) -> Result<()> {
     let census = engine.ports.census(&claim_type).await?;
     let missing = u64::from(target.saturating_sub(census.count));
     let most = match census.buying {
@@ -75,9 +81,9 @@ async fn refill(engine: &Engine, claim_type: String, target: u32) -> Result<()> 
     let wanted = os_random().next_u64() % (2 * missing + 1);
     let claim_type = ClaimType::parse(claim_type)?;
     for _ in 0..wanted.min(most) {
-        tokio::time::sleep(part_of(PERIOD / 60)).await;
+        let is_closing = lifecycle.sleep(part_of(PERIOD / 60)).await;
         // Another process may have been faster.
-        if !engine.buy_pooled(&claim_type, Some(target)).await? {
+        if is_closing || !engine.buy_pooled(&claim_type, Some(target)).await? {
             break;
         }
     }
@@ -116,7 +122,10 @@ mod tests {
             let [one, other] = two_workers();
             let fill = |engine: &Engine| {
                 let engine = engine.clone();
-                async move { refill(&engine, CLAIM_TYPE.to_owned(), TARGET).await }
+                async move {
+                    let (lifecycle, claim_type) = (Lifecycle::default(), CLAIM_TYPE.to_owned());
+                    refill(&engine, &lifecycle, claim_type, TARGET).await
+                }
             };
             loop {
                 let (first, second) = tokio::join!(fill(&one), fill(&other));

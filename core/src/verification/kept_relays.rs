@@ -56,6 +56,7 @@ impl KeptRelays<'_> {
         idempotency_key: &str,
     ) -> Result<PrivacyPass> {
         let issue = async {
+            let _call = self.client.inner.lifecycle.begin_call()?;
             crate::secret::check_visible(idempotency_key, "the idempotency key", 255)?;
             let inner = &self.client.inner;
             let engine = self.engine()?;
@@ -84,6 +85,7 @@ impl KeptRelays<'_> {
     /// without a store, or if the request brings an idempotency key of its own; `store`.
     pub async fn generate_claim(&self, request: GenerateClaim) -> Result<GeneratedClaim> {
         let generate = async {
+            let _call = self.client.inner.lifecycle.begin_call()?;
             if request.idempotency_key.is_some() {
                 return Err(Error::invalid_argument(
                     "A kept redemption has idempotency keys of its own; leave yours out.",
@@ -132,7 +134,10 @@ impl KeptRelays<'_> {
     /// `invalid_argument` without a store; `store`; `decryption` when none of the seal keys opens
     /// it.
     pub async fn renew_seal(&self) -> Result<()> {
-        let renew = async { NameKey::renew_seal(&self.engine()?.ports.vault).await };
+        let renew = async {
+            let _call = self.client.inner.lifecycle.begin_call()?;
+            NameKey::renew_seal(&self.engine()?.ports.vault).await
+        };
         renew
             .await
             .map_err(|error| error.in_operation("relays.renew_seal"))

@@ -53,7 +53,7 @@ use std::time::Duration;
 use self::engine::{Engine, Told};
 use self::record::Durable;
 use crate::claim::ClaimType;
-use crate::client::{parse_seconds, Client, Inner, Ports};
+use crate::client::{parse_seconds, Client, Inner, Ports, UnderWay};
 use crate::encoding::percent_encode;
 use crate::error::{Error, Result};
 use crate::outcome::Budget;
@@ -129,6 +129,7 @@ impl Verifications<'_> {
     pub async fn start(&self, request: StartVerification) -> Result<Verification> {
         const OPERATION: &str = "verifications.start";
         let start = async {
+            let _call = self.begin_call()?;
             let engine = self.engine()?;
             let (stored, is_new) = engine.start(&request).await?;
             let asked = &self.client.inner.seen.claim_types;
@@ -139,23 +140,16 @@ impl Verifications<'_> {
             let verification = self.describe(&stored.content, told);
             if is_new {
                 let engine = engine.clone();
-                let purchase = async move { engine.prepare(stored).await };
-                self.client.inner.purchases.spawn(purchase);
+                self.client.inner.lifecycle.spawn(async move {
+                    // What stopped it is for `complete` to tell.
+                    let _ = engine.prepare(stored).await;
+                });
             }
             verification
         };
         start
             .await
             .map_err(|error: Error| error.in_operation(OPERATION))
-    }
-
-    /// Waits for the passes that [`Verifications::start`] is buying in the background, but not for
-    /// those of the pool: for a server that is about to stop. It has no time limit of its own.
-    /// Nothing is lost without it; what was cut off is done by `complete` or `recover`.
-    pub async fn wait_for_purchases(&self) {
-        let purchases = &self.client.inner.purchases;
-        purchases.close();
-        purchases.wait().await;
     }
 
     /// Finishes whatever is missing and asks for the answer. Once it is known, it comes from the
@@ -177,6 +171,7 @@ impl Verifications<'_> {
     ///   kept, and comes with the error ([`Error::unopened_claim`]).
     pub async fn complete(&self, id: &VerificationId, reissue: bool) -> Result<Completion> {
         let complete = async {
+            let _call = self.begin_call()?;
             let engine = self.engine()?;
             engine.complete(id.as_str(), reissue).await.map(completion)
         };
@@ -191,6 +186,7 @@ impl Verifications<'_> {
     /// `not_found`, `invalid_argument`, `store`; and the error that a verification ended with.
     pub async fn get(&self, id: &VerificationId) -> Result<Verification> {
         let get = async {
+            let _call = self.begin_call()?;
             let engine = self.engine()?;
             let stored = engine.load(id.as_str()).await?;
             let told = engine.tell(&stored.content)?;
@@ -206,7 +202,10 @@ impl Verifications<'_> {
     /// # Errors
     /// `not_found`, `invalid_argument`, `store`.
     pub async fn forget(&self, id: &VerificationId) -> Result<()> {
-        let forget = async { self.engine()?.forget(id.as_str()).await };
+        let forget = async {
+            let _call = self.begin_call()?;
+            self.engine()?.forget(id.as_str()).await
+        };
         forget
             .await
             .map_err(|error| error.in_operation("verifications.forget"))
@@ -221,7 +220,10 @@ impl Verifications<'_> {
     /// `invalid_argument` without a store; `store` when it cannot say what is due. A record that
     /// fails does not keep the others: it is told as an [`Event`](crate::Event).
     pub async fn recover(&self) -> Result<u64> {
-        let recover = async { self.engine()?.recover().await };
+        let recover = async {
+            let _call = self.begin_call()?;
+            self.engine()?.recover().await
+        };
         recover
             .await
             .map_err(|error| error.in_operation("verifications.recover"))
@@ -233,10 +235,17 @@ impl Verifications<'_> {
     /// # Errors
     /// `invalid_argument` without a store; `store`.
     pub async fn count_open(&self, most: usize) -> Result<usize> {
-        let count = async { self.engine()?.count_open(most).await };
+        let count = async {
+            let _call = self.begin_call()?;
+            self.engine()?.count_open(most).await
+        };
         count
             .await
             .map_err(|error| error.in_operation("verifications.count_open"))
+    }
+
+    fn begin_call(&self) -> Result<UnderWay> {
+        self.client.inner.lifecycle.begin_call()
     }
 
     fn engine(&self) -> Result<Engine> {

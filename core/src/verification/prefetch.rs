@@ -18,6 +18,8 @@ impl Passes<'_> {
     pub async fn prefetch(&self, claim_type: &ClaimType, count: u32) -> Result<u32> {
         const OPERATION: &str = "passes.prefetch";
         let prefetch = async {
+            let lifecycle = &self.client.inner.lifecycle;
+            let _call = lifecycle.begin_call()?;
             if count > MOST_PASSES {
                 return Err(Error::invalid_argument(
                     "At most 100 passes of a claim type can be held ready.",

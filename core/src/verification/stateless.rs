@@ -28,6 +28,7 @@ impl Relays<'_> {
     /// Source: Persona, "Create a Privacy Pass"; RFC 9474.
     pub async fn issue_privacy_pass(&self, request: IssuePrivacyPass) -> Result<PrivacyPass> {
         let issue = async {
+            let _call = self.inner.lifecycle.begin_call()?;
             let engine = Engine::without_store(self.inner, self.budget());
             let (pass, info) = engine.buy_unkept(&request).await?;
             Ok(PrivacyPass {
@@ -49,8 +50,7 @@ impl Relays<'_> {
     /// * `outcome_unknown`, retryable: the answer never arrived. Whatever the kind, an error with an
     ///   [`Error::idempotency_key`] leaves an answer open: ask again with that key.
     ///
-    /// With an idempotency key of the caller's, the call goes out under that key alone: "not yet"
-    /// ends it, and no other key is made that a crash could lose.
+    /// What a key of the caller's own is good for, [`GenerateClaim::idempotency_key`] says.
     ///
     /// * `decryption`, `claim_mismatch`, `protocol`: the answer arrived and is no good;
     ///   [`Error::unopened_claim`] has it.
@@ -58,6 +58,7 @@ impl Relays<'_> {
     /// Source: Persona, "Generate a Relay claim".
     pub async fn generate_claim(&self, request: GenerateClaim) -> Result<GeneratedClaim> {
         let generate = async {
+            let _call = self.inner.lifecycle.begin_call()?;
             let own_key = request.idempotency_key.as_ref();
             // Only what is asked for the first time can be too old: an answer outlives its pass.
             let now = own_key.map_or_else(now_ms, |_| 0);
