@@ -24,10 +24,10 @@ pub use relays::{
 };
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::claim::DecryptionKey;
@@ -73,6 +73,8 @@ pub struct Client {
 }
 
 pub(crate) struct Inner {
+    /// The client that was built, if this one is its [`Client::on_behalf_of`] somebody else.
+    pub(crate) built: Option<Arc<Inner>>,
     pub(crate) anonymous: AnonymousLane,
     pub(crate) identified: Option<IdentifiedLane>,
     /// The way of the call that names us, for whoever brings a key.
@@ -103,14 +105,14 @@ pub(crate) struct Keeping {
 /// What this process has seen. Only for notices: nothing is decided by it.
 #[derive(Default)]
 pub(crate) struct Seen {
-    /// The last token key's id, by claim type.
-    pub(crate) key_ids: Mutex<HashMap<String, String>>,
-    /// When a signature was good last, by claim type.
+    /// The last token key's id, by environment and claim type: each has keys of its own.
+    pub(crate) key_ids: Mutex<HashMap<(Environment, String), String>>,
+    /// When a signature was good last.
     pub(crate) usable: Usable,
     /// The claim types that were asked for: those whose pools are filled.
     pub(crate) claim_types: Mutex<BTreeSet<String>>,
-    /// Whether the task in the background has begun.
-    pub(crate) background: AtomicBool,
+    /// The task in the background, once it has begun.
+    pub(crate) background: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Client {
@@ -155,6 +157,7 @@ impl Client {
         let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key);
         Ok(Client {
             inner: Arc::new(Inner {
+                built: Some(inner.built().clone()),
                 anonymous: inner.anonymous.clone(),
                 identified: api_key.map(lane),
                 identified_route: inner.identified_route.clone(),
@@ -174,6 +177,13 @@ impl Client {
     /// The environment this client speaks for.
     pub fn environment(&self) -> Environment {
         self.inner.environment
+    }
+}
+
+impl Inner {
+    /// The client that was built: this one, or the one that this one was derived from.
+    pub(crate) fn built<'a>(self: &'a Arc<Self>) -> &'a Arc<Self> {
+        self.built.as_ref().unwrap_or(self)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::store::{Sealer, Store, Timed};
 pub(crate) const MOST_PASSES: u32 = 100;
 
 /// Which of Persona's two worlds: passes and relays of one do not fit the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Environment {
     /// Real people, real bills.
     Production,
@@ -300,6 +300,7 @@ impl ClientBuilder {
         let identified = Route::new(identified, base_url.clone());
         Ok(Client {
             inner: Arc::new(Inner {
+                built: None,
                 hosted_page: base_url.hosted_page(),
                 anonymous: AnonymousLane::new(Route::new(anonymous, base_url.clone())),
                 identified: api_key.map(|key| IdentifiedLane::new(identified.clone(), key)),

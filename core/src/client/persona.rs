@@ -182,9 +182,9 @@ impl Persona for Inner {
 impl Inner {
     /// Tells the caller's log when Persona signs with another key than before.
     fn see_key(&self, claim_type: &ClaimType, key_id: &str) {
-        let claim_type = claim_type.as_str().to_owned();
+        let signer = (self.environment, claim_type.as_str().to_owned());
         let mut seen = (self.seen.key_ids.lock()).unwrap_or_else(PoisonError::into_inner);
-        let before = seen.insert(claim_type, key_id.to_owned());
+        let before = seen.insert(signer, key_id.to_owned());
         drop(seen);
         if before.is_some_and(|before| before != key_id) {
             tell(

@@ -204,13 +204,8 @@ impl<'a> Relays<'a> {
     ///
     /// Source: Persona, "Create a Relay".
     pub async fn create(&self, request: CreateRelay) -> Result<Relay> {
-        let budget = self.budget();
+        let budget = self.inner.budget(self.limit);
         self.inner.create_relay(request, &budget).await
-    }
-
-    /// What one call may take.
-    pub(crate) fn budget(&self) -> Budget {
-        self.inner.budget(self.limit, Duration::ZERO)
     }
 }
 
@@ -280,13 +275,13 @@ impl Inner {
         blind(&answer).map_err(|error| error.with_response(info).in_operation(OPERATION))
     }
 
-    /// What is left for a call that has used `spent` of its time; `limit` is the caller's.
-    pub(crate) fn budget(&self, limit: Option<Duration>, spent: Duration) -> Budget {
+    /// What one call may take; `limit` is the caller's.
+    pub(crate) fn budget(&self, limit: Option<Duration>) -> Budget {
         let whole = limit.unwrap_or_else(|| LONGEST_CALL.max(self.timeout));
         Budget {
             retries: self.retries,
             attempt: self.timeout,
-            total: whole.saturating_sub(spent),
+            total: whole,
             floor: FLOOR.min(self.timeout / 2).min(whole / 4),
         }
     }

@@ -82,6 +82,13 @@ impl Ports {
         Ok(Census::of(places, self.usable_at(claim_type), self.now()))
     }
 
+    /// Whether the pool holds more than `most` of a claim type. As long as there are not even so many
+    /// places, none of them is looked into.
+    pub(crate) async fn is_overfull(&self, claim_type: &str, most: u32) -> Result<bool> {
+        let places = self.places(claim_type).await?.len();
+        Ok(places > most as usize && self.census(claim_type).await?.count > most)
+    }
+
     /// How many passes are there for the taking.
     pub(crate) async fn count_pooled(&self, claim_type: &str) -> Result<u32> {
         let mut count = 0;

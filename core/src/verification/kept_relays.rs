@@ -140,7 +140,7 @@ impl KeptRelays<'_> {
 
     fn engine(&self) -> Result<Engine> {
         let inner = &self.client.inner;
-        Engine::of(inner, inner.budget(self.limit, Duration::ZERO))
+        Engine::of(inner, self.limit)
     }
 
     /// What a step is called in the store. The key is read each time: a worker that went on with one

@@ -33,6 +33,8 @@ mod api;
 mod background;
 mod engine;
 mod kept_relays;
+#[cfg(test)]
+mod limits;
 mod machine;
 mod prefetch;
 mod record;
@@ -56,7 +58,6 @@ use crate::claim::ClaimType;
 use crate::client::{parse_seconds, Client, Inner, Ports};
 use crate::encoding::percent_encode;
 use crate::error::{Error, Result};
-use crate::outcome::Budget;
 use crate::secret::Secret;
 
 /// The durable verifications of a [`Client`] that has a store.
@@ -138,7 +139,8 @@ impl Verifications<'_> {
             let told = engine.tell(&stored.content).unwrap_or(Told::Pending);
             let verification = self.describe(&stored.content, told);
             if is_new {
-                let engine = engine.clone();
+                // It goes on when this call is over, and has its own time.
+                let engine = Engine::of_many(&self.client.inner, None)?;
                 let purchase = async move { engine.prepare(stored).await };
                 self.client.inner.purchases.spawn(purchase);
             }
@@ -221,7 +223,11 @@ impl Verifications<'_> {
     /// `invalid_argument` without a store; `store` when it cannot say what is due. A record that
     /// fails does not keep the others: it is told as an [`Event`](crate::Event).
     pub async fn recover(&self) -> Result<u64> {
-        let recover = async { self.engine()?.recover().await };
+        let recover = async {
+            let engine = Engine::of_many(&self.client.inner, self.limit)?;
+            background::begin(&self.client.inner);
+            engine.recover().await
+        };
         recover
             .await
             .map_err(|error| error.in_operation("verifications.recover"))
@@ -241,7 +247,7 @@ impl Verifications<'_> {
 
     fn engine(&self) -> Result<Engine> {
         let inner = &self.client.inner;
-        let engine = Engine::of(inner, inner.budget(self.limit, Duration::ZERO))?;
+        let engine = Engine::of(inner, self.limit)?;
         background::begin(inner);
         Ok(engine)
     }
@@ -268,13 +274,21 @@ impl Verifications<'_> {
 
 impl Engine {
     /// The engine of a client that has a store.
-    fn of(inner: &Arc<Inner>, budget: Budget) -> Result<Self> {
-        let ports = Ports::of(inner, budget)?;
+    fn of(inner: &Arc<Inner>, limit: Option<Duration>) -> Result<Self> {
+        Ports::of(inner, limit).map(|ports| Self::with(inner, ports))
+    }
+
+    /// Likewise, for a call that does many things: see [`Ports::of_many`].
+    fn of_many(inner: &Arc<Inner>, limit: Option<Duration>) -> Result<Self> {
+        Ports::of_many(inner, limit).map(|ports| Self::with(inner, ports))
+    }
+
+    fn with(inner: &Arc<Inner>, ports: Ports) -> Self {
         let keeping = inner.keeping.as_ref();
-        Ok(Self {
+        Self {
             ports,
             binding: keeping.map_or_else(Default::default, |keeping| keeping.pass_binding),
-        })
+        }
     }
 }
 

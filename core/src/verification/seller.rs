@@ -37,6 +37,7 @@ pub(super) fn engine(store: Arc<MemoryStore>, seller: Arc<Seller>) -> Engine {
             environment: Environment::Production,
             listener: None,
             usable: Arc::default(),
+            began: None,
             budget: Budget {
                 retries: 0,
                 attempt: TOTAL,

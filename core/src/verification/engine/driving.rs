@@ -33,26 +33,25 @@ impl Engine {
             true => Event::Reissue,
             false => Event::Continue,
         };
-        let started = self.ports.world.elapsed();
-        let driven = self.drive_on(Shelf::Record, stored, run, event, started);
+        let driven = self.drive_on(Shelf::Record, stored, run, event);
         driven.await.told
     }
 
-    /// Likewise, for what is kept on another shelf, and for a call that has begun before.
+    /// Likewise, for what is kept on another shelf.
     pub(super) async fn drive_on(
         &self,
         shelf: Shelf,
         stored: Loaded<Durable>,
         run: Run,
         event: Event,
-        started: Duration,
     ) -> Driven {
+        let engine = &self.for_one_call();
         let mut drive = Drive {
-            engine: self,
+            engine,
             shelf,
             stored,
             run,
-            started,
+            has_answer: false,
             retry: 0,
             failed: None,
             may_be_executed: false,
@@ -98,8 +97,8 @@ struct Drive<'a> {
     shelf: Shelf,
     stored: Loaded<Durable>,
     run: Run,
-    /// When it began, by time that never goes back.
-    started: Duration,
+    /// Whether it holds what Persona gave, and has not stored it yet.
+    has_answer: bool,
     retry: u32,
     /// The last attempt that failed.
     failed: Option<(Call, Arc<Attempt>)>,
@@ -135,13 +134,18 @@ impl Drive<'_> {
             let (now, random) = (ports.now(), &mut ports.random());
             // What Persona gave is kept until it is stored, whoever is faster.
             let won = event.is_won().then(|| event.clone());
+            self.has_answer = won.is_some();
             let next = decide(&self.stored.content, &mut self.run, event, now, random);
-            let effect = match (self.store(next).await?, won) {
-                (Written::Refused(_), Some(won)) => {
+            let parting = next.effect.clone();
+            let effect = match (self.store(next).await, won) {
+                (Ok(Written::Refused(_)), Some(won)) => {
                     event = won;
                     continue;
                 }
-                (Written::Done(effect) | Written::Refused(effect), _) => effect,
+                (Ok(Written::Done(effect) | Written::Refused(effect)), _) => effect,
+                // What the last attempt came to says more, and needs no record.
+                (Err(error), _) if error.kind() == ErrorKind::Timeout && parting.fails() => parting,
+                (Err(error), _) => return Err(error),
             };
             event = match self.perform(effect).await? {
                 Performed::Then(event) => event,
@@ -154,6 +158,10 @@ impl Drive<'_> {
     async fn put(&mut self, record: Durable) -> Result<Changed<Durable>> {
         let ports = &self.engine.ports;
         let version = self.stored.version;
+        let vault = match self.has_answer {
+            true => &ports.vault.unhurried(),
+            false => &*ports.vault,
+        };
         match &mut self.shelf {
             Shelf::Nowhere => Ok(Changed::Done(Loaded {
                 content: record,
@@ -161,11 +169,11 @@ impl Drive<'_> {
             })),
             Shelf::Record => {
                 let key = record_key(&record.id);
-                ports.vault.put(&key, Some(version), record).await
+                vault.put(&key, Some(version), record).await
             }
             Shelf::Place { key, place } => {
                 let moved = place.moved(record.in_place(), ports.now(), &mut ports.random());
-                Ok(match ports.vault.put(key, Some(version), moved).await? {
+                Ok(match vault.put(key, Some(version), moved).await? {
                     Changed::Done(there) => {
                         **place = there.content;
                         Changed::Done(Loaded {
@@ -265,12 +273,8 @@ impl Drive<'_> {
             Effect::Blind => {
                 ports.persona.check_can_issue()?;
                 let bound_to = self.engine.bound_to(record)?;
-                let budget = Budget {
-                    total: ports.budget.total.saturating_sub(self.spent()),
-                    ..ports.budget
-                };
                 self.retry = 0;
-                Event::Blinded(ports.persona.blind(&bound_to, &budget).await?)
+                Event::Blinded(ports.persona.blind(&bound_to, &ports.left()).await?)
             }
             Effect::Sign => self.sign().await?,
             Effect::Redeem => self.redeem().await?,
@@ -426,8 +430,7 @@ impl Drive<'_> {
     }
 
     fn spent(&self) -> Duration {
-        let elapsed = self.engine.ports.world.elapsed();
-        elapsed.saturating_sub(self.started)
+        self.engine.ports.spent()
     }
 
     /// Whether a stateless call asks once more whether the person has finished. Under a key of the

@@ -57,6 +57,10 @@ impl Engine {
         &self,
         request: &StartVerification,
     ) -> Result<(Loaded<Durable>, bool)> {
+        self.for_one_call().start_now(request).await
+    }
+
+    async fn start_now(&self, request: &StartVerification) -> Result<(Loaded<Durable>, bool)> {
         self.ports.persona.check_can_issue()?;
         let Some(reference) = &request.reference else {
             return self.begin(request, self.random_id(), None).await;
@@ -94,15 +98,14 @@ impl Engine {
     ) -> Result<(Loaded<Durable>, bool)> {
         let ports = &self.ports;
         let relay_bound = self.binding == PassBinding::Relay;
-        let (relay, provision) = tokio::join!(
-            ports.persona.create(&request.claim_type, &ports.budget),
-            async {
+        let left = ports.left();
+        let (relay, provision) =
+            tokio::join!(ports.persona.create(&request.claim_type, &left), async {
                 match relay_bound {
                     true => Provision::None,
                     false => self.provide(&request.claim_type).await,
                 }
-            },
-        );
+            },);
         let (relay, now) = (relay?, ports.now());
         let state = match provision {
             Provision::None => State::Created { pooled: None },
@@ -160,7 +163,7 @@ impl Engine {
         let budget = Budget {
             retries: 0,
             attempt: self.ports.budget.attempt.min(CHALLENGE_GRACE),
-            ..self.ports.budget
+            ..self.ports.left()
         };
         match self.ports.persona.blind(&bound_to, &budget).await {
             Ok(blinded) => Provision::Blinded(blinded),

@@ -66,6 +66,7 @@ impl Setting {
                 environment: Environment::Production,
                 listener: Some(Listener::new(move |event| watch.notice(event))),
                 usable: Arc::default(),
+                began: None,
                 budget: Budget {
                     retries: 3,
                     attempt: Duration::from_secs(10),
