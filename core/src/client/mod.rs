@@ -33,7 +33,7 @@ use tokio_util::task::TaskTracker;
 use crate::claim::DecryptionKey;
 use crate::error::Result;
 use crate::events::Listener;
-use crate::http::{AnonymousLane, IdentifiedLane, Route};
+use crate::http::{AnonymousLane, Gates, IdentifiedLane, Route};
 use crate::secret::ApiKey;
 use crate::store::{Sealer, Store};
 
@@ -88,6 +88,8 @@ pub(crate) struct Inner {
     pub(crate) keeping: Option<Keeping>,
     pub(crate) listener: Option<Listener>,
     pub(crate) seen: Arc<Seen>,
+    /// Where calls wait while Persona asks for a pause.
+    pub(crate) gates: Arc<Gates>,
     /// The purchases that go on although nobody waits for them.
     pub(crate) purchases: TaskTracker,
 }
@@ -154,14 +156,15 @@ impl Client {
         let inner = &self.inner;
         let api_key = api_key.map(ApiKey::parse).transpose()?;
         let of_key = api_key.as_ref().and_then(Environment::of_key);
-        let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key);
+        let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key, &inner.gates);
+        let environment = environment.or(of_key).unwrap_or(inner.environment);
         Ok(Client {
             inner: Arc::new(Inner {
                 built: Some(inner.built().clone()),
-                anonymous: inner.anonymous.clone(),
+                anonymous: (inner.anonymous).of_environment(&inner.gates, environment.as_str()),
                 identified: api_key.map(lane),
                 identified_route: inner.identified_route.clone(),
-                environment: environment.or(of_key).unwrap_or(inner.environment),
+                environment,
                 decryption_key: None,
                 timeout: inner.timeout,
                 retries: inner.retries,
@@ -169,6 +172,7 @@ impl Client {
                 keeping: inner.keeping.clone(),
                 listener: inner.listener.clone(),
                 seen: inner.seen.clone(),
+                gates: inner.gates.clone(),
                 purchases: inner.purchases.clone(),
             }),
         })

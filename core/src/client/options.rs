@@ -298,12 +298,14 @@ impl ClientBuilder {
             false,
         )?;
         let identified = Route::new(identified, base_url.clone());
+        let anonymous = Route::new(anonymous, base_url.clone());
+        let gates = Arc::default();
         Ok(Client {
             inner: Arc::new(Inner {
                 built: None,
                 hosted_page: base_url.hosted_page(),
-                anonymous: AnonymousLane::new(Route::new(anonymous, base_url.clone())),
-                identified: api_key.map(|key| IdentifiedLane::new(identified.clone(), key)),
+                anonymous: AnonymousLane::new(anonymous, &gates, environment.as_str()),
+                identified: api_key.map(|key| IdentifiedLane::new(identified.clone(), key, &gates)),
                 identified_route: identified,
                 environment,
                 decryption_key: self.decryption_key.clone(),
@@ -318,6 +320,7 @@ impl ClientBuilder {
                 }),
                 listener: self.listener.clone(),
                 seen: Arc::default(),
+                gates,
                 purchases: TaskTracker::new(),
             }),
         })

@@ -208,3 +208,30 @@ fn damaged() -> Error {
         "The record's blinding state is damaged. It was left untouched.",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use crate::claim::ClaimType;
+    use crate::client::{Client, Environment};
+    use crate::events::{EventKind, Listener};
+
+    #[test]
+    fn a_key_has_not_changed_because_the_other_environment_has_another_one() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let listens = told.clone();
+        let listener = Listener::new(move |event| listens.lock().unwrap().push(event.kind));
+        let production = Client::builder().on_event(listener).build().unwrap();
+        let sandbox = production.on_behalf_of(None, Some(Environment::Sandbox));
+        let sandbox = sandbox.unwrap();
+        let claim_type = ClaimType::parse("age").unwrap();
+        for _ in 0..3 {
+            production.inner.see_key(&claim_type, "one");
+            sandbox.inner.see_key(&claim_type, "other");
+        }
+        assert!(told.lock().unwrap().is_empty());
+        production.inner.see_key(&claim_type, "other");
+        assert_eq!(*told.lock().unwrap(), [EventKind::KeyChanged]);
+    }
+}

@@ -236,6 +236,7 @@ mod tests {
 
     use super::*;
     use crate::claim::ClaimType;
+    use crate::store::MemoryStore;
     use crate::verification::seller::{engine, Seller, TOTAL};
 
     #[tokio::test(start_paused = true)]
@@ -245,7 +246,7 @@ mod tests {
             challenge,
             ..Seller::default()
         });
-        let engine = engine(Arc::default(), seller.clone());
+        let engine = engine(Arc::new(MemoryStore::new()), seller.clone());
         let claim_type = ClaimType::parse("age_over18_verified").expect("a claim type");
         let bound_to = IssuePrivacyPass::ClaimType(claim_type);
         let pass = engine.buy("purchase/1".to_owned(), &bound_to).await;

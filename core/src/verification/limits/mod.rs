@@ -2,6 +2,8 @@
 //! client between a store and a transport that are slow on demand.
 
 mod deadline;
+mod filling;
+mod holding_back;
 mod in_the_background;
 mod recovering;
 
