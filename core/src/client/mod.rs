@@ -2,6 +2,7 @@
 
 mod arguments;
 mod options;
+mod owner;
 mod persona;
 mod ports;
 mod relays;
@@ -13,6 +14,7 @@ pub use arguments::{
 };
 pub(crate) use options::MOST_PASSES;
 pub use options::{ClientBuilder, Environment, PassBinding};
+pub(crate) use owner::Owner;
 #[cfg(test)]
 pub(crate) use persona::Attempted;
 pub(crate) use persona::{Attempting, Persona, Question};
@@ -73,6 +75,8 @@ pub struct Client {
 }
 
 pub(crate) struct Inner {
+    /// Whose passes and references these are, if not those of the client that was built.
+    pub(crate) owner: Option<Owner>,
     /// The client that was built, if this one is its [`Client::on_behalf_of`] somebody else.
     pub(crate) built: Option<Arc<Inner>>,
     pub(crate) anonymous: AnonymousLane,
@@ -136,6 +140,13 @@ impl Client {
     /// Calls under different API keys share connections: use it where Persona may know that one
     /// server speaks for all of them.
     ///
+    /// They share neither references nor passes: those belong to the API key, and a client with a new
+    /// key of the same customer does not find those of the old one. The id of a verification is enough
+    /// to complete it, with whatever client. But what is missing of its pass is bought with the API
+    /// key that it was started with and no other, unless a call says `reissue`. So the task in the
+    /// background, and `recover` of another client, finish all that needs no API key; a purchase that
+    /// a crash left behind waits for `complete` or `recover` of a client with that key.
+    ///
     /// # Errors
     /// `invalid_argument` for an API key that cannot be one.
     ///
@@ -156,10 +167,12 @@ impl Client {
         let inner = &self.inner;
         let api_key = api_key.map(ApiKey::parse).transpose()?;
         let of_key = api_key.as_ref().and_then(Environment::of_key);
+        let owner = (api_key.as_ref()).and_then(|key| inner.built().owner_of(key));
         let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key, &inner.gates);
         let environment = environment.or(of_key).unwrap_or(inner.environment);
         Ok(Client {
             inner: Arc::new(Inner {
+                owner,
                 built: Some(inner.built().clone()),
                 anonymous: (inner.anonymous).of_environment(&inner.gates, environment.as_str()),
                 identified: api_key.map(lane),
@@ -188,6 +201,12 @@ impl Inner {
     /// The client that was built: this one, or the one that this one was derived from.
     pub(crate) fn built<'a>(self: &'a Arc<Self>) -> &'a Arc<Self> {
         self.built.as_ref().unwrap_or(self)
+    }
+
+    /// Whose the passes and references under an API key are. Those under its own are nobody else's.
+    fn owner_of(&self, api_key: &ApiKey) -> Option<Owner> {
+        let own = self.identified.as_ref().map(IdentifiedLane::api_key);
+        (own != Some(api_key)).then(|| Owner::of(api_key))
     }
 }
 

@@ -204,7 +204,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long one call of the store may take; the default is 10 seconds, the longest 10 minutes.
+    /// How long one call of the store may take; the default is 10 seconds, the longest 10 minutes. No
+    /// call waits for it beyond its own time.
     pub fn store_timeout(mut self, limit: Duration) -> Self {
         self.store_timeout = Some(limit);
         self
@@ -233,7 +234,9 @@ impl ClientBuilder {
 
     /// Whether a task in the background drives open verifications on and fills the pool, about once
     /// a minute. By default it does not: call `recover` yourself. The task begins with the first
-    /// call that needs the store, and ends with the client.
+    /// call that needs the store, in the runtime of that call, and ends with the client; if that
+    /// runtime ends before, it begins anew with the next call. A store or listener that panics ends
+    /// one round at most, and is told as an event.
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
         self
@@ -302,6 +305,7 @@ impl ClientBuilder {
         let gates = Arc::default();
         Ok(Client {
             inner: Arc::new(Inner {
+                owner: None,
                 built: None,
                 hosted_page: base_url.hosted_page(),
                 anonymous: AnonymousLane::new(anonymous, &gates, environment.as_str()),

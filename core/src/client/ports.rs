@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Environment, Inner, Persona};
+use super::{Environment, Inner, Owner, Persona};
 use crate::error::{Error, Result};
 use crate::events::{tell, Event, EventKind, Listener};
 use crate::outcome::Budget;
@@ -18,6 +18,8 @@ pub(crate) struct Ports {
     pub(crate) persona: Arc<dyn Persona>,
     pub(crate) world: Arc<dyn World>,
     pub(crate) environment: Environment,
+    /// Whose passes and references are used; none: those of the client that was built.
+    pub(crate) owner: Option<Owner>,
     pub(crate) listener: Option<Listener>,
     /// Tries and time of one call.
     pub(crate) budget: Budget,
@@ -71,6 +73,7 @@ impl Ports {
             persona: inner.clone(),
             world: Arc::new(RealWorld::new()),
             environment: inner.environment,
+            owner: inner.owner.clone(),
             listener: inner.listener.clone(),
             budget: inner.budget(limit),
             began: None,

@@ -67,6 +67,11 @@ pub(crate) async fn run<E: Exchange>(
             return Err(attempt.error(E::CALL, kind));
         }
         let spent = started.elapsed();
+        // What was held back is no try.
+        let budget = match attempt.is_held() {
+            true => &budget.without_count(),
+            false => budget,
+        };
         let Some(pause) = budget.pause(retry, attempt.wish(), spent, rng.next_u64()) else {
             let kind = attempt.kind(E::CALL);
             let retryable = may_pass(E::CALL, kind);
@@ -75,7 +80,7 @@ pub(crate) async fn run<E: Exchange>(
         if attempt.answer == Answer::Unknown {
             connection = Connection::Fresh;
         }
-        retry += 1;
+        retry += u32::from(!attempt.is_held());
         tokio::time::sleep(pause).await;
     }
 }
@@ -204,6 +209,11 @@ impl Attempt {
         });
         attempt.held = Some(held);
         attempt
+    }
+
+    /// Whether it was not even begun, because Persona has asked for a pause.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
     /// An answer that is no success. Who gave it is decided here, and nowhere else.

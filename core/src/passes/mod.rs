@@ -38,7 +38,7 @@ impl Client {
 }
 
 impl Passes<'_> {
-    /// Limits the whole call, retries included, to this time.
+    /// Limits the whole call to this time, retries and the store included.
     pub fn within(self, limit: Duration) -> Self {
         Self {
             limit: Some(limit),

@@ -35,7 +35,7 @@ impl Client {
 }
 
 impl KeptRelays<'_> {
-    /// Limits the whole call, retries included, to this time.
+    /// Limits the whole call to this time, retries and the store included.
     pub fn within(self, limit: Duration) -> Self {
         Self {
             limit: Some(limit),
@@ -180,6 +180,7 @@ mod tests {
             id: id.to_owned(),
             environment: "production".to_owned(),
             claim_type: String::new(),
+            owner: None,
             reference_key: None,
             encrypted: false,
             relay_bound: true,

@@ -81,7 +81,9 @@ impl Client {
 }
 
 impl Verifications<'_> {
-    /// Limits the whole call, retries included, to this time.
+    /// Limits the whole call to this time, retries and the store included: by default 30 seconds, or
+    /// as long as one request may take, whichever is longer. What Persona has answered by then is
+    /// stored all the same, within the store's own limit.
     pub fn within(self, limit: Duration) -> Self {
         Self {
             limit: Some(limit),
@@ -105,7 +107,8 @@ impl Verifications<'_> {
     /// what is missing.
     ///
     /// With a [`reference`](StartVerification::reference), the same reference returns the same
-    /// verification for as long as it is open and its session lasts.
+    /// verification for as long as it is open and its session lasts. Once it is over, passed too, the
+    /// same reference begins a new one, and the person is asked again: keep the id of what passed.
     ///
     /// # Errors
     /// `invalid_argument` without a store or an API key, or if the open verification of the
@@ -132,9 +135,7 @@ impl Verifications<'_> {
         let start = async {
             let engine = self.engine()?;
             let (stored, is_new) = engine.start(&request).await?;
-            let asked = &self.client.inner.seen.claim_types;
-            (asked.lock().unwrap_or_else(PoisonError::into_inner))
-                .insert(request.claim_type.as_str().to_owned());
+            self.note_claim_type(&request);
             // Whatever keeps an open one from going on is for `complete` to tell.
             let told = engine.tell(&stored.content).unwrap_or(Told::Pending);
             let verification = self.describe(&stored.content, told);
@@ -219,6 +220,10 @@ impl Verifications<'_> {
     /// of the pool. Call it about once a minute, from as many processes as you like, or switch the
     /// task in the background on ([`ClientBuilder::background`](crate::ClientBuilder::background)).
     ///
+    /// It drives up to 16 records at once, each for as long as a call may take. When eight in a row
+    /// cannot reach Persona, or the store, it leaves the rest for the next time, and tells so with one
+    /// [`Event`](crate::Event). With [`Verifications::within`], it returns when that time is up.
+    ///
     /// # Errors
     /// `invalid_argument` without a store; `store` when it cannot say what is due. A record that
     /// fails does not keep the others: it is told as an [`Event`](crate::Event).
@@ -250,6 +255,16 @@ impl Verifications<'_> {
         let engine = Engine::of(inner, self.limit)?;
         background::begin(inner);
         Ok(engine)
+    }
+
+    /// The pool of the client that was built is filled for what is asked under its own key.
+    fn note_claim_type(&self, request: &StartVerification) {
+        let inner = &self.client.inner;
+        if inner.owner.is_none() && inner.environment == inner.built().environment {
+            let asked = &inner.seen.claim_types;
+            (asked.lock().unwrap_or_else(PoisonError::into_inner))
+                .insert(request.claim_type.as_str().to_owned());
+        }
     }
 
     fn describe(&self, record: &Durable, told: Told) -> Result<Verification> {

@@ -35,6 +35,7 @@ pub(super) fn engine(store: Arc<dyn Store>, seller: Arc<Seller>) -> Engine {
             persona: seller,
             world: Arc::new(RealWorld::new()),
             environment: Environment::Production,
+            owner: None,
             listener: None,
             usable: Arc::default(),
             began: None,

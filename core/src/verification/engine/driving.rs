@@ -9,7 +9,7 @@ use crate::client::{Attempting, IssuePrivacyPass, Question, RelayToken};
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::EventKind;
 use crate::http::Attempt;
-use crate::outcome::{may_pass, meaning, Budget, Call, Meaning};
+use crate::outcome::{may_pass, meaning, Call, Meaning};
 use crate::passes::Pooled;
 use crate::records::{Changed, Loaded};
 use crate::secret::rand_core::Rng;
@@ -265,13 +265,15 @@ impl Drive<'_> {
             Effect::Again => self.pause(Tries::Counted).await,
             Effect::AgainUntilDeadline => self.pause(Tries::UntilDeadline).await,
             Effect::FindReplacement => {
-                Event::Replacement(ports.find_pooled(&record.claim_type).await?)
+                let found = ports.find_pooled(record.owner.as_ref(), &record.claim_type);
+                Event::Replacement(found.await?)
             }
             Effect::TakePooled(place) => {
                 Event::Pooled(ports.take_pooled(&place, &record.id).await?)
             }
             Effect::Blind => {
                 ports.persona.check_can_issue()?;
+                self.check_owner()?;
                 let bound_to = self.engine.bound_to(record)?;
                 self.retry = 0;
                 Event::Blinded(ports.persona.blind(&bound_to, &ports.left()).await?)
@@ -280,7 +282,8 @@ impl Drive<'_> {
             Effect::Redeem => self.redeem().await?,
             Effect::Refund(refund) => {
                 let (place, pass) = (&refund.pool_key, &refund.pass);
-                match (ports.give_back(place, &record.id, &record.claim_type, pass)).await {
+                let of = (record.claim_type.as_str(), record.owner.as_ref());
+                match ports.give_back(place, &record.id, of, pass).await {
                     Ok(()) => Event::Refunded,
                     // The answer is there, and what is left to do is due again: see `recover`.
                     Err(_) => return Ok(Performed::Told(self.engine.tell(record))),
@@ -290,6 +293,20 @@ impl Drive<'_> {
         Ok(Performed::Then(event))
     }
 
+    /// A verification's pass is bought with the API key that it was started with. Under another one, a
+    /// request that was sent before would be billed again, and to somebody else.
+    fn check_owner(&self) -> Result<()> {
+        let record = &self.stored.content;
+        let is_owner = record.owner == self.engine.ports.owner;
+        if is_owner || record.purpose != Purpose::Verification || self.run.reissues() {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(
+            "The pass of this verification is to be bought with the API key that it was started with; \
+             complete it with a client of that key. Nothing was sent.",
+        ))
+    }
+
     async fn sign(&mut self) -> Result<Event> {
         let State::Issuing { purchase } = &self.stored.content.state else {
             return Ok(Event::Continue);
@@ -297,6 +314,7 @@ impl Drive<'_> {
         let Some(key) = &purchase.key else {
             return Ok(Event::Continue);
         };
+        self.check_owner()?;
         let persona = &self.engine.ports.persona;
         let signed = persona.sign(&purchase.blinded, key.as_key()?, self.attempting());
         Ok(match signed.await? {
@@ -373,7 +391,7 @@ impl Drive<'_> {
             let kind = failed.map_or(ErrorKind::Timeout, |(call, attempt)| attempt.kind(*call));
             return Event::OutOfPatience(kind);
         };
-        self.retry += 1;
+        self.retry += u32::from(!self.is_held());
         self.engine.ports.world.sleep(pause).await;
         Event::Continue
     }
@@ -382,13 +400,17 @@ impl Drive<'_> {
     fn next_pause(&self, tries: Tries, random: u64) -> Option<Duration> {
         let wish = (self.failed.as_ref()).and_then(|(_, attempt)| attempt.wish());
         let budget = match tries {
-            Tries::Counted => self.engine.ports.budget,
-            Tries::UntilDeadline => Budget {
-                retries: u32::MAX,
-                ..self.engine.ports.budget
-            },
+            // What was not even begun is no try.
+            Tries::Counted if !self.is_held() => self.engine.ports.budget,
+            _ => self.engine.ports.budget.without_count(),
         };
         budget.pause(self.retry, wish, self.spent(), random)
+    }
+
+    /// Whether the last attempt was held back, because Persona has asked for a pause.
+    fn is_held(&self) -> bool {
+        let failed = self.failed.as_ref();
+        failed.is_some_and(|(_, attempt)| attempt.is_held())
     }
 
     /// Notes an attempt that failed.

@@ -33,9 +33,11 @@ impl Engine {
         let (now, environment) = (ports.now(), ports.environment.as_str());
         let claim_type = claim_type.as_str();
         let purchase = Purchase::new(blinded, now, &mut ports.random());
-        let key = new_pool_key(environment, claim_type, &mut ports.random());
+        let owner = ports.owner.as_ref();
+        let key = new_pool_key(environment, claim_type, owner, &mut ports.random());
         let state = PooledState::Issuing { purchase };
-        let place = Pooled::new(environment, claim_type, state, now, &mut ports.random());
+        let mut place = Pooled::new(environment, claim_type, state, now, &mut ports.random());
+        place.owner = owner.cloned();
         let Changed::Done(place) = ports.vault.put(&key, None, place).await? else {
             return Err(Error::new(
                 ErrorKind::Store,
@@ -93,6 +95,8 @@ impl Engine {
         match ports.look_after_pooled(key).await? {
             Looked::Nothing => Ok(false),
             Looked::Done => Ok(true),
+            // Only he buys it who began to.
+            Looked::Buying(place) if place.content.owner != ports.owner => Ok(false),
             Looked::Buying(place) => {
                 let run = Run::new(Goal::Pass, ports.now());
                 self.drive_place(key, *place, run).await?;
@@ -148,6 +152,7 @@ impl Durable {
             id: key.to_owned(),
             environment: place.environment.clone(),
             claim_type: place.claim_type.clone(),
+            owner: place.owner.clone(),
             reference_key: None,
             encrypted: false,
             relay_bound: false,

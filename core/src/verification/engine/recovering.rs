@@ -89,6 +89,10 @@ impl Engine {
         let Changed::Done(stored) = put.await? else {
             return Ok(false);
         };
+        if stored.content.owner != ports.owner && stored.content.is_to_be_bought(ports.now()) {
+            // That is for a client with the API key that it was started with.
+            return Ok(false);
+        }
         let goal = goal_of(&stored.content, ports.now());
         // An error that the record tells is an outcome like others.
         let _ = self

@@ -119,6 +119,7 @@ impl Engine {
             id: id.clone(),
             environment: ports.environment.as_str().to_owned(),
             claim_type: request.claim_type.as_str().to_owned(),
+            owner: ports.owner.clone(),
             reference_key,
             encrypted: ports.persona.encrypts(),
             relay_bound,
@@ -129,7 +130,8 @@ impl Engine {
             }),
             state,
         };
-        let record = Durable::begin(beginning, now, &mut ports.random());
+        let mut record = Durable::begin(beginning, now, &mut ports.random());
+        record.began_for_persona(relay.info.answered_at);
         let put = match ports
             .vault
             .put(&record_key(&id), None, record.clone())
@@ -156,7 +158,10 @@ impl Engine {
     /// What comes first: a pass of the pool, or a challenge to buy one.
     async fn provide(&self, claim_type: &ClaimType) -> Provision {
         // Neither is worth failing for: what is missing here is made up for later.
-        if let Ok(Some(key)) = self.ports.find_pooled(claim_type.as_str()).await {
+        if let Ok(Some(key)) = (self.ports)
+            .find_pooled(self.ports.owner.as_ref(), claim_type.as_str())
+            .await
+        {
             return Provision::Pooled(key);
         }
         let bound_to = IssuePrivacyPass::ClaimType(claim_type.clone());
@@ -263,7 +268,11 @@ impl Engine {
 
     fn reference_key(&self, reference: &str) -> String {
         let environment = self.ports.environment.as_str();
-        let named = format!("{environment}\0{reference}");
+        let mut named = format!("{environment}\0{reference}");
+        if let Some(owner) = &self.ports.owner {
+            named.push('\0');
+            named.push_str(owner.as_str());
+        }
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, named.as_bytes());
         format!("reference/{}", encode_hex(hash.as_ref()))
     }

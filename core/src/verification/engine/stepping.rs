@@ -181,6 +181,7 @@ impl Engine {
             id,
             environment: self.ports.environment.as_str().to_owned(),
             claim_type: claim_type.to_owned(),
+            owner: None,
             reference_key: None,
             encrypted: false,
             // Its pass is the caller's, and is never put into the pool.

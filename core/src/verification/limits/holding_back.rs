@@ -77,7 +77,8 @@ async fn who_cannot_wait_so_long_fails_at_once_and_is_told_how_long() {
 async fn who_can_wait_waits_and_they_do_not_come_all_at_once() {
     const WAITING: usize = 50;
     let (store, way) = (due(WAITING + 1).await, Way::new(Duration::ZERO, too_many));
-    let client = builder(&store, &way).build().unwrap();
+    // To wait is no retry.
+    let client = builder(&store, &way).retries(0).build().unwrap();
     complete(&client, WAITING, Duration::from_secs(5))
         .await
         .expect_err("429");

@@ -2,16 +2,18 @@
 //! client between a store and a transport that are slow on demand.
 
 mod deadline;
+mod ending;
 mod filling;
 mod holding_back;
 mod in_the_background;
+mod owners;
 mod recovering;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::record::{record_key, Beginning, Durable, Purpose, State, StoredRelay};
-use crate::client::ClientBuilder;
+use crate::client::{ClientBuilder, Owner};
 use crate::encoding::encode_base64url;
 use crate::events::{EventKind, Listener};
 use crate::future::BoxFuture;
@@ -168,6 +170,11 @@ pub(super) fn builder(store: &Arc<SlowStore>, way: &Arc<Way>) -> ClientBuilder {
 
 /// Stores a verification that has its pass, and whose session ended an hour ago: it is due.
 pub(super) async fn put_due(store: &Arc<SlowStore>, id: &str) {
+    put_due_of(store, id, None).await;
+}
+
+/// Likewise, one that a client with this owner's API key has started.
+pub(super) async fn put_due_of(store: &Arc<SlowStore>, id: &str, owner: Option<Owner>) {
     let challenge = r#"{"token_type":2,"issuer_name":"i","origin_info":"o","expires_at":"2020-01-01T00:00:00Z","mac":"m"}"#;
     let pass =
         format!(r#"{{"token_nonce":"n","signature":"c2ln","key_id":"k","challenge":{challenge}}}"#);
@@ -181,15 +188,22 @@ pub(super) async fn put_due(store: &Arc<SlowStore>, id: &str) {
         answered_at: None,
         rejected: None,
     };
-    put(store, id, state, began).await;
+    put(store, id, owner, state, began).await;
 }
 
-pub(super) async fn put(store: &Arc<SlowStore>, id: &str, state: State, began: u64) {
+pub(super) async fn put(
+    store: &Arc<SlowStore>,
+    id: &str,
+    owner: Option<Owner>,
+    state: State,
+    began: u64,
+) {
     let beginning = Beginning {
         purpose: Purpose::Verification,
         id: id.to_owned(),
         environment: "production".to_owned(),
         claim_type: "age".to_owned(),
+        owner,
         reference_key: None,
         encrypted: false,
         relay_bound: false,

@@ -333,6 +333,6 @@ fn ready(pass: PaidPass, lost: Vec<Request>) -> State {
 fn refund(record: &Durable, pass: &PaidPass, random: &mut impl CryptoRng) -> Option<Refund> {
     (!record.relay_bound).then(|| Refund {
         pass: pass.clone(),
-        pool_key: crate::passes::new_pool_key(&record.environment, &record.claim_type, random),
+        pool_key: record.new_pool_key(random),
     })
 }

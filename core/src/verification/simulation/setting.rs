@@ -64,6 +64,7 @@ impl Setting {
                 persona: Arc::new(persona),
                 world: self.sim.clone(),
                 environment: Environment::Production,
+                owner: None,
                 listener: Some(Listener::new(move |event| watch.notice(event))),
                 usable: Arc::default(),
                 began: None,
