@@ -105,9 +105,10 @@ impl Vault {
     /// overwritten.
     pub(crate) async fn load<T: Stored>(&self, key: &str) -> Result<Option<Loaded<T>>> {
         let record = self.wait_for(self.store.load(key)).await?;
-        let Some(record) = record else {
-            return Ok(None);
-        };
+        record.map(|record| self.open(key, record)).transpose()
+    }
+
+    fn open<T: Stored>(&self, key: &str, record: Record) -> Result<Loaded<T>> {
         let content = self.sealer.open(key, record.version, &record.value)?;
         let content: T = decode(&content)?;
         if !content.is_under(key) {
@@ -117,10 +118,10 @@ impl Vault {
                  untouched.",
             ));
         }
-        Ok(Some(Loaded {
+        Ok(Loaded {
             content,
             version: record.version,
-        }))
+        })
     }
 
     /// Puts `content` under `key`, where the version `expected` must be (none: nothing).
@@ -158,21 +159,24 @@ impl Vault {
         Ok(Changed::Refused(there))
     }
 
-    /// Seals what is under `key` anew, unless the first seal key has sealed it.
+    /// What is under `key`, which is sealed anew unless the first seal key has sealed it.
     ///
     /// # Errors
     /// As [`Vault::load`] and [`Vault::put`].
-    pub(crate) async fn renew_seal<T: Stored>(&self, key: &str) -> Result<()> {
-        let record = self.wait_for(self.store.load(key)).await?;
-        let is_new = |record: &Record| self.sealer.is_newest(key, record.version, &record.value);
-        if record.as_ref().is_none_or(is_new) {
-            return Ok(());
+    pub(crate) async fn load_renewed<T: Stored>(&self, key: &str) -> Result<Option<Loaded<T>>> {
+        let Some(record) = self.wait_for(self.store.load(key)).await? else {
+            return Ok(None);
+        };
+        let is_newest = self.sealer.is_newest(key, record.version, &record.value);
+        let there = self.open::<T>(key, record)?;
+        if is_newest {
+            return Ok(Some(there));
         }
-        if let Some(there) = self.load::<T>(key).await? {
-            // Refused: somebody has just written it.
-            self.put(key, Some(there.version), there.content).await?;
+        match self.put(key, Some(there.version), there.content).await? {
+            Changed::Done(renewed) => Ok(Some(renewed)),
+            // Somebody has just written it.
+            Changed::Refused(there) => Ok(there),
         }
-        Ok(())
     }
 
     /// Deletes what is under `key` if it has this version.

@@ -146,7 +146,7 @@ impl KeptRelays<'_> {
     /// What a step is called in the store. The key is read each time: a worker that went on with one
     /// that is no longer there would do again what others did.
     async fn id(&self, engine: &Engine, step: &str, parts: &[&str]) -> Result<String> {
-        let name_key = NameKey::of(&engine.ports.vault).await?;
+        let name_key = NameKey::of(&engine.ports.vault, &mut engine.ports.random()).await?;
         Ok(name_key.id(step, parts))
     }
 }

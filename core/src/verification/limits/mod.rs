@@ -8,6 +8,7 @@ mod holding_back;
 mod in_the_background;
 mod owners;
 mod recovering;
+mod references;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -145,6 +146,17 @@ pub(super) fn passed() -> (ResponseHead, &'static str) {
         ..ResponseHead::default()
     };
     let body = r#"{"claim-payload":"{\"claim_type\":\"age\",\"claim_result\":\"passed\"}","token-consumed":true}"#;
+    (head, body)
+}
+
+/// A relay, whatever is asked.
+pub(super) fn created() -> (ResponseHead, &'static str) {
+    let body =
+        r#"{"relay-token":"relay","relay-secret":"secret","relay-session-access-token":"session"}"#;
+    let head = ResponseHead {
+        status: 200,
+        ..ResponseHead::default()
+    };
     (head, body)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{builder, id, passed, put, put_due_of, SlowStore, Way};
+use super::{builder, created, id, passed, put, put_due_of, SlowStore, Way};
 use crate::client::Owner;
 use crate::error::ErrorKind;
 use crate::http::now_ms;
@@ -11,7 +11,6 @@ use crate::records::HOUR;
 use crate::verification::api::{StartVerification, Status, VerificationId};
 use crate::verification::record::State;
 use crate::verification::seller::{engine, Seller};
-use crate::wire::ResponseHead;
 use crate::{ClaimType, Client};
 
 const ONE: &str = "persona_production_one";
@@ -27,17 +26,6 @@ fn of(client: &Client, api_key: &str) -> Client {
 
 fn owner(client: &Client) -> Option<Owner> {
     client.inner.owner.clone()
-}
-
-/// A relay, whatever is asked.
-fn created() -> (ResponseHead, &'static str) {
-    let body =
-        r#"{"relay-token":"relay","relay-secret":"secret","relay-session-access-token":"session"}"#;
-    let head = ResponseHead {
-        status: 200,
-        ..ResponseHead::default()
-    };
-    (head, body)
 }
 
 #[tokio::test(start_paused = true)]
