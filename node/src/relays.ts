@@ -17,7 +17,7 @@ export interface CallOptions {
    * {@link GenerateClaimArguments.idempotencyKey} that it was given.
    */
   readonly signal?: AbortSignal | undefined;
-  /** How long the whole call may take, retries included, in milliseconds. */
+  /** How long the whole call may take, retries and the store included, in milliseconds. */
   readonly timeoutMs?: number | undefined;
 }
 

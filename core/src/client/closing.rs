@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -67,7 +68,7 @@ impl Lifecycle {
     }
 
     /// Begins work that goes on although nobody waits for it, until the time of a close is up.
-    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         let task = self.under_way(&|lifecycle| &lifecycle.tasks);
         let cut = self.cut.clone();
         tokio::spawn(async move {
@@ -77,7 +78,7 @@ impl Lifecycle {
                 () = cut.cancelled() => {}
                 () = work => {}
             }
-        });
+        })
     }
 
     /// Sleeps. True if the client is closed meanwhile: then it returns at once.
@@ -91,13 +92,6 @@ impl Lifecycle {
 
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.is_cancelled()
-    }
-
-    /// That of the client which was derived from no other.
-    pub(crate) fn of_base(self: &Arc<Self>) -> Arc<Self> {
-        self.base
-            .as_ref()
-            .map_or_else(|| Arc::clone(self), Self::of_base)
     }
 
     fn under_way(&self, tracker: &dyn Fn(&Self) -> &TaskTracker) -> UnderWay {

@@ -3,6 +3,7 @@
 mod arguments;
 mod closing;
 mod options;
+mod owner;
 mod persona;
 mod ports;
 mod relays;
@@ -16,6 +17,7 @@ pub use closing::{Close, CloseArguments};
 pub(crate) use closing::{Lifecycle, UnderWay};
 pub(crate) use options::MOST_PASSES;
 pub use options::{ClientBuilder, Environment, PassBinding};
+pub(crate) use owner::Owner;
 #[cfg(test)]
 pub(crate) use persona::Attempted;
 pub(crate) use persona::{Attempting, Persona, Question};
@@ -27,14 +29,15 @@ pub use relays::{
 };
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use tokio::task::JoinHandle;
 
 use crate::claim::DecryptionKey;
 use crate::error::Result;
 use crate::events::Listener;
-use crate::http::{AnonymousLane, IdentifiedLane, Route};
+use crate::http::{AnonymousLane, Gates, IdentifiedLane, Route};
 use crate::secret::ApiKey;
 use crate::store::{Sealer, Timed};
 
@@ -74,6 +77,10 @@ pub struct Client {
 }
 
 pub(crate) struct Inner {
+    /// Whose passes and references these are, if not those of the client that was built.
+    pub(crate) owner: Option<Owner>,
+    /// The client that was built, if this one is its [`Client::on_behalf_of`] somebody else.
+    pub(crate) built: Option<Arc<Inner>>,
     pub(crate) anonymous: AnonymousLane,
     pub(crate) identified: Option<IdentifiedLane>,
     /// The way of the call that names us, for whoever brings a key.
@@ -88,6 +95,8 @@ pub(crate) struct Inner {
     pub(crate) listener: Option<Listener>,
     pub(crate) seen: Arc<Seen>,
     pub(crate) lifecycle: Arc<Lifecycle>,
+    /// Where calls wait while Persona asks for a pause.
+    pub(crate) gates: Arc<Gates>,
 }
 
 /// How verifications and passes are kept.
@@ -103,14 +112,14 @@ pub(crate) struct Keeping {
 /// What this process has seen. Only for notices: nothing is decided by it.
 #[derive(Default)]
 pub(crate) struct Seen {
-    /// The last token key's id, by claim type.
-    pub(crate) key_ids: Mutex<HashMap<String, String>>,
-    /// When a signature was good last, by claim type.
+    /// The last token key's id, by environment and claim type: each has keys of its own.
+    pub(crate) key_ids: Mutex<HashMap<(Environment, String), String>>,
+    /// When a signature was good last.
     pub(crate) usable: Usable,
     /// The claim types that were asked for: those whose pools are filled.
     pub(crate) claim_types: Mutex<BTreeSet<String>>,
-    /// Whether the task in the background has begun.
-    pub(crate) background: AtomicBool,
+    /// The task in the background, once it has begun.
+    pub(crate) background: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Client {
@@ -134,6 +143,13 @@ impl Client {
     ///
     /// It ends when this client is closed. [`Client::close`] of the one leaves this client open.
     ///
+    /// They share neither references nor passes: those belong to the API key, and a client with a new
+    /// key of the same customer does not find those of the old one. The id of a verification is enough
+    /// to complete it, with whatever client. But what is missing of its pass is bought with the API
+    /// key that it was started with and no other, unless a call says `reissue`. So the task in the
+    /// background, and `recover` of another client, finish all that needs no API key; a purchase that
+    /// a crash left behind waits for `complete` or `recover` of a client with that key.
+    ///
     /// # Errors
     /// `invalid_argument` for an API key that cannot be one.
     ///
@@ -154,13 +170,17 @@ impl Client {
         let inner = &self.inner;
         let api_key = api_key.map(ApiKey::parse).transpose()?;
         let of_key = api_key.as_ref().and_then(Environment::of_key);
-        let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key);
+        let owner = (api_key.as_ref()).and_then(|key| inner.built().owner_of(key));
+        let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key, &inner.gates);
+        let environment = environment.or(of_key).unwrap_or(inner.environment);
         Ok(Client {
             inner: Arc::new(Inner {
-                anonymous: inner.anonymous.clone(),
+                owner,
+                built: Some(inner.built().clone()),
+                anonymous: (inner.anonymous).of_environment(&inner.gates, environment.as_str()),
                 identified: api_key.map(lane),
                 identified_route: inner.identified_route.clone(),
-                environment: environment.or(of_key).unwrap_or(inner.environment),
+                environment,
                 decryption_key: None,
                 timeout: inner.timeout,
                 retries: inner.retries,
@@ -169,6 +189,7 @@ impl Client {
                 listener: inner.listener.clone(),
                 seen: inner.seen.clone(),
                 lifecycle: inner.lifecycle.derive(),
+                gates: inner.gates.clone(),
             }),
         })
     }
@@ -176,6 +197,19 @@ impl Client {
     /// The environment this client speaks for.
     pub fn environment(&self) -> Environment {
         self.inner.environment
+    }
+}
+
+impl Inner {
+    /// The client that was built: this one, or the one that this one was derived from.
+    pub(crate) fn built(self: &Arc<Self>) -> &Arc<Self> {
+        self.built.as_ref().unwrap_or(self)
+    }
+
+    /// Whose the passes and references under an API key are. Those under its own are nobody else's.
+    fn owner_of(&self, api_key: &ApiKey) -> Option<Owner> {
+        let own = self.identified.as_ref().map(IdentifiedLane::api_key);
+        (own != Some(api_key)).then(|| Owner::of(api_key))
     }
 }
 

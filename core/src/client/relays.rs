@@ -211,15 +211,10 @@ impl<'a> Relays<'a> {
     ///
     /// Source: Persona, "Create a Relay".
     pub async fn create(&self, request: CreateRelay) -> Result<Relay> {
-        let budget = self.budget();
+        let budget = self.inner.budget(self.limit);
         let _call = (self.inner.lifecycle.begin_call())
             .map_err(|error| error.in_operation("relays.create"))?;
         self.inner.create_relay(request, &budget).await
-    }
-
-    /// What one call may take.
-    pub(crate) fn budget(&self) -> Budget {
-        self.inner.budget(self.limit, Duration::ZERO)
     }
 }
 
@@ -294,13 +289,13 @@ impl Inner {
         LONGEST_CALL.max(self.timeout)
     }
 
-    /// What is left for a call that has used `spent` of its time; `limit` is the caller's.
-    pub(crate) fn budget(&self, limit: Option<Duration>, spent: Duration) -> Budget {
+    /// What one call may take; `limit` is the caller's.
+    pub(crate) fn budget(&self, limit: Option<Duration>) -> Budget {
         let whole = limit.unwrap_or_else(|| self.longest_call());
         Budget {
             retries: self.retries,
             attempt: self.timeout,
-            total: whole.saturating_sub(spent),
+            total: whole,
             floor: FLOOR.min(self.timeout / 2).min(whole / 4),
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use super::gate::{Gate, Gates};
 use super::transport::{Connection, FailureCause, Response, SendFailure, Sent, Transport};
 use crate::error::{Error, Result};
 use crate::future::BoxFuture;
@@ -85,6 +86,9 @@ pub(crate) trait Lane: Sync {
         timeout: Duration,
     ) -> BoxFuture<'a, std::result::Result<Response, SendFailure>>;
 
+    /// Where requests wait while Persona asks for a pause.
+    fn gate(&self) -> &Gate;
+
     /// Takes the request's own secrets, and the lane's, out of a text.
     fn scrub(&self, request: &Self::Request, text: &str) -> String;
 }
@@ -100,12 +104,14 @@ pub(crate) struct Route {
 #[derive(Clone)]
 pub(crate) struct AnonymousLane {
     route: Route,
+    gate: Gate,
 }
 
 /// Signs blinded messages, and can do nothing else.
 pub(crate) struct IdentifiedLane {
     route: Route,
     api_key: ApiKey,
+    gate: Gate,
 }
 
 impl Route {
@@ -140,8 +146,15 @@ impl Route {
 }
 
 impl AnonymousLane {
-    pub(crate) fn new(route: Route) -> Self {
-        Self { route }
+    /// `environment`: its requests have a limit of their own.
+    pub(crate) fn new(route: Route, gates: &Arc<Gates>, environment: &str) -> Self {
+        let gate = Gate::new(gates, &["environment", environment]);
+        Self { route, gate }
+    }
+
+    /// The same lane for requests of another environment.
+    pub(crate) fn of_environment(&self, gates: &Arc<Gates>, environment: &str) -> Self {
+        Self::new(self.route.clone(), gates, environment)
     }
 
     /// Lets go of the connections.
@@ -151,8 +164,13 @@ impl AnonymousLane {
 }
 
 impl IdentifiedLane {
-    pub(crate) fn new(route: Route, api_key: ApiKey) -> Self {
-        Self { route, api_key }
+    pub(crate) fn new(route: Route, api_key: ApiKey, gates: &Arc<Gates>) -> Self {
+        let gate = Gate::new(gates, &["key", api_key.expose()]);
+        Self {
+            route,
+            api_key,
+            gate,
+        }
     }
 
     pub(crate) fn api_key(&self) -> &ApiKey {
@@ -172,6 +190,10 @@ impl Lane for AnonymousLane {
         Box::pin((self.route).deliver(request.request(), connection, timeout))
     }
 
+    fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     fn scrub(&self, request: &AnonymousRequest, text: &str) -> String {
         request.request().scrub(text)
     }
@@ -188,6 +210,10 @@ impl Lane for IdentifiedLane {
     ) -> BoxFuture<'a, std::result::Result<Response, SendFailure>> {
         let request = request.authorized(&self.api_key);
         Box::pin(async move { self.route.deliver(&request, connection, timeout).await })
+    }
+
+    fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     fn scrub(&self, request: &SignRequest, text: &str) -> String {

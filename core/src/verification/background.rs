@@ -1,8 +1,14 @@
 //! The task in the background: recovers, and fills the pool at times that nobody can foresee.
+//!
+//! It belongs to the client that was built, whoever made the call that began it, and ends with it.
+//! Each round is a task of its own, so that a store or listener of the caller's that panics ends no
+//! more than this round.
 
-use std::sync::atomic::Ordering;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
+
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Engine;
 use crate::claim::ClaimType;
@@ -19,33 +25,59 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// So many passes are bought in one round at most, so that the next one is not late.
 const MOST_AT_ONCE: u64 = 20;
 
-/// Begins the task, if the client is to have one and has none yet.
+/// Begins the task, if the client is to have one and has none: none yet, or none any more because the
+/// runtime that it was in has ended.
 pub(super) fn begin(inner: &Arc<Inner>) {
-    let wanted = (inner.keeping.as_ref()).is_some_and(|keeping| keeping.background);
-    if wanted && !inner.seen.background.swap(true, Ordering::Relaxed) {
-        let client = Arc::downgrade(inner);
-        let lifecycle = inner.lifecycle.of_base();
-        lifecycle.clone().spawn(async move {
-            // Half a period to one and a half.
-            while !lifecycle.sleep(PERIOD / 2 + part_of(PERIOD)).await {
-                if round(&client).await.is_none() {
-                    return;
-                }
-            }
-        });
+    let client = inner.built();
+    if !(client.keeping.as_ref()).is_some_and(|keeping| keeping.background) {
+        return;
+    }
+    let mut task = (client.seen.background.lock()).unwrap_or_else(PoisonError::into_inner);
+    if task.as_ref().is_none_or(|task| task.is_finished()) {
+        let lifecycle = client.lifecycle.clone();
+        let supervised = supervise(Arc::downgrade(client), lifecycle.clone());
+        *task = Some(lifecycle.spawn(supervised));
+    }
+}
+
+async fn supervise(client: Weak<Inner>, lifecycle: Arc<Lifecycle>) {
+    // Half a period to one and a half.
+    while !lifecycle.sleep(PERIOD / 2 + part_of(PERIOD)).await {
+        // When the time of a close is up, the round ends with us.
+        let round = AbortOnDropHandle::new(tokio::spawn(round(client.clone())));
+        match round.await {
+            Ok(Some(())) => {}
+            Ok(None) => return,
+            Err(ended) if ended.is_panic() => tell_of_panic(&client),
+            // The runtime ends.
+            Err(_) => return,
+        }
     }
 }
 
 /// One round, or nothing if the client is gone.
-async fn round(client: &Weak<Inner>) -> Option<()> {
+async fn round(client: Weak<Inner>) -> Option<()> {
     let inner = client.upgrade()?;
-    let engine = Engine::of(&inner, inner.budget(None, Duration::ZERO)).ok()?;
+    let engine = Engine::of_many(&inner, None).ok()?;
     if let Err(error) = recover_and_refill(&inner, &engine).await {
         let message = error.to_string();
         let kind = EventKind::BackgroundFailure;
         engine.ports.tell(kind, None, error.request_id(), &message);
     }
     Some(())
+}
+
+fn tell_of_panic(client: &Weak<Inner>) {
+    let engine = (client.upgrade()).and_then(|inner| Engine::of_many(&inner, None).ok());
+    let Some(engine) = engine else {
+        return;
+    };
+    let message = "The store or the listener panicked; the work in the background goes on.";
+    let kind = EventKind::BackgroundFailure;
+    // It may be the listener that panics.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        engine.ports.tell(kind, None, None, message);
+    }));
 }
 
 async fn recover_and_refill(inner: &Inner, engine: &Engine) -> Result<()> {

@@ -35,7 +35,7 @@ impl Client {
 }
 
 impl KeptRelays<'_> {
-    /// Limits the whole call, retries included, to this time.
+    /// Limits the whole call to this time, retries and the store included.
     pub fn within(self, limit: Duration) -> Self {
         Self {
             limit: Some(limit),
@@ -145,13 +145,13 @@ impl KeptRelays<'_> {
 
     fn engine(&self) -> Result<Engine> {
         let inner = &self.client.inner;
-        Engine::of(inner, inner.budget(self.limit, Duration::ZERO))
+        Engine::of(inner, self.limit)
     }
 
     /// What a step is called in the store. The key is read each time: a worker that went on with one
     /// that is no longer there would do again what others did.
     async fn id(&self, engine: &Engine, step: &str, parts: &[&str]) -> Result<String> {
-        let name_key = NameKey::of(&engine.ports.vault).await?;
+        let name_key = NameKey::of(&engine.ports.vault, &mut engine.ports.random()).await?;
         Ok(name_key.id(step, parts))
     }
 }
@@ -185,6 +185,7 @@ mod tests {
             id: id.to_owned(),
             environment: "production".to_owned(),
             claim_type: String::new(),
+            owner: None,
             reference_key: None,
             encrypted: false,
             relay_bound: true,

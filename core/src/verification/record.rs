@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::claim::{Claim, Method};
+use crate::client::Owner;
 use crate::passes::{new_pool_key, PaidPass, Purchase};
 use crate::records::{
     next_look, Evidence, Kept, Stored, ANSWER_LIFE, DAY, HOUR, KEEP_FINISHED, LEASE, MINUTE,
@@ -62,6 +63,9 @@ pub(crate) struct Durable {
     pub(super) id: String,
     pub(super) environment: String,
     pub(super) claim_type: String,
+    /// Whose it is; none: it belongs to the client that was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) owner: Option<Owner>,
     /// The key of the record that leads from the caller's reference here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reference_key: Option<String>,
@@ -70,7 +74,11 @@ pub(crate) struct Durable {
     /// Whether its pass is bound to the relay: Persona's first generation.
     #[serde(default)]
     pub(super) relay_bound: bool,
+    /// By our clock.
     pub(super) session_ends_at: u64,
+    /// By Persona's, if she said what time it was when the session began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session_ends_for_persona: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) relay: Option<StoredRelay>,
     pub(super) state: State,
@@ -219,6 +227,7 @@ pub(super) struct Beginning {
     pub(super) id: String,
     pub(super) environment: String,
     pub(super) claim_type: String,
+    pub(super) owner: Option<Owner>,
     pub(super) reference_key: Option<String>,
     pub(super) encrypted: bool,
     pub(super) relay_bound: bool,
@@ -238,10 +247,12 @@ impl Durable {
             id: beginning.id,
             environment: beginning.environment,
             claim_type: beginning.claim_type,
+            owner: beginning.owner,
             reference_key: beginning.reference_key,
             encrypted: beginning.encrypted,
             relay_bound: beginning.relay_bound,
             session_ends_at: now + lasts,
+            session_ends_for_persona: None,
             relay: beginning.relay,
             state: beginning.state,
             refund: None,
@@ -284,9 +295,25 @@ impl Durable {
         )
     }
 
+    /// Notes when Persona says that the session began.
+    pub(super) fn began_for_persona(&mut self, began_at: Option<u64>) {
+        self.session_ends_for_persona = began_at.map(|at| at.saturating_add(SESSION));
+    }
+
+    /// The session's end by whichever clock is later: ours may have been behind when it began.
+    fn latest_end(&self) -> u64 {
+        (self.session_ends_at).max(self.session_ends_for_persona.unwrap_or(0))
+    }
+
     /// Whether a question asked now proves what it is answered.
     pub(super) fn is_over(&self, now: u64) -> bool {
-        now > self.session_ends_at.saturating_add(AFTER_THE_END)
+        now > self.latest_end().saturating_add(AFTER_THE_END)
+    }
+
+    /// Likewise, by the clock of Persona, who says that this is the time.
+    pub(super) fn is_over_for_persona(&self, now: u64) -> bool {
+        let end = self.session_ends_for_persona;
+        now > (end.unwrap_or(self.session_ends_at)).saturating_add(AFTER_THE_END)
     }
 
     /// Whether its pass is to come from this place.
@@ -297,6 +324,22 @@ impl Durable {
     /// Whether its pass is still to be given back to this place.
     pub(super) fn gives_back_to(&self, place: &str) -> bool {
         (self.refund.as_ref()).is_some_and(|refund| refund.pool_key == place)
+    }
+
+    /// The key of a new place for its pass.
+    pub(super) fn new_pool_key(&self, random: &mut impl CryptoRng) -> String {
+        let owner = self.owner.as_ref();
+        new_pool_key(&self.environment, &self.claim_type, owner, random)
+    }
+
+    /// Whether the next thing to do is to ask for a signature, or for a challenge before it.
+    pub(super) fn is_to_be_bought(&self, now: u64) -> bool {
+        match &self.state {
+            State::Created { pooled: None } => !self.is_dead(now),
+            State::Issuing { purchase } if purchase.key.is_none() => !self.is_dead(now),
+            State::Issuing { purchase } => purchase.may_go_on(now) && !purchase.is_too_late(now),
+            _ => false,
+        }
     }
 
     /// Whether it is too late to buy a pass for it.
@@ -348,7 +391,7 @@ impl Durable {
         let mut closed = self.clone();
         closed.refund = Some(Refund {
             pass: unspent?,
-            pool_key: new_pool_key(&self.environment, &self.claim_type, random),
+            pool_key: self.new_pool_key(random),
         });
         Some(closed.moved(State::Expired, now, random))
     }
@@ -427,7 +470,7 @@ impl Durable {
         } else if waiting && !self.is_over(now) {
             // Only the session's end changes anything; the person has time until then.
             Some(
-                self.session_ends_at
+                self.latest_end()
                     .saturating_add(AFTER_THE_END + 1 + random.next_u64() % (5 * MINUTE)),
             )
         } else {

@@ -1,6 +1,7 @@
 //! Steps 2 and 3, stateless: the same machine on a record that is kept nowhere.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::engine::Engine;
 use crate::client::{
@@ -8,7 +9,6 @@ use crate::client::{
 };
 use crate::error::{Error, Result, UnopenedClaim};
 use crate::http::now_ms;
-use crate::outcome::Budget;
 use crate::pass::PrivacyPassToken;
 use crate::records::Kept;
 use crate::secret::Secret;
@@ -29,7 +29,7 @@ impl Relays<'_> {
     pub async fn issue_privacy_pass(&self, request: IssuePrivacyPass) -> Result<PrivacyPass> {
         let issue = async {
             let _call = self.inner.lifecycle.begin_call()?;
-            let engine = Engine::without_store(self.inner, self.budget());
+            let engine = Engine::without_store(self.inner, self.limit);
             let (pass, info) = engine.buy_unkept(&request).await?;
             Ok(PrivacyPass {
                 privacy_pass_token: PrivacyPassToken::parse(pass.expose(), now_ms())?,
@@ -65,7 +65,7 @@ impl Relays<'_> {
             let text = request.privacy_pass_token.expose().as_str();
             let pass = Kept::new(PrivacyPassToken::parse(text, now)?.expose());
             let relay = (&request.relay_token, &request.relay_secret);
-            let engine = Engine::without_store(self.inner, self.budget());
+            let engine = Engine::without_store(self.inner, self.limit);
             let ((payload, token_consumed), info) =
                 engine.redeem_unkept(relay, pass, own_key).await?;
             let claim_payload = Secret::new(payload.expose().to_owned());
@@ -95,9 +95,9 @@ impl Relays<'_> {
 
 impl Engine {
     /// An engine for calls that keep nothing.
-    fn without_store(inner: &Arc<Inner>, budget: Budget) -> Self {
+    fn without_store(inner: &Arc<Inner>, limit: Option<Duration>) -> Self {
         Self {
-            ports: Ports::without_store(inner, budget),
+            ports: Ports::without_store(inner, limit),
             binding: Default::default(),
         }
     }

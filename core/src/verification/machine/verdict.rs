@@ -9,7 +9,7 @@ use crate::outcome::{may_pass, Call, Meaning};
 use crate::passes::PaidPass;
 use crate::records::{Evidence, Kept};
 use crate::secret::rand_core::CryptoRng;
-use crate::verification::record::{Durable, Purpose, Request, State, AFTER_THE_END};
+use crate::verification::record::{Durable, Purpose, Request, State};
 
 /// A request without a claim, and what is known of it.
 pub(super) struct Unanswered<'a> {
@@ -83,9 +83,9 @@ impl Unanswered<'_> {
     /// Whether the request was sent late enough to prove what it was answered (W8): by our clock, and
     /// by Persona's where she tells it.
     pub(super) fn is_final(&self) -> bool {
-        let over = self.record.session_ends_at.saturating_add(AFTER_THE_END);
         let answered_at = self.attempt.answered_at();
-        self.request.at > over && answered_at.is_none_or(|answered_at| answered_at > over)
+        self.record.is_over(self.request.at)
+            && answered_at.is_none_or(|at| self.record.is_over_for_persona(at))
     }
 
     /// There is no answer yet.

@@ -64,8 +64,10 @@ impl Setting {
                 persona: Arc::new(persona),
                 world: self.sim.clone(),
                 environment: Environment::Production,
+                owner: None,
                 listener: Some(Listener::new(move |event| watch.notice(event))),
                 usable: Arc::default(),
+                began: None,
                 budget: Budget {
                     retries: 3,
                     attempt: Duration::from_secs(10),
