@@ -74,7 +74,7 @@ function makeClient(described, hostStore, told) {
   const { api_key: apiKey = key, base_url: baseUrl = sandbox.url } = described;
   const given = Object.entries(described.options ?? {}).filter(([, value]) => value !== null);
   const { timeout, store, seal_key: sealKey, ...options } = Object.fromEntries(given);
-  return new RelayPass({
+  const client = new RelayPass({
     // A client without a key has no prefix to tell the environment by.
     ...(apiKey === null ? { environment: described.environment } : { apiKey }),
     baseUrl,
@@ -84,6 +84,7 @@ function makeClient(described, hostStore, told) {
     ...(store === undefined ? {} : { store: store === 'host' ? hostStore : store }),
     ...(sealKey === undefined ? {} : { sealKey: Buffer.from(sealKey, 'hex') }),
   });
+  return sandbox.made(client);
 }
 
 async function perform(client, name, args, told) {

@@ -86,7 +86,15 @@ private final class Player {
     try compare(made, expected, "client")
     if expected["error"] != nil { return }
 
-    for (index, step) in scenario["steps"]!.array!.enumerated() {
+    let played: Result<Void, any Error>
+    do { played = .success(try await take(scenario["steps"]!.array!)) } catch { played = .failure(error) }
+    // What is still being bought is not to be billed to the next scenario.
+    for client in clients.values { try? await client.close() }
+    try played.get()
+  }
+
+  private func take(_ steps: [JSON]) async throws {
+    for (index, step) in steps.enumerated() {
       let name = step["do"]!.string!
       let client = try clientOf(step)
       let arguments = try fillIn(step["with"] ?? .object([:])).object!
