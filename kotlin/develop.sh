@@ -83,8 +83,9 @@ make_internal() {
 }
 
 generated=target/generated-sources/uniffi/dev/relaypass/generated/relaypass_ffi.kt
-if [[ ! -f $generated || $built -nt $generated || $generator -nt $generated || develop.sh -nt $generated ||
-  ../bindings/uniffi/uniffi.toml -nt $generated ]]; then
+looked_at=target/generated
+if [[ ! -f $generated || $built -nt $looked_at || $generator -nt $looked_at || develop.sh -nt $looked_at ||
+  ../bindings/uniffi/uniffi.toml -nt $looked_at ]]; then
   raw=target/bindgen
   rm -rf "$raw"
   mkdir -p "$raw" "$(dirname -- "$generated")"
@@ -94,14 +95,16 @@ if [[ ! -f $generated || $built -nt $generated || $generator -nt $generated || d
   make_internal < "$raw/dev/relaypass/generated/relaypass_ffi.kt" > "$generated.new"
   # Unchanged code is not compiled again.
   if cmp -s "$generated.new" "$generated"; then rm "$generated.new"; else mv "$generated.new" "$generated"; fi
-  touch "$generated"
+  touch "$looked_at"
 fi
 
 [[ ${RELAYPASS_DEVELOP_ONLY:-} != 1 ]] || exit 0
 stamp=target/developed
 if [[ ! -f $stamp ]] || [[ -n $(find src/main pom.xml "$generated" -newer "$stamp" -print -quit) ]]; then
-  # A class whose source is gone must not stay in the jar.
-  rm -rf target/classes
+  # A class whose source is gone must not stay in the jar. Another library alone changes no class.
+  if [[ ! -f $stamp ]] || [[ -n $(find src/main/kotlin pom.xml "$generated" -newer "$stamp" -print -quit) ]]; then
+    rm -rf target/classes target/kotlin-ic/compile
+  fi
   mvn -q -B -Dstyle.color=never -Dmaven.test.skip=true install
   touch "$stamp"
 fi

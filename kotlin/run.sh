@@ -3,7 +3,7 @@
 #
 #   kotlin/run.sh examples.ThreeStepsKt                the three steps
 #   kotlin/run.sh tests.crash.WorkerKt                 a worker of tests/crash
-#   kotlin/run.sh tests.bench.FlowsKt COUNT AT_ONCE WARMUP    a benchmark; also BindingKt, CallbackKt
+#   kotlin/run.sh tests.bench.FlowsKt COUNT AT_ONCE WARMUP    a benchmark; also BindingKt [ROUNDS], CallbackKt [ROUNDS]
 #
 # Compiles and asks Maven for the classpath only when something changed since; otherwise it is `java`
 # at once. After: kotlin/develop.sh

@@ -88,8 +88,9 @@ for entry in "$installed"/dev/*; do
 done
 (
   cd "$project"
-  mvn -q -B -Dstyle.color=never -Dmaven.repo.local="$local" compile dependency:build-classpath \
-    -Dmdep.outputFile=classpath
+  # No compiler process stays behind.
+  mvn -q -B -Dstyle.color=never -Dmaven.repo.local="$local" -Dkotlin.compiler.daemon=false \
+    compile dependency:build-classpath -Dmdep.outputFile=classpath
 )
 grep -q "$local/dev/relaypass/relaypass/0.1.0/relaypass-0.1.0.jar" "$project/classpath"
 

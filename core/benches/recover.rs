@@ -1,17 +1,24 @@
 //! Measures `recover` with few and with many finished verifications beside 100 that are due, and
 //! prints one JSON object; `tests/bench/run` puts it into a table.
 //!
-//! `sqlite FOLDER CLOSED` or `postgres URL CLOSED`, against RELAYPASS_BASE_URL with
+//! `sqlite FOLDER CLOSED` or `postgres URL CLOSED`; `slow FOLDER` for a thousand that are due, with a
+//! Persona that answers after 100 ms, `hanging FOLDER` for one that never does; against RELAYPASS_BASE_URL with
 //! RELAYPASS_API_KEY. The rows are written behind the store's back, a million by the store itself
 //! would take too long.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relaypass::store::{create_table, open, Record, Store};
-use relaypass::{ClaimType, Client, Environment, StartVerification, Status};
+use relaypass::transport::{
+    BoxFuture, Connection, FailureCause, Request, Response, SendFailure, Sent, Transport,
+};
+use relaypass::{ClaimType, Client, ClientBuilder, Environment, StartVerification, Status};
 use serde_json::{json, Value};
 
 const DUE: usize = 100;
+/// So many are due where Persona is slow or hangs.
+const MANY_DUE: usize = 1000;
 const ROUNDS: usize = 15;
 
 fn main() {
@@ -39,21 +46,96 @@ fn main() {
                 fill_postgres(&url, rows)
             }));
         }
-        _ => println!("nothing to measure: say `sqlite FOLDER CLOSED` or `postgres URL CLOSED`"),
+        Some("slow") => runtime.block_on(measure_far(&arguments[1], |way| {
+            Arc::new(Slow {
+                way,
+                latency: Duration::from_millis(100),
+            })
+        })),
+        Some("hanging") => runtime.block_on(measure_far(&arguments[1], |_| Arc::new(Hanging))),
+        _ => println!(
+            "nothing to measure: say `sqlite FOLDER CLOSED`, `postgres URL CLOSED`, `slow FOLDER` \
+             or `hanging FOLDER`"
+        ),
     }
 }
 
-async fn measure(url: &str, closed: &str, fill: impl FnOnce(Rows)) {
+/// How long `recover` takes for many that are due, over a way like this.
+async fn measure_far(
+    folder: &str,
+    way: impl Fn(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync + 'static,
+) {
+    let url = format!("sqlite://{folder}/far.sqlite");
+    create_table(&url).await.expect("a table");
+    let store = open(&url).expect("a store");
+    let near = builder().store(store.clone()).build().expect("a client");
+    for _ in 0..MANY_DUE {
+        let key = start_one(&near, &*store).await;
+        make_due(&*store, &key, true).await;
+    }
+    let far = builder().store(store).wrap_transports(way).build();
+    let far = far.expect("a client");
+    let began = Instant::now();
+    let driven = far.verifications().recover().await.expect("recovers");
+    let seconds = began.elapsed().as_secs_f64();
+    println!(r#"{{"seconds": {seconds:.2}, "driven": {driven}}}"#);
+}
+
+/// A way on which every request takes its time.
+struct Slow {
+    way: Arc<dyn Transport>,
+    latency: Duration,
+}
+
+impl Transport for Slow {
+    fn send<'a>(
+        &'a self,
+        url: &'a str,
+        request: &'a Request,
+        connection: Connection,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Response, SendFailure>> {
+        Box::pin(async move {
+            tokio::time::sleep(self.latency).await;
+            self.way.send(url, request, connection, timeout).await
+        })
+    }
+}
+
+/// A way on which no answer comes.
+struct Hanging;
+
+impl Transport for Hanging {
+    fn send<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a Request,
+        _: Connection,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Response, SendFailure>> {
+        Box::pin(async move {
+            tokio::time::sleep(timeout).await;
+            Err(SendFailure {
+                sent: Sent::Perhaps,
+                cause: FailureCause::Timeout,
+                description: "no answer came in time".to_owned(),
+            })
+        })
+    }
+}
+
+fn builder() -> ClientBuilder {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
-    create_table(url).await.expect("a table");
-    let store = open(url).expect("a store");
-    let client = Client::builder()
+    Client::builder()
         .base_url(variable("RELAYPASS_BASE_URL"))
         .api_key(variable("RELAYPASS_API_KEY"))
         .environment(Environment::Sandbox)
-        .store(store.clone())
-        .build()
-        .expect("a client");
+}
+
+async fn measure(url: &str, closed: &str, fill: impl FnOnce(Rows)) {
+    create_table(url).await.expect("a table");
+    let store = open(url).expect("a store");
+    let client = builder().store(store.clone()).build().expect("a client");
     let closed = closed.parse().expect("a number");
     let template = finish_one(&client, &*store).await;
     tokio::task::block_in_place(|| {
@@ -69,7 +151,7 @@ async fn measure(url: &str, closed: &str, fill: impl FnOnce(Rows)) {
     let mut millis = Vec::new();
     for _ in 0..ROUNDS {
         for key in &open {
-            make_due(&*store, key).await;
+            make_due(&*store, key, false).await;
         }
         let began = Instant::now();
         let driven = client.verifications().recover().await.expect("recovers");
@@ -167,10 +249,14 @@ async fn start_one(client: &Client, store: &dyn Store) -> String {
     }
 }
 
-async fn make_due(store: &dyn Store, key: &str) {
+/// `is_over`: its session, too, so that Persona is asked.
+async fn make_due(store: &dyn Store, key: &str, is_over: bool) {
     let record = store.load(key).await.expect("loads").expect("is there");
     let mut content = content(&record);
     content["due_at"] = json!(1);
+    if is_over {
+        content["session_ends_at"] = json!(1);
+    }
     // Whoever bought its pass has only just left it.
     content["leased_until"] = Value::Null;
     let due = Record {

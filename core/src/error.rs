@@ -54,13 +54,15 @@ pub enum ErrorKind {
     Store,
     /// A request was sent, its answer never arrived, and nobody can tell what came of it.
     OutcomeUnknown,
+    /// The client was closed before the call began.
+    Closed,
     /// The caller cancelled the call.
     Cancelled,
 }
 
 impl ErrorKind {
     /// Every kind, for tests and tables that must not forget one.
-    pub const ALL: [ErrorKind; 18] = [
+    pub const ALL: [ErrorKind; 19] = [
         ErrorKind::InvalidArgument,
         ErrorKind::Authentication,
         ErrorKind::PermissionDenied,
@@ -78,6 +80,7 @@ impl ErrorKind {
         ErrorKind::ClaimMismatch,
         ErrorKind::Store,
         ErrorKind::OutcomeUnknown,
+        ErrorKind::Closed,
         ErrorKind::Cancelled,
     ];
 
@@ -101,6 +104,7 @@ impl ErrorKind {
             ErrorKind::ClaimMismatch => "claim_mismatch",
             ErrorKind::Store => "store",
             ErrorKind::OutcomeUnknown => "outcome_unknown",
+            ErrorKind::Closed => "closed",
             ErrorKind::Cancelled => "cancelled",
         }
     }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::callback::called_now;
+use crate::held::Held;
+
 /// Something that the caller's log should know. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -66,12 +69,25 @@ impl EventKind {
 
 /// Whoever is told of events. It is called from any thread and must return at once.
 #[derive(Clone)]
-pub struct Listener(Arc<dyn Fn(&Event) + Send + Sync>);
+pub struct Listener(Arc<Held<Listen>>);
+
+type Listen = dyn Fn(&Event) + Send + Sync;
 
 impl Listener {
     /// Tells `listen` of every event.
     pub fn new(listen: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(listen))
+        Self(Arc::new(Held::new(Arc::new(listen))))
+    }
+
+    /// The same one, for a client that lets go of it when it is closed.
+    pub(crate) fn for_client(&self) -> Self {
+        let held = self.0.get().map(Held::new);
+        held.map_or_else(|| self.clone(), |held| Self(Arc::new(held)))
+    }
+
+    /// Lets go of whoever listens.
+    pub(crate) fn release(&self) {
+        self.0.release();
     }
 }
 
@@ -84,8 +100,8 @@ pub(crate) fn tell(listener: Option<&Listener>, event: Event) {
         "{}",
         event.message
     );
-    if let Some(Listener(listen)) = listener {
-        listen(&event);
+    if let Some(listen) = listener.and_then(|Listener(held)| held.get()) {
+        called_now(|| listen(&event));
     }
 }
 

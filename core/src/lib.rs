@@ -20,12 +20,14 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod callback;
 mod claim;
 mod client;
 mod encoding;
 mod error;
 mod events;
 mod future;
+mod held;
 mod http;
 mod outcome;
 pub mod pass;
@@ -54,8 +56,8 @@ pub use verification::{
 /// Arguments as plain texts and numbers: what the packages of other languages pass on.
 pub mod arguments {
     pub use crate::client::{
-        parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IssueArguments,
-        OpenArguments, StoreArgument,
+        parse_seconds, ClaimArguments, ClientArguments, Close, CloseArguments, CreateArguments,
+        IssueArguments, OpenArguments, StoreArgument,
     };
     pub use crate::verification::StartArguments;
 }

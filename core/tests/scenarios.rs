@@ -1,46 +1,73 @@
 //! Runs `tests/scenarios/*.json` in Rust. The form is described in `tests/scenarios/README.md`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use relaypass::arguments::{
-    ClaimArguments, ClientArguments, CreateArguments, IssueArguments, StartArguments, StoreArgument,
+    ClaimArguments, ClientArguments, CloseArguments, CreateArguments, IssueArguments,
+    StartArguments, StoreArgument,
 };
 use relaypass::store::MemoryStore;
 use relaypass::{
-    generate_key_pair, Claim, ClaimType, Client, Error, RateLimit, ResponseInfo, Secret,
+    generate_key_pair, Claim, ClaimType, Client, Error, Listener, RateLimit, ResponseInfo, Secret,
     Verification, VerificationId,
 };
 use relaypass_sandbox::{Options, Sandbox};
 use serde_json::{json, Map, Value};
 
+/// Most of a scenario's time is waiting: so many run at the same time, each lane on a sandbox of its own.
+const LANES: usize = 4;
+
+type Queue = Arc<Mutex<std::vec::IntoIter<(String, Value)>>>;
+
 #[tokio::test]
 async fn every_scenario() {
-    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let scenarios = read_scenarios();
+    assert!(scenarios.len() >= 30, "only {} were found", scenarios.len());
+    let mut passed: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (file, _) in &scenarios {
+        passed.entry(file.clone()).or_default().1 += 1;
+    }
+    let queue: Queue = Arc::new(Mutex::new(scenarios.into_iter()));
+    let mut lanes = tokio::task::JoinSet::new();
+    for _ in 0..LANES {
+        lanes.spawn(lane(queue.clone()));
+    }
     let mut failures = Vec::new();
-    let mut count = 0;
-    for (file, scenarios) in read_scenarios() {
-        count += scenarios.len();
-        let failed_before = failures.len();
-        for scenario in &scenarios {
-            if let Err(why) = Runner::new(&sandbox).run(scenario).await {
-                failures.push(format!("{}: {why}", scenario["name"]));
-            }
+    for (file, outcome) in lanes.join_all().await.into_iter().flatten() {
+        match outcome {
+            Ok(()) => passed.get_mut(&file).expect("a file that was read").0 += 1,
+            Err(why) => failures.push(why),
         }
-        let passed = scenarios.len() - (failures.len() - failed_before);
+    }
+    for (file, (passed, all)) in passed {
         // For the table at the end of `make test`; the harness would keep `println!` to itself.
-        let line = format!("\nscenarios: rust {file} {passed}/{}\n", scenarios.len());
+        let line = format!("\nscenarios: rust {file} {passed}/{all}\n");
         std::io::stdout().write_all(line.as_bytes()).unwrap();
     }
-    sandbox.stop().await;
-    assert!(count >= 30, "only {count} scenarios were found");
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
 }
 
-/// The scenarios of each file.
-fn read_scenarios() -> Vec<(String, Vec<Value>)> {
+/// Runs what is in the queue, one scenario after the other: the file of each, and what it came to.
+async fn lane(queue: Queue) -> Vec<(String, Result<(), String>)> {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let mut outcomes = Vec::new();
+    loop {
+        let next = queue.lock().unwrap().next();
+        let Some((file, scenario)) = next else { break };
+        let outcome = Runner::new(&sandbox).run(&scenario).await;
+        let outcome = outcome.map_err(|why| format!("{}: {why}", scenario["name"]));
+        outcomes.push((file, outcome));
+    }
+    sandbox.stop().await;
+    outcomes
+}
+
+/// All scenarios, each with the file that it is from.
+fn read_scenarios() -> Vec<(String, Value)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
@@ -57,9 +84,11 @@ fn read_scenarios() -> Vec<(String, Vec<Value>)> {
         let mut scenarios: Vec<Value> = serde_json::from_str(&text).unwrap();
         scenarios.retain(|scenario| scenario["name"].as_str().unwrap().contains(&only));
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        (name, scenarios)
+        scenarios
+            .into_iter()
+            .map(move |scenario| (name.clone(), scenario))
     };
-    files.iter().map(read).collect()
+    files.iter().flat_map(read).collect()
 }
 
 type Outcome = Result<Value, Box<Error>>;
@@ -69,6 +98,8 @@ struct Runner<'a> {
     http: reqwest::Client,
     saved: HashMap<String, Value>,
     host_store: Arc<MemoryStore>,
+    /// The kinds of the events that were told.
+    told: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl<'a> Runner<'a> {
@@ -78,6 +109,7 @@ impl<'a> Runner<'a> {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             saved: HashMap::new(),
             host_store: Arc::new(MemoryStore::new()),
+            told: Arc::default(),
         }
     }
 
@@ -93,9 +125,24 @@ impl<'a> Runner<'a> {
         let client = client.map_err(|error| format!("no client: {error}"))?;
         // Further clients: other processes, with the same options and the same store.
         let mut others: HashMap<String, Client> = HashMap::new();
+        let outcome = self.play(scenario, &client, &mut others).await;
+        // What is still being bought is not to be billed to the next scenario.
+        for client in others.values().chain([&client]) {
+            let _ = client.close(None).await;
+        }
+        outcome
+    }
+
+    async fn play(
+        &mut self,
+        scenario: &Value,
+        client: &Client,
+        others: &mut HashMap<String, Client>,
+    ) -> Result<(), String> {
+        let described = &scenario["client"];
         for (index, step) in scenario["steps"].as_array().unwrap().iter().enumerate() {
             let client = match step["client"].as_str() {
-                None => &client,
+                None => client,
                 Some(name) => {
                     if !others.contains_key(name) {
                         let other = self.client(&self.described_by(described, step));
@@ -166,6 +213,10 @@ impl<'a> Runner<'a> {
             seal_keys: text("seal_key").iter().map(|hex| from_hex(hex)).collect(),
             pass_binding: text("pass_binding"),
             pass_pool: options["pass_pool"].as_i64(),
+            on_event: Some({
+                let told = Arc::clone(&self.told);
+                Listener::new(move |event| told.lock().unwrap().push(event.kind.name()))
+            }),
             ..ClientArguments::default()
         };
         arguments.parse()?.build()
@@ -269,6 +320,26 @@ impl<'a> Runner<'a> {
             "passes.count" => {
                 let claim_type = ClaimType::parse(text("claim_type").unwrap())?;
                 Ok(json!({"count": client.passes().count(&claim_type).await?}))
+            }
+            "close" => {
+                let arguments = CloseArguments {
+                    timeout_seconds: with.get("timeout").and_then(Value::as_f64),
+                    is_called_back: false,
+                };
+                arguments.parse()?.make(client).await?;
+                Ok(Value::Null)
+            }
+            "events" => {
+                let count = usize::try_from(with["count"].as_u64().unwrap()).unwrap();
+                let began = Instant::now();
+                while self.told.lock().unwrap().len() < count {
+                    assert!(
+                        began.elapsed() < Duration::from_secs(20),
+                        "no such event is told"
+                    );
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Ok(json!({"kinds": *self.told.lock().unwrap()}))
             }
             "generate_key" => {
                 let bits = usize::try_from(with["bits"].as_u64().unwrap()).unwrap();

@@ -174,7 +174,7 @@ fn own_status(kind: ErrorKind) -> u16 {
         ErrorKind::NotFound => 404,
         ErrorKind::Conflict | ErrorKind::Unprocessable | ErrorKind::PassRejected => 409,
         ErrorKind::RateLimited => 429,
-        ErrorKind::Store => 503,
+        ErrorKind::Store | ErrorKind::Closed => 503,
         ErrorKind::Timeout => 504,
         _ => 502,
     }
@@ -200,6 +200,7 @@ fn title(code: &str) -> &'static str {
         "claim_mismatch" => "The claim is not the one that was asked for",
         "store" => "The gateway's store failed",
         "outcome_unknown" => "Nobody can tell what came of it",
+        "closed" => "The gateway is about to stop",
         "busy" => "The gateway is busy",
         _ => "The gateway failed",
     }

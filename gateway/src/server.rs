@@ -92,12 +92,12 @@ pub(crate) async fn run(
     let finished = async {
         shutdown.shutdown().await;
         app.working.wait().await;
-        app.client.verifications().wait_for_purchases().await;
     };
-    if tokio::time::timeout(limits.shutdown_grace, finished)
-        .await
-        .is_err()
-    {
+    let stopping = Instant::now();
+    let finished = tokio::time::timeout(limits.shutdown_grace, finished).await;
+    let left = limits.shutdown_grace.saturating_sub(stopping.elapsed());
+    let closed = app.client.close(Some(left)).await;
+    if finished.is_err() || closed.is_err() {
         tracing::warn!("some calls were still in flight when the time to stop was up");
     }
 }

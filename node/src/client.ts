@@ -8,14 +8,16 @@ import {
   readObject,
   readText,
 } from './arguments.js';
-import { unwrap } from './cancel.js';
+import { call, unwrap } from './cancel.js';
 import { makeListener } from './events.js';
 import type { RelayPassEvent } from './events.js';
 import { readPrivateKey } from './keys.js';
 import type { EncryptionKey } from './keys.js';
 import { native } from './native.js';
+import type { NativeClient } from './native.js';
 import { Passes } from './passes.js';
 import { Relays } from './relays.js';
+import { isCalledBack } from './scope.js';
 import { adaptStore, readStore } from './store.js';
 import type { RelayStore } from './store.js';
 import { Verifications } from './verifications.js';
@@ -93,6 +95,15 @@ export interface RelayPassOptions {
   readonly onEvent?: ((event: RelayPassEvent) => void) | undefined;
 }
 
+/** What {@link RelayPass.close} takes. */
+export interface CloseOptions {
+  /**
+   * How long to wait for what is under way, in milliseconds; by default the time of one call: 30
+   * seconds, or the client's `timeoutMs`, if that is longer.
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
 const OPTIONS = [
   'apiKey',
   'baseUrl',
@@ -115,8 +126,8 @@ const OPTIONS = [
 /**
  * Persona Relay for one customer and one environment.
  *
- * It needs no closing: idle, it keeps neither the process nor a worker thread alive. Make one and
- * share it; every call may run at the same time as others.
+ * Make one and share it; every call may run at the same time as others. Idle, it keeps neither the
+ * process nor a worker thread alive. A server that is told to stop awaits {@link RelayPass.close}.
  *
  * @example
  * ```ts
@@ -135,6 +146,7 @@ const OPTIONS = [
  * ```
  */
 export class RelayPass {
+  readonly #client: NativeClient;
   /** The three steps. */
   readonly relays: Relays;
   /** Durable verifications: what to use if there is a store. */
@@ -175,9 +187,41 @@ export class RelayPass {
         onEvent: onEvent === undefined ? undefined : makeListener(onEvent),
       }),
     );
+    this.#client = client;
     this.relays = new Relays(client);
     this.verifications = new Verifications(client);
     this.passes = new Passes(client);
     this.environment = client.environment;
+  }
+
+  /**
+   * Closes the client, in order. From now on every new call is rejected with {@link ClosedError}.
+   * Calls under way, purchases of `verifications.start` and the work in the background come to their
+   * end. Then a built-in store is closed, and one of yours is not called any more.
+   *
+   * It may be called again, and by several at the same time. From within a method of a store or
+   * `onEvent`, it begins to close and resolves at once. `await using` calls it as well.
+   *
+   * Without it nothing is lost: the next `complete` or `recover` does what was left undone.
+   *
+   * @throws {@link RequestTimeoutError} when something was still under way when the time was up: the
+   * client is closed, and work in the background was broken off, as in a crash.
+   *
+   * @example
+   * ```ts
+   * process.once('SIGTERM', () => {
+   *   server.close(() => client.close({ timeoutMs: 20_000 }));
+   * });
+   * ```
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { timeoutMs } = readObject(options, 'options', ['timeoutMs']);
+    const seconds = optional(readMilliseconds, timeoutMs, 'timeoutMs');
+    await call(undefined, () => this.#client.close(seconds, isCalledBack()));
+  }
+
+  /** As {@link RelayPass.close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }

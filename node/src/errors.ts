@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'claim_mismatch'
   | 'store'
   | 'outcome_unknown'
+  | 'closed'
   | 'cancelled';
 
 /** What is known about a call that failed, beside its message. */
@@ -259,6 +260,12 @@ export class OutcomeUnknownError extends RelayPassError {
   declare readonly code: 'outcome_unknown';
 }
 
+/** The client was closed before the call began. Nothing was sent; make a new client. */
+export class ClosedError extends RelayPassError {
+  static override readonly code = 'closed';
+  declare readonly code: 'closed';
+}
+
 /** The call was cancelled. A call with a `signal` is rejected with the signal's reason instead. */
 export class CancelledError extends RelayPassError {
   static override readonly code = 'cancelled';
@@ -283,6 +290,7 @@ const CLASSES = {
   ClaimMismatchError,
   StoreError,
   OutcomeUnknownError,
+  ClosedError,
   CancelledError,
 };
 

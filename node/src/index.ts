@@ -10,11 +10,12 @@
 export { openClaim } from './claim.js';
 export type { OpenClaimArguments } from './claim.js';
 export { RelayPass } from './client.js';
-export type { Environment, RelayPassOptions } from './client.js';
+export type { CloseOptions, Environment, RelayPassOptions } from './client.js';
 export {
   AuthenticationError,
   CancelledError,
   ClaimMismatchError,
+  ClosedError,
   ConflictError,
   DecryptionError,
   InvalidArgumentError,

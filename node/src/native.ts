@@ -34,6 +34,7 @@ export interface NativeClient {
     encryptionKey: string | undefined,
     timeoutSeconds: number | undefined,
     token: NativeCancelToken | undefined,
+    scope: number,
   ): Promised<Relay>;
   issuePrivacyPass(
     claimType: string | undefined,
@@ -41,6 +42,7 @@ export interface NativeClient {
     relaySecret: string | undefined,
     timeoutSeconds: number | undefined,
     token: NativeCancelToken | undefined,
+    scope: number,
   ): Promised<PrivacyPass>;
   generateClaim(
     relayToken: string,
@@ -51,6 +53,7 @@ export interface NativeClient {
     idempotencyKey: string | undefined,
     timeoutSeconds: number | undefined,
     token: NativeCancelToken | undefined,
+    scope: number,
   ): Promised<GeneratedClaim>;
   startVerification(
     claimType: string,
@@ -96,6 +99,7 @@ export interface NativeClient {
     token: NativeCancelToken | undefined,
     scope: number,
   ): Promised<number>;
+  close(timeoutSeconds: number | undefined, isCalledBack: boolean): Promised<true>;
   noop(timeoutSeconds: number | undefined, token: NativeCancelToken | undefined): Promised<boolean>;
 }
 

@@ -33,7 +33,8 @@ export class Passes {
 
   /**
    * Buys passes ahead. Each is billed. No more than 100 of a claim type are ever held ready. What
-   * was bought before an error or an abort stays in the pool.
+   * was bought before an error or an abort stays in the pool; when its `timeout` is over, it returns
+   * how many it bought until then. Without one, each pass may take as long as a call.
    *
    * @throws {@link InvalidArgumentError} without an API key or a store, or for more than 100;
    * {@link StoreError}, and what `relays.issuePrivacyPass` throws.

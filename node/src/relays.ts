@@ -5,6 +5,7 @@ import type { EncryptionKey } from './keys.js';
 import type { NativeClient } from './native.js';
 import { makeGeneratedClaim, makePrivacyPass, makeRelay } from './results.js';
 import type { GeneratedClaim, PrivacyPass, Relay } from './results.js';
+import { withScope } from './scope.js';
 
 /** What every call takes beside its arguments. */
 export interface CallOptions {
@@ -16,7 +17,7 @@ export interface CallOptions {
    * {@link GenerateClaimArguments.idempotencyKey} that it was given.
    */
   readonly signal?: AbortSignal | undefined;
-  /** How long the whole call may take, retries included, in milliseconds. */
+  /** How long the whole call may take, retries and the store included, in milliseconds. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -57,18 +58,16 @@ export interface GenerateClaimArguments {
   /** The private key that opens the claim, in PEM; by default the client's. */
   readonly decryptionKey?: string | EncryptionKey | undefined;
   /**
-   * The key under which Persona keeps the answer for 24 hours: with the same relay and pass it asks
-   * for the same answer, after a lost answer, an abort or a crash. Left out or `null`, the call
-   * makes one of its own.
+   * Names this redemption. Best made by the caller: `const idempotencyKey = crypto.randomUUID()`,
+   * stored beside the relay before the call. The {@link RelayPassError.idempotencyKey} that an
+   * {@link OutcomeUnknownError} carries serves the same end. Left out or `null`, the call makes one
+   * of its own. For one relay and pass only.
    *
-   * Best made by the caller: `const idempotencyKey = crypto.randomUUID()`, stored beside the relay
-   * before the call. The {@link RelayPassError.idempotencyKey} that an {@link OutcomeUnknownError}
-   * carries serves the same end. It is as secret as the pass.
-   *
-   * The call goes out under this key alone, and "not finished yet" ends it. After a
+   * The same key asks for the same answer for 24 hours, after a lost answer, a cancellation or a
+   * crash. The call goes out under this key alone, and "not finished yet" ends it. After
    * {@link PermissionDeniedError} without an `idempotencyKey` make a new one: Persona keeps that
-   * answer too, and the claim that comes later would not be under the old key. An error that has an
-   * `idempotencyKey`, whatever its kind, asks to be repeated with that key.
+   * answer too. An error with an `idempotencyKey`, whatever its kind, asks to be repeated with that
+   * key. It is as secret as the pass.
    */
   readonly idempotencyKey?: string | null | undefined;
 }
@@ -115,8 +114,10 @@ export class Relays {
     const claimType = readText(given.claimType, 'claimType');
     const encryptionKey = optional(readPublicKey, given.encryptionKey, 'encryptionKey');
     const { signal, timeoutSeconds } = readCallOptions(options);
-    const relay = await call(signal, (token) =>
-      this.#client.create(claimType, encryptionKey, timeoutSeconds, token),
+    const relay = await withScope((scope) =>
+      call(signal, (token) =>
+        this.#client.create(claimType, encryptionKey, timeoutSeconds, token, scope),
+      ),
     );
     return makeRelay(relay);
   }
@@ -156,8 +157,17 @@ export class Relays {
     const relayToken = optional(readText, given.relayToken, 'relayToken');
     const relaySecret = optional(readText, given.relaySecret, 'relaySecret');
     const { signal, timeoutSeconds } = readCallOptions(options);
-    const pass = await call(signal, (token) =>
-      this.#client.issuePrivacyPass(claimType, relayToken, relaySecret, timeoutSeconds, token),
+    const pass = await withScope((scope) =>
+      call(signal, (token) =>
+        this.#client.issuePrivacyPass(
+          claimType,
+          relayToken,
+          relaySecret,
+          timeoutSeconds,
+          token,
+          scope,
+        ),
+      ),
     );
     return makePrivacyPass(pass);
   }
@@ -201,16 +211,19 @@ export class Relays {
     // Errors without a key have `null`; callers hand it on as it is.
     const idempotencyKey = optional(readText, given.idempotencyKey ?? undefined, 'idempotencyKey');
     const { signal, timeoutSeconds } = readCallOptions(options);
-    const generated = await call(signal, (token) =>
-      this.#client.generateClaim(
-        relayToken,
-        relaySecret,
-        privacyPassToken,
-        claimType,
-        decryptionKey,
-        idempotencyKey,
-        timeoutSeconds,
-        token,
+    const generated = await withScope((scope) =>
+      call(signal, (token) =>
+        this.#client.generateClaim(
+          relayToken,
+          relaySecret,
+          privacyPassToken,
+          claimType,
+          decryptionKey,
+          idempotencyKey,
+          timeoutSeconds,
+          token,
+          scope,
+        ),
       ),
     );
     return makeGeneratedClaim(generated);

@@ -1,4 +1,6 @@
-import { AsyncResource } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+
+const CALLED_BACK = new AsyncLocalStorage<true>();
 
 /**
  * Where the calls in flight were made, so that what they call back runs in the same place
@@ -33,5 +35,15 @@ export async function withScope<T>(call: (scope: number) => Promise<T>): Promise
  */
 export function runInScope<T>(scope: number | null, action: () => T): T {
   const resource = scope === null ? undefined : SCOPES.get(scope);
-  return resource === undefined ? action() : resource.runInAsyncScope(action);
+  const marked = (): T => CALLED_BACK.run(true, action);
+  return resource === undefined ? marked() : resource.runInAsyncScope(marked);
+}
+
+/**
+ * Whether this is code that relaypass called: a call may wait for it to end.
+ *
+ * @internal
+ */
+export function isCalledBack(): boolean {
+  return CALLED_BACK.getStore() === true;
 }

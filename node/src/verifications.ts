@@ -13,8 +13,8 @@ export interface StartArguments {
   readonly claimType: string;
   /**
    * A name of yours for this verification, such as an order's number: the same reference returns
-   * the same verification for as long as it is open. Up to 512 visible ASCII characters; only its
-   * hash is stored.
+   * the same verification for as long as it is open. Once it is over, passed too, the same reference
+   * begins a new one. Up to 512 visible ASCII characters; only its hash is stored.
    */
   readonly reference?: string | undefined;
 }

@@ -37,6 +37,7 @@ const CLASSES = {
   claim_mismatch: 'ClaimMismatchError',
   store: 'StoreError',
   outcome_unknown: 'OutcomeUnknownError',
+  closed: 'ClosedError',
   cancelled: 'CancelledError',
 };
 

@@ -51,6 +51,19 @@ test('AsyncLocalStorage: an event is told where its call was made', async () => 
   assert.deepEqual([...new Set(seen)], ['mine']);
 });
 
+test('AsyncLocalStorage: so is one of a purchase that keeps nothing', async () => {
+  await sandbox.post('faults', {
+    faults: [{ step: 'sign', fault: 'status', status: 500, stored: true }],
+  });
+  const storage = new AsyncLocalStorage();
+  const seen = [];
+  const onEvent = ({ kind }) => seen.push([kind, storage.getStore()]);
+  const { relays } = sandbox.client({ onEvent });
+  await storage.run('mine', () => relays.issuePrivacyPass({ claimType }));
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  assert.deepEqual(seen, [['possible_double_charge', 'mine']]);
+});
+
 for (const [how, onEvent] of Object.entries({
   throws: () => {
     throw new Error('of the listener');

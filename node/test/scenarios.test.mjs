@@ -39,7 +39,8 @@ for (const file of readdirSync(FOLDER)
 async function play({ client: described = {}, steps }) {
   await sandbox.reset();
   const hostStore = later(new MapStore());
-  const outcome = await attempt(() => makeClient(described, hostStore));
+  const told = [];
+  const outcome = await attempt(() => makeClient(described, hostStore, told));
   compare(outcome, described.expect, 'client');
   if (described.expect?.error !== undefined) {
     return;
@@ -50,13 +51,13 @@ async function play({ client: described = {}, steps }) {
   const clientOf = ({ client: name = '', client_options: options = {} }) => {
     if (!clients.has(name)) {
       const other = layOver(described, fillIn(options, saved));
-      clients.set(name, makeClient(other, hostStore));
+      clients.set(name, makeClient(other, hostStore, told));
     }
     return clients.get(name);
   };
   for (const [index, step] of steps.entries()) {
     const args = fillIn(step.with ?? {}, saved);
-    const result = await attempt(() => perform(clientOf(step), step.do, args));
+    const result = await attempt(() => perform(clientOf(step), step.do, args, told));
     compare(result, fillIn(step.expect ?? {}, saved), `step ${index}, ${step.do}`);
     if (step.save !== undefined) {
       saved.set(step.save, result.result ?? errorMembers(result.error));
@@ -68,23 +69,25 @@ function layOver(described, { environment = described.environment, ...options })
   return { ...described, environment, options: { ...described.options, ...options } };
 }
 
-function makeClient(described, hostStore) {
+function makeClient(described, hostStore, told) {
   const key = described.environment === 'sandbox' ? sandbox.apiKey : sandbox.productionApiKey;
   const { api_key: apiKey = key, base_url: baseUrl = sandbox.url } = described;
   const given = Object.entries(described.options ?? {}).filter(([, value]) => value !== null);
   const { timeout, store, seal_key: sealKey, ...options } = Object.fromEntries(given);
-  return new RelayPass({
+  const client = new RelayPass({
     // A client without a key has no prefix to tell the environment by.
     ...(apiKey === null ? { environment: described.environment } : { apiKey }),
     baseUrl,
+    onEvent: (event) => told.push(event.kind),
     ...camelCase(options),
     ...(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }),
     ...(store === undefined ? {} : { store: store === 'host' ? hostStore : store }),
     ...(sealKey === undefined ? {} : { sealKey: Buffer.from(sealKey, 'hex') }),
   });
+  return sandbox.made(client);
 }
 
-async function perform(client, name, args) {
+async function perform(client, name, args, told) {
   switch (name) {
     case 'relays.create':
       return snakeCase(await client.relays.create(camelCase(args)));
@@ -108,6 +111,16 @@ async function perform(client, name, args) {
       return { bought: await client.passes.prefetch(camelCase(args)) };
     case 'passes.count':
       return { count: await client.passes.count(camelCase(args)) };
+    case 'close': {
+      const { timeout } = args;
+      return client.close(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 });
+    }
+    case 'events':
+      for (const began = Date.now(); told.length < args.count; ) {
+        assert.ok(Date.now() - began < 20_000, 'no such event is told');
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      return { kinds: [...told] };
     case 'generate_key': {
       const { publicKeyPem, privateKeyPem } = await EncryptionKey.generate(args.bits);
       return { public_key_pem: publicKeyPem, private_key_pem: privateKeyPem };

@@ -71,7 +71,9 @@ class Caller:
 
     def context(self) -> contextvars.Context:
         """The context variables. A copy for each use: no two can run in one context at once."""
-        return self._context.copy()
+        context = self._context.copy()
+        context.run(_called_back.set, True)
+        return context
 
     def has_running_loop(self) -> bool:
         return self.loop is not None and self.loop.is_running()
@@ -83,6 +85,12 @@ class Caller:
         return _own_loop()
 
 
+def is_called_back() -> bool:
+    """Whether this is code that relaypass called: a call may wait for it to return."""
+    return _called_back.get()
+
+
+_called_back = contextvars.ContextVar("relaypass_called_back", default=False)
 _numbers = itertools.count(1)
 _callbacks: WeakValueDictionary[int, Callbacks] = WeakValueDictionary()
 _callers: WeakValueDictionary[int, Caller] = WeakValueDictionary()

@@ -156,13 +156,29 @@ class RelayPass(_Options):
         """Passes bought ahead. They need a store."""
         return Passes(self._connection)
 
-    def close(self) -> None:
-        """Closes the connections. Calls under way in other threads still end; new ones raise
-        :class:`RuntimeError`. May be called again."""
-        self._connection.close()
+    def close(self, timeout: float | None = None) -> None:
+        """Closes the client, in order; leaving a ``with`` block does so too.
+
+        From now on every new call raises :class:`ClosedError`. Calls under way in other threads,
+        purchases of ``verifications.start`` and the work in the background come to their end.
+        Then a built-in store is closed, and one of yours is not called any more. May be called
+        again, and by several threads. From within a method of a store or ``on_event``, it begins to
+        close and returns at once.
+
+        Without it nothing is lost: the next ``complete`` or ``recover`` does what was left undone.
+
+        Args:
+            timeout: Seconds to wait for what is under way; by default those of one call: 30, or the
+                client's ``timeout``, if that is longer.
+
+        Raises:
+            RelayPassError: ``timeout`` when something was still under way when the time was up: the
+                client is closed, and work in the background was broken off, as in a crash.
+        """
+        self._connection.waited(self._connection.closing(timeout))
 
     def __enter__(self) -> RelayPass:
-        self._native  # noqa: B018  (a closed client says so here)
+        self._connection.check_open()
         return self
 
     def __exit__(
@@ -214,13 +230,12 @@ class AsyncRelayPass(_Options):
         """Passes bought ahead. They need a store."""
         return AsyncPasses(self._connection)
 
-    async def aclose(self) -> None:
-        """Closes the connections. Calls under way still end; new ones raise
-        :class:`RuntimeError`. May be called again."""
-        self._connection.close()
+    async def aclose(self, timeout: float | None = None) -> None:
+        """Closes the client, in order: see :meth:`RelayPass.close`."""
+        await self._connection.awaited(self._connection.closing(timeout))
 
     async def __aenter__(self) -> AsyncRelayPass:
-        self._native  # noqa: B018  (a closed client says so here)
+        self._connection.check_open()
         return self
 
     async def __aexit__(

@@ -1,4 +1,4 @@
-"""What a client and its parts share, until it is closed."""
+"""What a client and its parts share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from relaypass import _native, outcomes
 from relaypass._native import Call
-from relaypass.callbacks import Callbacks
+from relaypass.callbacks import Callbacks, is_called_back
+from relaypass.errors import ClosedError
 
 _Answer = TypeVar("_Answer")
 
@@ -18,21 +19,24 @@ class Connection:
     __slots__ = ("_callbacks", "_native")
 
     def __init__(self, native: _native.Client, callbacks: Callbacks | None) -> None:
-        self._native: _native.Client | None = native
+        self._native = native
         self._callbacks = callbacks
 
     @property
     def native(self) -> _native.Client:
-        if self._native is None:
-            raise RuntimeError("this relaypass client is closed; make a new one")
         return self._native
 
     @property
     def closed(self) -> bool:
-        return self._native is None
+        return self._native.closed
 
-    def close(self) -> None:
-        self._native = None
+    def check_open(self) -> None:
+        """A closed client says so at once, and not only with its first call."""
+        if self.closed:
+            raise ClosedError("this relaypass client is closed; make a new one")
+
+    def closing(self, timeout: float | None) -> Call[None]:
+        return self._native.close(timeout=timeout, is_called_back=is_called_back())
 
     def waited(self, call: Call[_Answer]) -> _Answer:
         """Makes the call in this thread."""

@@ -202,6 +202,12 @@ class OutcomeUnknownError(RelayPassError):
     code = "outcome_unknown"
 
 
+class ClosedError(RelayPassError):
+    """The client was closed before the call began. Nothing was sent; make a new client."""
+
+    code = "closed"
+
+
 class CancelledError(RelayPassError):
     """The call was cancelled from inside.
 

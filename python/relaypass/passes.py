@@ -15,9 +15,15 @@ class Passes:
         self._connection = connection
 
     def prefetch(self, *, claim_type: str, count: int, timeout: float | None = None) -> int:
-        """Buys passes of this claim type, until ``count`` are ready; returns how many it bought.
+        """Buys up to ``count`` passes of this claim type; returns how many it bought.
 
         Verifications take theirs from here. At most 100 of a claim type can be ready.
+
+        Args:
+            claim_type: What the passes are for.
+            count: How many to buy.
+            timeout: Seconds for the whole call; it returns how many it bought until then. Without
+                it, each pass may take as long as a call.
 
         Raises:
             RelayPassError: ``invalid_argument``, ``store``, and those of

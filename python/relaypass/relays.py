@@ -102,13 +102,14 @@ class Relays:
         """Step 3: redeems a pass for the claim. Names nobody, and works once per pass.
 
         Give an idempotency key of your own: make one with ``uuid.uuid4()``, store it beside the
-        relay, then call. The same key asks for the same answer for 24 hours, whether the answer
-        got lost, the call was cancelled, or the process crashed. Without one, cancelling the call
-        (``asyncio.wait_for``, Ctrl-C) after the request has left may spend the pass and lose the
-        claim. The call goes out under your key alone, and "not finished yet" ends it. After a
+        relay, then call. Without one, cancelling the call (``asyncio.wait_for``, Ctrl-C) after the
+        request has left may spend the pass and lose the claim.
+
+        The same key asks for the same answer for 24 hours, after a lost answer, a cancellation or a
+        crash. The call goes out under this key alone, and "not finished yet" ends it. After
         :class:`PermissionDeniedError` without an ``idempotency_key`` make a new one: Persona keeps
-        that answer too. An error that has an ``idempotency_key``, whatever its kind, asks to be
-        repeated with that key.
+        that answer too. An error with an ``idempotency_key``, whatever its kind, asks to be
+        repeated with that key. It is as secret as the pass.
 
         Args:
             relay_token: The relay's token.
@@ -119,7 +120,7 @@ class Relays:
                 By default the client's.
             idempotency_key: Names this redemption, such as ``str(uuid.uuid4())``: see above. The
                 key that an :class:`OutcomeUnknownError` carried serves the same end. For one relay
-                and pass only; keep it as secret as the pass.
+                and pass only.
             timeout: Seconds for the whole call, retries included.
 
         Raises:

@@ -30,9 +30,10 @@ class Verifications:
         Args:
             claim_type: What is asked about the person, such as ``"age_over18_verified"``.
             reference: A name of yours for it, such as an order's number: the same reference
-                returns the same verification for as long as it is open. Up to 512 visible ASCII
-                characters; only its hash is stored.
-            timeout: Seconds for the whole call, retries included.
+                returns the same verification for as long as it is open. Once it is over, passed
+                too, the same reference begins a new one. Up to 512 visible ASCII characters; only
+                its hash is stored.
+            timeout: Seconds for the whole call, retries and the store included.
 
         Returns:
             The verification. Keep its ``id``, and send the visitor to ``hosted_url``, or give
@@ -61,7 +62,7 @@ class Verifications:
             id: The verification's :attr:`~Verification.id`.
             reissue: Whether a pass that Persona rejects may be replaced by another one, which is
                 billed again.
-            timeout: Seconds for the whole call, retries included.
+            timeout: Seconds for the whole call, retries and the store included.
 
         Returns:
             ``"passed"``, ``"failed"``, ``"pending"`` (ask again later) or ``"expired"``, and the
@@ -105,7 +106,12 @@ class Verifications:
         """Drives on every verification that was left half-way, and returns how many.
 
         Call it when a process starts, and now and then; or let the client do it
-        (``background=True``). Its cost follows what is open, not what is stored.
+        (``background=True``). Its cost follows what is open, not what is stored. It stops early
+        when Persona or the store cannot be reached.
+
+        Args:
+            timeout: Seconds for the whole call; what is still due then waits for the next one.
+                Without it, each verification may take as long as a call.
 
         Raises:
             RelayPassError: ``store``.

@@ -32,8 +32,8 @@ def test_every_code_of_the_core_has_its_class_and_every_class_its_code() -> None
         and issubclass(exported, relaypass.RelayPassError)
     } - {relaypass.RelayPassError}
     assert {type(example) for example in EXAMPLES} == classes
-    assert len(EXAMPLES) == len(classes) == 18
-    assert len({example.code for example in EXAMPLES}) == 18
+    assert len(EXAMPLES) == len(classes) == 19
+    assert len({example.code for example in EXAMPLES}) == 19
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.code)

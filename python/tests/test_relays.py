@@ -143,7 +143,7 @@ def test_a_closed_client_says_so(sandbox: Sandbox) -> None:
     assert repr(client) == "<relaypass.RelayPass closed>"
     client.close()
     for use in [lambda: client.relays.create(claim_type=CLAIM_TYPE), client.__enter__]:
-        with pytest.raises(RuntimeError, match="closed"):
+        with pytest.raises(relaypass.ClosedError, match="closed"):
             use()
 
 
@@ -151,9 +151,9 @@ async def test_a_closed_asyncio_client_says_so(sandbox: Sandbox) -> None:
     async with relaypass.AsyncRelayPass(**sandbox.options) as client:
         relays = client.relays
     await client.aclose()
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(relaypass.ClosedError, match="closed"):
         await relays.create(claim_type=CLAIM_TYPE)
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(relaypass.ClosedError, match="closed"):
         await client.__aenter__()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Awaitable, Callable
@@ -27,7 +29,7 @@ class Client(Protocol):
     """Either client, as the runner sees it."""
 
     async def call(self, place: str, method: str, arguments: dict[str, Any]) -> object: ...
-    async def close(self) -> None: ...
+    async def close(self, timeout: float | None = None) -> None: ...
 
 
 class Waiting:
@@ -38,8 +40,8 @@ class Waiting:
         answer: object = getattr(getattr(self.client, place), method)(**arguments)
         return answer
 
-    async def close(self) -> None:
-        self.client.close()
+    async def close(self, timeout: float | None = None) -> None:
+        self.client.close(timeout)
 
 
 class Awaiting:
@@ -50,8 +52,8 @@ class Awaiting:
         call: Awaitable[object] = getattr(getattr(self.client, place), method)(**arguments)
         return await call
 
-    async def close(self) -> None:
-        await self.client.aclose()
+    async def close(self, timeout: float | None = None) -> None:
+        await self.client.aclose(timeout)
 
 
 def test_the_scenarios_are_there() -> None:
@@ -68,8 +70,10 @@ async def test_scenario(
     described = scenario.get("client", {})
     expected = described.get("expect", {})
     store = own_store(described, make_client)
+    told: list[relaypass.Event] = []
+    options = {**client_options(described, sandbox, store), "on_event": told.append}
     try:
-        client = make_client(**client_options(described, sandbox, store))
+        client = make_client(**options)
     except relaypass.RelayPassError as error:
         assert "error" in expected, error
         compare(error_members(error), expected)
@@ -84,9 +88,9 @@ async def test_scenario(
         if name not in clients:
             laid_over = resolve_all(step.get("client_options", {}), saved)
             options = client_options(described_anew(described, laid_over), sandbox, store)
-            clients[name] = make_client(**options)
+            clients[name] = make_client(**options, on_event=told.append)
         try:
-            actual = as_json(await make_step(step, clients[name], sandbox, saved))
+            actual = as_json(await make_step(step, clients[name], sandbox, saved, told))
         except relaypass.RelayPassError as error:
             assert "error" in expected, (index, step["do"], error)
             actual = error_members(error)
@@ -132,7 +136,11 @@ def client_options(described: dict[str, Any], sandbox: Sandbox, store: object) -
 
 
 async def make_step(
-    step: dict[str, Any], client: Client, sandbox: Sandbox, saved: dict[str, Any]
+    step: dict[str, Any],
+    client: Client,
+    sandbox: Sandbox,
+    saved: dict[str, Any],
+    told: list[relaypass.Event],
 ) -> object:
     arguments = resolve_all(step.get("with", {}), saved)
     place, _, name = step["do"].partition(".")
@@ -147,6 +155,15 @@ async def make_step(
             return {"bought": await client.call(place, name, arguments)}
         case "passes", "count":
             return {"count": await client.call(place, name, arguments)}
+        case "close", "":
+            await client.close(**arguments)
+            return None
+        case "events", "":
+            deadline = time.monotonic() + 20
+            while len(told) < arguments["count"]:
+                assert time.monotonic() < deadline, "no such event is told"
+                await asyncio.sleep(0.005)
+            return {"kinds": [event.kind for event in told]}
         case "generate_key", "":
             return relaypass.EncryptionKey.generate(**arguments)
         case "sandbox", "finish":

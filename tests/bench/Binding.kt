@@ -1,4 +1,4 @@
-// What a call of the Kotlin package costs that returns at once. Prints JSON.
+// BindingKt [ROUNDS]: what a call of the Kotlin package costs that returns at once. Prints JSON.
 
 package tests.bench
 
@@ -7,13 +7,13 @@ import kotlin.time.DurationUnit.MICROSECONDS
 import kotlin.time.measureTime
 import kotlinx.coroutines.runBlocking
 
-fun main() {
+fun main(arguments: Array<String>) {
     val client =
         RelayPass(
             baseUrl = System.getenv("RELAYPASS_BASE_URL"),
             apiKey = System.getenv("RELAYPASS_API_KEY"),
         )
-    val rounds = 20_000
+    val rounds = arguments.firstOrNull()?.toInt() ?: 20_000
     runBlocking {
         repeat(rounds) { client.relays.noop() }
         val took = measureTime { repeat(rounds) { client.relays.noop() } }

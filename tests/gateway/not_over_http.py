@@ -37,6 +37,7 @@ def _argument(name: str, wrong: Callable[[str], bool]) -> Callable[[Scenario], b
 # Why a scenario is left out, and which ones.
 LEFT_OUT: dict[str, Callable[[Scenario], bool]] = {
     "the pool is a setting of the gateway (--pass-pool), not an endpoint": _does("passes.prefetch"),
+    "a gateway is closed by the signal that stops it": _does("close"),
     "the gateway recovers by itself, nobody calls it to": _does("verifications.recover"),
     "a gateway always has a store": lambda scenario: _options(scenario).get("store", "") is None,
     "a gateway does not start without the seal key of its database": lambda scenario: any(
@@ -64,6 +65,7 @@ def why_left_out(scenario: Scenario) -> str | None:
 
 # Why a step is passed over, in scenarios that say enough without it.
 PASSED_OVER: dict[str, Callable[[Step], bool]] = {
+    "the gateway counts events in its metrics": lambda step: step["do"] == "events",
     "nobody can ask how many passes are held": lambda step: step["do"] == "passes.count",
     "no client of HTTP can send a line break in a header": lambda step: (
         "\n" in step.get("with", {}).get("relay_secret", "")

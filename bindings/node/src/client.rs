@@ -5,11 +5,11 @@ use std::sync::Arc;
 use napi::{Either, Env};
 use napi_derive::napi;
 use relaypass::arguments::{
-    ClaimArguments, ClientArguments, CreateArguments, IssueArguments, StoreArgument,
+    ClaimArguments, ClientArguments, CloseArguments, CreateArguments, IssueArguments, StoreArgument,
 };
 use relaypass::Secret;
 
-use crate::cancel::{promise, CancelToken, Promised};
+use crate::cancel::{promise, promise_in_scope, CancelToken, Promised};
 use crate::errors::Outcome;
 use crate::events::{listener, Tell};
 use crate::results::{GeneratedClaim, PrivacyPass, Relay};
@@ -111,13 +111,14 @@ impl Client {
         encryption_key: Option<String>,
         timeout_seconds: Option<f64>,
         token: Option<&CancelToken>,
+        scope: u32,
     ) -> napi::Result<Promised<'env, Relay>> {
         let arguments = CreateArguments {
             claim_type,
             encryption_key,
         };
         let client = self.client.clone();
-        promise(env, token, async move {
+        promise_in_scope(env, token, scope, async move {
             let request = arguments.parse()?;
             client
                 .relays()
@@ -129,6 +130,10 @@ impl Client {
 
     /// Step 2.
     #[napi(catch_unwind)]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an object would cost more to read"
+    )]
     pub fn issue_privacy_pass<'env>(
         &self,
         env: &'env Env,
@@ -137,6 +142,7 @@ impl Client {
         relay_secret: Option<String>,
         timeout_seconds: Option<f64>,
         token: Option<&CancelToken>,
+        scope: u32,
     ) -> napi::Result<Promised<'env, PrivacyPass>> {
         let arguments = IssueArguments {
             claim_type,
@@ -144,7 +150,7 @@ impl Client {
             relay_secret: relay_secret.map(Secret::new),
         };
         let client = self.client.clone();
-        promise(env, token, async move {
+        promise_in_scope(env, token, scope, async move {
             let request = arguments.parse()?;
             client
                 .relays()
@@ -171,6 +177,7 @@ impl Client {
         idempotency_key: Option<String>,
         timeout_seconds: Option<f64>,
         token: Option<&CancelToken>,
+        scope: u32,
     ) -> napi::Result<Promised<'env, GeneratedClaim>> {
         let arguments = ClaimArguments {
             relay_token,
@@ -181,13 +188,31 @@ impl Client {
             idempotency_key: idempotency_key.map(Secret::new),
         };
         let client = self.client.clone();
-        promise(env, token, async move {
+        promise_in_scope(env, token, scope, async move {
             let request = arguments.parse()?;
             client
                 .relays()
                 .within_seconds(timeout_seconds)?
                 .generate_claim(request)
                 .await
+        })
+    }
+
+    /// See `relaypass::Client::close`. Promises `true`.
+    #[napi(catch_unwind)]
+    pub fn close<'env>(
+        &self,
+        env: &'env Env,
+        timeout_seconds: Option<f64>,
+        is_called_back: bool,
+    ) -> napi::Result<Promised<'env, bool>> {
+        let arguments = CloseArguments {
+            timeout_seconds,
+            is_called_back,
+        };
+        let client = self.client.clone();
+        promise(env, None, async move {
+            arguments.parse()?.make(&client).await.map(|()| true)
         })
     }
 

@@ -1,11 +1,13 @@
 //! The client: arguments in, a prepared call out.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 use relaypass::arguments::{
-    ClaimArguments, ClientArguments, CreateArguments, IssueArguments, StartArguments, StoreArgument,
+    ClaimArguments, ClientArguments, CloseArguments, CreateArguments, IssueArguments,
+    StartArguments, StoreArgument,
 };
 use relaypass::store::Store;
 use relaypass::{ClaimType, Passes, Relays, VerificationId, Verifications};
@@ -33,6 +35,8 @@ struct Connection {
     /// The store, if it is Python's.
     python_store: Option<Arc<PythonStore>>,
     connected: PerProcess<relaypass::Client>,
+    /// What a parent has closed is closed in its children.
+    closed: AtomicBool,
 }
 
 /// An argument as it came.
@@ -96,6 +100,7 @@ impl Client {
             },
             python_store,
             connected: PerProcess::new(),
+            closed: AtomicBool::new(false),
         };
         Ok(Self {
             connection: Arc::new(connection),
@@ -110,6 +115,26 @@ impl Client {
     /// Checks the options, and makes the client of this process.
     fn connect(&self) -> Outcome {
         Outcome::new(self.connection.connected().map(|_| Answer::Nothing))
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        self.connection.closed.load(Ordering::Relaxed)
+    }
+
+    #[pyo3(signature = (*, timeout=None, is_called_back=false))]
+    fn close(&self, timeout: Given<'_, '_>, is_called_back: bool) -> PyResult<Call> {
+        let arguments = CloseArguments {
+            timeout_seconds: optional(seconds, timeout, "timeout")?,
+            is_called_back,
+        };
+        let connection = Arc::clone(&self.connection);
+        Ok(Call::new(async move {
+            let close = arguments.parse()?;
+            let client = connection.connected()?;
+            connection.closed.store(true, Ordering::Relaxed);
+            close.make(client).await.map(|()| Answer::Nothing)
+        }))
     }
 
     #[pyo3(signature = (*, claim_type, encryption_key=None, timeout=None))]
@@ -317,8 +342,13 @@ impl Drop for Client {
 impl Connection {
     /// The client of this process.
     fn connected(&self) -> relaypass::Result<&relaypass::Client> {
-        self.connected
-            .get_or_try_make(|| self.arguments.parse()?.build())
+        self.connected.get_or_try_make(|| {
+            let client = self.arguments.parse()?.build()?;
+            if self.closed.load(Ordering::Relaxed) {
+                client.begin_close();
+            }
+            Ok(client)
+        })
     }
 }
 

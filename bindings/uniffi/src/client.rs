@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use relaypass::arguments::{
-    ClaimArguments, ClientArguments, CreateArguments, IssueArguments, StoreArgument,
+    ClaimArguments, ClientArguments, CloseArguments, CreateArguments, IssueArguments, StoreArgument,
 };
 use relaypass::Secret;
 
@@ -139,6 +139,24 @@ impl NativeClient {
             let request = arguments.parse()?;
             let relays = client.relays().within_seconds(timeout.0)?;
             relays.generate_claim(request).await
+        })
+        .await
+    }
+
+    /// See `relaypass::Client::close`. Returns `true`.
+    pub async fn close_client(
+        &self,
+        is_called_back: bool,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<bool, CallError> {
+        let arguments = CloseArguments {
+            timeout_seconds: timeout.0,
+            is_called_back,
+        };
+        let client = self.client.clone();
+        drive(number, async move {
+            arguments.parse()?.make(&client).await.map(|()| true)
         })
         .await
     }

@@ -1,7 +1,9 @@
 //! The client: options, and the three steps as stateless calls.
 
 mod arguments;
+mod closing;
 mod options;
+mod owner;
 mod persona;
 mod ports;
 mod relays;
@@ -11,8 +13,11 @@ pub use arguments::{
     parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IssueArguments, OpenArguments,
     StoreArgument,
 };
+pub use closing::{Close, CloseArguments};
+pub(crate) use closing::{Lifecycle, UnderWay};
 pub(crate) use options::MOST_PASSES;
 pub use options::{ClientBuilder, Environment, PassBinding};
+pub(crate) use owner::Owner;
 #[cfg(test)]
 pub(crate) use persona::Attempted;
 pub(crate) use persona::{Attempting, Persona, Question};
@@ -24,18 +29,17 @@ pub use relays::{
 };
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio_util::task::TaskTracker;
+use tokio::task::JoinHandle;
 
 use crate::claim::DecryptionKey;
 use crate::error::Result;
 use crate::events::Listener;
-use crate::http::{AnonymousLane, IdentifiedLane, Route};
+use crate::http::{AnonymousLane, Gates, IdentifiedLane, Route};
 use crate::secret::ApiKey;
-use crate::store::{Sealer, Store};
+use crate::store::{Sealer, Timed};
 
 /// Persona Relay for one customer and one environment.
 ///
@@ -73,6 +77,10 @@ pub struct Client {
 }
 
 pub(crate) struct Inner {
+    /// Whose passes and references these are, if not those of the client that was built.
+    pub(crate) owner: Option<Owner>,
+    /// The client that was built, if this one is its [`Client::on_behalf_of`] somebody else.
+    pub(crate) built: Option<Arc<Inner>>,
     pub(crate) anonymous: AnonymousLane,
     pub(crate) identified: Option<IdentifiedLane>,
     /// The way of the call that names us, for whoever brings a key.
@@ -86,14 +94,15 @@ pub(crate) struct Inner {
     pub(crate) keeping: Option<Keeping>,
     pub(crate) listener: Option<Listener>,
     pub(crate) seen: Arc<Seen>,
-    /// The purchases that go on although nobody waits for them.
-    pub(crate) purchases: TaskTracker,
+    pub(crate) lifecycle: Arc<Lifecycle>,
+    /// Where calls wait while Persona asks for a pause.
+    pub(crate) gates: Arc<Gates>,
 }
 
 /// How verifications and passes are kept.
 #[derive(Clone)]
 pub(crate) struct Keeping {
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<Timed>,
     pub(crate) sealer: Sealer,
     pub(crate) pass_binding: PassBinding,
     pub(crate) pass_pool: u32,
@@ -103,14 +112,14 @@ pub(crate) struct Keeping {
 /// What this process has seen. Only for notices: nothing is decided by it.
 #[derive(Default)]
 pub(crate) struct Seen {
-    /// The last token key's id, by claim type.
-    pub(crate) key_ids: Mutex<HashMap<String, String>>,
-    /// When a signature was good last, by claim type.
+    /// The last token key's id, by environment and claim type: each has keys of its own.
+    pub(crate) key_ids: Mutex<HashMap<(Environment, String), String>>,
+    /// When a signature was good last.
     pub(crate) usable: Usable,
     /// The claim types that were asked for: those whose pools are filled.
     pub(crate) claim_types: Mutex<BTreeSet<String>>,
-    /// Whether the task in the background has begun.
-    pub(crate) background: AtomicBool,
+    /// The task in the background, once it has begun.
+    pub(crate) background: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Client {
@@ -132,6 +141,15 @@ impl Client {
     /// Calls under different API keys share connections: use it where Persona may know that one
     /// server speaks for all of them.
     ///
+    /// It ends when this client is closed. [`Client::close`] of the one leaves this client open.
+    ///
+    /// They share neither references nor passes: those belong to the API key, and a client with a new
+    /// key of the same customer does not find those of the old one. The id of a verification is enough
+    /// to complete it, with whatever client. But what is missing of its pass is bought with the API
+    /// key that it was started with and no other, unless a call says `reissue`. So the task in the
+    /// background, and `recover` of another client, finish all that needs no API key; a purchase that
+    /// a crash left behind waits for `complete` or `recover` of a client with that key.
+    ///
     /// # Errors
     /// `invalid_argument` for an API key that cannot be one.
     ///
@@ -152,13 +170,17 @@ impl Client {
         let inner = &self.inner;
         let api_key = api_key.map(ApiKey::parse).transpose()?;
         let of_key = api_key.as_ref().and_then(Environment::of_key);
-        let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key);
+        let owner = (api_key.as_ref()).and_then(|key| inner.built().owner_of(key));
+        let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key, &inner.gates);
+        let environment = environment.or(of_key).unwrap_or(inner.environment);
         Ok(Client {
             inner: Arc::new(Inner {
-                anonymous: inner.anonymous.clone(),
+                owner,
+                built: Some(inner.built().clone()),
+                anonymous: (inner.anonymous).of_environment(&inner.gates, environment.as_str()),
                 identified: api_key.map(lane),
                 identified_route: inner.identified_route.clone(),
-                environment: environment.or(of_key).unwrap_or(inner.environment),
+                environment,
                 decryption_key: None,
                 timeout: inner.timeout,
                 retries: inner.retries,
@@ -166,7 +188,8 @@ impl Client {
                 keeping: inner.keeping.clone(),
                 listener: inner.listener.clone(),
                 seen: inner.seen.clone(),
-                purchases: inner.purchases.clone(),
+                lifecycle: inner.lifecycle.derive(),
+                gates: inner.gates.clone(),
             }),
         })
     }
@@ -174,6 +197,19 @@ impl Client {
     /// The environment this client speaks for.
     pub fn environment(&self) -> Environment {
         self.inner.environment
+    }
+}
+
+impl Inner {
+    /// The client that was built: this one, or the one that this one was derived from.
+    pub(crate) fn built(self: &Arc<Self>) -> &Arc<Self> {
+        self.built.as_ref().unwrap_or(self)
+    }
+
+    /// Whose the passes and references under an API key are. Those under its own are nobody else's.
+    fn owner_of(&self, api_key: &ApiKey) -> Option<Owner> {
+        let own = self.identified.as_ref().map(IdentifiedLane::api_key);
+        (own != Some(api_key)).then(|| Owner::of(api_key))
     }
 }
 

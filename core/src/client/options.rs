@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::task::TaskTracker;
-
 use super::{Client, Inner, Keeping};
 use crate::claim::DecryptionKey;
 use crate::error::{Error, Result};
@@ -20,7 +18,7 @@ use crate::store::{Sealer, Store, Timed};
 pub(crate) const MOST_PASSES: u32 = 100;
 
 /// Which of Persona's two worlds: passes and relays of one do not fit the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Environment {
     /// Real people, real bills.
     Production,
@@ -204,7 +202,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long one call of the store may take; the default is 10 seconds, the longest 10 minutes.
+    /// How long one call of the store may take; the default is 10 seconds, the longest 10 minutes. No
+    /// call waits for it beyond its own time.
     pub fn store_timeout(mut self, limit: Duration) -> Self {
         self.store_timeout = Some(limit);
         self
@@ -233,7 +232,9 @@ impl ClientBuilder {
 
     /// Whether a task in the background drives open verifications on and fills the pool, about once
     /// a minute. By default it does not: call `recover` yourself. The task begins with the first
-    /// call that needs the store, and ends with the client.
+    /// call that needs the store, in the runtime of that call, and ends with the client, or when it is
+    /// closed; if that runtime ends before, it begins anew with the next call. A store or listener that
+    /// panics ends one round at most, and is told as an event.
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
         self
@@ -298,11 +299,15 @@ impl ClientBuilder {
             false,
         )?;
         let identified = Route::new(identified, base_url.clone());
+        let anonymous = Route::new(anonymous, base_url.clone());
+        let gates = Arc::default();
         Ok(Client {
             inner: Arc::new(Inner {
+                owner: None,
+                built: None,
                 hosted_page: base_url.hosted_page(),
-                anonymous: AnonymousLane::new(Route::new(anonymous, base_url.clone())),
-                identified: api_key.map(|key| IdentifiedLane::new(identified.clone(), key)),
+                anonymous: AnonymousLane::new(anonymous, &gates, environment.as_str()),
+                identified: api_key.map(|key| IdentifiedLane::new(identified.clone(), key, &gates)),
                 identified_route: identified,
                 environment,
                 decryption_key: self.decryption_key.clone(),
@@ -315,9 +320,10 @@ impl ClientBuilder {
                     pass_pool: self.pass_pool,
                     background: self.background,
                 }),
-                listener: self.listener.clone(),
+                listener: self.listener.as_ref().map(Listener::for_client),
                 seen: Arc::default(),
-                purchases: TaskTracker::new(),
+                lifecycle: Arc::default(),
+                gates,
             }),
         })
     }

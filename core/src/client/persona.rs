@@ -182,9 +182,9 @@ impl Persona for Inner {
 impl Inner {
     /// Tells the caller's log when Persona signs with another key than before.
     fn see_key(&self, claim_type: &ClaimType, key_id: &str) {
-        let claim_type = claim_type.as_str().to_owned();
+        let signer = (self.environment, claim_type.as_str().to_owned());
         let mut seen = (self.seen.key_ids.lock()).unwrap_or_else(PoisonError::into_inner);
-        let before = seen.insert(claim_type, key_id.to_owned());
+        let before = seen.insert(signer, key_id.to_owned());
         drop(seen);
         if before.is_some_and(|before| before != key_id) {
             tell(
@@ -207,4 +207,31 @@ fn damaged() -> Error {
         ErrorKind::Store,
         "The record's blinding state is damaged. It was left untouched.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use crate::claim::ClaimType;
+    use crate::client::{Client, Environment};
+    use crate::events::{EventKind, Listener};
+
+    #[test]
+    fn a_key_has_not_changed_because_the_other_environment_has_another_one() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let listens = told.clone();
+        let listener = Listener::new(move |event| listens.lock().unwrap().push(event.kind));
+        let production = Client::builder().on_event(listener).build().unwrap();
+        let sandbox = production.on_behalf_of(None, Some(Environment::Sandbox));
+        let sandbox = sandbox.unwrap();
+        let claim_type = ClaimType::parse("age").unwrap();
+        for _ in 0..3 {
+            production.inner.see_key(&claim_type, "one");
+            sandbox.inner.see_key(&claim_type, "other");
+        }
+        assert!(told.lock().unwrap().is_empty());
+        production.inner.see_key(&claim_type, "other");
+        assert_eq!(*told.lock().unwrap(), [EventKind::KeyChanged]);
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::{Environment, Inner, Persona};
+use super::{Environment, Inner, Owner, Persona};
 use crate::error::{Error, Result};
 use crate::events::{tell, Event, EventKind, Listener};
 use crate::outcome::Budget;
@@ -17,21 +18,35 @@ pub(crate) struct Ports {
     pub(crate) persona: Arc<dyn Persona>,
     pub(crate) world: Arc<dyn World>,
     pub(crate) environment: Environment,
+    /// Whose passes and references are used; none: those of the client that was built.
+    pub(crate) owner: Option<Owner>,
     pub(crate) listener: Option<Listener>,
     /// Tries and time of one call.
     pub(crate) budget: Budget,
+    /// When the call began whose budget this is, by the world's time that never goes back. None: what
+    /// these ports are for is many calls, each with a budget of its own.
+    pub(crate) began: Option<Duration>,
     pub(crate) usable: Usable,
 }
 
-/// When a signature was good last, by claim type, in milliseconds since the epoch.
-pub(crate) type Usable = Arc<Mutex<HashMap<String, u64>>>;
+/// When a signature was good last, by environment and claim type, in milliseconds since the epoch.
+pub(crate) type Usable = Arc<Mutex<HashMap<(Environment, String), u64>>>;
 
 impl Ports {
     /// The ports of a client that has a store.
     ///
     /// # Errors
     /// `invalid_argument` without a store.
-    pub(crate) fn of(inner: &Arc<Inner>, budget: Budget) -> Result<Self> {
+    pub(crate) fn of(inner: &Arc<Inner>, limit: Option<Duration>) -> Result<Self> {
+        Self::of_many(inner, limit).map(|ports| ports.for_one_call())
+    }
+
+    /// Likewise, for a call that does many things. Without a limit of the caller's, each of them may
+    /// take as long as a call.
+    ///
+    /// # Errors
+    /// `invalid_argument` without a store.
+    pub(crate) fn of_many(inner: &Arc<Inner>, limit: Option<Duration>) -> Result<Self> {
         let keeping = inner.keeping.as_ref().ok_or_else(|| {
             Error::invalid_argument(
                 "This client has no store, and verifications are kept in one: set store, for \
@@ -39,24 +54,58 @@ impl Ports {
             )
         })?;
         let vault = Vault::new(keeping.store.clone(), keeping.sealer.clone());
-        Ok(Self::with(vault, inner, budget))
+        let ports = Self::with(vault, inner, limit);
+        Ok(match limit {
+            Some(_) => ports.for_one_call(),
+            None => ports,
+        })
     }
 
     /// The ports of calls that keep nothing.
-    pub(crate) fn without_store(inner: &Arc<Inner>, budget: Budget) -> Self {
+    pub(crate) fn without_store(inner: &Arc<Inner>, limit: Option<Duration>) -> Self {
         let nothing = Vault::new(Arc::new(MemoryStore::new()), Sealer::default());
-        Self::with(nothing, inner, budget)
+        Self::with(nothing, inner, limit).for_one_call()
     }
 
-    fn with(vault: Vault, inner: &Arc<Inner>, budget: Budget) -> Self {
+    fn with(vault: Vault, inner: &Arc<Inner>, limit: Option<Duration>) -> Self {
         Self {
             vault: Arc::new(vault),
             persona: inner.clone(),
             world: Arc::new(RealWorld::new()),
             environment: inner.environment,
+            owner: inner.owner.clone(),
             listener: inner.listener.clone(),
-            budget,
+            budget: inner.budget(limit),
+            began: None,
             usable: inner.seen.usable.clone(),
+        }
+    }
+
+    /// These ports for one call, which begins now unless it has begun already: all that it does,
+    /// waiting for the store included, has one deadline.
+    pub(crate) fn for_one_call(&self) -> Self {
+        if self.began.is_some() {
+            return self.clone();
+        }
+        let deadline = self.world.deadline(self.budget.total);
+        Self {
+            vault: Arc::new(self.vault.until(deadline)),
+            began: Some(self.world.elapsed()),
+            ..self.clone()
+        }
+    }
+
+    /// How much of its time the call has used.
+    pub(crate) fn spent(&self) -> Duration {
+        let elapsed = self.world.elapsed();
+        elapsed.saturating_sub(self.began.unwrap_or(elapsed))
+    }
+
+    /// What is left of the call's budget.
+    pub(crate) fn left(&self) -> Budget {
+        Budget {
+            total: self.budget.total.saturating_sub(self.spent()),
+            ..self.budget
         }
     }
 
@@ -64,13 +113,13 @@ impl Ports {
     pub(crate) fn saw_usable(&self, claim_type: &str) {
         let now = self.now();
         let mut usable = self.usable.lock().unwrap_or_else(PoisonError::into_inner);
-        usable.insert(claim_type.to_owned(), now);
+        usable.insert((self.environment, claim_type.to_owned()), now);
     }
 
     /// When a signature for this claim type was good last, as far as this process has seen.
     pub(crate) fn usable_at(&self, claim_type: &str) -> Option<u64> {
         let usable = self.usable.lock().unwrap_or_else(PoisonError::into_inner);
-        usable.get(claim_type).copied()
+        (usable.get(&(self.environment, claim_type.to_owned()))).copied()
     }
 
     pub(crate) fn now(&self) -> u64 {

@@ -116,8 +116,15 @@ pub struct GenerateClaim {
     pub claim_type: Option<ClaimType>,
     /// The key to open the claim with; by default the client's.
     pub decryption_key: Option<DecryptionKey>,
-    /// The idempotency key of an earlier call for the same relay and pass whose answer never
-    /// arrived ([`Error::idempotency_key`]), at most 24 hours ago: asks for that very answer.
+    /// Names this redemption: best made by the caller ([`IdempotencyKey::random`]), and stored beside
+    /// the relay before the call; or [`Error::idempotency_key`]. Left out, the call makes one of its
+    /// own. For one relay and pass only.
+    ///
+    /// The same key asks for the same answer for 24 hours, after a lost answer, a cancellation or a
+    /// crash. The call goes out under this key alone, and "not finished yet" ends it. After
+    /// `permission_denied` without an `idempotency_key` make a new one: Persona keeps that answer
+    /// too. An error with an `idempotency_key`, whatever its kind, asks to be repeated with that key.
+    /// It is as secret as the pass.
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
@@ -204,13 +211,10 @@ impl<'a> Relays<'a> {
     ///
     /// Source: Persona, "Create a Relay".
     pub async fn create(&self, request: CreateRelay) -> Result<Relay> {
-        let budget = self.budget();
+        let budget = self.inner.budget(self.limit);
+        let _call = (self.inner.lifecycle.begin_call())
+            .map_err(|error| error.in_operation("relays.create"))?;
         self.inner.create_relay(request, &budget).await
-    }
-
-    /// What one call may take.
-    pub(crate) fn budget(&self) -> Budget {
-        self.inner.budget(self.limit, Duration::ZERO)
     }
 }
 
@@ -280,13 +284,18 @@ impl Inner {
         blind(&answer).map_err(|error| error.with_response(info).in_operation(OPERATION))
     }
 
-    /// What is left for a call that has used `spent` of its time; `limit` is the caller's.
-    pub(crate) fn budget(&self, limit: Option<Duration>, spent: Duration) -> Budget {
-        let whole = limit.unwrap_or_else(|| LONGEST_CALL.max(self.timeout));
+    /// How long a call with all its retries takes, unless the caller says otherwise.
+    pub(super) fn longest_call(&self) -> Duration {
+        LONGEST_CALL.max(self.timeout)
+    }
+
+    /// What one call may take; `limit` is the caller's.
+    pub(crate) fn budget(&self, limit: Option<Duration>) -> Budget {
+        let whole = limit.unwrap_or_else(|| self.longest_call());
         Budget {
             retries: self.retries,
             attempt: self.timeout,
-            total: whole.saturating_sub(spent),
+            total: whole,
             floor: FLOOR.min(self.timeout / 2).min(whole / 4),
         }
     }

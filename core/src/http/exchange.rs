@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::gate::Held;
 use super::lane::Lane;
 use super::transport::{Connection, FailureCause, Response, SendFailure, Sent};
-use crate::error::{Error, ErrorKind, ResponseInfo, Result, UnopenedClaim};
+use crate::error::{Error, ErrorKind, RateLimit, ResponseInfo, Result, UnopenedClaim};
 use crate::outcome::{
     explain, explain_lasting, kind_of, may_pass, meaning, Answer, Budget, Call, Failure, Meaning,
 };
@@ -66,6 +67,11 @@ pub(crate) async fn run<E: Exchange>(
             return Err(attempt.error(E::CALL, kind));
         }
         let spent = started.elapsed();
+        // What was held back is no try.
+        let budget = match attempt.is_held() {
+            true => &budget.without_count(),
+            false => budget,
+        };
         let Some(pause) = budget.pause(retry, attempt.wish(), spent, rng.next_u64()) else {
             let kind = attempt.kind(E::CALL);
             let retryable = may_pass(E::CALL, kind);
@@ -74,7 +80,7 @@ pub(crate) async fn run<E: Exchange>(
         if attempt.answer == Answer::Unknown {
             connection = Connection::Fresh;
         }
-        retry += 1;
+        retry += u32::from(!attempt.is_held());
         tokio::time::sleep(pause).await;
     }
 }
@@ -94,16 +100,24 @@ pub(crate) async fn ask_once<E: Exchange>(
     timeout: Option<Duration>,
 ) -> std::result::Result<(E::Answer, ResponseInfo), Box<Attempt>> {
     let request = exchange.request(key);
-    let result = match timeout {
-        Some(timeout) => exchange.lane().send(&request, connection, timeout).await,
-        None => Err(out_of_time()),
+    let gate = exchange.lane().gate();
+    let result = match (timeout, gate.held()) {
+        (None, _) => Err(out_of_time()),
+        (Some(_), Some(held)) => return Err(Attempt::held(held)),
+        (Some(timeout), None) => exchange.lane().send(&request, connection, timeout).await,
     };
-    Attempt::read(exchange, result, |text| {
+    let attempted = Attempt::read(exchange, result, |text| {
         let text = exchange.lane().scrub(&request, text);
         earlier_keys
             .iter()
             .fold(text, |text, key| text.replace(key.expose(), "[redacted]"))
-    })
+    });
+    if let Err(attempt) = &attempted {
+        if let Some((pause, rate_limit)) = attempt.wish_to_all() {
+            gate.close(pause, rate_limit);
+        }
+    }
+    attempted
 }
 
 /// What is wrong with a page.
@@ -130,6 +144,8 @@ pub(crate) struct Attempt {
     /// What is wrong with a success, or with who gave the answer.
     misread: Option<String>,
     unopened: Option<UnopenedClaim>,
+    /// Why it was not even begun.
+    held: Option<Held>,
 }
 
 impl Attempt {
@@ -182,7 +198,27 @@ impl Attempt {
             failure: Some(failure),
             misread: None,
             unopened: None,
+            held: None,
         })
+    }
+
+    /// Nothing was sent, because Persona has asked for a pause.
+    fn held(held: Held) -> Box<Self> {
+        let mut attempt = Self::unanswered(SendFailure {
+            sent: Sent::Nothing,
+            cause: FailureCause::Network,
+            description: format!(
+                "Persona asked for a pause of {} more seconds; nothing was sent",
+                held.opens_in
+            ),
+        });
+        attempt.held = Some(held);
+        attempt
+    }
+
+    /// Whether it was not even begun, because Persona has asked for a pause.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
     /// An answer that is no success. Who gave it is decided here, and nowhere else.
@@ -214,6 +250,7 @@ impl Attempt {
             failure: None,
             misread: None,
             unopened: None,
+            held: None,
         })
     }
 
@@ -240,7 +277,10 @@ impl Attempt {
 
     /// The kind of error that this is when nobody asks again.
     pub(crate) fn kind(&self, call: Call) -> ErrorKind {
-        kind_of(call, self.answer, self.timed_out())
+        match self.held {
+            Some(_) => ErrorKind::RateLimited,
+            None => kind_of(call, self.answer, self.timed_out()),
+        }
     }
 
     fn body(&self) -> &[u8] {
@@ -255,9 +295,20 @@ impl Attempt {
 
     /// How long the server asks us to wait.
     pub(crate) fn wish(&self) -> Option<Duration> {
+        if let Some(held) = &self.held {
+            return Some(held.wait);
+        }
         let head = self.head.as_ref()?;
         let reset = || head.rate_limit_reset.filter(|_| head.status == 429);
         head.retry_after.or_else(reset)
+    }
+
+    /// The pause that was asked of everybody under this limit, not only of this request.
+    fn wish_to_all(&self) -> Option<(Duration, Option<RateLimit>)> {
+        let head = self.head.as_ref()?;
+        let is_for_all = matches!(head.status, 429 | 500..);
+        let pause = self.wish().filter(|_| is_for_all)?;
+        Some((pause, head.info.rate_limit.clone()))
     }
 
     /// The claim of an answer that is unreadable otherwise.
@@ -286,6 +337,14 @@ impl Attempt {
                 .with_status(head.status)
                 .with_response(head.info.clone())
                 .with_server_texts(texts.title, texts.details, texts.meta);
+        }
+        if let Some(held) = &self.held {
+            let seconds = held.opens_in;
+            let message = format!("{message} It ends in {seconds} seconds; nothing was sent.");
+            error = Error::new(kind, message).with_response(ResponseInfo {
+                rate_limit: held.rate_limit.clone(),
+                ..ResponseInfo::default()
+            });
         }
         if let Some(unopened) = &self.unopened {
             error = error.with_unopened_claim(unopened.clone());

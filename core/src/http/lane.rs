@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::transport::{Connection, Response, SendFailure, Transport};
+use super::gate::{Gate, Gates};
+use super::transport::{Connection, FailureCause, Response, SendFailure, Sent, Transport};
 use crate::error::{Error, Result};
 use crate::future::BoxFuture;
+use crate::held::Held;
 use crate::secret::ApiKey;
 use crate::wire::{AnonymousRequest, Request, SignRequest};
 
@@ -84,6 +86,9 @@ pub(crate) trait Lane: Sync {
         timeout: Duration,
     ) -> BoxFuture<'a, std::result::Result<Response, SendFailure>>;
 
+    /// Where requests wait while Persona asks for a pause.
+    fn gate(&self) -> &Gate;
+
     /// Takes the request's own secrets, and the lane's, out of a text.
     fn scrub(&self, request: &Self::Request, text: &str) -> String;
 }
@@ -91,7 +96,7 @@ pub(crate) trait Lane: Sync {
 /// A transport, and where it leads.
 #[derive(Clone)]
 pub(crate) struct Route {
-    transport: Arc<dyn Transport>,
+    transport: Arc<Held<dyn Transport>>,
     base_url: BaseUrl,
 }
 
@@ -99,20 +104,27 @@ pub(crate) struct Route {
 #[derive(Clone)]
 pub(crate) struct AnonymousLane {
     route: Route,
+    gate: Gate,
 }
 
 /// Signs blinded messages, and can do nothing else.
 pub(crate) struct IdentifiedLane {
     route: Route,
     api_key: ApiKey,
+    gate: Gate,
 }
 
 impl Route {
     pub(crate) fn new(transport: Arc<dyn Transport>, base_url: BaseUrl) -> Self {
         Self {
-            transport,
+            transport: Arc::new(Held::new(transport)),
             base_url,
         }
+    }
+
+    /// Lets go of the connections.
+    pub(crate) fn release(&self) {
+        self.transport.release();
     }
 
     async fn deliver(
@@ -122,20 +134,43 @@ impl Route {
         timeout: Duration,
     ) -> std::result::Result<Response, SendFailure> {
         let url = self.base_url.join(request.path());
-        let sent = self.transport.send(&url, request, connection, timeout);
-        sent.await
+        let Some(transport) = self.transport.get() else {
+            return Err(SendFailure {
+                sent: Sent::Nothing,
+                cause: FailureCause::Network,
+                description: "the client was closed".to_owned(),
+            });
+        };
+        transport.send(&url, request, connection, timeout).await
     }
 }
 
 impl AnonymousLane {
-    pub(crate) fn new(route: Route) -> Self {
-        Self { route }
+    /// `environment`: its requests have a limit of their own.
+    pub(crate) fn new(route: Route, gates: &Arc<Gates>, environment: &str) -> Self {
+        let gate = Gate::new(gates, &["environment", environment]);
+        Self { route, gate }
+    }
+
+    /// The same lane for requests of another environment.
+    pub(crate) fn of_environment(&self, gates: &Arc<Gates>, environment: &str) -> Self {
+        Self::new(self.route.clone(), gates, environment)
+    }
+
+    /// Lets go of the connections.
+    pub(crate) fn release(&self) {
+        self.route.release();
     }
 }
 
 impl IdentifiedLane {
-    pub(crate) fn new(route: Route, api_key: ApiKey) -> Self {
-        Self { route, api_key }
+    pub(crate) fn new(route: Route, api_key: ApiKey, gates: &Arc<Gates>) -> Self {
+        let gate = Gate::new(gates, &["key", api_key.expose()]);
+        Self {
+            route,
+            api_key,
+            gate,
+        }
     }
 
     pub(crate) fn api_key(&self) -> &ApiKey {
@@ -155,6 +190,10 @@ impl Lane for AnonymousLane {
         Box::pin((self.route).deliver(request.request(), connection, timeout))
     }
 
+    fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     fn scrub(&self, request: &AnonymousRequest, text: &str) -> String {
         request.request().scrub(text)
     }
@@ -171,6 +210,10 @@ impl Lane for IdentifiedLane {
     ) -> BoxFuture<'a, std::result::Result<Response, SendFailure>> {
         let request = request.authorized(&self.api_key);
         Box::pin(async move { self.route.deliver(&request, connection, timeout).await })
+    }
+
+    fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     fn scrub(&self, request: &SignRequest, text: &str) -> String {

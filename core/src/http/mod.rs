@@ -2,6 +2,7 @@
 
 mod clock;
 mod exchange;
+mod gate;
 mod lane;
 mod reqwest_transport;
 mod transport;
@@ -9,6 +10,7 @@ mod watched_body;
 
 pub(crate) use clock::now_ms;
 pub(crate) use exchange::{ask_once, run, Attempt, Exchange, Misread};
+pub(crate) use gate::Gates;
 pub(crate) use lane::{AnonymousLane, BaseUrl, IdentifiedLane, Route};
 pub(crate) use reqwest_transport::{parse_proxy, ReqwestTransport, RouteOptions};
 pub use transport::{

@@ -46,6 +46,14 @@ impl Budget {
         (end < self.total).then_some(pause)
     }
 
+    /// The same time for as many tries as fit into it.
+    pub(crate) fn without_count(&self) -> Self {
+        Self {
+            retries: u32::MAX,
+            ..*self
+        }
+    }
+
     /// How long the next attempt may take, or `None` if that is too short to be worth it.
     pub(crate) fn next_attempt(&self, spent: Duration) -> Option<Duration> {
         let left = self.total.saturating_sub(spent);

@@ -77,6 +77,7 @@ pub(crate) fn explain(call: Call, kind: ErrorKind) -> &'static str {
         (ErrorKind::Decryption, _) => "The claim does not open with this key.",
         (ErrorKind::ClaimMismatch, _) => "The claim is not the one that was asked for.",
         (ErrorKind::Store, _) => "The store failed.",
+        (ErrorKind::Closed, _) => "The client is closed.",
         (ErrorKind::Cancelled, _) => "The call was cancelled.",
     }
 }

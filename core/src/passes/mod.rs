@@ -19,13 +19,12 @@ use std::time::Duration;
 use crate::claim::ClaimType;
 use crate::client::{parse_seconds, Client, Ports};
 use crate::error::Result;
-use crate::outcome::Budget;
 
 /// The pool of passes of a [`Client`] that has a store.
 #[derive(Clone)]
 pub struct Passes<'a> {
     pub(crate) client: &'a Client,
-    limit: Option<Duration>,
+    pub(crate) limit: Option<Duration>,
 }
 
 impl Client {
@@ -39,7 +38,7 @@ impl Client {
 }
 
 impl Passes<'_> {
-    /// Limits the whole call, retries included, to this time.
+    /// Limits the whole call to this time, retries and the store included.
     pub fn within(self, limit: Duration) -> Self {
         Self {
             limit: Some(limit),
@@ -63,18 +62,16 @@ impl Passes<'_> {
     /// # Errors
     /// `invalid_argument` without a store; `store`.
     pub async fn count(&self, claim_type: &ClaimType) -> Result<u32> {
-        let count = async { self.ports()?.count_pooled(claim_type.as_str()).await };
+        let count = async {
+            let _call = self.client.inner.lifecycle.begin_call()?;
+            self.ports()?.count_pooled(claim_type.as_str()).await
+        };
         count
             .await
             .map_err(|error| error.in_operation("passes.count"))
     }
 
     fn ports(&self) -> Result<Ports> {
-        Ports::of(&self.client.inner, self.budget())
-    }
-
-    /// What one call may take.
-    pub(crate) fn budget(&self) -> Budget {
-        self.client.inner.budget(self.limit, Duration::ZERO)
+        Ports::of(&self.client.inner, self.limit)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::census::Census;
 use super::record::{PaidPass, Pooled, PooledState};
-use crate::client::{Ports, MOST_PASSES};
+use crate::client::{Owner, Ports, MOST_PASSES};
 use crate::encoding::encode_hex;
 use crate::error::{ErrorKind, Result};
 use crate::events::EventKind;
@@ -18,20 +18,24 @@ const LONGEST_IN_KEY: usize = 50;
 pub(crate) fn new_pool_key(
     environment: &str,
     claim_type: &str,
+    owner: Option<&Owner>,
     random: &mut impl CryptoRng,
 ) -> String {
     let place = IdempotencyKey::random(random);
-    format!("{}{}", prefix(environment, claim_type), place.expose())
+    let prefix = prefix(environment, claim_type, owner);
+    format!("{prefix}{}", place.expose())
 }
 
-/// `pass/<environment>/<claim type>/`, in characters that a key may have.
-fn prefix(environment: &str, claim_type: &str) -> String {
+/// `pass/<environment>/<claim type>/`, in characters that a key may have. Of somebody else's passes,
+/// `pass/<environment>/<claim type>~~<owner>/`: no claim type reads like that.
+fn prefix(environment: &str, claim_type: &str, owner: Option<&Owner>) -> String {
     use std::fmt::Write;
     let mut prefix = format!("pass/{environment}/");
     if claim_type.len() > LONGEST_IN_KEY {
         // Escaped, it might not fit into a key.
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, claim_type.as_bytes());
-        return format!("{prefix}~{}/", encode_hex(hash.as_ref()));
+        write!(prefix, "~{}", encode_hex(hash.as_ref())).expect("writing to a String cannot fail");
+        return ended(prefix, owner);
     }
     for byte in claim_type.bytes() {
         match byte {
@@ -41,6 +45,14 @@ fn prefix(environment: &str, claim_type: &str) -> String {
             _ => write!(prefix, "~{byte:02X}").expect("writing to a String cannot fail"),
         }
     }
+    ended(prefix, owner)
+}
+
+fn ended(mut prefix: String, owner: Option<&Owner>) -> String {
+    if let Some(owner) = owner {
+        prefix.push_str("~~");
+        prefix.push_str(owner.as_str());
+    }
     prefix.push('/');
     prefix
 }
@@ -48,7 +60,11 @@ fn prefix(environment: &str, claim_type: &str) -> String {
 impl Ports {
     /// The places of a claim type, in random order.
     async fn places(&self, claim_type: &str) -> Result<Vec<String>> {
-        let prefix = prefix(self.environment.as_str(), claim_type);
+        self.places_of(self.owner.as_ref(), claim_type).await
+    }
+
+    async fn places_of(&self, owner: Option<&Owner>, claim_type: &str) -> Result<Vec<String>> {
+        let prefix = prefix(self.environment.as_str(), claim_type, owner);
         let mut keys = self
             .vault
             .scan(&prefix, None, 10 * MOST_PASSES as usize)
@@ -61,9 +77,13 @@ impl Ports {
         Ok(keys)
     }
 
-    /// A place with a pass that nobody has taken yet, by chance.
-    pub(crate) async fn find_pooled(&self, claim_type: &str) -> Result<Option<String>> {
-        for key in self.places(claim_type).await? {
+    /// A place of this owner's with a pass that nobody has taken yet, by chance.
+    pub(crate) async fn find_pooled(
+        &self,
+        owner: Option<&Owner>,
+        claim_type: &str,
+    ) -> Result<Option<String>> {
+        for key in self.places_of(owner, claim_type).await? {
             let place = self.vault.load::<Pooled>(&key).await?;
             if place.is_some_and(|place| place.content.available(self.now()).is_some()) {
                 return Ok(Some(key));
@@ -80,6 +100,13 @@ impl Ports {
         }
         let places = places.iter().map(|place| &place.content);
         Ok(Census::of(places, self.usable_at(claim_type), self.now()))
+    }
+
+    /// Whether the pool holds more than `most` of a claim type. As long as there are not even so many
+    /// places, none of them is looked into.
+    pub(crate) async fn is_overfull(&self, claim_type: &str, most: u32) -> Result<bool> {
+        let places = self.places(claim_type).await?.len();
+        Ok(places > most as usize && self.census(claim_type).await?.count > most)
     }
 
     /// How many passes are there for the taking.
@@ -146,7 +173,7 @@ impl Ports {
         &self,
         key: &str,
         from: &str,
-        claim_type: &str,
+        (claim_type, owner): (&str, Option<&Owner>),
         pass: &PaidPass,
     ) -> Result<()> {
         let state = PooledState::Available { pass: pass.clone() };
@@ -158,6 +185,7 @@ impl Ports {
             self.now(),
             &mut self.random(),
         );
+        place.owner = owner.cloned();
         place.came_from = Some(from.to_owned());
         self.vault.put(key, None, place).await?;
         Ok(())

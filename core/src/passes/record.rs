@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Purchase;
+use crate::client::Owner;
 use crate::records::{next_look, Kept, Stored, DAY, HOUR, LEASE};
 use crate::secret::rand_core::CryptoRng;
 
@@ -32,6 +33,9 @@ pub(crate) struct Pooled {
     pub(crate) environment: String,
     pub(crate) claim_type: String,
     pub(crate) state: PooledState,
+    /// Whose it is; none: the passes of the client that was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<Owner>,
     /// The verification that its pass came back from: then it leaves a mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) came_from: Option<String>,
@@ -67,6 +71,7 @@ impl Pooled {
             environment: environment.to_owned(),
             claim_type: claim_type.to_owned(),
             state,
+            owner: None,
             came_from: None,
             tries: 0,
             leased_until: Some(now + LEASE),
@@ -80,6 +85,7 @@ impl Pooled {
     pub(crate) fn moved(&self, state: PooledState, now: u64, random: &mut impl CryptoRng) -> Self {
         let moved = Self::new(&self.environment, &self.claim_type, state, now, random);
         Self {
+            owner: self.owner.clone(),
             came_from: self.came_from.clone(),
             ..moved
         }

@@ -1,5 +1,5 @@
-//! What steps are called: a keyed hash of what names them, so that the store shows neither passes
-//! nor API keys.
+//! What steps and references are called: a keyed hash of what names them, so that the store shows
+//! neither passes nor API keys, and nobody can try order numbers.
 //!
 //! The key is random, made once for each store and sealed in it: it is the same for every worker,
 //! and outlives the seal keys.
@@ -11,8 +11,7 @@ use zeroize::Zeroizing;
 use super::{Changed, Kept, Stored, Vault};
 use crate::encoding::encode_hex;
 use crate::error::Result;
-use crate::secret::os_random;
-use crate::secret::rand_core::Rng;
+use crate::secret::rand_core::CryptoRng;
 
 const KEY: &str = "names";
 
@@ -38,16 +37,17 @@ impl Stored for NameKey {
 }
 
 impl NameKey {
-    /// The key of this store, which is made if there is none yet.
+    /// The key of this store, which is made if there is none yet. If another than the first seal key
+    /// sealed it, it is sealed anew: the other one can then be dropped.
     ///
     /// # Errors
     /// `store` when the store fails; `decryption` when none of the seal keys opens it.
-    pub(crate) async fn of(vault: &Vault) -> Result<Self> {
+    pub(crate) async fn of(vault: &Vault, random: &mut impl CryptoRng) -> Result<Self> {
         loop {
-            if let Some(there) = vault.load::<Self>(KEY).await? {
+            if let Some(there) = vault.load_renewed::<Self>(KEY).await? {
                 return Ok(there.content);
             }
-            match vault.put(KEY, None, Self::random()).await? {
+            match vault.put(KEY, None, Self::random(random)).await? {
                 Changed::Done(ours) => return Ok(ours.content),
                 Changed::Refused(Some(theirs)) => return Ok(theirs.content),
                 Changed::Refused(None) => {}
@@ -61,10 +61,10 @@ impl NameKey {
     /// # Errors
     /// As [`NameKey::of`].
     pub(crate) async fn renew_seal(vault: &Vault) -> Result<()> {
-        vault.renew_seal::<Self>(KEY).await
+        vault.load_renewed::<Self>(KEY).await.map(|_| ())
     }
 
-    /// The id of a step that these parts name.
+    /// The id of a step, or the key of a reference, that these parts name.
     pub(crate) fn id(&self, step: &str, parts: &[&str]) -> String {
         let mut named = Zeroizing::new(Vec::from(step));
         for part in parts {
@@ -76,9 +76,9 @@ impl NameKey {
         format!("{step}/{}", encode_hex(hmac::sign(&key, &named).as_ref()))
     }
 
-    fn random() -> Self {
+    fn random(random: &mut impl CryptoRng) -> Self {
         let mut key = Zeroizing::new([0; 32]);
-        os_random().fill_bytes(&mut *key);
+        random.fill_bytes(&mut *key);
         let text = Zeroizing::new(encode_hex(&*key));
         Self {
             key: Kept::new(text.as_str()),

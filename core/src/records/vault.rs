@@ -1,9 +1,11 @@
 //! Reading and writing records: encoded, sealed, and swapped against the version that was read.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::Serialize;
+use tokio::time::{timeout_at, Instant};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -46,27 +48,67 @@ pub(crate) enum Changed<T> {
     Refused(Option<Loaded<T>>),
 }
 
-/// A store, behind a seal.
+/// A store, behind a seal, for as long as a call may take.
+#[derive(Clone)]
 pub(crate) struct Vault {
     store: Arc<dyn Store>,
     sealer: Sealer,
+    /// When the call's time is up. None: only the store's own limit counts.
+    deadline: Option<Instant>,
 }
 
 impl Vault {
     pub(crate) fn new(store: Arc<dyn Store>, sealer: Sealer) -> Self {
-        Self { store, sealer }
+        Self {
+            store,
+            sealer,
+            deadline: None,
+        }
+    }
+
+    /// The same store for a call that ends at this time.
+    pub(crate) fn until(&self, deadline: Option<Instant>) -> Self {
+        Self {
+            deadline,
+            ..self.clone()
+        }
+    }
+
+    /// The same store for what must be stored although the call's time is up.
+    pub(crate) fn unhurried(&self) -> Self {
+        self.until(None)
+    }
+
+    /// Waits for a method of the store until the call's time is up. A write that was given up may
+    /// still land: the contract allows for it.
+    async fn wait_for<T>(
+        &self,
+        method: impl Future<Output = std::result::Result<T, StoreError>>,
+    ) -> Result<T> {
+        let Some(deadline) = self.deadline else {
+            return method.await.map_err(store_failed);
+        };
+        if Instant::now() >= deadline {
+            return Err(out_of_time());
+        }
+        match timeout_at(deadline, method).await {
+            Ok(done) => done.map_err(store_failed),
+            Err(_) => Err(out_of_time()),
+        }
     }
 
     /// What is under `key`.
     ///
     /// # Errors
     /// `store` when the store fails, or the record is damaged or of a newer format; `decryption` for
-    /// a seal that does not open. Nothing is overwritten.
+    /// a seal that does not open; `timeout` when the call's time is up, here and below. Nothing is
+    /// overwritten.
     pub(crate) async fn load<T: Stored>(&self, key: &str) -> Result<Option<Loaded<T>>> {
-        let record = self.store.load(key).await.map_err(store_failed)?;
-        let Some(record) = record else {
-            return Ok(None);
-        };
+        let record = self.wait_for(self.store.load(key)).await?;
+        record.map(|record| self.open(key, record)).transpose()
+    }
+
+    fn open<T: Stored>(&self, key: &str, record: Record) -> Result<Loaded<T>> {
         let content = self.sealer.open(key, record.version, &record.value)?;
         let content: T = decode(&content)?;
         if !content.is_under(key) {
@@ -76,10 +118,10 @@ impl Vault {
                  untouched.",
             ));
         }
-        Ok(Some(Loaded {
+        Ok(Loaded {
             content,
             version: record.version,
-        }))
+        })
     }
 
     /// Puts `content` under `key`, where the version `expected` must be (none: nothing).
@@ -107,7 +149,7 @@ impl Vault {
             ));
         }
         let swap = self.store.compare_and_swap(key, expected, Some(record));
-        if swap.await.map_err(store_failed)? == Swap::Done {
+        if self.wait_for(swap).await? == Swap::Done {
             return Ok(Changed::Done(Loaded { content, version }));
         }
         let there = self.load::<T>(key).await?;
@@ -117,21 +159,24 @@ impl Vault {
         Ok(Changed::Refused(there))
     }
 
-    /// Seals what is under `key` anew, unless the first seal key has sealed it.
+    /// What is under `key`, which is sealed anew unless the first seal key has sealed it.
     ///
     /// # Errors
     /// As [`Vault::load`] and [`Vault::put`].
-    pub(crate) async fn renew_seal<T: Stored>(&self, key: &str) -> Result<()> {
-        let record = self.store.load(key).await.map_err(store_failed)?;
-        let is_new = |record: &Record| self.sealer.is_newest(key, record.version, &record.value);
-        if record.as_ref().is_none_or(is_new) {
-            return Ok(());
+    pub(crate) async fn load_renewed<T: Stored>(&self, key: &str) -> Result<Option<Loaded<T>>> {
+        let Some(record) = self.wait_for(self.store.load(key)).await? else {
+            return Ok(None);
+        };
+        let is_newest = self.sealer.is_newest(key, record.version, &record.value);
+        let there = self.open::<T>(key, record)?;
+        if is_newest {
+            return Ok(Some(there));
         }
-        if let Some(there) = self.load::<T>(key).await? {
-            // Refused: somebody has just written it.
-            self.put(key, Some(there.version), there.content).await?;
+        match self.put(key, Some(there.version), there.content).await? {
+            Changed::Done(renewed) => Ok(Some(renewed)),
+            // Somebody has just written it.
+            Changed::Refused(there) => Ok(there),
         }
-        Ok(())
     }
 
     /// Deletes what is under `key` if it has this version.
@@ -140,10 +185,10 @@ impl Vault {
     /// `store` when the store fails.
     pub(crate) async fn delete(&self, key: &str, version: u64) -> Result<Swap> {
         let swap = self.store.compare_and_swap(key, Some(version), None);
-        if swap.await.map_err(store_failed)? == Swap::Done {
+        if self.wait_for(swap).await? == Swap::Done {
             return Ok(Swap::Done);
         }
-        let there = self.store.load(key).await.map_err(store_failed)?;
+        let there = self.wait_for(self.store.load(key)).await?;
         if there.is_some_and(|there| there.version == version) {
             return Err(refused_in_vain());
         }
@@ -161,7 +206,7 @@ impl Vault {
         limit: usize,
     ) -> Result<Vec<String>> {
         let keys = self.store.scan(prefix, due_before, limit);
-        let mut keys = keys.await.map_err(store_failed)?;
+        let mut keys = self.wait_for(keys).await?;
         // A store that returns others breaks its contract: they are none of ours.
         keys.retain(|key| key.starts_with(prefix));
         Ok(keys)
@@ -201,6 +246,15 @@ fn refused_in_vain() -> Error {
         ErrorKind::Store,
         "The store refused a swap although the expected version is there. It breaks its contract: \
          check it with the store suite.",
+    )
+    .with_retryable(true)
+}
+
+fn out_of_time() -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "The call's time was up before the store was done. Nothing that Persona gave is lost: the next \
+         call goes on from what is stored.",
     )
     .with_retryable(true)
 }

@@ -20,6 +20,9 @@ pub(crate) trait World: Send + Sync {
 
     fn sleep(&self, pause: Duration) -> BoxFuture<'_, ()>;
 
+    /// When a call ends that takes this long from now. None: a store is waited for in any case.
+    fn deadline(&self, after: Duration) -> Option<Instant>;
+
     fn fill_random(&self, bytes: &mut [u8]);
 }
 
@@ -47,6 +50,10 @@ impl World for RealWorld {
 
     fn sleep(&self, pause: Duration) -> BoxFuture<'_, ()> {
         Box::pin(tokio::time::sleep(pause))
+    }
+
+    fn deadline(&self, after: Duration) -> Option<Instant> {
+        Instant::now().checked_add(after)
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {

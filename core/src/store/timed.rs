@@ -1,29 +1,47 @@
-//! A time limit for every method of a store.
+//! A store as a client holds it: with a time limit for every method, until the client is closed.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Record, Store, StoreError, Swap};
+use crate::callback::called;
 use crate::future::BoxFuture;
+use crate::held::Held;
 
-/// A store whose methods fail when they take longer than `limit`.
+/// A store whose methods fail when they take longer than `limit`, or after it was released.
 pub(crate) struct Timed {
-    store: Arc<dyn Store>,
+    store: Held<dyn Store>,
     limit: Duration,
 }
 
 impl Timed {
     pub(crate) fn new(store: Arc<dyn Store>, limit: Duration) -> Self {
-        Self { store, limit }
+        Self {
+            store: Held::new(store),
+            limit,
+        }
     }
 
-    async fn limited<T>(
+    /// Lets go of the store: no method of it is called any more.
+    pub(crate) fn release(&self) -> Option<Arc<dyn Store>> {
+        self.store.release()
+    }
+
+    async fn limited<T, Working>(
         &self,
         what: &str,
-        work: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
-        tokio::time::timeout(self.limit, work)
+        work: impl FnOnce(Arc<dyn Store>) -> Working,
+    ) -> Result<T, StoreError>
+    where
+        Working: Future<Output = Result<T, StoreError>> + Send,
+    {
+        let Some(store) = self.store.get() else {
+            return Err(StoreError::new(
+                "The client was closed, and its store with it.",
+            ));
+        };
+        tokio::time::timeout(self.limit, called(work(store)))
             .await
             .unwrap_or_else(|_| {
                 Err(StoreError::new(format!(
@@ -36,7 +54,7 @@ impl Timed {
 
 impl Store for Timed {
     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
-        Box::pin(self.limited("load", self.store.load(key)))
+        Box::pin(self.limited("load", move |store| async move { store.load(key).await }))
     }
 
     fn compare_and_swap<'a>(
@@ -45,10 +63,9 @@ impl Store for Timed {
         expected: Option<u64>,
         new: Option<Record>,
     ) -> BoxFuture<'a, Result<Swap, StoreError>> {
-        Box::pin(self.limited(
-            "compare_and_swap",
-            self.store.compare_and_swap(key, expected, new),
-        ))
+        Box::pin(self.limited("compare_and_swap", move |store| async move {
+            store.compare_and_swap(key, expected, new).await
+        }))
     }
 
     fn scan<'a>(
@@ -57,6 +74,8 @@ impl Store for Timed {
         due_before: Option<u64>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        Box::pin(self.limited("scan", self.store.scan(prefix, due_before, limit)))
+        Box::pin(self.limited("scan", move |store| async move {
+            store.scan(prefix, due_before, limit).await
+        }))
     }
 }

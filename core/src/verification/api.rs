@@ -41,8 +41,8 @@ pub struct StartVerification {
     /// What is asked about the person.
     pub claim_type: ClaimType,
     /// A name of the caller's for this verification, such as an order's number: the same reference
-    /// returns the same verification for as long as it is open. Up to 512 visible ASCII characters;
-    /// only its hash is stored.
+    /// returns the same verification for as long as it is open. Once it is over, passed too, the same
+    /// reference begins a new one. Up to 512 visible ASCII characters; only its hash is stored.
     pub reference: Option<String>,
 }
 

@@ -1,12 +1,18 @@
 //! The task in the background: recovers, and fills the pool at times that nobody can foresee.
+//!
+//! It belongs to the client that was built, whoever made the call that began it, and ends with it.
+//! Each round is a task of its own, so that a store or listener of the caller's that panics ends no
+//! more than this round.
 
-use std::sync::atomic::Ordering;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use super::Engine;
 use crate::claim::ClaimType;
-use crate::client::Inner;
+use crate::client::{Inner, Lifecycle};
 use crate::error::Result;
 use crate::events::EventKind;
 use crate::passes::Buying;
@@ -19,33 +25,59 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// So many passes are bought in one round at most, so that the next one is not late.
 const MOST_AT_ONCE: u64 = 20;
 
-/// Begins the task, if the client is to have one and has none yet.
+/// Begins the task, if the client is to have one and has none: none yet, or none any more because the
+/// runtime that it was in has ended.
 pub(super) fn begin(inner: &Arc<Inner>) {
-    let wanted = (inner.keeping.as_ref()).is_some_and(|keeping| keeping.background);
-    if wanted && !inner.seen.background.swap(true, Ordering::Relaxed) {
-        let client = Arc::downgrade(inner);
-        tokio::spawn(async move {
-            loop {
-                // Half a period to one and a half.
-                tokio::time::sleep(PERIOD / 2 + part_of(PERIOD)).await;
-                if round(&client).await.is_none() {
-                    return;
-                }
-            }
-        });
+    let client = inner.built();
+    if !(client.keeping.as_ref()).is_some_and(|keeping| keeping.background) {
+        return;
+    }
+    let mut task = (client.seen.background.lock()).unwrap_or_else(PoisonError::into_inner);
+    if task.as_ref().is_none_or(|task| task.is_finished()) {
+        let lifecycle = client.lifecycle.clone();
+        let supervised = supervise(Arc::downgrade(client), lifecycle.clone());
+        *task = Some(lifecycle.spawn(supervised));
+    }
+}
+
+async fn supervise(client: Weak<Inner>, lifecycle: Arc<Lifecycle>) {
+    // Half a period to one and a half.
+    while !lifecycle.sleep(PERIOD / 2 + part_of(PERIOD)).await {
+        // When the time of a close is up, the round ends with us.
+        let round = AbortOnDropHandle::new(tokio::spawn(round(client.clone())));
+        match round.await {
+            Ok(Some(())) => {}
+            Ok(None) => return,
+            Err(ended) if ended.is_panic() => tell_of_panic(&client),
+            // The runtime ends.
+            Err(_) => return,
+        }
     }
 }
 
 /// One round, or nothing if the client is gone.
-async fn round(client: &Weak<Inner>) -> Option<()> {
+async fn round(client: Weak<Inner>) -> Option<()> {
     let inner = client.upgrade()?;
-    let engine = Engine::of(&inner, inner.budget(None, Duration::ZERO)).ok()?;
+    let engine = Engine::of_many(&inner, None).ok()?;
     if let Err(error) = recover_and_refill(&inner, &engine).await {
         let message = error.to_string();
         let kind = EventKind::BackgroundFailure;
         engine.ports.tell(kind, None, error.request_id(), &message);
     }
     Some(())
+}
+
+fn tell_of_panic(client: &Weak<Inner>) {
+    let engine = (client.upgrade()).and_then(|inner| Engine::of_many(&inner, None).ok());
+    let Some(engine) = engine else {
+        return;
+    };
+    let message = "The store or the listener panicked; the work in the background goes on.";
+    let kind = EventKind::BackgroundFailure;
+    // It may be the listener that panics.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        engine.ports.tell(kind, None, None, message);
+    }));
 }
 
 async fn recover_and_refill(inner: &Inner, engine: &Engine) -> Result<()> {
@@ -57,14 +89,20 @@ async fn recover_and_refill(inner: &Inner, engine: &Engine) -> Result<()> {
     let mut outcome = Ok(());
     for claim_type in asked {
         // One claim type that Persona refuses does not keep the others from their passes.
-        outcome = refill(engine, claim_type, target).await.and(outcome);
+        let refilled = refill(engine, &inner.lifecycle, claim_type, target).await;
+        outcome = refilled.and(outcome);
     }
     outcome
 }
 
 /// Buys some of what is missing: none at all as often as not, so that a purchase does not follow a
 /// use.
-async fn refill(engine: &Engine, claim_type: String, target: u32) -> Result<()> {
+async fn refill(
+    engine: &Engine,
+    lifecycle: &Lifecycle,
+    claim_type: String,
+    target: u32,
+) -> Result<()> {
     let census = engine.ports.census(&claim_type).await?;
     let missing = u64::from(target.saturating_sub(census.count));
     let most = match census.buying {
@@ -75,9 +113,9 @@ async fn refill(engine: &Engine, claim_type: String, target: u32) -> Result<()> 
     let wanted = os_random().next_u64() % (2 * missing + 1);
     let claim_type = ClaimType::parse(claim_type)?;
     for _ in 0..wanted.min(most) {
-        tokio::time::sleep(part_of(PERIOD / 60)).await;
+        let is_closing = lifecycle.sleep(part_of(PERIOD / 60)).await;
         // Another process may have been faster.
-        if !engine.buy_pooled(&claim_type, Some(target)).await? {
+        if is_closing || !engine.buy_pooled(&claim_type, Some(target)).await? {
             break;
         }
     }
@@ -116,7 +154,10 @@ mod tests {
             let [one, other] = two_workers();
             let fill = |engine: &Engine| {
                 let engine = engine.clone();
-                async move { refill(&engine, CLAIM_TYPE.to_owned(), TARGET).await }
+                async move {
+                    let (lifecycle, claim_type) = (Lifecycle::default(), CLAIM_TYPE.to_owned());
+                    refill(&engine, &lifecycle, claim_type, TARGET).await
+                }
             };
             loop {
                 let (first, second) = tokio::join!(fill(&one), fill(&other));

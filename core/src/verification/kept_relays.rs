@@ -35,7 +35,7 @@ impl Client {
 }
 
 impl KeptRelays<'_> {
-    /// Limits the whole call, retries included, to this time.
+    /// Limits the whole call to this time, retries and the store included.
     pub fn within(self, limit: Duration) -> Self {
         Self {
             limit: Some(limit),
@@ -56,6 +56,7 @@ impl KeptRelays<'_> {
         idempotency_key: &str,
     ) -> Result<PrivacyPass> {
         let issue = async {
+            let _call = self.client.inner.lifecycle.begin_call()?;
             crate::secret::check_visible(idempotency_key, "the idempotency key", 255)?;
             let inner = &self.client.inner;
             let engine = self.engine()?;
@@ -84,6 +85,7 @@ impl KeptRelays<'_> {
     /// without a store, or if the request brings an idempotency key of its own; `store`.
     pub async fn generate_claim(&self, request: GenerateClaim) -> Result<GeneratedClaim> {
         let generate = async {
+            let _call = self.client.inner.lifecycle.begin_call()?;
             if request.idempotency_key.is_some() {
                 return Err(Error::invalid_argument(
                     "A kept redemption has idempotency keys of its own; leave yours out.",
@@ -132,7 +134,10 @@ impl KeptRelays<'_> {
     /// `invalid_argument` without a store; `store`; `decryption` when none of the seal keys opens
     /// it.
     pub async fn renew_seal(&self) -> Result<()> {
-        let renew = async { NameKey::renew_seal(&self.engine()?.ports.vault).await };
+        let renew = async {
+            let _call = self.client.inner.lifecycle.begin_call()?;
+            NameKey::renew_seal(&self.engine()?.ports.vault).await
+        };
         renew
             .await
             .map_err(|error| error.in_operation("relays.renew_seal"))
@@ -140,13 +145,13 @@ impl KeptRelays<'_> {
 
     fn engine(&self) -> Result<Engine> {
         let inner = &self.client.inner;
-        Engine::of(inner, inner.budget(self.limit, Duration::ZERO))
+        Engine::of(inner, self.limit)
     }
 
     /// What a step is called in the store. The key is read each time: a worker that went on with one
     /// that is no longer there would do again what others did.
     async fn id(&self, engine: &Engine, step: &str, parts: &[&str]) -> Result<String> {
-        let name_key = NameKey::of(&engine.ports.vault).await?;
+        let name_key = NameKey::of(&engine.ports.vault, &mut engine.ports.random()).await?;
         Ok(name_key.id(step, parts))
     }
 }
@@ -180,6 +185,7 @@ mod tests {
             id: id.to_owned(),
             environment: "production".to_owned(),
             claim_type: String::new(),
+            owner: None,
             reference_key: None,
             encrypted: false,
             relay_bound: true,

@@ -33,6 +33,8 @@ mod api;
 mod background;
 mod engine;
 mod kept_relays;
+#[cfg(test)]
+mod limits;
 mod machine;
 mod prefetch;
 mod record;
@@ -53,10 +55,9 @@ use std::time::Duration;
 use self::engine::{Engine, Told};
 use self::record::Durable;
 use crate::claim::ClaimType;
-use crate::client::{parse_seconds, Client, Inner, Ports};
+use crate::client::{parse_seconds, Client, Inner, Ports, UnderWay};
 use crate::encoding::percent_encode;
 use crate::error::{Error, Result};
-use crate::outcome::Budget;
 use crate::secret::Secret;
 
 /// The durable verifications of a [`Client`] that has a store.
@@ -80,7 +81,9 @@ impl Client {
 }
 
 impl Verifications<'_> {
-    /// Limits the whole call, retries included, to this time.
+    /// Limits the whole call to this time, retries and the store included: by default 30 seconds, or
+    /// as long as one request may take, whichever is longer. What Persona has answered by then is
+    /// stored all the same, within the store's own limit.
     pub fn within(self, limit: Duration) -> Self {
         Self {
             limit: Some(limit),
@@ -104,7 +107,8 @@ impl Verifications<'_> {
     /// what is missing.
     ///
     /// With a [`reference`](StartVerification::reference), the same reference returns the same
-    /// verification for as long as it is open and its session lasts.
+    /// verification for as long as it is open and its session lasts. Once it is over, passed too, the
+    /// same reference begins a new one, and the person is asked again: keep the id of what passed.
     ///
     /// # Errors
     /// `invalid_argument` without a store or an API key, or if the open verification of the
@@ -129,33 +133,26 @@ impl Verifications<'_> {
     pub async fn start(&self, request: StartVerification) -> Result<Verification> {
         const OPERATION: &str = "verifications.start";
         let start = async {
+            let _call = self.begin_call()?;
             let engine = self.engine()?;
             let (stored, is_new) = engine.start(&request).await?;
-            let asked = &self.client.inner.seen.claim_types;
-            (asked.lock().unwrap_or_else(PoisonError::into_inner))
-                .insert(request.claim_type.as_str().to_owned());
+            self.note_claim_type(&request);
             // Whatever keeps an open one from going on is for `complete` to tell.
             let told = engine.tell(&stored.content).unwrap_or(Told::Pending);
             let verification = self.describe(&stored.content, told);
             if is_new {
-                let engine = engine.clone();
-                let purchase = async move { engine.prepare(stored).await };
-                self.client.inner.purchases.spawn(purchase);
+                // It goes on when this call is over, and has its own time.
+                let engine = Engine::of_many(&self.client.inner, None)?;
+                self.client.inner.lifecycle.spawn(async move {
+                    // What stopped it is for `complete` to tell.
+                    let _ = engine.prepare(stored).await;
+                });
             }
             verification
         };
         start
             .await
             .map_err(|error: Error| error.in_operation(OPERATION))
-    }
-
-    /// Waits for the passes that [`Verifications::start`] is buying in the background, but not for
-    /// those of the pool: for a server that is about to stop. It has no time limit of its own.
-    /// Nothing is lost without it; what was cut off is done by `complete` or `recover`.
-    pub async fn wait_for_purchases(&self) {
-        let purchases = &self.client.inner.purchases;
-        purchases.close();
-        purchases.wait().await;
     }
 
     /// Finishes whatever is missing and asks for the answer. Once it is known, it comes from the
@@ -177,6 +174,7 @@ impl Verifications<'_> {
     ///   kept, and comes with the error ([`Error::unopened_claim`]).
     pub async fn complete(&self, id: &VerificationId, reissue: bool) -> Result<Completion> {
         let complete = async {
+            let _call = self.begin_call()?;
             let engine = self.engine()?;
             engine.complete(id.as_str(), reissue).await.map(completion)
         };
@@ -191,6 +189,7 @@ impl Verifications<'_> {
     /// `not_found`, `invalid_argument`, `store`; and the error that a verification ended with.
     pub async fn get(&self, id: &VerificationId) -> Result<Verification> {
         let get = async {
+            let _call = self.begin_call()?;
             let engine = self.engine()?;
             let stored = engine.load(id.as_str()).await?;
             let told = engine.tell(&stored.content)?;
@@ -206,7 +205,10 @@ impl Verifications<'_> {
     /// # Errors
     /// `not_found`, `invalid_argument`, `store`.
     pub async fn forget(&self, id: &VerificationId) -> Result<()> {
-        let forget = async { self.engine()?.forget(id.as_str()).await };
+        let forget = async {
+            let _call = self.begin_call()?;
+            self.engine()?.forget(id.as_str()).await
+        };
         forget
             .await
             .map_err(|error| error.in_operation("verifications.forget"))
@@ -217,11 +219,20 @@ impl Verifications<'_> {
     /// of the pool. Call it about once a minute, from as many processes as you like, or switch the
     /// task in the background on ([`ClientBuilder::background`](crate::ClientBuilder::background)).
     ///
+    /// It drives up to 16 records at once, each for as long as a call may take. When eight in a row
+    /// cannot reach Persona, or the store, it leaves the rest for the next time, and tells so with one
+    /// [`Event`](crate::Event). With [`Verifications::within`], it returns when that time is up.
+    ///
     /// # Errors
     /// `invalid_argument` without a store; `store` when it cannot say what is due. A record that
     /// fails does not keep the others: it is told as an [`Event`](crate::Event).
     pub async fn recover(&self) -> Result<u64> {
-        let recover = async { self.engine()?.recover().await };
+        let recover = async {
+            let _call = self.begin_call()?;
+            let engine = Engine::of_many(&self.client.inner, self.limit)?;
+            background::begin(&self.client.inner);
+            engine.recover().await
+        };
         recover
             .await
             .map_err(|error| error.in_operation("verifications.recover"))
@@ -233,17 +244,34 @@ impl Verifications<'_> {
     /// # Errors
     /// `invalid_argument` without a store; `store`.
     pub async fn count_open(&self, most: usize) -> Result<usize> {
-        let count = async { self.engine()?.count_open(most).await };
+        let count = async {
+            let _call = self.begin_call()?;
+            self.engine()?.count_open(most).await
+        };
         count
             .await
             .map_err(|error| error.in_operation("verifications.count_open"))
     }
 
+    fn begin_call(&self) -> Result<UnderWay> {
+        self.client.inner.lifecycle.begin_call()
+    }
+
     fn engine(&self) -> Result<Engine> {
         let inner = &self.client.inner;
-        let engine = Engine::of(inner, inner.budget(self.limit, Duration::ZERO))?;
+        let engine = Engine::of(inner, self.limit)?;
         background::begin(inner);
         Ok(engine)
+    }
+
+    /// The pool of the client that was built is filled for what is asked under its own key.
+    fn note_claim_type(&self, request: &StartVerification) {
+        let inner = &self.client.inner;
+        if inner.owner.is_none() && inner.environment == inner.built().environment {
+            let asked = &inner.seen.claim_types;
+            (asked.lock().unwrap_or_else(PoisonError::into_inner))
+                .insert(request.claim_type.as_str().to_owned());
+        }
     }
 
     fn describe(&self, record: &Durable, told: Told) -> Result<Verification> {
@@ -268,13 +296,21 @@ impl Verifications<'_> {
 
 impl Engine {
     /// The engine of a client that has a store.
-    fn of(inner: &Arc<Inner>, budget: Budget) -> Result<Self> {
-        let ports = Ports::of(inner, budget)?;
+    fn of(inner: &Arc<Inner>, limit: Option<Duration>) -> Result<Self> {
+        Ports::of(inner, limit).map(|ports| Self::with(inner, ports))
+    }
+
+    /// Likewise, for a call that does many things: see [`Ports::of_many`].
+    fn of_many(inner: &Arc<Inner>, limit: Option<Duration>) -> Result<Self> {
+        Ports::of_many(inner, limit).map(|ports| Self::with(inner, ports))
+    }
+
+    fn with(inner: &Arc<Inner>, ports: Ports) -> Self {
         let keeping = inner.keeping.as_ref();
-        Ok(Self {
+        Self {
             ports,
             binding: keeping.map_or_else(Default::default, |keeping| keeping.pass_binding),
-        })
+        }
     }
 }
 

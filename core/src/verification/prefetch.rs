@@ -3,12 +3,14 @@
 use super::engine::{Engine, STOPPED};
 use crate::claim::ClaimType;
 use crate::client::MOST_PASSES;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::passes::{Buying, Passes};
 
 impl Passes<'_> {
     /// Buys passes ahead, up to `count` of them, and never more than 100 of a claim type in all.
-    /// Returns how many it bought. Each is billed, and none is lost if the process ends meanwhile.
+    /// Returns how many it bought: fewer if others fill the pool at the same time, or if its time
+    /// ([`Passes::within`]) is up after some. Without such a limit, each of them may take as long as
+    /// a call. Each is billed, and none is lost if the process ends meanwhile.
     ///
     /// # Errors
     /// `invalid_argument` without an API key or a store, or for a count above 100; those of
@@ -18,27 +20,46 @@ impl Passes<'_> {
     pub async fn prefetch(&self, claim_type: &ClaimType, count: u32) -> Result<u32> {
         const OPERATION: &str = "passes.prefetch";
         let prefetch = async {
+            let lifecycle = &self.client.inner.lifecycle;
+            let _call = lifecycle.begin_call()?;
             if count > MOST_PASSES {
                 return Err(Error::invalid_argument(
                     "At most 100 passes of a claim type can be held ready.",
                 ));
             }
-            let engine = Engine::of(&self.client.inner, self.budget())?;
-            // Counted once: whoever else buys meanwhile may add a few.
-            let census = engine.ports.census(claim_type.as_str()).await?;
-            let missing = MOST_PASSES.saturating_sub(census.count);
-            let wanted = match census.buying {
-                Buying::Open => count.min(missing),
-                Buying::Probe => count.min(missing).min(1),
-                Buying::Stopped => return Err(Error::protocol(STOPPED)),
-            };
-            for _ in 0..wanted {
-                engine.buy_pooled(claim_type, None).await?;
-            }
-            Ok(wanted)
+            let engine = Engine::of_many(&self.client.inner, self.limit)?;
+            engine.prefetch(claim_type, count).await
         };
         prefetch
             .await
             .map_err(|error: Error| error.in_operation(OPERATION))
+    }
+}
+
+impl Engine {
+    /// Buys up to `count` passes ahead.
+    pub(super) async fn prefetch(&self, claim_type: &ClaimType, count: u32) -> Result<u32> {
+        // Looked into once; whoever else buys meanwhile is found by the number of places.
+        let census = self.ports.census(claim_type.as_str()).await?;
+        let missing = MOST_PASSES.saturating_sub(census.count);
+        let wanted = match census.buying {
+            Buying::Open => count.min(missing),
+            Buying::Probe => count.min(missing).min(1),
+            Buying::Stopped => return Err(Error::protocol(STOPPED)),
+        };
+        for bought in 0..wanted {
+            match self.buy_pooled(claim_type, Some(MOST_PASSES)).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(bought),
+                Err(error) if bought > 0 && self.is_out_of_time(&error) => return Ok(bought),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn is_out_of_time(&self, error: &Error) -> bool {
+        let ports = &self.ports;
+        error.kind() == ErrorKind::Timeout && ports.left().total <= ports.budget.floor
     }
 }

@@ -14,7 +14,7 @@ use crate::future::BoxFuture;
 use crate::outcome::Budget;
 use crate::records::{Kept, RealWorld, Vault};
 use crate::secret::IdempotencyKey;
-use crate::store::{MemoryStore, Sealer};
+use crate::store::{Sealer, Store};
 
 /// What a call may take with her.
 pub(super) const TOTAL: Duration = Duration::from_secs(60);
@@ -28,15 +28,17 @@ pub(super) struct Seller {
 }
 
 /// A worker on this store that buys from her.
-pub(super) fn engine(store: Arc<MemoryStore>, seller: Arc<Seller>) -> Engine {
+pub(super) fn engine(store: Arc<dyn Store>, seller: Arc<Seller>) -> Engine {
     Engine {
         ports: Ports {
             vault: Arc::new(Vault::new(store, Sealer::default())),
             persona: seller,
             world: Arc::new(RealWorld::new()),
             environment: Environment::Production,
+            owner: None,
             listener: None,
             usable: Arc::default(),
+            began: None,
             budget: Budget {
                 retries: 0,
                 attempt: TOTAL,

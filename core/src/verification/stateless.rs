@@ -1,6 +1,7 @@
 //! Steps 2 and 3, stateless: the same machine on a record that is kept nowhere.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::engine::Engine;
 use crate::client::{
@@ -8,7 +9,6 @@ use crate::client::{
 };
 use crate::error::{Error, Result, UnopenedClaim};
 use crate::http::now_ms;
-use crate::outcome::Budget;
 use crate::pass::PrivacyPassToken;
 use crate::records::Kept;
 use crate::secret::Secret;
@@ -28,7 +28,8 @@ impl Relays<'_> {
     /// Source: Persona, "Create a Privacy Pass"; RFC 9474.
     pub async fn issue_privacy_pass(&self, request: IssuePrivacyPass) -> Result<PrivacyPass> {
         let issue = async {
-            let engine = Engine::without_store(self.inner, self.budget());
+            let _call = self.inner.lifecycle.begin_call()?;
+            let engine = Engine::without_store(self.inner, self.limit);
             let (pass, info) = engine.buy_unkept(&request).await?;
             Ok(PrivacyPass {
                 privacy_pass_token: PrivacyPassToken::parse(pass.expose(), now_ms())?,
@@ -49,8 +50,7 @@ impl Relays<'_> {
     /// * `outcome_unknown`, retryable: the answer never arrived. Whatever the kind, an error with an
     ///   [`Error::idempotency_key`] leaves an answer open: ask again with that key.
     ///
-    /// With an idempotency key of the caller's, the call goes out under that key alone: "not yet"
-    /// ends it, and no other key is made that a crash could lose.
+    /// What a key of the caller's own is good for, [`GenerateClaim::idempotency_key`] says.
     ///
     /// * `decryption`, `claim_mismatch`, `protocol`: the answer arrived and is no good;
     ///   [`Error::unopened_claim`] has it.
@@ -58,13 +58,14 @@ impl Relays<'_> {
     /// Source: Persona, "Generate a Relay claim".
     pub async fn generate_claim(&self, request: GenerateClaim) -> Result<GeneratedClaim> {
         let generate = async {
+            let _call = self.inner.lifecycle.begin_call()?;
             let own_key = request.idempotency_key.as_ref();
             // Only what is asked for the first time can be too old: an answer outlives its pass.
             let now = own_key.map_or_else(now_ms, |_| 0);
             let text = request.privacy_pass_token.expose().as_str();
             let pass = Kept::new(PrivacyPassToken::parse(text, now)?.expose());
             let relay = (&request.relay_token, &request.relay_secret);
-            let engine = Engine::without_store(self.inner, self.budget());
+            let engine = Engine::without_store(self.inner, self.limit);
             let ((payload, token_consumed), info) =
                 engine.redeem_unkept(relay, pass, own_key).await?;
             let claim_payload = Secret::new(payload.expose().to_owned());
@@ -94,9 +95,9 @@ impl Relays<'_> {
 
 impl Engine {
     /// An engine for calls that keep nothing.
-    fn without_store(inner: &Arc<Inner>, budget: Budget) -> Self {
+    fn without_store(inner: &Arc<Inner>, limit: Option<Duration>) -> Self {
         Self {
-            ports: Ports::without_store(inner, budget),
+            ports: Ports::without_store(inner, limit),
             binding: Default::default(),
         }
     }

@@ -28,6 +28,9 @@ export async function startSandbox(...flags) {
 }
 
 class Sandbox {
+  /** The clients that were made since it was reset. */
+  #clients = [];
+
   constructor(child, ready) {
     this.child = child;
     this.url = ready.url;
@@ -38,7 +41,15 @@ class Sandbox {
 
   /** A client of this sandbox, with its production key. */
   client(options = {}) {
-    return new RelayPass({ apiKey: this.productionApiKey, baseUrl: this.url, ...options });
+    return this.made(
+      new RelayPass({ apiKey: this.productionApiKey, baseUrl: this.url, ...options }),
+    );
+  }
+
+  /** Has a client closed before the next reset. */
+  made(client) {
+    this.#clients.push(client);
+    return client;
   }
 
   async post(path, body) {
@@ -49,7 +60,10 @@ class Sandbox {
     return this.#control(path, { method: 'GET' });
   }
 
-  reset() {
+  /** Begins anew. What earlier clients still buy is not to be billed to what follows. */
+  async reset() {
+    const clients = this.#clients.splice(0);
+    await Promise.allSettled(clients.map((client) => client.close({ timeoutMs: 5_000 })));
     return this.post('reset');
   }
 

@@ -13,6 +13,10 @@ enum Calls {
     var thrown: [UInt64: [any Error]] = [:]
   }
 
+  /// Whether this is code that relaypass called, a store's method or a listener: a call may wait
+  /// for it to end.
+  @TaskLocal static var isCalledBack = false
+
   /// How many calls are in flight.
   static var count: Int { state.withLock(\.thrown.count) }
 

@@ -96,6 +96,6 @@ final class ListenerAdapter: HostListener {
       verificationID: event.verificationId,
       requestID: event.requestId,
       message: event.text)
-    try? tell(told)
+    Calls.$isCalledBack.withValue(true) { try? tell(told) }
   }
 }

@@ -14,7 +14,8 @@ public struct Passes: Sendable {
   }
 
   /// Buys passes ahead. Each is billed. No more than 100 of a claim type are ever held ready. What
-  /// was bought before an error or a cancellation stays in the pool.
+  /// was bought before an error or a cancellation stays in the pool; when the timeout is over, it
+  /// returns how many it bought until then. Without one, each pass may take as long as a call.
   ///
   /// ```swift
   /// let bought = try await client.passes.prefetch(claimType: "age_over18_verified", count: 20)

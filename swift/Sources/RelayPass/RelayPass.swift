@@ -2,8 +2,9 @@
 
 /// Persona Relay for one customer and one environment.
 ///
-/// It needs no closing: what it holds ends with the last reference to it. A call in flight keeps it
-/// to the call's end. Make one and share it; every call may run at the same time as others.
+/// Make one and share it; every call may run at the same time as others. What it holds ends with the
+/// last reference to it, and a call in flight keeps it to the call's end. A server that is told to
+/// stop closes it: ``close(timeout:)``.
 ///
 /// ```swift
 /// let client = try RelayPass(.init(apiKey: apiKey))
@@ -28,15 +29,49 @@ public final class RelayPass: Sendable {
   /// The environment this client speaks for.
   public let environment: Environment
 
+  private let client: NativeClient
+
   /// Checks everything; nothing is sent.
   ///
   /// - Throws: ``RelayPassError/invalidArgument(_:)``, and what to change.
   public init(_ options: RelayPassOptions = RelayPassOptions()) throws {
     let client = try translatingErrors { try NativeClient.open(options: options.native) }
+    self.client = client
     relays = Relays(client)
     verifications = Verifications(client)
     passes = Passes(client)
     environment = Environment(rawValue: client.environment())
+  }
+
+  /// Closes the client, in order. From now on every new call throws ``RelayPassError/closed(_:)``.
+  /// Calls under way, purchases of ``Verifications/start(claimType:reference:timeout:)`` and the work
+  /// of ``RelayPassOptions/background`` come to their end. Then a built-in store is closed, and one
+  /// of yours is not called any more.
+  ///
+  /// It may be called again, and by several at the same time. From within a method of a store or
+  /// ``RelayPassOptions/onEvent``, it begins to close and returns at once. Cancelling the task does
+  /// not end it: it has a limit.
+  ///
+  /// Without it nothing is lost: the next `complete` or `recover` does what was left undone.
+  ///
+  /// ```swift
+  /// try await client.close(timeout: .seconds(20))
+  /// ```
+  ///
+  /// - Parameter timeout: How long to wait for what is under way; by default the time of one call:
+  ///   30 seconds, or ``RelayPassOptions/timeout``, if that is longer.
+  /// - Throws: ``RelayPassError/timeout(_:)`` when something was still under way when the time was
+  ///   up: the client is closed, and work in the background was broken off, as in a crash.
+  public func close(timeout: Duration? = nil) async throws {
+    let (client, isCalledBack) = (client, Calls.isCalledBack)
+    // A task of its own: a server often stops in one that is cancelled.
+    let closing = Task {
+      _ = try await call(timeout: timeout) { number, seconds in
+        try await client.closeClient(
+          isCalledBack: isCalledBack, number: number, timeout: seconds)
+      }
+    }
+    try await closing.value
   }
 }
 

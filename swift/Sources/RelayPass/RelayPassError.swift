@@ -57,6 +57,8 @@ public enum RelayPassError: Error, Sendable {
   case store(Failure)
   /// A request was sent, its answer never arrived, and nobody can tell what came of it.
   case outcomeUnknown(Failure)
+  /// The client was closed before the call began. Nothing was sent; make a new client.
+  case closed(Failure)
   /// The work was cancelled by the native library itself.
   case cancelled(Failure)
   /// A code that this package does not know.
@@ -152,6 +154,7 @@ public enum RelayPassError: Error, Sendable {
       case "claim_mismatch": .claimMismatch(failure)
       case "store": .store(failure)
       case "outcome_unknown": .outcomeUnknown(failure)
+      case "closed": .closed(failure)
       case "cancelled": .cancelled(failure)
       default: .other(failure)
       }
@@ -166,7 +169,7 @@ public enum RelayPassError: Error, Sendable {
       .timeout(let failure), .network(let failure), .protocolViolation(let failure),
       .passRejected(let failure), .passExpired(let failure), .decryption(let failure),
       .claimMismatch(let failure), .store(let failure), .outcomeUnknown(let failure),
-      .cancelled(let failure), .other(let failure):
+      .closed(let failure), .cancelled(let failure), .other(let failure):
       failure
     }
   }

@@ -117,13 +117,14 @@ public struct Relays: Sendable {
   ///   - privacyPassToken: The pass to redeem.
   ///   - claimType: What was asked: a claim of another type is refused. Left out, any is accepted.
   ///   - decryptionKey: The private key that opens the claim; by default the client's.
-  ///   - idempotencyKey: The key under which Persona keeps the answer for 24 hours: with the same
-  ///     relay and pass it asks for the same answer, after a lost answer, a cancellation or a
-  ///     crash. Best made by the caller; left out, the call makes one of its own. What
-  ///     ``RelayPassError/idempotencyKey`` carries serves the same end. It is as secret as the
-  ///     pass. The call goes out under this key alone, and "not finished yet" ends it. After
+  ///   - idempotencyKey: Names this redemption: best made by the caller, and stored beside the
+  ///     relay before the call. What ``RelayPassError/idempotencyKey`` carries serves the same end.
+  ///     Left out, the call makes one of its own. For one relay and pass only. The same key asks
+  ///     for the same answer for 24 hours, after a lost answer, a cancellation or a crash. The call
+  ///     goes out under this key alone, and "not finished yet" ends it. After
   ///     ``RelayPassError/permissionDenied(_:)`` without an `idempotencyKey` make a new one: Persona
-  ///     keeps that answer too, and the claim that comes later would not be under the old key.
+  ///     keeps that answer too. An error with an `idempotencyKey`, whatever its kind, asks to be
+  ///     repeated with that key. It is as secret as the pass.
   ///   - timeout: How long the whole call may take.
   /// - Throws: ``RelayPassError``: `permissionDenied`, retryable: the person has most likely not
   ///   finished; `passRejected`, `passExpired`; `notFound` for an unknown relay or a wrong secret;

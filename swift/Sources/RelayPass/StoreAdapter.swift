@@ -42,7 +42,7 @@ final class StoreAdapter: HostStore {
     _ call: UInt64, _ method: () async throws -> Answer
   ) async throws -> Answer {
     do {
-      return try await method()
+      return try await Calls.$isCalledBack.withValue(true) { try await method() }
     } catch {
       throw HostFailure.Thrown(number: keep(error, call))
     }

@@ -32,9 +32,10 @@ public struct Verifications: Sendable {
   /// - Parameters:
   ///   - claimType: What is asked about the person, such as `age_over18_verified`.
   ///   - reference: A name of yours for this verification, such as an order's number: the same
-  ///     reference returns the same verification for as long as it is open. Up to 512 visible ASCII
-  ///     characters; only its hash is stored.
-  ///   - timeout: How long the whole call may take.
+  ///     reference returns the same verification for as long as it is open. Once it is over, passed
+  ///     too, the same reference begins a new one. Up to 512 visible ASCII characters; only its hash
+  ///     is stored.
+  ///   - timeout: How long the whole call may take, retries and the store included.
   /// - Throws: ``RelayPassError``: `invalidArgument` without a store or an API key, or if the open
   ///   verification of the reference asks for another claim type; `store`, and what
   ///   ``Relays/create(claimType:encryptionKey:timeout:)`` throws. Nothing is billed then.
@@ -66,7 +67,7 @@ public struct Verifications: Sendable {
   ///   - reissue: Accepts that another pass may be billed, after an error that left it to you: pass
   ///     rejected; conflict, unprocessable, unknown outcome or protocol while buying the pass.
   ///     Otherwise it changes nothing.
-  ///   - timeout: How long the whole call may take.
+  ///   - timeout: How long the whole call may take, retries and the store included.
   /// - Throws: ``RelayPassError``: `notFound` for an id that the store does not have;
   ///   `invalidArgument` for one of the other environment. `authentication`, `permissionDenied`,
   ///   `rateLimited`, `serverError`, `timeout`, `network`, `store`: nothing is lost; call again
@@ -118,7 +119,8 @@ public struct Verifications: Sendable {
   /// Drives on whatever a crash or a broken network left behind. Call it about once a minute, from
   /// as many processes as you like, or set ``RelayPassOptions/background``. Its cost follows what
   /// is open, not what is stored. A record that fails does not keep the others:
-  /// ``RelayPassOptions/onEvent`` is told of it.
+  /// ``RelayPassOptions/onEvent`` is told of it. It stops early when Persona or the store cannot be
+  /// reached, or the timeout is over: the rest waits for the next call.
   ///
   /// ```swift
   /// let driven = try await client.verifications.recover()

@@ -25,6 +25,7 @@ import Testing
       ("claim_mismatch", { if case .claimMismatch = $0 { true } else { false } }),
       ("store", { if case .store = $0 { true } else { false } }),
       ("outcome_unknown", { if case .outcomeUnknown = $0 { true } else { false } }),
+      ("closed", { if case .closed = $0 { true } else { false } }),
       ("cancelled", { if case .cancelled = $0 { true } else { false } }),
     ]
     let errors = RelayPassError.examples

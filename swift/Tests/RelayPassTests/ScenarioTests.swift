@@ -69,6 +69,7 @@ private final class Player {
   /// The first, and further ones: other processes, with the same options and the same store.
   private var clients: [String: RelayPass] = [:]
   private var saved: [String: JSON] = [:]
+  private let told = Locked<[RelayPassEvent.Kind]>([])
 
   init(sandbox: Sandbox) {
     self.sandbox = sandbox
@@ -85,7 +86,15 @@ private final class Player {
     try compare(made, expected, "client")
     if expected["error"] != nil { return }
 
-    for (index, step) in scenario["steps"]!.array!.enumerated() {
+    let played: Result<Void, any Error>
+    do { played = .success(try await take(scenario["steps"]!.array!)) } catch { played = .failure(error) }
+    // What is still being bought is not to be billed to the next scenario.
+    for client in clients.values { try? await client.close() }
+    try played.get()
+  }
+
+  private func take(_ steps: [JSON]) async throws {
+    for (index, step) in steps.enumerated() {
       let name = step["do"]!.string!
       let client = try clientOf(step)
       let arguments = try fillIn(step["with"] ?? .object([:])).object!
@@ -123,6 +132,7 @@ private final class Player {
     for (option, value) in described["options"]?.object ?? [:] where value != .null {
       try set(option, to: value, in: &options)
     }
+    options.onEvent = { [told] event in told.withLock { $0.append(event.kind) } }
     return try RelayPass(options)
   }
 
@@ -205,6 +215,13 @@ private final class Player {
       return .object(["bought": JSON(bought)])
     case "passes.count":
       return .object(["count": JSON(try await client.passes.count(claimType: text("claim_type")))])
+    case "close":
+      try await client.close(timeout: arguments["timeout"]?.number.map { .seconds($0) })
+      return .object([:])
+    case "events":
+      let count = arguments["count"]!.int!
+      try await eventually("\(count) events are told") { told.withLock { $0.count } >= count }
+      return .object(["kinds": .array(told.withLock { $0 }.map { .string($0.rawValue) })])
     case "generate_key":
       let key = try await EncryptionKey.generate(bits: arguments["bits"]!.int!)
       return .object([

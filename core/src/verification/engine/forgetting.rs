@@ -12,6 +12,10 @@ impl Engine {
     /// Deletes a verification and what leads to it. A pass that is certainly unspent goes to the
     /// pool first.
     pub(crate) async fn forget(&self, id: &str) -> Result<()> {
+        self.for_one_call().forget_now(id).await
+    }
+
+    async fn forget_now(&self, id: &str) -> Result<()> {
         let vault = &self.ports.vault;
         loop {
             let stored = self.load(id).await?;

@@ -39,9 +39,19 @@ pub(crate) enum Told {
 impl Engine {
     /// Finishes whatever is missing, and tells the answer.
     pub(crate) async fn complete(&self, id: &str, reissue: bool) -> Result<Told> {
-        let stored = self.load(id).await?;
-        self.drive(stored, Run::new(Goal::Answer, self.ports.now()), reissue)
+        let engine = self.for_one_call();
+        let stored = engine.load(id).await?;
+        engine
+            .drive(stored, Run::new(Goal::Answer, self.ports.now()), reissue)
             .await?
+    }
+
+    /// This engine for one call, see [`Ports::for_one_call`].
+    pub(super) fn for_one_call(&self) -> Self {
+        Self {
+            ports: self.ports.for_one_call(),
+            binding: self.binding,
+        }
     }
 
     /// The verification as it is stored.

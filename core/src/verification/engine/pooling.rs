@@ -21,17 +21,23 @@ impl Engine {
         claim_type: &ClaimType,
         most: Option<u32>,
     ) -> Result<bool> {
+        let engine = self.for_one_call();
+        engine.ports.persona.check_can_issue()?;
+        engine.buy_pooled_now(claim_type, most).await
+    }
+
+    async fn buy_pooled_now(&self, claim_type: &ClaimType, most: Option<u32>) -> Result<bool> {
         let ports = &self.ports;
-        ports.persona.check_can_issue()?;
-        let started = ports.world.elapsed();
         let bound_to = IssuePrivacyPass::ClaimType(claim_type.clone());
-        let blinded = ports.persona.blind(&bound_to, &ports.budget).await?;
+        let blinded = ports.persona.blind(&bound_to, &ports.left()).await?;
         let (now, environment) = (ports.now(), ports.environment.as_str());
         let claim_type = claim_type.as_str();
         let purchase = Purchase::new(blinded, now, &mut ports.random());
-        let key = new_pool_key(environment, claim_type, &mut ports.random());
+        let owner = ports.owner.as_ref();
+        let key = new_pool_key(environment, claim_type, owner, &mut ports.random());
         let state = PooledState::Issuing { purchase };
-        let place = Pooled::new(environment, claim_type, state, now, &mut ports.random());
+        let mut place = Pooled::new(environment, claim_type, state, now, &mut ports.random());
+        place.owner = owner.cloned();
         let Changed::Done(place) = ports.vault.put(&key, None, place).await? else {
             return Err(Error::new(
                 ErrorKind::Store,
@@ -40,7 +46,7 @@ impl Engine {
         };
         if let Some(most) = most {
             // Two who counted at the same time see each other's places now. Nothing was sent yet.
-            if ports.census(claim_type).await?.count > most
+            if ports.is_overfull(claim_type, most).await?
                 && ports.vault.delete(&key, place.version).await? == Swap::Done
             {
                 return Ok(false);
@@ -48,7 +54,7 @@ impl Engine {
         }
         let mut run = Run::new(Goal::Pass, now);
         run.is_own = true;
-        let bought = self.drive_place(&key, place, run, started).await;
+        let bought = self.drive_place(&key, place, run).await;
         if (bought.as_ref()).is_err_and(|error| error.kind() == ErrorKind::Protocol) {
             self.tell_if_stopped(claim_type).await?;
         }
@@ -56,13 +62,7 @@ impl Engine {
     }
 
     /// Has the pass of a place signed.
-    async fn drive_place(
-        &self,
-        key: &str,
-        place: Loaded<Pooled>,
-        run: Run,
-        started: std::time::Duration,
-    ) -> Result<()> {
+    async fn drive_place(&self, key: &str, place: Loaded<Pooled>, run: Run) -> Result<()> {
         let version = place.version;
         let content = Durable::of_place(key, &place.content, self.ports.now());
         let shelf = Shelf::Place {
@@ -70,9 +70,7 @@ impl Engine {
             place: Box::new(place.content),
         };
         let stored = Loaded { content, version };
-        let driven = self
-            .drive_on(shelf, stored, run, Event::Continue, started)
-            .await;
+        let driven = self.drive_on(shelf, stored, run, Event::Continue).await;
         match driven.told?? {
             Told::Bought(_) | Told::Expired => Ok(()),
             _ => Err(Error::new(
@@ -97,10 +95,11 @@ impl Engine {
         match ports.look_after_pooled(key).await? {
             Looked::Nothing => Ok(false),
             Looked::Done => Ok(true),
+            // Only he buys it who began to.
+            Looked::Buying(place) if place.content.owner != ports.owner => Ok(false),
             Looked::Buying(place) => {
                 let run = Run::new(Goal::Pass, ports.now());
-                let started = ports.world.elapsed();
-                self.drive_place(key, *place, run, started).await?;
+                self.drive_place(key, *place, run).await?;
                 Ok(true)
             }
             Looked::TakenBy(by) => {
@@ -153,6 +152,7 @@ impl Durable {
             id: key.to_owned(),
             environment: place.environment.clone(),
             claim_type: place.claim_type.clone(),
+            owner: place.owner.clone(),
             reference_key: None,
             encrypted: false,
             relay_bound: false,

@@ -1,10 +1,17 @@
-//! What is done for records that are due, whoever left them.
+//! What is done for records that are due, whoever left them: several at once, and none once Persona
+//! or the store cannot be reached.
 
-use std::collections::HashSet;
+use std::any::Any;
+use std::collections::{HashSet, VecDeque};
+use std::future::{poll_fn, Future};
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::pin::pin;
+use std::task::Poll;
 
 use super::Engine;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
+use crate::future::SideBySide;
 use crate::records::Changed;
 use crate::verification::machine::{Goal, Run};
 use crate::verification::record::{Durable, Purpose, PREFIX};
@@ -12,17 +19,37 @@ use crate::verification::record::{Durable, Purpose, PREFIX};
 /// So many records are looked up at once by [`Engine::recover`].
 const PAGE: usize = 100;
 
+/// So many records are driven side by side.
+const SIDE_BY_SIDE: usize = 16;
+
+/// So many records in a row for which Persona or the store could not be reached, and the rest is
+/// left for later.
+const MOST_UNREACHED: usize = 8;
+
 /// How many times as many records as are counted are looked through for them.
 const BESIDE: usize = 8;
 
 impl Engine {
-    /// Drives on whatever is due, and says how many records that were.
+    /// Drives on whatever is due, and says how many records that were. It stops early when Persona or
+    /// the store cannot be reached, or the call's time is up: the rest stays due.
     ///
     /// # Errors
     /// When the store cannot say what is due. A record that fails does not keep the others.
+    ///
+    /// # Panics
+    /// When the caller's store or listener panicked over a record; the others are driven first.
     pub(crate) async fn recover(&self) -> Result<u64> {
+        let mut round = Round::new(self);
         let passes = format!("pass/{}/", self.ports.environment.as_str());
-        Ok(self.recover_all(PREFIX).await? + self.recover_all(&passes).await?)
+        let mut outcome = Ok(());
+        for prefix in [PREFIX, &passes] {
+            outcome = round.go_through(prefix).await;
+            if outcome.is_err() {
+                break;
+            }
+        }
+        let driven = round.end();
+        outcome.map(|()| driven)
     }
 
     /// How many verifications are open, counted up to `most`. Steps that are due stand among them:
@@ -39,46 +66,16 @@ impl Engine {
         Ok(keys.iter().filter(is_whole).count().min(most))
     }
 
-    async fn recover_all(&self, prefix: &str) -> Result<u64> {
-        let mut driven = 0;
-        let mut looked_after = HashSet::new();
-        let due_before = self.ports.now();
-        loop {
-            // Those that stay due (a record of a newer version, say) must not hide the others.
-            let limit = PAGE + looked_after.len();
-            let keys = self
-                .ports
-                .vault
-                .scan(prefix, Some(due_before), limit)
-                .await?;
-            let fresh = keys.into_iter().filter(|key| !looked_after.contains(key));
-            let fresh: Vec<String> = fresh.collect();
-            if fresh.is_empty() {
-                return Ok(driven);
-            }
-            for key in fresh {
-                let id = key.strip_prefix(PREFIX);
-                let done = match id {
-                    Some(_) => self.look_after(&key).await,
-                    None => self.look_after_place(&key).await,
-                };
-                match done {
-                    Ok(true) => driven += 1,
-                    Ok(false) => {}
-                    Err(error) => self.ports.tell(
-                        EventKind::BackgroundFailure,
-                        id,
-                        error.request_id(),
-                        &error.to_string(),
-                    ),
-                }
-                looked_after.insert(key);
-            }
+    /// Does for one record whatever is due. False if there is nothing to do for us.
+    async fn look_after(&self, key: &str) -> Result<bool> {
+        let engine = self.for_one_call();
+        match key.strip_prefix(PREFIX) {
+            Some(_) => engine.look_after_record(key).await,
+            None => engine.look_after_place(key).await,
         }
     }
 
-    /// Drives one verification that is due. False if there is nothing to do for us.
-    async fn look_after(&self, key: &str) -> Result<bool> {
+    async fn look_after_record(&self, key: &str) -> Result<bool> {
         let ports = &self.ports;
         let Some(stored) = ports.vault.load::<Durable>(key).await? else {
             return Ok(false);
@@ -92,6 +89,10 @@ impl Engine {
         let Changed::Done(stored) = put.await? else {
             return Ok(false);
         };
+        if stored.content.owner != ports.owner && stored.content.is_to_be_bought(ports.now()) {
+            // That is for a client with the API key that it was started with.
+            return Ok(false);
+        }
         let goal = goal_of(&stored.content, ports.now());
         // An error that the record tells is an outcome like others.
         let _ = self
@@ -109,4 +110,144 @@ fn goal_of(record: &Durable, now: u64) -> Goal {
         Purpose::Verification if record.is_over(now) => Goal::Answer,
         Purpose::Verification | Purpose::Purchase | Purpose::Redemption => Goal::Pass,
     }
+}
+
+/// One `recover`.
+struct Round<'a> {
+    engine: &'a Engine,
+    driven: u64,
+    looked_after: HashSet<String>,
+    /// The last failures in a row to reach anybody, not told yet.
+    unreached: Vec<(String, Error)>,
+    /// What the caller's own code panicked with first.
+    panicked: Option<Panicked>,
+}
+
+type Panicked = Box<dyn Any + Send>;
+
+impl<'a> Round<'a> {
+    fn new(engine: &'a Engine) -> Self {
+        Self {
+            engine,
+            driven: 0,
+            looked_after: HashSet::new(),
+            unreached: Vec::new(),
+            panicked: None,
+        }
+    }
+
+    /// Drives on what is due under a prefix.
+    async fn go_through(&mut self, prefix: &str) -> Result<()> {
+        let engine = self.engine;
+        let due_before = Some(engine.ports.now());
+        let mut under_way = SideBySide::new();
+        let mut page = VecDeque::new();
+        loop {
+            let goes_on = !self.stops();
+            if goes_on && page.is_empty() && under_way.len() == 0 {
+                // Those that stay due (a record of a newer version, say) must not hide the others.
+                let limit = PAGE + self.looked_after.len();
+                let keys = engine.ports.vault.scan(prefix, due_before, limit).await?;
+                page = (keys.into_iter())
+                    .filter(|key| !self.looked_after.contains(key))
+                    .collect();
+            }
+            while goes_on && under_way.len() < SIDE_BY_SIDE {
+                let Some(key) = page.pop_front() else {
+                    break;
+                };
+                self.looked_after.insert(key.clone());
+                under_way.push(Box::pin(async move {
+                    let done = caught(engine.look_after(&key)).await;
+                    (key, done)
+                }));
+            }
+            match under_way.next().await {
+                Some((key, done)) => self.note(key, done),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Whether no further record is taken up.
+    fn stops(&self) -> bool {
+        let ports = &self.engine.ports;
+        self.unreached.len() >= MOST_UNREACHED || ports.left().total <= ports.budget.floor
+    }
+
+    fn note(&mut self, key: String, done: std::result::Result<Result<bool>, Panicked>) {
+        match done {
+            Ok(Ok(is_driven)) => {
+                self.driven += u64::from(is_driven);
+                if is_driven {
+                    self.tell_unreached();
+                }
+            }
+            Ok(Err(error)) if is_unreached(&error) => self.unreached.push((key, error)),
+            Ok(Err(error)) => {
+                self.tell_unreached();
+                self.tell(&key, &error);
+            }
+            Err(panicked) => {
+                self.panicked.get_or_insert(panicked);
+            }
+        }
+    }
+
+    /// Something was reached after all: what failed before was single records.
+    fn tell_unreached(&mut self) {
+        if self.unreached.len() < MOST_UNREACHED {
+            for (key, error) in std::mem::take(&mut self.unreached) {
+                self.tell(&key, &error);
+            }
+        }
+    }
+
+    fn tell(&self, key: &str, error: &Error) {
+        let (id, request_id) = (key.strip_prefix(PREFIX), error.request_id());
+        let message = error.to_string();
+        let ports = &self.engine.ports;
+        ports.tell(EventKind::BackgroundFailure, id, request_id, &message);
+    }
+
+    /// Tells what is still to be told, and how many records were driven.
+    fn end(mut self) -> u64 {
+        self.tell_unreached();
+        if let Some((_, last)) = self.unreached.last() {
+            let message = format!(
+                "{} records in a row could not be driven on; what else is due waits for the next \
+                 time. The last: {last}",
+                self.unreached.len()
+            );
+            let ports = &self.engine.ports;
+            ports.tell(EventKind::BackgroundFailure, None, None, &message);
+        }
+        match self.panicked {
+            Some(panicked) => resume_unwind(panicked),
+            None => self.driven,
+        }
+    }
+}
+
+/// Whether a record failed for a reason that the next one is likely to meet as well.
+fn is_unreached(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Network | ErrorKind::Timeout | ErrorKind::RateLimited => true,
+        // A damaged record is one alone, and no reason to leave the others.
+        ErrorKind::Store => error.retryable(),
+        _ => false,
+    }
+}
+
+/// What a future comes to, or what it panicked with.
+async fn caught<T>(future: impl Future<Output = T>) -> std::result::Result<T, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(
+        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
+            Err(panicked) => Poll::Ready(Err(panicked)),
+        },
+    )
+    .await
 }

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{unknown_id, Engine};
 use crate::claim::ClaimType;
-use crate::client::{IssuePrivacyPass, PassBinding};
+use crate::client::{IssuePrivacyPass, Owner, PassBinding};
 use crate::encoding::encode_hex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outcome::Budget;
 use crate::passes::Purchase;
-use crate::records::{Changed, Kept, Loaded, Stored, KEEP_FINISHED};
+use crate::records::{Changed, Kept, Loaded, NameKey, Stored, KEEP_FINISHED};
 use crate::secret::IdempotencyKey;
 use crate::verification::api::StartVerification;
 use crate::verification::machine::{Goal, Run};
@@ -57,13 +57,17 @@ impl Engine {
         &self,
         request: &StartVerification,
     ) -> Result<(Loaded<Durable>, bool)> {
+        self.for_one_call().start_now(request).await
+    }
+
+    async fn start_now(&self, request: &StartVerification) -> Result<(Loaded<Durable>, bool)> {
         self.ports.persona.check_can_issue()?;
         let Some(reference) = &request.reference else {
             return self.begin(request, self.random_id(), None).await;
         };
-        let key = self.reference_key(reference);
+        let (key, mut found) = self.find_reference(reference).await?;
         loop {
-            let id = match self.refer(&key, request).await? {
+            let id = match self.refer(&key, found.take(), request).await? {
                 Referred::Open(open) => return Ok((*open, false)),
                 Referred::New(id) => id,
             };
@@ -71,6 +75,7 @@ impl Engine {
             if self.leads_to(&key, &id).await? {
                 return Ok((stored, is_new));
             }
+            found = self.ports.vault.load(&key).await?;
             // Meanwhile the verification was over, or forgotten, and the reference leads elsewhere.
             if is_new && self.is_open(&stored.content) {
                 self.withdraw(&stored).await?;
@@ -94,15 +99,14 @@ impl Engine {
     ) -> Result<(Loaded<Durable>, bool)> {
         let ports = &self.ports;
         let relay_bound = self.binding == PassBinding::Relay;
-        let (relay, provision) = tokio::join!(
-            ports.persona.create(&request.claim_type, &ports.budget),
-            async {
+        let left = ports.left();
+        let (relay, provision) =
+            tokio::join!(ports.persona.create(&request.claim_type, &left), async {
                 match relay_bound {
                     true => Provision::None,
                     false => self.provide(&request.claim_type).await,
                 }
-            },
-        );
+            },);
         let (relay, now) = (relay?, ports.now());
         let state = match provision {
             Provision::None => State::Created { pooled: None },
@@ -116,6 +120,7 @@ impl Engine {
             id: id.clone(),
             environment: ports.environment.as_str().to_owned(),
             claim_type: request.claim_type.as_str().to_owned(),
+            owner: ports.owner.clone(),
             reference_key,
             encrypted: ports.persona.encrypts(),
             relay_bound,
@@ -155,14 +160,17 @@ impl Engine {
     /// What comes first: a pass of the pool, or a challenge to buy one.
     async fn provide(&self, claim_type: &ClaimType) -> Provision {
         // Neither is worth failing for: what is missing here is made up for later.
-        if let Ok(Some(key)) = self.ports.find_pooled(claim_type.as_str()).await {
+        if let Ok(Some(key)) = (self.ports)
+            .find_pooled(self.ports.owner.as_ref(), claim_type.as_str())
+            .await
+        {
             return Provision::Pooled(key);
         }
         let bound_to = IssuePrivacyPass::ClaimType(claim_type.clone());
         let budget = Budget {
             retries: 0,
             attempt: self.ports.budget.attempt.min(CHALLENGE_GRACE),
-            ..self.ports.budget
+            ..self.ports.left()
         };
         match self.ports.persona.blind(&bound_to, &budget).await {
             Ok(blinded) => Provision::Blinded(blinded),
@@ -171,9 +179,13 @@ impl Engine {
     }
 
     /// Finds the open verification of a reference, or the id of the one to come.
-    async fn refer(&self, key: &str, request: &StartVerification) -> Result<Referred> {
+    async fn refer(
+        &self,
+        key: &str,
+        mut found: Option<Loaded<Reference>>,
+        request: &StartVerification,
+    ) -> Result<Referred> {
         let vault = &self.ports.vault;
-        let mut found = vault.load::<Reference>(key).await?;
         loop {
             let reference = found.take();
             if let Some(reference) = &reference {
@@ -260,10 +272,37 @@ impl Engine {
             .to_owned()
     }
 
-    fn reference_key(&self, reference: &str) -> String {
-        let environment = self.ports.environment.as_str();
-        let named = format!("{environment}\0{reference}");
+    /// Where a reference is kept, under a keyed hash of it, and what is there.
+    async fn find_reference(&self, reference: &str) -> Result<(String, Option<Loaded<Reference>>)> {
+        let ports = &self.ports;
+        let name_key = NameKey::of(&ports.vault, &mut ports.random()).await?;
+        let owner = ports.owner.as_ref().map_or("", Owner::as_str);
+        let parts = [ports.environment.as_str(), owner, reference];
+        let key = name_key.id("reference", &parts);
+        let found = ports.vault.load::<Reference>(&key).await?;
+        if found.is_none() && ports.owner.is_none() {
+            let unkeyed = self.unkeyed_reference_key(reference);
+            let there = ports.vault.load::<Reference>(&unkeyed).await?;
+            if let Some(there) = there {
+                if self.is_in_use(&there.content).await? {
+                    return Ok((unkeyed, Some(there)));
+                }
+            }
+        }
+        Ok((key, found))
+    }
+
+    /// Where relaypass 0.1.0 kept it. What began there ends there.
+    fn unkeyed_reference_key(&self, reference: &str) -> String {
+        let named = format!("{}\0{reference}", self.ports.environment.as_str());
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, named.as_bytes());
         format!("reference/{}", encode_hex(hash.as_ref()))
+    }
+
+    /// Whether a reference leads to a verification that is open, or about to be created.
+    async fn is_in_use(&self, reference: &Reference) -> Result<bool> {
+        let key = record_key(&reference.id);
+        let there = self.ports.vault.load::<Durable>(&key).await?;
+        Ok(there.is_none_or(|there| self.is_open(&there.content)))
     }
 }

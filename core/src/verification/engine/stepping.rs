@@ -1,7 +1,5 @@
 //! Single steps for callers who keep their own relays and passes: asked twice, done once.
 
-use std::time::Duration;
-
 use super::driving::{Driven, Shelf};
 use super::{unknown_id, Engine, Told};
 use crate::client::{IssuePrivacyPass, RelayToken};
@@ -15,12 +13,17 @@ use crate::verification::record::{record_key, Beginning, Durable, Purpose, State
 impl Engine {
     /// Buys a pass under this id, or finds the one that was bought.
     pub(crate) async fn buy(&self, id: String, bound_to: &IssuePrivacyPass) -> Result<Kept> {
-        self.ports.persona.check_can_issue()?;
-        let (began, started) = (self.ports.now(), self.ports.world.elapsed());
+        let engine = self.for_one_call();
+        engine.ports.persona.check_can_issue()?;
+        engine.buy_now(id, bound_to).await
+    }
+
+    async fn buy_now(&self, id: String, bound_to: &IssuePrivacyPass) -> Result<Kept> {
+        let began = self.ports.now();
         let stored = match self.find_step(&id).await? {
             Some(there) => there,
             None => {
-                let blinded = (self.ports.persona.blind(bound_to, &self.ports.budget)).await?;
+                let blinded = (self.ports.persona.blind(bound_to, &self.ports.left())).await?;
                 let purchase = Purchase::new(blinded, self.ports.now(), &mut self.ports.random());
                 let (relay, claim_type) = names(bound_to);
                 let state = State::Issuing { purchase };
@@ -42,9 +45,8 @@ impl Engine {
                 "This idempotency key was used for another request; nothing was sent.",
             ));
         }
-        // The challenge took its part of the call's time.
         let run = Run::new(Goal::Pass, began);
-        match self.go_on_with_step(stored, run, started).await? {
+        match self.go_on_with_step(stored, run).await? {
             Told::Bought(pass) => Ok(pass),
             _ => Err(busy()),
         }
@@ -56,14 +58,13 @@ impl Engine {
         bound_to: &IssuePrivacyPass,
     ) -> Result<(Kept, ResponseInfo)> {
         self.ports.persona.check_can_issue()?;
-        let started = self.ports.world.elapsed();
-        let blinded = (self.ports.persona.blind(bound_to, &self.ports.budget)).await?;
+        let blinded = (self.ports.persona.blind(bound_to, &self.ports.left())).await?;
         let purchase = Purchase::new(blinded, self.ports.now(), &mut self.ports.random());
         let (relay, claim_type) = names(bound_to);
         let state = State::Issuing { purchase };
         let record = self.step(Purpose::Purchase, String::new(), relay, claim_type, state);
         let run = Run::new(Goal::Pass, self.ports.now());
-        let driven = self.drive_unkept(record, run, started).await;
+        let driven = self.drive_unkept(record, run).await;
         match driven.told?? {
             Told::Bought(pass) => Ok((pass, driven.info)),
             _ => Err(busy()),
@@ -78,7 +79,7 @@ impl Engine {
         pass: Kept,
         key: Option<&IdempotencyKey>,
     ) -> Result<((Kept, bool), ResponseInfo)> {
-        let (now, started) = (self.ports.now(), self.ports.world.elapsed());
+        let now = self.ports.now();
         let state = first_request(pass, key, now, &mut self.ports.random());
         let relay = Some(kept(relay_token, relay_secret));
         let record = self.step(Purpose::Redemption, String::new(), relay, "", state);
@@ -88,20 +89,20 @@ impl Engine {
             // He may have sent it before.
             run.attempts = Some(Attempts::taken_up());
         }
-        let driven = self.drive_unkept(record, run, started).await;
+        let driven = self.drive_unkept(record, run).await;
         match driven.told?? {
             Told::Given(payload, consumed) => Ok(((payload, consumed), driven.info)),
             _ => Err(busy()),
         }
     }
 
-    async fn drive_unkept(&self, content: Durable, mut run: Run, started: Duration) -> Driven {
+    async fn drive_unkept(&self, content: Durable, mut run: Run) -> Driven {
         run.is_own = true;
         let stored = Loaded {
             content,
             version: 0,
         };
-        self.drive_on(Shelf::Nowhere, stored, run, Event::Continue, started)
+        self.drive_on(Shelf::Nowhere, stored, run, Event::Continue)
             .await
     }
 
@@ -113,8 +114,20 @@ impl Engine {
         (relay_token, relay_secret): (&RelayToken, &RelaySecret),
         pass: Result<Kept>,
     ) -> Result<(Kept, bool)> {
+        let engine = self.for_one_call();
+        engine
+            .redeem_now(id, (relay_token, relay_secret), pass)
+            .await
+    }
+
+    async fn redeem_now(
+        &self,
+        id: String,
+        (relay_token, relay_secret): (&RelayToken, &RelaySecret),
+        pass: Result<Kept>,
+    ) -> Result<(Kept, bool)> {
         // Before the request is made and stored: what it is answered is of this call.
-        let (began, started) = (self.ports.now(), self.ports.world.elapsed());
+        let began = self.ports.now();
         let stored = match self.find_step(&id).await? {
             Some(there) => there,
             None => {
@@ -126,7 +139,7 @@ impl Engine {
             }
         };
         let run = Run::new(Goal::Answer, began);
-        match self.go_on_with_step(stored, run, started).await? {
+        match self.go_on_with_step(stored, run).await? {
             Told::Given(payload, consumed) => Ok((payload, consumed)),
             _ => Err(busy()),
         }
@@ -168,6 +181,7 @@ impl Engine {
             id,
             environment: self.ports.environment.as_str().to_owned(),
             claim_type: claim_type.to_owned(),
+            owner: None,
             reference_key: None,
             encrypted: false,
             // Its pass is the caller's, and is never put into the pool.
@@ -182,10 +196,9 @@ impl Engine {
         &self,
         (stored, is_own): (Loaded<Durable>, bool),
         mut run: Run,
-        started: Duration,
     ) -> Result<Told> {
         run.is_own = is_own;
-        let driven = self.drive_on(Shelf::Record, stored, run, Event::Continue, started);
+        let driven = self.drive_on(Shelf::Record, stored, run, Event::Continue);
         driven.await.told?
     }
 }
@@ -224,6 +237,7 @@ mod tests {
 
     use super::*;
     use crate::claim::ClaimType;
+    use crate::store::MemoryStore;
     use crate::verification::seller::{engine, Seller, TOTAL};
 
     #[tokio::test(start_paused = true)]
@@ -233,7 +247,7 @@ mod tests {
             challenge,
             ..Seller::default()
         });
-        let engine = engine(Arc::default(), seller.clone());
+        let engine = engine(Arc::new(MemoryStore::new()), seller.clone());
         let claim_type = ClaimType::parse("age_over18_verified").expect("a claim type");
         let bound_to = IssuePrivacyPass::ClaimType(claim_type);
         let pass = engine.buy("purchase/1".to_owned(), &bound_to).await;

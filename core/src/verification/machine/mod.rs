@@ -115,6 +115,11 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
+    /// Whether the worker leaves with the error of its last attempt.
+    pub(crate) fn fails(&self) -> bool {
+        matches!(self, Effect::Fail(_) | Effect::Later(_))
+    }
+
     /// Whether the worker leaves.
     fn leaves(&self) -> bool {
         matches!(
@@ -169,8 +174,7 @@ pub(crate) fn decide(
     random: &mut impl CryptoRng,
 ) -> Decision {
     let mut decision = decide_on(record, run, event, now, random);
-    let fails = matches!(decision.effect, Effect::Fail(_) | Effect::Later(_));
-    if fails && decision.store.is_none() && run.is_own && record.is_leased(now) {
+    if decision.effect.fails() && decision.store.is_none() && run.is_own && record.is_leased(now) {
         // The caller may come back at once: nobody is to wait for this worker.
         let mut released = record.clone();
         released.leased_until = None;
@@ -329,6 +333,6 @@ fn ready(pass: PaidPass, lost: Vec<Request>) -> State {
 fn refund(record: &Durable, pass: &PaidPass, random: &mut impl CryptoRng) -> Option<Refund> {
     (!record.relay_bound).then(|| Refund {
         pass: pass.clone(),
-        pool_key: crate::passes::new_pool_key(&record.environment, &record.claim_type, random),
+        pool_key: record.new_pool_key(random),
     })
 }

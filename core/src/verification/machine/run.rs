@@ -62,6 +62,11 @@ impl Run {
         self.attempts = None;
     }
 
+    /// Whether the caller accepts that a pass may be billed a second time.
+    pub(crate) fn reissues(&self) -> bool {
+        self.reissues
+    }
+
     /// Whether another pass of the pool is tried for one that Persona does not take.
     pub(super) fn may_replace(&self, record: &Durable) -> bool {
         let is_pooled = record.purpose == Purpose::Verification && !record.relay_bound;

@@ -9,7 +9,7 @@ use crate::outcome::{may_pass, Call, Meaning};
 use crate::passes::PaidPass;
 use crate::records::{Evidence, Kept};
 use crate::secret::rand_core::CryptoRng;
-use crate::verification::record::{Durable, Purpose, Request, State, AFTER_THE_END};
+use crate::verification::record::{Durable, Purpose, Request, State};
 
 /// A request without a claim, and what is known of it.
 pub(super) struct Unanswered<'a> {
@@ -91,12 +91,11 @@ impl Unanswered<'_> {
     /// Whether the request was sent late enough to prove what it was answered (W8): by our clock, and
     /// by Persona's where she tells it. Hers dates a stored answer by when it is told again.
     pub(super) fn is_final(&self) -> bool {
-        let over = self.record.session_ends_at.saturating_add(AFTER_THE_END);
         let is_so_for_her = match self.attempt.answered_at() {
-            Some(answered_at) => answered_at > over && self.is_first_word,
+            Some(answered_at) => self.record.is_over(answered_at) && self.is_first_word,
             None => true,
         };
-        self.request.at > over && is_so_for_her
+        self.record.is_over(self.request.at) && is_so_for_her
     }
 
     /// There is no answer yet.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::claim::StoredClaim;
 pub(crate) use self::request::Request;
+use crate::client::Owner;
 use crate::passes::{new_pool_key, PaidPass, Purchase};
 use crate::records::{Evidence, Kept, DAY, LEASE, MINUTE};
 use crate::secret::rand_core::CryptoRng;
@@ -58,6 +59,9 @@ pub(crate) struct Durable {
     pub(super) id: String,
     pub(super) environment: String,
     pub(super) claim_type: String,
+    /// Whose it is; none: it belongs to the client that was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) owner: Option<Owner>,
     /// The key of the record that leads from the caller's reference here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reference_key: Option<String>,
@@ -66,6 +70,7 @@ pub(crate) struct Durable {
     /// Whether its pass is bound to the relay: Persona's first generation.
     #[serde(default)]
     pub(super) relay_bound: bool,
+    /// By our clock, or by Persona's if that one says later.
     pub(super) session_ends_at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) relay: Option<StoredRelay>,
@@ -155,6 +160,7 @@ pub(super) struct Beginning {
     pub(super) id: String,
     pub(super) environment: String,
     pub(super) claim_type: String,
+    pub(super) owner: Option<Owner>,
     pub(super) reference_key: Option<String>,
     pub(super) encrypted: bool,
     pub(super) relay_bound: bool,
@@ -174,6 +180,7 @@ impl Durable {
             id: beginning.id,
             environment: beginning.environment,
             claim_type: beginning.claim_type,
+            owner: beginning.owner,
             reference_key: beginning.reference_key,
             encrypted: beginning.encrypted,
             relay_bound: beginning.relay_bound,
@@ -242,6 +249,22 @@ impl Durable {
         (self.refund.as_ref()).is_some_and(|refund| refund.pool_key == place)
     }
 
+    /// The key of a new place for its pass.
+    pub(super) fn new_pool_key(&self, random: &mut impl CryptoRng) -> String {
+        let owner = self.owner.as_ref();
+        new_pool_key(&self.environment, &self.claim_type, owner, random)
+    }
+
+    /// Whether the next thing to do is to ask for a signature, or for a challenge before it.
+    pub(super) fn is_to_be_bought(&self, now: u64) -> bool {
+        match &self.state {
+            State::Created { pooled: None } => !self.is_dead(now),
+            State::Issuing { purchase } if purchase.key.is_none() => !self.is_dead(now),
+            State::Issuing { purchase } => purchase.may_go_on(now) && !purchase.is_too_late(now),
+            _ => false,
+        }
+    }
+
     /// Whether it is too late to buy a pass for it.
     pub(super) fn is_dead(&self, now: u64) -> bool {
         now > self.session_ends_at.saturating_add(DAY)
@@ -291,7 +314,7 @@ impl Durable {
         let mut closed = self.clone();
         closed.refund = Some(Refund {
             pass: unspent?,
-            pool_key: new_pool_key(&self.environment, &self.claim_type, random),
+            pool_key: self.new_pool_key(random),
         });
         Some(closed.moved(State::Expired, now, random))
     }

@@ -98,6 +98,10 @@ impl World for Then {
         Box::pin(async {})
     }
 
+    fn deadline(&self, _: Duration) -> Option<tokio::time::Instant> {
+        None
+    }
+
     fn fill_random(&self, bytes: &mut [u8]) {
         os_random().fill_bytes(bytes);
     }
@@ -126,6 +130,7 @@ async fn worker(key: &str, record: &serde_json::Value, now: u64) -> (Engine, Arc
         persona: persona.clone(),
         world: Arc::new(Then(now)),
         environment: Environment::Production,
+        owner: None,
         listener: None,
         budget: Budget {
             retries: 3,
@@ -133,6 +138,7 @@ async fn worker(key: &str, record: &serde_json::Value, now: u64) -> (Engine, Arc
             total: Duration::from_secs(30),
             floor: Duration::from_secs(1),
         },
+        began: None,
         usable: Arc::default(),
     };
     let binding = PassBinding::ClaimType;

@@ -71,6 +71,10 @@ impl World for WorkersWorld {
         self.sim.sleep(pause)
     }
 
+    fn deadline(&self, after: Duration) -> Option<tokio::time::Instant> {
+        self.sim.deadline(after)
+    }
+
     fn fill_random(&self, bytes: &mut [u8]) {
         self.sim.fill_random(bytes);
     }

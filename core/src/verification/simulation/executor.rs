@@ -231,6 +231,11 @@ impl World for Sim {
         })
     }
 
+    /// A simulated store says itself how long it takes; nothing here waits for tokio's clock.
+    fn deadline(&self, _: Duration) -> Option<tokio::time::Instant> {
+        None
+    }
+
     fn fill_random(&self, bytes: &mut [u8]) {
         self.with_dice(|dice| dice.fill(bytes));
     }

@@ -84,8 +84,10 @@ impl Setting {
                 persona: Arc::new(persona),
                 world,
                 environment: Environment::Production,
+                owner: None,
                 listener: Some(Listener::new(move |event| watch.notice(event))),
                 usable: Arc::default(),
+                began: None,
                 budget: Budget {
                     retries,
                     attempt: Duration::from_secs(10),

@@ -261,6 +261,7 @@ fn an_answer_that_makes_no_sense_comes_with_what_was_sent() {
         id: "redemption/of-the-caller".to_owned(),
         environment: "production".to_owned(),
         claim_type: String::new(),
+        owner: None,
         reference_key: None,
         encrypted: false,
         relay_bound: true,

@@ -151,7 +151,7 @@ impl Watch {
 
     /// A write has landed.
     pub(super) fn stored(&self, key: &str, record: Option<&Record>, task: TaskId, now: u64) {
-        if key.starts_with("reference/") {
+        if key.starts_with("reference/") || key == "names" {
             return;
         }
         let mut known = self.known();

@@ -12,6 +12,20 @@ use crate::verification::machine::{needs_renewal, Event};
 use crate::verification::record::{Purpose, State};
 
 impl Drive<'_> {
+    /// A verification's pass is bought with the API key that it was started with. Under another one, a
+    /// request that was sent before would be billed again, and to somebody else.
+    pub(super) fn check_owner(&self) -> Result<()> {
+        let record = &self.stored.content;
+        let is_owner = record.owner == self.engine.ports.owner;
+        if is_owner || record.purpose != Purpose::Verification || self.run.reissues() {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(
+            "The pass of this verification is to be bought with the API key that it was started with; \
+             complete it with a client of that key. Nothing was sent.",
+        ))
+    }
+
     pub(super) async fn sign(&mut self) -> Result<Event> {
         let State::Issuing { purchase } = &self.stored.content.state else {
             return Ok(Event::Continue);
@@ -23,6 +37,7 @@ impl Drive<'_> {
         if purchase.is_too_late(self.engine.ports.now()) {
             return Ok(Event::Continue);
         }
+        self.check_owner()?;
         let persona = &self.engine.ports.persona;
         let signed = persona.sign(&purchase.blinded, key.as_key()?, self.attempting());
         Ok(match signed.await? {

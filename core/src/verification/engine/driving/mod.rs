@@ -14,7 +14,7 @@ use crate::client::{Attempting, IssuePrivacyPass, RelayToken};
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::EventKind;
 use crate::http::Attempt;
-use crate::outcome::{meaning, Budget, Call, Meaning};
+use crate::outcome::{meaning, Call, Meaning};
 use crate::records::{Changed, Loaded};
 use crate::secret::rand_core::Rng;
 use crate::secret::RelaySecret;
@@ -37,26 +37,25 @@ impl Engine {
             true => Event::Reissue,
             false => Event::Continue,
         };
-        let started = self.ports.world.elapsed();
-        let driven = self.drive_on(Shelf::Record, stored, run, event, started);
+        let driven = self.drive_on(Shelf::Record, stored, run, event);
         driven.await.told
     }
 
-    /// Likewise, for what is kept on another shelf, and for a call that has begun before.
+    /// Likewise, for what is kept on another shelf.
     pub(super) async fn drive_on(
         &self,
         shelf: Shelf,
         stored: Loaded<Durable>,
         run: Run,
         event: Event,
-        started: Duration,
     ) -> Driven {
+        let engine = &self.for_one_call();
         let mut drive = Drive {
-            engine: self,
+            engine,
             shelf,
             stored,
             run,
-            started,
+            has_answer: false,
             retry: 0,
             failed: None,
             may_be_executed: false,
@@ -92,8 +91,8 @@ struct Drive<'a> {
     shelf: Shelf,
     stored: Loaded<Durable>,
     run: Run,
-    /// When it began, by time that never goes back.
-    started: Duration,
+    /// Whether it holds what Persona gave, and has not stored it yet.
+    has_answer: bool,
     retry: u32,
     /// The last attempt that failed.
     failed: Option<(Call, Arc<Attempt>)>,
@@ -129,13 +128,18 @@ impl Drive<'_> {
             let (now, random) = (ports.now(), &mut ports.random());
             // What Persona gave is kept until it is stored, whoever is faster.
             let won = event.is_won().then(|| event.clone());
+            self.has_answer = won.is_some();
             let next = decide(&self.stored.content, &mut self.run, event, now, random);
-            let effect = match (self.store(next).await?, won) {
-                (Written::Refused(_), Some(won)) => {
+            let parting = next.effect.clone();
+            let effect = match (self.store(next).await, won) {
+                (Ok(Written::Refused(_)), Some(won)) => {
                     event = won;
                     continue;
                 }
-                (Written::Done(effect) | Written::Refused(effect), _) => effect,
+                (Ok(Written::Done(effect) | Written::Refused(effect)), _) => effect,
+                // What the last attempt came to says more, and needs no record.
+                (Err(error), _) if error.kind() == ErrorKind::Timeout && parting.fails() => parting,
+                (Err(error), _) => return Err(error),
             };
             event = match self.perform(effect).await? {
                 Performed::Then(event) => event,
@@ -215,26 +219,25 @@ impl Drive<'_> {
             Effect::Again => self.pause(Tries::Counted).await,
             Effect::AgainUntilDeadline => self.pause(Tries::UntilDeadline).await,
             Effect::FindReplacement => {
-                Event::Replacement(ports.find_pooled(&record.claim_type).await?)
+                let found = ports.find_pooled(record.owner.as_ref(), &record.claim_type);
+                Event::Replacement(found.await?)
             }
             Effect::TakePooled(place) => {
                 Event::Pooled(ports.take_pooled(&place, &record.id).await?)
             }
             Effect::Blind => {
                 ports.persona.check_can_issue()?;
+                self.check_owner()?;
                 let bound_to = self.engine.bound_to(record)?;
-                let budget = Budget {
-                    total: ports.budget.total.saturating_sub(self.spent()),
-                    ..ports.budget
-                };
                 self.retry = 0;
-                Event::Blinded(ports.persona.blind(&bound_to, &budget).await?)
+                Event::Blinded(ports.persona.blind(&bound_to, &ports.left()).await?)
             }
             Effect::Sign => self.sign().await?,
             Effect::Redeem => self.redeem().await?,
             Effect::Refund(refund) => {
                 let (place, pass) = (&refund.pool_key, &refund.pass);
-                match (ports.give_back(place, &record.id, &record.claim_type, pass)).await {
+                let of = (record.claim_type.as_str(), record.owner.as_ref());
+                match ports.give_back(place, &record.id, of, pass).await {
                     Ok(()) => Event::Refunded,
                     // The answer is there, and what is left to do is due again: see `recover`.
                     Err(_) => return Ok(Performed::Told(self.engine.tell(record))),
@@ -252,7 +255,7 @@ impl Drive<'_> {
             let kind = failed.map_or(ErrorKind::Timeout, |(call, attempt)| attempt.kind(*call));
             return Event::OutOfPatience(kind);
         };
-        self.retry += 1;
+        self.retry += u32::from(!self.is_held());
         self.engine.ports.world.sleep(pause).await;
         Event::Continue
     }
@@ -261,13 +264,17 @@ impl Drive<'_> {
     fn next_pause(&self, tries: Tries, random: u64) -> Option<Duration> {
         let wish = (self.failed.as_ref()).and_then(|(_, attempt)| attempt.wish());
         let budget = match tries {
-            Tries::Counted => self.engine.ports.budget,
-            Tries::UntilDeadline => Budget {
-                retries: u32::MAX,
-                ..self.engine.ports.budget
-            },
+            // What was not even begun is no try.
+            Tries::Counted if !self.is_held() => self.engine.ports.budget,
+            _ => self.engine.ports.budget.without_count(),
         };
         budget.pause(self.retry, wish, self.spent(), random)
+    }
+
+    /// Whether the last attempt was held back, because Persona has asked for a pause.
+    fn is_held(&self) -> bool {
+        let failed = self.failed.as_ref();
+        failed.is_some_and(|(_, attempt)| attempt.is_held())
     }
 
     /// Notes an attempt that failed.
@@ -309,8 +316,7 @@ impl Drive<'_> {
     }
 
     fn spent(&self) -> Duration {
-        let elapsed = self.engine.ports.world.elapsed();
-        elapsed.saturating_sub(self.started)
+        self.engine.ports.spent()
     }
 
     fn notify(&self, kind: EventKind) {

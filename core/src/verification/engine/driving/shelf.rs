@@ -21,6 +21,10 @@ impl Drive<'_> {
     pub(super) async fn put(&mut self, record: Durable) -> Result<Changed<Durable>> {
         let ports = &self.engine.ports;
         let version = self.stored.version;
+        let vault = match self.has_answer {
+            true => &ports.vault.unhurried(),
+            false => &*ports.vault,
+        };
         match &mut self.shelf {
             Shelf::Nowhere => Ok(Changed::Done(Loaded {
                 content: record,
@@ -28,11 +32,11 @@ impl Drive<'_> {
             })),
             Shelf::Record => {
                 let key = record_key(&record.id);
-                ports.vault.put(&key, Some(version), record).await
+                vault.put(&key, Some(version), record).await
             }
             Shelf::Place { key, place } => {
                 let moved = place.moved(record.in_place(), ports.now(), &mut ports.random());
-                Ok(match ports.vault.put(key, Some(version), moved).await? {
+                Ok(match vault.put(key, Some(version), moved).await? {
                     Changed::Done(there) => {
                         **place = there.content;
                         Changed::Done(Loaded {

@@ -37,6 +37,7 @@ impl Worker {
             id: "id".to_owned(),
             environment: "production".to_owned(),
             claim_type: "age".to_owned(),
+            owner: None,
             reference_key: None,
             encrypted: false,
             relay_bound: purpose != Purpose::Verification,

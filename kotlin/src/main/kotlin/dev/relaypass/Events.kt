@@ -75,7 +75,8 @@ internal class ListenerAdapter(
         try {
             // On this thread, so that it is told before the call ends; with the caller's elements.
             val context = Calls.find(call)?.context ?: EmptyCoroutineContext
-            runBlocking(context.minusKey(ContinuationInterceptor)) { listener(event.lift()) }
+            val here = context.minusKey(ContinuationInterceptor) + CalledBack.context
+            runBlocking(here) { listener(event.lift()) }
         } catch (thrown: Throwable) {
             if (warned.compareAndSet(false, true)) warn(thrown)
         }

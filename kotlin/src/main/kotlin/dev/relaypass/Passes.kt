@@ -5,14 +5,16 @@ import kotlin.time.Duration
 /**
  * Passes bought ahead, so that a verification need not wait for one, and so that the time at which one
  * is bought says nothing about it. They need a `store`. Each call takes a `timeout`: how long it may
- * take as a whole, retries included.
+ * take as a whole, retries and the store included.
  */
 public class Passes internal constructor(
     private val client: CoreClient,
 ) {
     /**
      * Buys passes ahead, and says how many it bought. Each is billed. No more than 100 of a claim type
-     * are ever held ready. What was bought before an error or a cancellation stays in the pool.
+     * are ever held ready. What was bought before an error or a cancellation stays in the pool; when the
+     * timeout is over, it returns how many it bought until then. Without one, each pass may take as long
+     * as a call.
      *
      * ```
      * client.passes.prefetch("age_over18_verified", count = 10)

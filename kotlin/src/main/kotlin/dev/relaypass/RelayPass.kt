@@ -7,8 +7,8 @@ import kotlin.time.DurationUnit.SECONDS
 /**
  * Persona Relay for one customer and one environment.
  *
- * Make one and share it; every call may run at the same time as others. It keeps no process alive, and
- * needs no closing but where many are made: see [close].
+ * Make one and share it; every call may run at the same time as others. It keeps no process alive. A
+ * server that is told to stop closes it: see [closeAndJoin].
  *
  * ```
  * val client = RelayPass(apiKey = System.getenv("PERSONA_API_KEY"))
@@ -116,11 +116,36 @@ public class RelayPass private constructor(
     )
 
     /**
-     * Lets go of the client: later calls fail with [IllegalStateException], those in flight end as they
-     * would. The work of `background` ends.
+     * Closes the client, in order. From now on every new call throws [ClosedException]. Calls under way,
+     * purchases of `verifications.start` and the work of `background` come to their end. Then a built-in
+     * store is closed, and one of yours is not called any more.
+     *
+     * It may be called again, and by several at the same time. From within a method of a store or
+     * `onEvent`, it begins to close and returns at once. Cancelling does not end it: it has a limit.
+     *
+     * Without it nothing is lost: the next `complete` or `recover` does what was left undone.
+     *
+     * ```
+     * monitor.subscribe(ApplicationStopped) { client.close(within = 20.seconds) }
+     * ```
+     *
+     * @param within how long to wait for what is under way; by default the time of one call: 30 seconds,
+     * or the client's `timeout`, if that is longer.
+     * @throws RequestTimeoutException when something was still under way when the time was up: the client
+     * is closed, and work in the background was broken off, as in a crash.
      */
+    public suspend fun closeAndJoin(within: Duration? = null) {
+        client.close(within)
+    }
+
+    /** As [closeAndJoin], blocking the thread: for `use`, and for code without coroutines. */
     override fun close() {
-        client.close()
+        await { client.close(within = null) }
+    }
+
+    /** As the other [close], with a limit. */
+    public fun close(within: Duration) {
+        await { client.close(within) }
     }
 
     /** The environment, and no secret. */

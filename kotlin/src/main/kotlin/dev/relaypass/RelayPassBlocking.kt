@@ -38,9 +38,17 @@ public class RelayPassBlocking internal constructor(
     /** The same client, whose calls may take this long as a whole, retries included. */
     public fun within(timeout: JavaDuration): RelayPassBlocking = RelayPassBlocking(client, timeout)
 
-    /** See [RelayPass.close]. Closes what [within] gave as well, for it is the same client. */
+    /**
+     * See [RelayPass.closeAndJoin]. Closes what [within] gave as well, for it is the same client. An
+     * interrupt does not end it: it has a limit. The thread stays interrupted.
+     */
     override fun close() {
-        client.close()
+        await { client.closeAndJoin() }
+    }
+
+    /** As the other [close], and waits this long for what is under way. */
+    public fun close(within: JavaDuration) {
+        await { client.closeAndJoin(within.toKotlinDuration()) }
     }
 
     /** The environment, and no secret. */
@@ -316,7 +324,7 @@ public class PassesBlocking internal constructor(
 }
 
 /** Blocks the thread until the call ends. */
-private fun <T> await(call: suspend () -> T): T {
+internal fun <T> await(call: suspend () -> T): T {
     var outcome: Result<T>? = null
     try {
         runBlocking { outcome = runCatching { call() } }

@@ -246,6 +246,13 @@ public class OutcomeUnknownException(
     cause: Throwable? = null,
 ) : RelayPassException("outcome_unknown", message, facts, cause)
 
+/** The client was closed before the call began. Nothing was sent; make a new client. */
+public class ClosedException(
+    message: String,
+    facts: ErrorFacts = ErrorFacts(),
+    cause: Throwable? = null,
+) : RelayPassException("closed", message, facts, cause)
+
 /**
  * The call was cancelled. A call whose coroutine is cancelled ends with that coroutine's
  * `CancellationException` instead.
@@ -290,6 +297,7 @@ internal fun makeException(
         "claim_mismatch" -> ClaimMismatchException(message, facts, cause)
         "store" -> StoreException(message, facts, cause)
         "outcome_unknown" -> OutcomeUnknownException(message, facts, cause)
+        "closed" -> ClosedException(message, facts, cause)
         "cancelled" -> CancelledException(message, facts, cause)
         else -> UnknownCodeException(code, message, facts, cause)
     }

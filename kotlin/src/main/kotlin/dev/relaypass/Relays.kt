@@ -104,13 +104,13 @@ public class Relays internal constructor(
      * @param privacyPassToken the pass to redeem.
      * @param claimType what was asked: a claim of another type is refused. Left out, any is accepted.
      * @param decryptionKey the key that opens the claim; by default the client's.
-     * @param idempotencyKey the key under which Persona keeps the answer for 24 hours: with the same
-     * relay and pass it asks for the same answer, after a lost answer, a cancellation or a crash. Left
-     * out, the call makes one of its own. Best made by the caller and stored before the call. It is as
-     * secret as the pass. The call goes out under this key alone, and "not finished yet" ends it. After
-     * a [PermissionDeniedException] without an `idempotencyKey` make a new one: Persona keeps that
-     * answer too. An exception that has an `idempotencyKey`, whatever its kind, asks to be repeated with
-     * that key.
+     * @param idempotencyKey names this redemption: best made by the caller, and stored beside the relay
+     * before the call. What [RelayPassException.idempotencyKey] carries serves the same end. Left out,
+     * the call makes one of its own. For one relay and pass only. The same key asks for the same answer
+     * for 24 hours, after a lost answer, a cancellation or a crash. The call goes out under this key
+     * alone, and "not finished yet" ends it. After [PermissionDeniedException] without an
+     * `idempotencyKey` make a new one: Persona keeps that answer too. An error with an `idempotencyKey`,
+     * whatever its kind, asks to be repeated with that key. It is as secret as the pass.
      * @throws PermissionDeniedException retryable: the person has most likely not finished.
      * @throws PassRejectedException or [PassExpiredException]; [NotFoundException] for an unknown relay
      * or a wrong secret; [ConflictException], [UnprocessableException], [RateLimitedException],

@@ -54,9 +54,12 @@ internal suspend fun <T> caught(
         try {
             // Caught inside: coroutines in debug mode throw a copy out of `withContext`.
             if (call != null && call.isExecutors) {
-                withContext(Dispatchers.IO) { withContext(call.context) { runCatching { method() } } }
+                withContext(Dispatchers.IO) {
+                    withContext(call.context + CalledBack.context) { runCatching { method() } }
+                }
             } else {
-                withContext(call?.context ?: Dispatchers.IO) { runCatching { method() } }
+                val context = call?.context ?: Dispatchers.IO
+                withContext(context + CalledBack.context) { runCatching { method() } }
             }
         } catch (stopped: Throwable) { // cancelled, or there is no thread to be had
             Result.failure(stopped)

@@ -8,7 +8,7 @@ import kotlin.time.Duration
  * They need a `store`. Every method may be called any number of times, from any process that has the
  * same store, and throws [StoreException] when the store fails: its `cause` is what the store threw. A
  * cancelled call leaves the verification as it is stored; call again. Each takes a `timeout`: how long
- * the whole call may take, retries included.
+ * the whole call may take, retries and the store included.
  */
 public class Verifications internal constructor(
     private val client: CoreClient,
@@ -25,8 +25,8 @@ public class Verifications internal constructor(
      *
      * @param claimType what is asked about the person, such as `age_over18_verified`.
      * @param reference a name of yours for this verification, such as an order's number: the same
-     * reference returns the same verification for as long as it is open. Up to 512 visible ASCII
-     * characters; only its hash is stored.
+     * reference returns the same verification for as long as it is open. Once it is over, passed too,
+     * the same reference begins a new one. Up to 512 visible ASCII characters; only its hash is stored.
      * @throws InvalidArgumentException without a store or an API key, or if the open verification of
      * the reference asks for another claim type.
      * @throws StoreException or what `relays.create` throws. Nothing is billed then.

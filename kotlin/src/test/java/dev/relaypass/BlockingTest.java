@@ -121,7 +121,7 @@ class BlockingTest {
         client.getVerifications().forget(started.getId());
         assertThrows(NotFoundException.class, () -> client.getVerifications().get(started.getId()));
         client.close();
-        assertThrows(IllegalStateException.class, () -> client.getRelays().create(CLAIM_TYPE));
+        assertThrows(ClosedException.class, () -> client.getRelays().create(CLAIM_TYPE));
     }
 
     @Test

@@ -45,6 +45,7 @@ class ErrorsTest {
             "claim_mismatch" to ClaimMismatchException::class,
             "store" to StoreException::class,
             "outcome_unknown" to OutcomeUnknownException::class,
+            "closed" to ClosedException::class,
             "cancelled" to CancelledException::class,
         )
 

@@ -98,8 +98,8 @@ class ExampleStoreTest {
             name: String,
             vararg arguments: String,
         ) = Json.parseToJsonElement(runJava("tests.bench.$name", *arguments, environment = sandboxed)).jsonObject
-        assertEquals(setOf("micros"), numbers("BindingKt").keys)
-        assertEquals(setOf("builtin", "host"), numbers("CallbackKt").keys)
+        assertEquals(setOf("micros"), numbers("BindingKt", "100").keys)
+        assertEquals(setOf("builtin", "host"), numbers("CallbackKt", "100").keys)
         val flows = numbers("FlowsKt", "20", "4", "10")
         assertEquals(setOf("flows", "seconds", "cpu_seconds"), flows.keys)
         assertEquals(20, flows["flows"]!!.jsonPrimitive.int)

@@ -16,6 +16,7 @@ import java.io.File
 import java.lang.ref.WeakReference
 import java.util.UUID
 import java.util.concurrent.atomic.AtomicInteger
+import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
@@ -47,11 +48,11 @@ class LifetimeTest {
             val calls =
                 listOf<suspend () -> Any>(
                     { client.relays.create(CLAIM_TYPE) },
-                    { client.verifications.get("id") },
+                    { client.verifications.get(UUID.randomUUID().toString()) },
                     { client.passes.count(CLAIM_TYPE) },
                 )
             for (call in calls) {
-                assertEquals("This RelayPass is closed.", thrownBy<IllegalStateException> { call() }.message)
+                assertEquals("closed", thrownBy<ClosedException> { call() }.code)
             }
             assertEquals(Environment.PRODUCTION, client.environment)
             assertEquals("RelayPass(environment=production)", "$client")
@@ -70,9 +71,11 @@ class LifetimeTest {
             val client = sandbox.client(store = store)
             val calls = List(8) { async { client.passes.count(CLAIM_TYPE) } }
             await("all have begun") { called.get() == 8 }
-            client.close()
+            val closing = async { client.closeAndJoin() }
+            await("it closes") { runBlocking { runCatching { client.relays.create(CLAIM_TYPE) } }.isFailure }
             goOn.complete(Unit)
             assertEquals(List(8) { 0 }, withTimeout(20.seconds) { calls.awaitAll() })
+            withTimeout(20.seconds) { closing.await() }
         }
 
     @Test
@@ -82,7 +85,7 @@ class LifetimeTest {
                 val client = RelayPass(baseUrl = silent.url)
                 val call = async { client.relays.create(CLAIM_TYPE) }
                 val connection = silent.asked()
-                client.close()
+                thrownBy<RequestTimeoutException> { client.closeAndJoin(within = 50.milliseconds) }
                 call.cancelAndJoin()
                 connection.hungUp()
             }

@@ -4,8 +4,10 @@ import dev.relaypass.generated.ClientOptions
 import dev.relaypass.support.MapStore
 import dev.relaypass.support.ROOT
 import dev.relaypass.support.Sandbox
+import dev.relaypass.support.await
 import dev.relaypass.support.later
 import dev.relaypass.support.text
+import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.json.Json
@@ -64,6 +66,7 @@ class ScenariosTest {
         private val described = scenario.member("client")
         private val hostStore = later(MapStore())
         private val saved = HashMap<String, JsonElement>()
+        private val told = CopyOnWriteArrayList<EventKind>()
 
         /** Beside the first, which has no name: other processes, with the same options and store. */
         private val clients = HashMap<String, RelayPass>()
@@ -90,9 +93,15 @@ class ScenariosTest {
         ) {
             val name = step.text("do")
             val arguments = fillIn(step.member("with")).jsonObject
-            val outcome = attempt { perform(clientOf(step), name, arguments) }
+            val outcome = attempt { if (name == "events") events(arguments) else perform(clientOf(step), name, arguments) }
             compare(outcome, fillIn(step.member("expect")).jsonObject, "step $index, $name")
             step["save"]?.let { saved[it.jsonPrimitive.content] = outcome.members }
+        }
+
+        private fun events(arguments: JsonObject): JsonObject {
+            val count = arguments["count"]!!.jsonPrimitive.int
+            await("$count events are told") { told.size >= count }
+            return buildJsonObject { put("kinds", JsonArray(told.map { JsonPrimitive(it.code) })) }
         }
 
         private fun clientOf(step: JsonObject): RelayPass {
@@ -128,6 +137,7 @@ class ScenariosTest {
                 passBinding =
                     options.textOrNull("pass_binding")?.let { code -> PassBinding.entries.first { it.code == code } },
                 passPool = options["pass_pool"]?.jsonPrimitive?.int,
+                onEvent = { event -> told += event.kind },
             ).also { checkKnown(options, KNOWN_OPTIONS) }
         }
 
@@ -153,7 +163,7 @@ class ScenariosTest {
         val environment = options.textOrNull("environment")?.takeIf { it !in Environment.entries.map(Environment::code) }
         val passBinding = options.textOrNull("pass_binding")?.takeIf { it !in PassBinding.entries.map(PassBinding::code) }
         if (environment != null || passBinding != null) {
-            CoreClient(NO_OPTIONS.copy(environment = environment, passBinding = passBinding)).close()
+            CoreClient(NO_OPTIONS.copy(environment = environment, passBinding = passBinding))
         }
     }
 
@@ -209,6 +219,10 @@ class ScenariosTest {
                 buildJsonObject { put("bought", client.passes.prefetch(arguments.text("claim_type"), count)) }
             }
             "passes.count" -> buildJsonObject { put("count", client.passes.count(arguments.text("claim_type"))) }
+            "close" -> {
+                client.closeAndJoin(arguments["timeout"]?.jsonPrimitive?.double?.seconds)
+                JsonObject(emptyMap())
+            }
             "generate_key" -> {
                 val key = EncryptionKey.generate(arguments["bits"]!!.jsonPrimitive.int)
                 buildJsonObject {
