@@ -199,7 +199,7 @@ impl Client {
 
 impl Inner {
     /// The client that was built: this one, or the one that this one was derived from.
-    pub(crate) fn built<'a>(self: &'a Arc<Self>) -> &'a Arc<Self> {
+    pub(crate) fn built(self: &Arc<Self>) -> &Arc<Self> {
         self.built.as_ref().unwrap_or(self)
     }
 
