@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
-from relaypass import EncryptionKey, RelayPass, RelayPassError, StoreRecord
+from relaypass import EncryptionKey, Event, RelayPass, RelayPassError, StoreRecord
 
 from sandbox import ROOT, Exchange, Sandbox
 
@@ -31,8 +32,9 @@ def play(scenario: dict[str, Any], sandbox: Sandbox) -> None:
     described = scenario.get("client", {})
     store = _DictStore()
     saved: dict[str, Any] = {}
+    told: list[Event] = []
     try:
-        clients = {None: _make_client(described, {}, store, sandbox)}
+        clients = {None: _make_client(described, {}, store, sandbox, told)}
     except RelayPassError:
         return
     for step in scenario["steps"]:
@@ -42,8 +44,8 @@ def play(scenario: dict[str, Any], sandbox: Sandbox) -> None:
             if name not in clients:
                 changes = step.get("client_options", {})
                 changes = {key: _resolve(value, saved) for key, value in changes.items()}
-                clients[name] = _make_client(described, changes, store, sandbox)
-            result = _perform(clients[name], sandbox, step["do"], arguments)
+                clients[name] = _make_client(described, changes, store, sandbox, told)
+            result = _perform(clients[name], sandbox, step["do"], arguments, told)
         except RelayPassError as error:
             result = error
         if "save" in step:
@@ -53,7 +55,11 @@ def play(scenario: dict[str, Any], sandbox: Sandbox) -> None:
 
 
 def _make_client(
-    described: dict[str, Any], changes: dict[str, Any], store: _DictStore, sandbox: Sandbox
+    described: dict[str, Any],
+    changes: dict[str, Any],
+    store: _DictStore,
+    sandbox: Sandbox,
+    told: list[Event],
 ) -> RelayPass:
     options = {**described.get("options", {}), **changes}
     environment = options.pop("environment", None) if changes else None
@@ -66,19 +72,34 @@ def _make_client(
         **{
             "api_key": sandbox.api_key if in_sandbox else sandbox.production_api_key,
             "base_url": sandbox.url,
+            "on_event": told.append,
             **{name: described[name] for name in ("api_key", "base_url") if name in described},
             **{name: value for name, value in options.items() if value is not None},
         }
     )
 
 
-def _perform(client: RelayPass, sandbox: Sandbox, action: str, arguments: dict[str, Any]) -> Any:
+def _perform(
+    client: RelayPass,
+    sandbox: Sandbox,
+    action: str,
+    arguments: dict[str, Any],
+    told: list[Event],
+) -> Any:
     kind, _, name = action.partition(".")
     if kind in ("relays", "passes"):
         return getattr(getattr(client, kind), name)(**arguments)
     if kind == "verifications":
         positional = [arguments.pop("id")] if "id" in arguments else []
         return getattr(client.verifications, name)(*positional, **arguments)
+    if action == "close":
+        return client.close(**arguments)
+    if action == "events":
+        deadline = time.monotonic() + 20
+        while len(told) < arguments["count"]:
+            assert time.monotonic() < deadline, "no such event is told"
+            time.sleep(0.005)
+        return None
     if action == "generate_key":
         return EncryptionKey.generate(**arguments)
     if action == "sandbox.finish":

@@ -29,6 +29,7 @@ pub use relays::{
 };
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -116,6 +117,8 @@ pub(crate) struct Seen {
     pub(crate) key_ids: Mutex<HashMap<(Environment, String), String>>,
     /// When a signature was good last.
     pub(crate) usable: Usable,
+    /// Whether the key of names was sealed with the first seal key when this client began.
+    pub(crate) name_seal_is_renewed: Arc<AtomicBool>,
     /// The claim types that were asked for: those whose pools are filled.
     pub(crate) claim_types: Mutex<BTreeSet<String>>,
     /// The task in the background, once it has begun.

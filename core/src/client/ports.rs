@@ -1,6 +1,7 @@
 //! What the durable flow stands on: a store, Persona, a clock. Tests put others in their place.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub(crate) struct Ports {
     /// these ports are for is many calls, each with a budget of its own.
     pub(crate) began: Option<Duration>,
     pub(crate) usable: Usable,
+    pub(crate) name_seal_is_renewed: Arc<AtomicBool>,
 }
 
 /// When a signature was good last, by environment and claim type, in milliseconds since the epoch.
@@ -78,6 +80,7 @@ impl Ports {
             budget: inner.budget(limit),
             began: None,
             usable: inner.seen.usable.clone(),
+            name_seal_is_renewed: inner.seen.name_seal_is_renewed.clone(),
         }
     }
 

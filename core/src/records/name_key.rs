@@ -37,31 +37,45 @@ impl Stored for NameKey {
 }
 
 impl NameKey {
-    /// The key of this store, which is made if there is none yet. If another than the first seal key
-    /// sealed it, it is sealed anew: the other one can then be dropped.
+    /// The key of this store, which is made if there is none yet.
     ///
     /// # Errors
     /// `store` when the store fails; `decryption` when none of the seal keys opens it.
     pub(crate) async fn of(vault: &Vault, random: &mut impl CryptoRng) -> Result<Self> {
+        match vault.load::<Self>(KEY).await? {
+            Some(there) => Ok(there.content),
+            None => Self::make(vault, random).await,
+        }
+    }
+
+    /// Likewise. If another than the first seal key has sealed it, it is sealed anew: the other one can
+    /// then be dropped.
+    ///
+    /// # Errors
+    /// As [`NameKey::of`].
+    pub(crate) async fn renewed(vault: &Vault, random: &mut impl CryptoRng) -> Result<Self> {
+        match vault.load_renewed::<Self>(KEY).await? {
+            Some(there) => Ok(there.content),
+            None => Self::make(vault, random).await,
+        }
+    }
+
+    /// Seals it anew, if there is one, and another than the first seal key has sealed it.
+    ///
+    /// # Errors
+    /// As [`NameKey::of`].
+    pub(crate) async fn renew_seal(vault: &Vault) -> Result<()> {
+        vault.load_renewed::<Self>(KEY).await.map(|_| ())
+    }
+
+    async fn make(vault: &Vault, random: &mut impl CryptoRng) -> Result<Self> {
         loop {
-            if let Some(there) = vault.load_renewed::<Self>(KEY).await? {
-                return Ok(there.content);
-            }
             match vault.put(KEY, None, Self::random(random)).await? {
                 Changed::Done(ours) => return Ok(ours.content),
                 Changed::Refused(Some(theirs)) => return Ok(theirs.content),
                 Changed::Refused(None) => {}
             }
         }
-    }
-
-    /// Seals it anew if another than the first seal key sealed it: the other one can then be
-    /// dropped.
-    ///
-    /// # Errors
-    /// As [`NameKey::of`].
-    pub(crate) async fn renew_seal(vault: &Vault) -> Result<()> {
-        vault.load_renewed::<Self>(KEY).await.map(|_| ())
     }
 
     /// The id of a step, or the key of a reference, that these parts name.

@@ -38,6 +38,7 @@ pub(super) fn engine(store: Arc<dyn Store>, seller: Arc<Seller>) -> Engine {
             owner: None,
             listener: None,
             usable: Arc::default(),
+            name_seal_is_renewed: Arc::default(),
             began: None,
             budget: Budget {
                 retries: 0,

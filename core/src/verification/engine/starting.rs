@@ -1,5 +1,6 @@
 //! How a verification begins: its relay, what its pass begins with, and the caller's reference.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -275,7 +276,7 @@ impl Engine {
     /// Where a reference is kept, under a keyed hash of it, and what is there.
     async fn find_reference(&self, reference: &str) -> Result<(String, Option<Loaded<Reference>>)> {
         let ports = &self.ports;
-        let name_key = NameKey::of(&ports.vault, &mut ports.random()).await?;
+        let name_key = self.name_key().await?;
         let owner = ports.owner.as_ref().map_or("", Owner::as_str);
         let parts = [ports.environment.as_str(), owner, reference];
         let key = name_key.id("reference", &parts);
@@ -290,6 +291,20 @@ impl Engine {
             }
         }
         Ok((key, found))
+    }
+
+    /// What names are made with. It is sealed anew once for each client, so that an old seal key can be
+    /// dropped one day. Not more often: while seal keys change, workers with another first key would
+    /// undo each other's work until the end.
+    async fn name_key(&self) -> Result<NameKey> {
+        let (vault, random) = (&self.ports.vault, &mut self.ports.random());
+        let is_renewed = &self.ports.name_seal_is_renewed;
+        if is_renewed.load(Ordering::Relaxed) {
+            return NameKey::of(vault, random).await;
+        }
+        let renewed = NameKey::renewed(vault, random).await?;
+        is_renewed.store(true, Ordering::Relaxed);
+        Ok(renewed)
     }
 
     /// Where relaypass 0.1.0 kept it. What began there ends there.

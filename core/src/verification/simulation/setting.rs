@@ -87,6 +87,7 @@ impl Setting {
                 owner: None,
                 listener: Some(Listener::new(move |event| watch.notice(event))),
                 usable: Arc::default(),
+                name_seal_is_renewed: Arc::default(),
                 began: None,
                 budget: Budget {
                     retries,
