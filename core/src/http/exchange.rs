@@ -266,7 +266,7 @@ impl Attempt {
     /// What tells this failure of Persona's from another one.
     pub(crate) fn failure(&self) -> Option<Failure> {
         match self.answer {
-            Answer::Refused(status @ 500..) => Some(Failure {
+            Answer::Refused(status @ (402 | 403 | 500..)) => Some(Failure {
                 status,
                 request_id: self.request_id().map(str::to_owned),
                 body: self.body().to_vec(),
@@ -303,10 +303,11 @@ impl Attempt {
         head.retry_after.or_else(reset)
     }
 
-    /// The pause that was asked of everybody under this limit, not only of this request.
+    /// The pause that Persona asked of everybody under this limit, not only of this request. Pages of
+    /// something on the way ask nothing of others.
     fn wish_to_all(&self) -> Option<(Duration, Option<RateLimit>)> {
         let head = self.head.as_ref()?;
-        let is_for_all = matches!(head.status, 429 | 500..);
+        let is_for_all = self.answer == Answer::Refused(429);
         let pause = self.wish().filter(|_| is_for_all)?;
         Some((pause, head.info.rate_limit.clone()))
     }

@@ -11,8 +11,9 @@ use crate::error::RateLimit;
 use crate::secret::os_random;
 use crate::secret::rand_core::Rng;
 
-/// A gate stays closed for so long at most: what asked for more may be a mistake, or not Persona.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// A gate stays closed for so long at most. Persona counts requests by the minute; and whoever could
+/// silence a client for longer would see which requests, of which lane, begin again together.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Those who wait go on over this part of the pause more, and no longer than this, so that they do
 /// not come all at once.
@@ -124,10 +125,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_wish_closes_it_for_a_day() {
+    async fn no_wish_closes_it_for_more_than_a_minute() {
         let [gate, ..] = gates();
         gate.close(Duration::MAX, None);
-        assert!(gate.held().expect("it is closed").opens_in <= 15 * 60);
+        assert!(gate.held().expect("it is closed").opens_in <= 60);
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ pub(crate) enum KeyState {
     Resolved,
 }
 
-/// A 5xx of Persona's, as far as it tells two of them apart.
+/// A 5xx of Persona's, or a 402 or 403, as far as it tells two of them apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) status: u16,
@@ -83,22 +83,32 @@ impl KeyHistory {
             Meaning::Failed => {
                 self.state = KeyState::Lost;
                 self.failures += 1;
-                self.is_replayed = match (&failure, &self.last_failure) {
-                    (Some(now), Some(before)) => now.replays(before),
-                    _ => false,
-                };
-                self.last_failure = failure;
+                self.compare(failure);
             }
             Meaning::Conflict(_) | Meaning::PassRejected => self.looks += 1,
-            Meaning::Unauthenticated
-            | Meaning::Denied
-            | Meaning::KeyGone
-            | Meaning::NotYet
-            | Meaning::Refused(_) => {
-                if self.state == KeyState::Open {
-                    self.state = KeyState::Resolved;
-                }
+            Meaning::Denied => {
+                self.looks += 1;
+                self.compare(failure);
+                self.resolve();
             }
+            Meaning::Unauthenticated | Meaning::KeyGone | Meaning::NotYet | Meaning::Refused(_) => {
+                self.resolve()
+            }
+        }
+    }
+
+    /// Whether this failure is the one before it, replayed.
+    fn compare(&mut self, failure: Option<Failure>) {
+        self.is_replayed = match (&failure, &self.last_failure) {
+            (Some(now), Some(before)) => now.replays(before),
+            _ => false,
+        };
+        self.last_failure = failure;
+    }
+
+    fn resolve(&mut self) {
+        if self.state == KeyState::Open {
+            self.state = KeyState::Resolved;
         }
     }
 

@@ -173,12 +173,16 @@ impl Purchase {
             }
             Meaning::BadSignature => stuck(ErrorKind::Protocol),
             Meaning::Unauthenticated => Bought::Fail(ErrorKind::Authentication),
-            // She stores the first answer, whatever it is: nothing was signed under this key. Should
-            // she not, a new key is billed, too, and that is told.
-            Meaning::Denied => {
-                let notice = was_lost.then_some(EventKind::PossibleDoubleCharge);
-                Bought::Denied(self.without_key(), notice)
+            Meaning::Denied if !was_lost => Bought::Denied(self.without_key(), None),
+            // It may be decided before she looks at what she has stored, and that may be a signature:
+            // only an answer that is provably a stored one gives up the key, once, and that is told.
+            Meaning::Denied if history.is_replayed() && self.rotations == 0 => {
+                let mut purchase = self.without_key();
+                purchase.rotations += 1;
+                Bought::Denied(purchase, Some(EventKind::PossibleDoubleCharge))
             }
+            Meaning::Denied if history.looks() < 2 && may_retry => Bought::Again,
+            Meaning::Denied => Bought::Fail(ErrorKind::PermissionDenied),
             Meaning::KeyGone if was_lost || self.rotations > 0 => stuck(ErrorKind::NotFound),
             Meaning::KeyGone => Bought::BlindAgain,
             Meaning::Conflict(_) if attempts.lost_here => Bought::AgainUntilDeadline,

@@ -87,6 +87,7 @@ pub(super) fn ask_next(
     let living = || lost.iter().filter(|request| request.lives(now));
     if let Some(oldest) = living().find(is_new) {
         run.attempts = Some(Attempts::taken_up());
+        run.asked = Some(oldest.clone());
         let request = match is_late(record, now) {
             true => oldest.clone(),
             false => oldest.asked(now),
@@ -169,6 +170,8 @@ pub(super) fn not_redeemed(
     let is_settled = request.is_settled(answered_at);
     let request = &match meaning {
         Meaning::Untouched | Meaning::Lost | Meaning::BadSignature => request.clone(),
+        // Decided before she looks at what she has stored: she does not know the key by it.
+        Meaning::PassRejected => request.turned_away(run.asked.as_ref()),
         _ => request.seen(answered_at),
     };
     let is_forgotten = now >= request.at.saturating_add(KEY_LIFE);

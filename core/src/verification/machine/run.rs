@@ -5,7 +5,7 @@ use crate::error::ErrorKind;
 use crate::http::Connection;
 use crate::passes::Attempts;
 use crate::records::Kept;
-use crate::verification::record::{Durable, Purpose};
+use crate::verification::record::{Durable, Purpose, Request};
 
 /// So many passes of the pool are tried in one call, each for one that Persona does not take.
 const MOST_REPLACEMENTS: u32 = 3;
@@ -23,6 +23,8 @@ pub(crate) struct Run {
     pub(crate) may_retry: bool,
     /// Whether no key may be made: the caller has the one that there is.
     pub(crate) only_this_key: bool,
+    /// The present key as it was before this call asked it.
+    pub(super) asked: Option<Request>,
     /// Lost keys that this call has asked in vain.
     pub(super) set_aside: Vec<Kept>,
     /// What the last of them was answered.
@@ -42,6 +44,7 @@ impl Run {
             attempts: None,
             may_retry: true,
             only_this_key: false,
+            asked: None,
             set_aside: Vec::new(),
             last_failure: ErrorKind::Network,
             blinded_again: false,

@@ -197,9 +197,11 @@ impl Durable {
         durable
     }
 
-    /// The record of a relay that Persona made at this time, by her clock where she tells it.
+    /// The record of a relay that Persona made at this time, by her clock where she tells it. A clock
+    /// that is a day ahead of ours is not hers: no session would ever end by it.
     pub(super) fn made_at(mut self, answered_at: Option<u64>) -> Self {
-        let ends_at = answered_at.unwrap_or(0).saturating_add(SESSION);
+        let believed = answered_at.filter(|at| *at < self.session_ends_at.saturating_add(DAY));
+        let ends_at = believed.unwrap_or(0).saturating_add(SESSION);
         self.session_ends_at = self.session_ends_at.max(ends_at);
         self
     }

@@ -59,12 +59,21 @@ impl Request {
         asked
     }
 
-    /// The request when Persona has answered under its key.
+    /// The request when Persona has answered under its key. She did not know it before it was made,
+    /// whatever her clock says.
     pub(in crate::verification) fn seen(&self, at: u64) -> Self {
+        let at = at.max(self.at.saturating_sub(CLOCKS_DIFFER));
         Self {
             seen_at: self.seen_at.or(Some(at)),
             ..self.clone()
         }
+    }
+
+    /// The request after one under its key was answered before Persona looked for it: that one was not
+    /// the first to arrive, so it is as it was `before` that.
+    pub(in crate::verification) fn turned_away(&self, before: Option<&Self>) -> Self {
+        let before = before.filter(|before| before.key == self.key);
+        before.unwrap_or(self).clone()
     }
 
     /// The request under a key that holds nothing any more.

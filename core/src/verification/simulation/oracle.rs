@@ -166,7 +166,9 @@ impl Known {
         let is_denied = |reply: &Reply| matches!(reply, Reply::Status { status: 403, .. });
         match seen.code() {
             "protocol" if any(|reply| *reply == Reply::BadSignature) => "signature does not verify",
-            "not_found" if any(is_gone) => "signing key gone, after an answer was lost",
+            "not_found" | "outcome_unknown" if any(is_gone) => {
+                "signing key gone, after an answer was lost"
+            }
             "outcome_unknown" if any(|reply| matches!(reply, Reply::Signature(_))) => {
                 "signature lost, and no request got through for 22 hours"
             }
@@ -176,6 +178,9 @@ impl Known {
             "outcome_unknown" if any(is_error) => "two errors stored in a signature's place",
             "outcome_unknown" if any(is_denied) => {
                 "a 403 stored in a signature's place, after an answer was lost"
+            }
+            "outcome_unknown" if self.denied.contains(key) => {
+                "no permission until nobody may ask for the signature, after an answer was lost"
             }
             "outcome_unknown" if stored.is_empty() => {
                 "no request for a signature got through for 22 hours"

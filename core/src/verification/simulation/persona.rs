@@ -244,7 +244,7 @@ impl SimulatedPersona {
                     mishap,
                     Mishap::ErrorStored | Mishap::DoneAndErrorStored | Mishap::Forbidden
                 );
-                watching.refused(&asked_key, stored);
+                watching.refused(&asked_key, mishap, stored);
                 // Somebody's request under this key is running, or a stored error is in the way.
                 if *status == 409 || *status >= 500 {
                     watching.is_ambiguous(&asked_key);

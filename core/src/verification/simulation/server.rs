@@ -21,6 +21,8 @@ pub(super) struct Mapping {
     pub(super) replays_request_ids: bool,
     /// Whether a 401 is decided before stored answers are looked at.
     pub(super) rejects_first: bool,
+    /// Whether a missing permission is, too, and is then not stored.
+    pub(super) denies_first: bool,
     /// Whether answers have a `Date`.
     pub(super) has_date: bool,
 }
@@ -34,6 +36,7 @@ impl Mapping {
             has_request_ids: true,
             replays_request_ids: true,
             rejects_first: false,
+            denies_first: false,
             has_date: true,
         }
     }
@@ -45,6 +48,7 @@ impl Mapping {
             has_request_ids: dice.hits(7_000),
             replays_request_ids: dice.hits(5_000),
             rejects_first: dice.hits(3_000),
+            denies_first: dice.hits(5_000),
             has_date: dice.hits(7_000),
         }
     }
@@ -258,6 +262,9 @@ impl Server {
         let now = asked.now;
         if asked.mishap == Mishap::RateLimited {
             return self.status(429);
+        }
+        if asked.mishap == Mishap::Forbidden && self.mapping.denies_first {
+            return self.status(403);
         }
         if let Some(kept) = self
             .kept

@@ -22,7 +22,7 @@ pub(super) const ALL: [Worker; WORKERS] = [0, 1, 2, 3];
 pub(super) const LAST_START: u64 = BEGIN + 20 * HOUR;
 pub(super) const CALM: u64 = BEGIN + 22 * HOUR;
 pub(super) const AWAKE: u64 = BEGIN + 49 * HOUR;
-pub(super) const END: u64 = BEGIN + 54 * HOUR;
+pub(super) const END: u64 = BEGIN + 84 * HOUR;
 
 /// How often each worker looks for what is due, about.
 pub(super) const SWEEP: u64 = 5 * MINUTE;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::executor::TaskId;
+use super::faults::Mishap;
 use super::oracle::Change;
 use super::seen::{intent, Purpose, Seen, State};
 use super::server::{pass_of, Server};
@@ -52,6 +53,8 @@ pub(super) struct Known {
     ambiguous: BTreeSet<String>,
     /// Those of whom Persona stored an answer that is of no use, and what else happened to them.
     pub(super) stored_errors: BTreeSet<String>,
+    /// Those that were denied a signature for want of a permission.
+    pub(super) denied: BTreeSet<String>,
     /// Who has a pass, or had it last without giving it back.
     holders: BTreeMap<String, String>,
     /// Passes that callers keep themselves.
@@ -214,8 +217,12 @@ impl Watch {
         }
         let was_so = (before.as_ref()).is_some_and(|before| before.unknown() || before.is_stuck());
         if seen.unknown() && !was_so {
+            // Whoever stored the key may have sent it before he died: nobody else can know that he did not.
+            let is_anothers = (before.as_ref().and_then(intent))
+                .and_then(|(idempotency_key, _)| known.intents.get(&idempotency_key))
+                .is_some_and(|intent| intent.stored_by != Some(task));
             assert!(
-                known.ambiguous.contains(key),
+                is_anothers || known.ambiguous.contains(key),
                 "outcome_unknown, and nothing ambiguous happened: {key}: {seen:?}"
             );
         }
@@ -278,10 +285,17 @@ impl Watch {
 
     /// Persona answered with a status that is no success; `stored`: the answer is a useless one
     /// that it keeps.
-    pub(super) fn refused(&self, key: &str, stored: bool) {
+    pub(super) fn refused(&self, key: &str, mishap: Mishap, stored: bool) {
         let mut known = self.known();
-        let owner = known.intents.get(key).map(|intent| intent.owner.clone());
-        known.stored_errors.extend(owner.filter(|_| stored));
+        let Some(owner) = known.intents.get(key).map(|intent| intent.owner.clone()) else {
+            return;
+        };
+        if mishap == Mishap::Forbidden {
+            known.denied.insert(owner.clone());
+        }
+        if stored {
+            known.stored_errors.insert(owner);
+        }
     }
 
     /// Persona has signed.

@@ -140,13 +140,32 @@ fn a_missing_permission_is_stored_under_its_key_so_the_next_question_has_a_new_o
     assert_ne!(worker.purchase().key, before.key);
     assert_eq!(worker.purchase().blinded, before.blinded);
     assert_eq!(worker.notices, []);
-    // Stored in place of a lost answer: a new key, and it is told.
+}
+
+#[test]
+fn a_missing_permission_gives_up_a_lost_key_only_where_it_is_provably_stored_and_once() {
+    let denied = Effect::Fail(ErrorKind::PermissionDenied);
+    // She may look at permissions first, and hold the signature all the same.
     let mut worker = Worker::signing().taken_up();
     let before = worker.purchase().clone();
-    let denied = Effect::Fail(ErrorKind::PermissionDenied);
-    assert_eq!(worker.not_signed(status(403, "a")), denied);
-    assert_eq!(worker.purchase(), &before.without_key());
+    assert_eq!(worker.not_signed(status(403, "a")), Effect::Again);
+    assert_eq!(worker.not_signed(status(403, "b")), denied);
+    assert_eq!(worker.purchase(), &before);
+    assert_eq!(worker.notices, []);
+    // The same `Request-Id` twice: it is stored in a signature's place.
+    let mut worker = worker.taken_up();
+    assert_eq!(worker.not_signed(status(403, "c")), Effect::Again);
+    assert_eq!(worker.not_signed(status(403, "c")), denied);
+    assert_eq!(worker.purchase().key, None);
+    assert_eq!(worker.purchase().blinded, before.blinded);
     assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
+    // The next key is lost, and denied, too: nothing is made of it any more.
+    let mut worker = worker.taken_up().taken_up();
+    let before = worker.purchase().clone();
+    assert!(before.key.is_some());
+    assert_eq!(worker.not_signed(status(403, "d")), Effect::Again);
+    assert_eq!(worker.not_signed(status(403, "d")), denied);
+    assert_eq!(worker.purchase(), &before);
 }
 
 #[test]
