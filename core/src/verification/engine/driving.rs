@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{unknown_id, Engine, Told};
 use crate::claim::ClaimType;
 use crate::client::{Attempting, IssuePrivacyPass, Question, RelayToken};
+use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::EventKind;
 use crate::http::Attempt;
@@ -13,7 +14,7 @@ use crate::outcome::{may_pass, meaning, Call, Meaning};
 use crate::passes::Pooled;
 use crate::records::{Changed, Loaded};
 use crate::secret::rand_core::Rng;
-use crate::secret::{IdempotencyKey, RelaySecret};
+use crate::secret::IdempotencyKey;
 use crate::verification::machine::{decide, Decision, Effect, Event, Run};
 use crate::verification::record::{record_key, Durable, Purpose, State};
 

@@ -12,12 +12,13 @@ use crate::claim::{open_claim, Claim, ClaimType};
 use crate::client::{
     Attempted, Attempting, IssuePrivacyPass, Persona, Question, Relay, RelayToken,
 };
+use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
 use crate::http::{Attempt, FailureCause, SendFailure, Sent};
 use crate::outcome::{Answer, Budget};
 use crate::records::Kept;
-use crate::secret::{IdempotencyKey, RelaySecret, Secret};
+use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::ResponseHead;
 
 /// Persona as one worker reaches it.
