@@ -6,6 +6,8 @@ use relaypass::Relay;
 use relaypass_sandbox::Ready;
 use serde_json::Value;
 
+pub(crate) const CLAIM_TYPE: &str = "age_over18_verified";
+
 /// Controls a sandbox.
 pub(crate) struct Control {
     http: reqwest::Client,

@@ -11,8 +11,7 @@ use relaypass_sandbox::Ready;
 use serde_json::{json, Value};
 use tokio::process::{Child, Command};
 
-use crate::control::Control;
-use crate::demo::CLAIM_TYPE;
+use crate::control::{Control, CLAIM_TYPE};
 use crate::CommandResult;
 
 /// How long the killed process would have had to wait for its answer.

@@ -10,12 +10,10 @@ use relaypass::{
 use relaypass_sandbox::{Options, Ready, Sandbox};
 use tokio::process::Command;
 
-use crate::control::Control;
+use crate::control::{Control, CLAIM_TYPE};
 use crate::crash;
 use crate::narrate::narrate;
 use crate::{demo_web, CommandResult};
-
-pub(crate) const CLAIM_TYPE: &str = "age_over18_verified";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

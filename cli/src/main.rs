@@ -13,6 +13,7 @@ mod sandbox;
 mod settings;
 mod stop;
 mod store;
+mod surface;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,9 @@ enum Command {
     DemoProcess(crash::Arguments),
     /// Generate the key pair that claims are encrypted with
     Keygen(keygen::Arguments),
+    /// Print what every package of relaypass offers, as JSON, for their tests
+    #[command(hide = true)]
+    Surface,
     /// Create or check the database that verifications are kept in
     Store(store::Arguments),
 }
@@ -55,6 +59,7 @@ async fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::DemoProcess(arguments) => crash::run(arguments).await,
         Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Surface => surface::print(),
         Command::Store(arguments) => store::run(arguments).await,
     };
     match result {

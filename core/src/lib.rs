@@ -23,6 +23,8 @@
 mod callback;
 mod claim;
 mod client;
+mod credential;
+mod described;
 mod encoding;
 mod error;
 mod events;
@@ -35,6 +37,8 @@ mod passes;
 mod records;
 mod secret;
 pub mod store;
+#[doc(hidden)]
+pub mod surface;
 mod verification;
 mod wire;
 
@@ -45,22 +49,14 @@ pub use client::{
     Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, GeneratedClaim,
     IssuePrivacyPass, PassBinding, PassText, PrivacyPass, Relay, RelayToken, Relays,
 };
+pub use credential::{ApiKey, RelaySecret, SealKey};
 pub use error::{Error, ErrorKind, RateLimit, ResponseInfo, Result, UnopenedClaim};
 pub use events::{Event, EventKind, Listener};
 pub use passes::Passes;
-pub use secret::{os_random, rand_core, ApiKey, IdempotencyKey, RelaySecret, SealKey, Secret};
+pub use secret::{os_random, rand_core, IdempotencyKey, Secret};
 pub use verification::{
     Completion, KeptRelays, StartVerification, Status, Verification, VerificationId, Verifications,
 };
-
-/// Arguments as plain texts and numbers: what the packages of other languages pass on.
-pub mod arguments {
-    pub use crate::client::{
-        parse_seconds, ClaimArguments, ClientArguments, Close, CloseArguments, CreateArguments,
-        IssueArguments, OpenArguments, StoreArgument,
-    };
-    pub use crate::verification::StartArguments;
-}
 
 /// The transport, for those who bring their own.
 pub mod transport {

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use relaypass::arguments::{
+use relaypass::store::MemoryStore;
+use relaypass::surface::{
     ClaimArguments, ClientArguments, CloseArguments, CreateArguments, IssueArguments,
     StartArguments, StoreArgument,
 };
-use relaypass::store::MemoryStore;
 use relaypass::{
     generate_key_pair, Claim, ClaimType, Client, Error, Listener, RateLimit, ResponseInfo, Secret,
     Verification, VerificationId,

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::Router;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::OpenApi as Description;
@@ -69,5 +71,18 @@ fn whole() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(operations::health))
         .routes(routes!(operations::ready))
         .routes(routes!(operations::metrics))
-        .routes(routes!(operations::description))
+        .routes(routes!(description))
+}
+
+/// This description.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "operations",
+    operation_id = "openapi",
+    responses((status = 200, description = "This description", body = Object)),
+)]
+pub(crate) async fn description() -> Response {
+    let json = openapi_json();
+    ([(CONTENT_TYPE, "application/json")], json).into_response()
 }

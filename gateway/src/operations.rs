@@ -82,16 +82,3 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
     const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, TYPE)], app.metrics.text()).into_response()
 }
-
-/// This description.
-#[utoipa::path(
-    get,
-    path = "/openapi.json",
-    tag = "operations",
-    operation_id = "openapi",
-    responses((status = 200, description = "This description", body = Object)),
-)]
-pub(crate) async fn description() -> Response {
-    let json = crate::openapi::openapi_json();
-    ([(CONTENT_TYPE, "application/json")], json).into_response()
-}

@@ -1,6 +1,6 @@
 import { makeError } from './errors.js';
 import { native } from './native.js';
-import type { Failure, NativeCancelToken, Outcome, Promised } from './native.js';
+import type { ErrorRecord, NativeCancelToken, Outcome, Promised } from './native.js';
 
 /**
  * The result, or the error in its place.
@@ -81,6 +81,6 @@ function addListener(signal: AbortSignal): Listener {
   return listener;
 }
 
-function isFailure<T>(outcome: Outcome<T>): outcome is Failure {
+function isFailure<T>(outcome: Outcome<T>): outcome is ErrorRecord {
   return typeof outcome === 'object' && outcome !== null && 'code' in outcome;
 }

@@ -62,7 +62,10 @@ export interface RelayPassOptions {
    * (`memory:`, `sqlite:///absolute/path`, `postgres://…`). Without one there are the three steps.
    */
   readonly store?: string | RelayStore | undefined;
-  /** How long one call of the store may take, in milliseconds; the default is 10,000. */
+  /**
+   * How long one call of the store may take, in milliseconds; the default is 10,000, the most
+   * 600,000.
+   */
   readonly storeTimeoutMs?: number | undefined;
   /**
    * The key, 32 random bytes, under which records are sealed before they reach the store. Of

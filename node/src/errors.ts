@@ -1,4 +1,4 @@
-import type { Failure } from './native.js';
+import type { ErrorRecord } from './native.js';
 import type { RateLimit } from './results.js';
 
 /**
@@ -307,7 +307,7 @@ for (const [name, errorClass] of Object.entries(CLASSES)) {
  *
  * @internal
  */
-export function makeError(failure: Failure): Error {
+export function makeError(failure: ErrorRecord): Error {
   const ErrorClass = BY_CODE.get(failure.code);
   if (ErrorClass === undefined) {
     return new Error(`relaypass: the native addon is of another version: ${failure.code}`);

@@ -2,23 +2,31 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { RelayPassEvent } from './events.js';
-import type { Claim, GeneratedClaim, PrivacyPass, RateLimit, Relay } from './results.js';
-import type { StoreReport } from './testing.js';
+import type {
+  Claim,
+  GeneratedClaim,
+  NativeCompletion,
+  NativeVerification,
+  PrivacyPass,
+  RateLimit,
+  Relay,
+} from './results.js';
+import type { NativeStore, StoreReport } from './store.js';
 
 /**
  * The glue in `bindings/node`, which no other file of this package loads.
  *
  * Arguments have the right types when they arrive there (`arguments.ts` sees to it); a call that
- * failed resolves with a {@link Failure}.
+ * failed resolves with a {@link ErrorRecord}.
  *
  * @internal
  */
 export interface Native {
   openClient(options: NativeClientOptions): Outcome<NativeClient>;
-  generateKeys(bits: number): Promise<Outcome<KeyPair>>;
+  generateKeys(bits: number | undefined): Promise<Outcome<KeyPair>>;
   readKeys(privateKeyPem: string): Outcome<KeyPair>;
   openClaim(claimPayload: string, decryptionKey?: string, claimType?: string): Outcome<Claim>;
-  exampleErrors(): Failure[];
+  exampleErrors(): ErrorRecord[];
   checkStore(
     store: NativeStore,
     reopen: (() => Promise<NativeStore>) | undefined,
@@ -64,7 +72,7 @@ export interface NativeClient {
   ): Promised<NativeVerification>;
   completeVerification(
     id: string,
-    reissue: boolean,
+    reissue: boolean | undefined,
     timeoutSeconds: number | undefined,
     token: NativeCancelToken | undefined,
     scope: number,
@@ -124,54 +132,6 @@ export interface NativeClientOptions {
   onEvent: ((scope: number | null, event: RelayPassEvent) => void) | undefined;
 }
 
-/**
- * A store as the addon calls it, on this thread. Each answer has its type, or is a text that says
- * what was expected.
- *
- * @internal
- */
-export interface NativeStore {
-  load(scope: number | null, key: string): Promise<NativeRecord | null | string>;
-  compareAndSwap(
-    scope: number | null,
-    key: string,
-    expected: number | null,
-    next: NativeRecord | null,
-  ): Promise<boolean | string>;
-  scan(
-    scope: number | null,
-    prefix: string,
-    dueBefore: number | null,
-    limit: number,
-  ): Promise<string[] | string>;
-}
-
-/** @internal */
-export interface NativeRecord {
-  readonly value: Uint8Array;
-  readonly version: number;
-  readonly dueAt: number | null;
-  readonly expiresAt: number | null;
-}
-
-/** @internal */
-export interface NativeVerification {
-  readonly id: string;
-  readonly claimType: string;
-  readonly status: string;
-  readonly claim: Claim | null;
-  readonly sessionAccessToken: string | null;
-  readonly hostedUrl: string | null;
-  /** Milliseconds since the epoch. */
-  readonly expiresAt: number;
-}
-
-/** @internal */
-export interface NativeCompletion {
-  readonly status: string;
-  readonly claim: Claim | null;
-}
-
 /** @internal */
 export interface NativeViolation {
   readonly message: string;
@@ -204,7 +164,7 @@ export interface KeyPair {
 }
 
 /** @internal */
-export interface Failure {
+export interface ErrorRecord {
   readonly code: string;
   readonly operation: string;
   readonly message: string;
@@ -224,7 +184,7 @@ export interface Failure {
 }
 
 /** @internal */
-export type Outcome<T> = T | Failure;
+export type Outcome<T> = T | ErrorRecord;
 
 /**
  * `null`: the call was cancelled.

@@ -1,4 +1,3 @@
-import type { NativeCompletion, NativeVerification } from './native.js';
 import { hideSecrets } from './redaction.js';
 
 /** The rate limit as Persona reported it with an answer. */
@@ -104,6 +103,24 @@ export type Completion =
   | { readonly status: 'pending'; readonly claim: null }
   /** The session ended without an answer. Start another verification. */
   | { readonly status: 'expired'; readonly claim: null };
+
+/** @internal */
+export interface NativeVerification {
+  readonly id: string;
+  readonly claimType: string;
+  readonly status: string;
+  readonly claim: Claim | null;
+  readonly sessionAccessToken: string | null;
+  readonly hostedUrl: string | null;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** @internal */
+export interface NativeCompletion {
+  readonly status: string;
+  readonly claim: Claim | null;
+}
 
 /** @internal */
 export function makeVerification(native: NativeVerification): Verification {

@@ -1,6 +1,5 @@
 import { isUint8Array } from 'node:util/types';
 
-import type { NativeRecord, NativeStore } from './native.js';
 import { runInScope } from './scope.js';
 
 /** A value, or a promise of it. */
@@ -142,4 +141,42 @@ const WHOLE = 'a whole number from 0 to 2 ** 53, of type number';
 
 function isWhole(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 2 ** 53;
+}
+
+/** What {@link checkStore} checked. */
+export interface StoreReport {
+  /** The parts of the suite that passed. */
+  readonly passed: readonly string[];
+  /** The parts that could not run: `reopening`, without `reopen`. */
+  readonly skipped: readonly string[];
+}
+
+/**
+ * A store as the addon calls it, on this thread. Each answer has its type, or is a text that says
+ * what was expected.
+ *
+ * @internal
+ */
+export interface NativeStore {
+  load(scope: number | null, key: string): Promise<NativeRecord | null | string>;
+  compareAndSwap(
+    scope: number | null,
+    key: string,
+    expected: number | null,
+    next: NativeRecord | null,
+  ): Promise<boolean | string>;
+  scan(
+    scope: number | null,
+    prefix: string,
+    dueBefore: number | null,
+    limit: number,
+  ): Promise<string[] | string>;
+}
+
+/** @internal */
+export interface NativeRecord {
+  readonly value: Uint8Array;
+  readonly version: number;
+  readonly dueAt: number | null;
+  readonly expiresAt: number | null;
 }

@@ -7,7 +7,9 @@
 import { optional, readFunction, readObject } from './arguments.js';
 import { native } from './native.js';
 import { adaptStore, readStoreObject } from './store.js';
-import type { Awaitable, RelayStore } from './store.js';
+import type { Awaitable, RelayStore, StoreReport } from './store.js';
+
+export type { StoreReport } from './store.js';
 
 /** What {@link checkStore} takes beside the store. */
 export interface CheckOptions {
@@ -17,14 +19,6 @@ export interface CheckOptions {
    * another's work.
    */
   readonly reopen?: (() => Awaitable<RelayStore>) | undefined;
-}
-
-/** What {@link checkStore} checked. */
-export interface StoreReport {
-  /** The parts of the suite that passed. */
-  readonly passed: readonly string[];
-  /** The parts that could not run: `reopening`, without `reopen`. */
-  readonly skipped: readonly string[];
 }
 
 /** A store breaks its contract. */

@@ -33,8 +33,9 @@ from relaypass.errors import (
     StoreError,
     UnprocessableError,
 )
-from relaypass.events import Event
+from relaypass.events import Event, EventKind
 from relaypass.keys import EncryptionKey, open_claim
+from relaypass.options import Environment, PassBinding
 from relaypass.passes import AsyncPasses, Passes
 from relaypass.relays import AsyncRelays, Relays
 from relaypass.results import (
@@ -45,6 +46,7 @@ from relaypass.results import (
     PrivacyPass,
     RateLimit,
     Relay,
+    Status,
     Verification,
 )
 from relaypass.stores import AsyncStore, Store, StoreRecord
@@ -65,13 +67,16 @@ __all__ = [
     "ConflictError",
     "DecryptionError",
     "EncryptionKey",
+    "Environment",
     "Event",
+    "EventKind",
     "GeneratedClaim",
     "InvalidArgumentError",
     "Method",
     "NetworkError",
     "NotFoundError",
     "OutcomeUnknownError",
+    "PassBinding",
     "PassExpiredError",
     "PassRejectedError",
     "Passes",
@@ -86,6 +91,7 @@ __all__ = [
     "Relays",
     "RequestTimeoutError",
     "ServerError",
+    "Status",
     "Store",
     "StoreError",
     "StoreRecord",

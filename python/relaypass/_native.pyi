@@ -7,7 +7,7 @@ from asyncio import Future
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, final
 
-from relaypass.callbacks import Callbacks
+from relaypass.events import EventKind
 from relaypass.results import (
     ClaimAnswer,
     CompletionAnswer,
@@ -78,23 +78,8 @@ class StoreCall:
 class Client:
     def __new__(
         cls,
-        *,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        environment: str | None = None,
-        timeout: float | None = None,
-        retries: int | None = None,
-        ca_pem: str | None = None,
-        anonymous_proxy: str | None = None,
-        identified_proxy: str | None = None,
-        decryption_key: str | None = None,
-        store_url: str | None = None,
-        store_timeout: float | None = None,
-        seal_key: bytes | list[bytes] | None = None,
-        pass_binding: str | None = None,
-        pass_pool: int | None = None,
-        background: bool | None = None,
-        callbacks: Callbacks | None = None,
+        given: dict[str, object],
+        callbacks: object | None = None,
         store_number: int | None = None,
         event_number: int | None = None,
     ) -> Client: ...
@@ -133,7 +118,7 @@ class Client:
         timeout: float | None = None,
     ) -> Call[VerificationAnswer]: ...
     def complete_verification(
-        self, id: str, *, reissue: bool, timeout: float | None = None
+        self, id: str, *, reissue: bool | None = None, timeout: float | None = None
     ) -> Call[CompletionAnswer]: ...
     def get_verification(
         self, id: str, *, timeout: float | None = None
@@ -167,5 +152,5 @@ def report_unraisable(error: BaseException, raised_by: object) -> None: ...
 def check_store(store: int, can_reopen: bool) -> Call[StoreCheckAnswer]: ...
 def events_need_thread() -> bool: ...
 def event_thread_failed() -> None: ...
-def next_event() -> tuple[int, tuple[str, str | None, str | None, str]] | None: ...
+def next_event() -> tuple[int, tuple[EventKind, str | None, str | None, str]] | None: ...
 def _example_events(callbacks: int) -> None: ...

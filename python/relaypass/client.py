@@ -10,6 +10,7 @@ from relaypass.callbacks import Callbacks
 from relaypass.connection import Connection
 from relaypass.events import Event
 from relaypass.keys import EncryptionKey, private_half
+from relaypass.options import Environment, PassBinding
 from relaypass.outcomes import opened
 from relaypass.passes import AsyncPasses, Passes
 from relaypass.relays import AsyncRelays, Relays
@@ -27,7 +28,7 @@ class _Options:
         *,
         api_key: str | None = None,
         base_url: str | None = None,
-        environment: str | None = None,
+        environment: Environment | None = None,
         timeout: float | None = None,
         retries: int | None = None,
         ca_pem: str | None = None,
@@ -37,7 +38,7 @@ class _Options:
         store: str | Store | AsyncStore | None = None,
         store_timeout: float | None = None,
         seal_key: bytes | list[bytes] | None = None,
-        pass_binding: str | None = None,
+        pass_binding: PassBinding | None = None,
         pass_pool: int | None = None,
         background: bool | None = None,
         on_event: Callable[[Event], object] | None = None,
@@ -87,22 +88,25 @@ class _Options:
         callbacks = None
         if store_object is not None or on_event is not None:
             callbacks = Callbacks(store_object, on_event)
+        options: dict[str, object] = {
+            "api_key": api_key,
+            "base_url": base_url,
+            "environment": environment,
+            "timeout": timeout,
+            "retries": retries,
+            "ca_pem": ca_pem,
+            "anonymous_proxy": anonymous_proxy,
+            "identified_proxy": identified_proxy,
+            "decryption_key": private_half(decryption_key),
+            "store_url": store_url,
+            "store_timeout": store_timeout,
+            "seal_key": seal_key,
+            "pass_binding": pass_binding,
+            "pass_pool": pass_pool,
+            "background": background,
+        }
         native = _native.Client(
-            api_key=api_key,
-            base_url=base_url,
-            environment=environment,
-            timeout=timeout,
-            retries=retries,
-            ca_pem=ca_pem,
-            anonymous_proxy=anonymous_proxy,
-            identified_proxy=identified_proxy,
-            decryption_key=private_half(decryption_key),
-            store_url=store_url,
-            store_timeout=store_timeout,
-            seal_key=seal_key,
-            pass_binding=pass_binding,
-            pass_pool=pass_pool,
-            background=background,
+            options,
             callbacks=callbacks,
             store_number=callbacks.number if callbacks and store_object is not None else None,
             event_number=callbacks.number if callbacks and on_event is not None else None,

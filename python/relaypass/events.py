@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+EventKind: TypeAlias = Literal[
+    "possible_double_charge",
+    "unknown_outcome",
+    "key_changed",
+    "pending",
+    "refunded",
+    "pool_stopped",
+    "background_failure",
+]
+"""What an :class:`Event` is about; later versions may add others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,10 +24,8 @@ class Event:
     A client tells of it with ``on_event``.
     """
 
-    kind: str
-    """What happened: ``"possible_double_charge"``, ``"unknown_outcome"``, ``"key_changed"``,
-    ``"pending"``, ``"refunded"``, ``"pool_stopped"`` or ``"background_failure"``; later versions
-    may add others."""
+    kind: EventKind
+    """What happened."""
     verification_id: str | None
     """The verification it happened to; ``None`` for passes bought ahead."""
     request_id: str | None

@@ -6,7 +6,7 @@ import doctest
 import inspect
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin
 
 import pytest
 from support import CLAIM_TYPE, PACKAGE, Sandbox
@@ -15,12 +15,17 @@ import relaypass
 import relaypass.testing
 
 
+def literals() -> list[str]:
+    """Types of a few texts. Python keeps no text of theirs; type checkers read it after them."""
+    return [name for name in relaypass.__all__ if get_origin(getattr(relaypass, name)) is Literal]
+
+
 def documented_objects() -> list[Any]:
     exported = [
         getattr(module, name)
         for module in (relaypass, relaypass.testing)
         for name in module.__all__
-        if name != "__version__"
+        if name != "__version__" and name not in literals()
     ]
     members = [
         member
@@ -58,6 +63,10 @@ def test_examples_in_docstrings(sandbox: Sandbox) -> None:
 def test_everything_public_is_documented() -> None:
     for documented in [relaypass, relaypass.testing, *documented_objects()]:
         assert inspect.getdoc(documented), documented
+    sources = "".join(path.read_text() for path in (PACKAGE / "relaypass").glob("*.py"))
+    assert len(literals()) == 4
+    for name in literals():
+        assert re.search(rf"^{name}: TypeAlias = Literal\[[^\]]*\]\n\"\"\"", sources, re.MULTILINE)
 
 
 def test_the_readme_examples_work(

@@ -7,7 +7,7 @@ import itertools
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from support import CLAIM_TYPE, DictStore, Sandbox, run_script
@@ -43,15 +43,7 @@ def tell_examples(client: relaypass.RelayPass) -> None:
     _native._example_events(callbacks.number)
 
 
-KINDS = [
-    "possible_double_charge",
-    "unknown_outcome",
-    "key_changed",
-    "pending",
-    "refunded",
-    "pool_stopped",
-    "background_failure",
-]
+KINDS = get_args(relaypass.EventKind)
 
 
 def test_every_kind_of_event_arrives_in_order() -> None:

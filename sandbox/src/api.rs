@@ -15,7 +15,7 @@ use crate::random::random_token;
 use crate::redeem::{self, Presented};
 use crate::wire::{check_version, Answer, Inflection, Members, Received, Refusal, REQUEST_ID};
 use crate::world::{Sandboxed, World};
-use crate::{challenge, relays, sign};
+use crate::{challenge, create, sign};
 
 const ENVIRONMENT_ID: HeaderName = HeaderName::from_static("persona-environment-id");
 const ORGANIZATION_ID: HeaderName = HeaderName::from_static("persona-organization-id");
@@ -279,7 +279,7 @@ impl Execution<'_> {
             (Call::Challenge, _) => {
                 challenge::request(sandboxed, world, received, self.wrong_key_id()).await
             }
-            (_, Asker::Anonymous) => relays::create(world, received),
+            (_, Asker::Anonymous) => create::create(world, received),
             (_, Asker::Organization(environment)) => {
                 let wrong = matches!(self.kind(), Some(Kind::WrongSignature { stored: true }));
                 sign::create(sandboxed, world, environment, received, wrong).await

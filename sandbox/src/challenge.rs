@@ -7,7 +7,6 @@
 //! The MAC is an HMAC-SHA256 over the bytes of the object with the MAC's own text left out, and
 //! over what the challenge is good for. So a redeemed challenge must come back byte for byte.
 
-use aws_lc_rs::hmac;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine as _;
 use hyper::StatusCode;
@@ -15,37 +14,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clock::{self, HOUR};
+use crate::create::claim_type;
 use crate::keys::{Environment, Namespace};
+use crate::mac_key::{Binding, MacKey};
 use crate::random::{hex, random_bytes};
-use crate::relays::claim_type;
 use crate::settings::Settings;
 use crate::wire::{Members, Received, Refusal, Reply};
 use crate::world::{Sandboxed, World};
 
 const ISSUER_NAME: &str = "withpersona.com/api/v1/privacy-passes";
 const ORIGIN_INFO: &str = "/api/privacy/v1/relays";
-
-/// What a challenge is good for.
-pub(crate) enum Binding<'a> {
-    /// Any relay of this claim type and environment (the current generation).
-    ClaimType(&'a Namespace),
-    /// This relay only (the first generation).
-    Relay(&'a str),
-}
-
-impl Binding<'_> {
-    /// A text for each binding; no two bindings have the same.
-    fn label(&self) -> String {
-        match self {
-            Self::ClaimType(namespace) => format!(
-                "claim-type\n{}\n{}\n",
-                namespace.environment.name(),
-                namespace.claim_type
-            ),
-            Self::Relay(relay_token) => format!("relay\n{relay_token}\n"),
-        }
-    }
-}
 
 /// What a client needs to ask for a pass.
 pub(crate) struct Materials {
@@ -175,36 +153,4 @@ pub(crate) fn check(
         mac: fields.mac,
         expires_at,
     })
-}
-
-/// The issuer's secret for challenges.
-pub(crate) struct MacKey(hmac::Key);
-
-impl MacKey {
-    pub(crate) fn random() -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, &random_bytes::<32>()))
-    }
-
-    fn mac(&self, tag: &str, binding: &Binding<'_>, head: &str, tail: &str) -> String {
-        let mut context = hmac::Context::with_key(&self.0);
-        for part in [tag, "\n", &binding.label(), head, tail] {
-            context.update(part.as_bytes());
-        }
-        hex(context.sign().as_ref())
-    }
-
-    /// A MAC that looks like any other and begins with a tag of 32 hex digits.
-    fn tagged(&self, tag: &str, binding: &Binding<'_>, head: &str, tail: &str) -> String {
-        let mac = self.mac(tag, binding, head, tail);
-        format!("{tag}{}", &mac[..32])
-    }
-
-    fn made(&self, mac: &str, binding: &Binding<'_>, head: &str, tail: &str) -> bool {
-        use subtle::ConstantTimeEq as _;
-        let same = |ours: String| bool::from(ours.as_bytes().ct_eq(mac.as_bytes()));
-        same(self.mac("", binding, head, tail))
-            || mac
-                .get(..32)
-                .is_some_and(|tag| same(self.tagged(tag, binding, head, tail)))
-    }
 }

@@ -14,10 +14,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::Value;
 
-use crate::challenge::{self, Binding, Forgery};
+use crate::challenge::{self, Forgery};
 use crate::claim;
 use crate::clock::DAY;
 use crate::keys::{Environment, Namespace};
+use crate::mac_key::Binding;
 use crate::relays::{Outcome, Relay};
 use crate::wire::{Members, Received, Refusal, Reply};
 use crate::world::{Sandboxed, World};

@@ -1,4 +1,4 @@
-//! Step 1, and the relays it makes: their secrets, their sessions and what became of the check.
+//! The relays that step 1 makes: their secrets, their sessions and what became of the check.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};
@@ -6,24 +6,15 @@ use std::sync::{Arc, Mutex, RwLock};
 use aws_lc_rs::hmac;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine as _;
-use hyper::StatusCode;
-use rsa::pkcs1::DecodeRsaPublicKey as _;
-use rsa::pkcs8::DecodePublicKey as _;
-use rsa::traits::PublicKeyParts as _;
 use rsa::RsaPublicKey;
-use serde_json::{json, Value};
+use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
 use crate::keys::{Environment, Namespace};
-use crate::random::{random_bytes, random_token, random_uuid};
-use crate::wire::{Members, Received, Refusal, Reply};
-use crate::world::World;
+use crate::random::{random_bytes, random_token};
 
 /// A person has this long to finish the check.
 const SESSION_SECONDS: i64 = 30 * 60;
-
-/// No claim type that Persona publishes is a quarter as long.
-const LONGEST_CLAIM_TYPE: usize = 128;
 
 pub(crate) struct Relay {
     pub(crate) token: String,
@@ -33,6 +24,26 @@ pub(crate) struct Relay {
     /// Seconds since the epoch.
     session_ends: i64,
     outcome: Mutex<Option<Outcome>>,
+}
+
+impl Relay {
+    /// A relay whose session begins now.
+    pub(crate) fn new(
+        token: String,
+        secret: String,
+        namespace: Namespace,
+        encryption_key: Option<RsaPublicKey>,
+        now: i64,
+    ) -> Self {
+        Self {
+            token,
+            secret,
+            namespace,
+            encryption_key,
+            session_ends: now + SESSION_SECONDS,
+            outcome: Mutex::new(None),
+        }
+    }
 }
 
 /// What became of the person's check.
@@ -122,7 +133,7 @@ impl Relays {
     }
 
     /// Keeps the relay and gives its session access token.
-    fn insert(&self, relay: Relay, now: i64) -> String {
+    pub(crate) fn insert(&self, relay: Relay, now: i64) -> String {
         let session = self.session_access_token(now, relay.session_ends);
         let relay = Arc::new(relay);
         let mut by_token = self.by_token.write().expect("no panic while inserting");
@@ -148,73 +159,5 @@ impl Relays {
         );
         let signature = hmac::sign(&self.session_key, signed.as_bytes());
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
-}
-
-/// `POST /api/privacy/v1/relays`
-pub(crate) fn create(world: &World, received: &Received) -> Result<Reply, Refusal> {
-    let mut members = Members::parse(received)?;
-    let claim_type = claim_type(&mut members)?;
-    let encryption_key = members
-        .nullable_text("encryption-key-pem")?
-        .map(|pem| encryption_key(&pem))
-        .transpose()?;
-    let environment = Environment::from_flag(members.flag("sandbox")?);
-    members.finish()?;
-
-    let now = world.clock.now();
-    let token = random_token("relay_");
-    let secret = random_uuid();
-    let relay = Relay {
-        token: token.clone(),
-        secret: secret.clone(),
-        namespace: Namespace {
-            environment,
-            claim_type,
-        },
-        encryption_key,
-        session_ends: now + SESSION_SECONDS,
-        outcome: Mutex::new(None),
-    };
-    let session_access_token = world.relays.insert(relay, now);
-    world.ledger.relays.add_one();
-    Ok(Reply {
-        status: StatusCode::CREATED,
-        members: vec![
-            ("relay-token", Value::String(token)),
-            ("relay-secret", Value::String(secret)),
-            (
-                "relay-session-access-token",
-                Value::String(session_access_token),
-            ),
-        ],
-    })
-}
-
-/// Takes a claim type. Persona's set is open, so any name in its style will do.
-pub(crate) fn claim_type(members: &mut Members) -> Result<String, Refusal> {
-    let claim_type = members.text("claim-type")?;
-    let is_name = !claim_type.is_empty()
-        && claim_type.len() <= LONGEST_CLAIM_TYPE
-        && (claim_type.bytes()).all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if is_name {
-        Ok(claim_type)
-    } else {
-        Err(Refusal::bad_request("claim-type is not a claim type"))
-    }
-}
-
-fn encryption_key(pem: &str) -> Result<RsaPublicKey, Refusal> {
-    let refused = || {
-        Refusal::bad_request("encryption-key-pem must be an RSA public key of 2048 to 4096 bits")
-    };
-    let pem = pem.trim();
-    let key = RsaPublicKey::from_public_key_pem(pem)
-        .or_else(|_| RsaPublicKey::from_pkcs1_pem(pem))
-        .map_err(|_| refused())?;
-    if (2048..=4096).contains(&key.n().bits()) {
-        Ok(key)
-    } else {
-        Err(refused())
     }
 }

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use subtle::ConstantTimeEq as _;
 
-use crate::challenge::MacKey;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::idempotency::Idempotency;
 use crate::keys::{Environment, KeyRing};
 use crate::ledger::Ledger;
 use crate::limits::RateLimits;
+use crate::mac_key::MacKey;
 use crate::random::random_token;
 use crate::relays::Relays;
 use crate::requests::RequestLog;

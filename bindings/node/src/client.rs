@@ -1,70 +1,19 @@
-//! The client and its three steps.
-
-use std::sync::Arc;
+//! The client and its calls.
 
 use napi::{Either, Env};
 use napi_derive::napi;
-use relaypass::arguments::{
-    ClaimArguments, ClientArguments, CloseArguments, CreateArguments, IssueArguments, StoreArgument,
+use relaypass::surface::{
+    Call, ClaimArguments, ClientArguments, CloseArguments, CompleteArguments, CountArguments,
+    CreateArguments, ForgetArguments, GetArguments, IntoPlain, IssueArguments, PrefetchArguments,
+    RecoverArguments, StartArguments,
 };
-use relaypass::Secret;
 
-use crate::cancel::{promise, promise_in_scope, CancelToken, Promised};
+use crate::answer::{
+    CompletionRecord, GeneratedClaimRecord, PrivacyPassRecord, RelayRecord, VerificationRecord,
+};
+use crate::arguments::ClientOptions;
+use crate::call::{promise, promise_in_scope, Answered, CancelToken, Promised};
 use crate::errors::Outcome;
-use crate::events::{listener, Tell};
-use crate::results::{GeneratedClaim, PrivacyPass, Relay};
-use crate::store::{Bytes, HostStore};
-
-/// See `relaypass::arguments::ClientArguments`.
-#[napi(object, object_to_js = false)]
-pub struct ClientOptions {
-    pub api_key: Option<String>,
-    pub base_url: Option<String>,
-    pub environment: Option<String>,
-    pub timeout_seconds: Option<f64>,
-    pub retries: Option<f64>,
-    pub ca_pem: Option<String>,
-    pub anonymous_proxy: Option<String>,
-    pub identified_proxy: Option<String>,
-    pub decryption_key: Option<String>,
-    pub store_url: Option<String>,
-    pub store: Option<HostStore>,
-    pub store_timeout_seconds: Option<f64>,
-    pub seal_keys: Vec<Bytes>,
-    pub pass_binding: Option<String>,
-    pub pass_pool: Option<f64>,
-    pub background: Option<bool>,
-    pub on_event: Option<Tell>,
-}
-
-impl From<ClientOptions> for ClientArguments {
-    fn from(options: ClientOptions) -> Self {
-        let by_url = options.store_url.map(Secret::new).map(StoreArgument::Url);
-        let object = options
-            .store
-            .map(|store| StoreArgument::Object(Arc::new(store)));
-        let seal_keys = options.seal_keys.into_iter();
-        Self {
-            api_key: options.api_key.map(Secret::new),
-            base_url: options.base_url,
-            environment: options.environment,
-            timeout_seconds: options.timeout_seconds,
-            // `as` saturates: a number outside the range stays outside the range.
-            retries: options.retries.map(|retries| retries as i64),
-            ca_pem: options.ca_pem,
-            anonymous_proxy: options.anonymous_proxy.map(Secret::new),
-            identified_proxy: options.identified_proxy.map(Secret::new),
-            decryption_key: options.decryption_key.map(Secret::new),
-            store: object.or(by_url),
-            store_timeout_seconds: options.store_timeout_seconds,
-            seal_keys: seal_keys.map(|Bytes(key)| Secret::new(key)).collect(),
-            pass_binding: options.pass_binding,
-            pass_pool: options.pass_pool.map(|target| target as i64),
-            background: options.background,
-            on_event: options.on_event.map(listener),
-        }
-    }
-}
 
 /// See `relaypass::Client`.
 #[napi]
@@ -72,25 +21,30 @@ pub struct Client {
     client: relaypass::Client,
 }
 
-impl From<relaypass::Client> for Client {
-    fn from(client: relaypass::Client) -> Self {
-        Self { client }
-    }
-}
-
-impl Client {
-    pub(crate) fn core(&self) -> &relaypass::Client {
-        &self.client
-    }
-}
-
 /// Makes a client. Nothing is sent.
 #[napi(catch_unwind)]
 pub fn open_client(options: ClientOptions) -> Outcome<Client> {
     let arguments = ClientArguments::from(options);
     match arguments.parse().and_then(|builder| builder.build()) {
-        Ok(client) => Either::A(client.into()),
+        Ok(client) => Either::A(Client { client }),
         Err(error) => Either::B(error.into()),
+    }
+}
+
+impl Client {
+    fn run<'env, C: Call, R: Answered>(
+        &self,
+        env: &'env Env,
+        arguments: C,
+        timeout_seconds: Option<f64>,
+        token: Option<&CancelToken>,
+        scope: u32,
+        lift: fn(C::Answer) -> R,
+    ) -> napi::Result<Promised<'env, R>> {
+        let client = self.client.clone();
+        promise_in_scope(env, token, scope, async move {
+            arguments.run(&client, timeout_seconds).await.map(lift)
+        })
     }
 }
 
@@ -112,20 +66,19 @@ impl Client {
         timeout_seconds: Option<f64>,
         token: Option<&CancelToken>,
         scope: u32,
-    ) -> napi::Result<Promised<'env, Relay>> {
+    ) -> napi::Result<Promised<'env, RelayRecord>> {
         let arguments = CreateArguments {
             claim_type,
             encryption_key,
         };
-        let client = self.client.clone();
-        promise_in_scope(env, token, scope, async move {
-            let request = arguments.parse()?;
-            client
-                .relays()
-                .within_seconds(timeout_seconds)?
-                .create(request)
-                .await
-        })
+        self.run(
+            env,
+            arguments,
+            timeout_seconds,
+            token,
+            scope,
+            RelayRecord::from,
+        )
     }
 
     /// Step 2.
@@ -143,21 +96,20 @@ impl Client {
         timeout_seconds: Option<f64>,
         token: Option<&CancelToken>,
         scope: u32,
-    ) -> napi::Result<Promised<'env, PrivacyPass>> {
+    ) -> napi::Result<Promised<'env, PrivacyPassRecord>> {
         let arguments = IssueArguments {
             claim_type,
             relay_token,
-            relay_secret: relay_secret.map(Secret::new),
+            relay_secret: relay_secret.map(String::into_plain),
         };
-        let client = self.client.clone();
-        promise_in_scope(env, token, scope, async move {
-            let request = arguments.parse()?;
-            client
-                .relays()
-                .within_seconds(timeout_seconds)?
-                .issue_privacy_pass(request)
-                .await
-        })
+        self.run(
+            env,
+            arguments,
+            timeout_seconds,
+            token,
+            scope,
+            PrivacyPassRecord::from,
+        )
     }
 
     /// Step 3.
@@ -178,24 +130,154 @@ impl Client {
         timeout_seconds: Option<f64>,
         token: Option<&CancelToken>,
         scope: u32,
-    ) -> napi::Result<Promised<'env, GeneratedClaim>> {
+    ) -> napi::Result<Promised<'env, GeneratedClaimRecord>> {
         let arguments = ClaimArguments {
             relay_token,
-            relay_secret: Secret::new(relay_secret),
-            privacy_pass_token: Secret::new(privacy_pass_token),
+            relay_secret: relay_secret.into_plain(),
+            privacy_pass_token: privacy_pass_token.into_plain(),
             claim_type,
-            decryption_key: decryption_key.map(Secret::new),
-            idempotency_key: idempotency_key.map(Secret::new),
+            decryption_key: decryption_key.map(String::into_plain),
+            idempotency_key: idempotency_key.map(String::into_plain),
         };
-        let client = self.client.clone();
-        promise_in_scope(env, token, scope, async move {
-            let request = arguments.parse()?;
-            client
-                .relays()
-                .within_seconds(timeout_seconds)?
-                .generate_claim(request)
-                .await
+        self.run(
+            env,
+            arguments,
+            timeout_seconds,
+            token,
+            scope,
+            GeneratedClaimRecord::from,
+        )
+    }
+
+    /// See `relaypass::Verifications::start`.
+    #[napi(catch_unwind)]
+    pub fn start_verification<'env>(
+        &self,
+        env: &'env Env,
+        claim_type: String,
+        reference: Option<String>,
+        timeout_seconds: Option<f64>,
+        token: Option<&CancelToken>,
+        scope: u32,
+    ) -> napi::Result<Promised<'env, VerificationRecord>> {
+        let arguments = StartArguments {
+            claim_type,
+            reference,
+        };
+        self.run(
+            env,
+            arguments,
+            timeout_seconds,
+            token,
+            scope,
+            VerificationRecord::from,
+        )
+    }
+
+    /// See `relaypass::Verifications::complete`.
+    #[napi(catch_unwind)]
+    pub fn complete_verification<'env>(
+        &self,
+        env: &'env Env,
+        id: String,
+        reissue: Option<bool>,
+        timeout_seconds: Option<f64>,
+        token: Option<&CancelToken>,
+        scope: u32,
+    ) -> napi::Result<Promised<'env, CompletionRecord>> {
+        let arguments = CompleteArguments { id, reissue };
+        self.run(
+            env,
+            arguments,
+            timeout_seconds,
+            token,
+            scope,
+            CompletionRecord::from,
+        )
+    }
+
+    /// See `relaypass::Verifications::get`.
+    #[napi(catch_unwind)]
+    pub fn get_verification<'env>(
+        &self,
+        env: &'env Env,
+        id: String,
+        timeout_seconds: Option<f64>,
+        token: Option<&CancelToken>,
+        scope: u32,
+    ) -> napi::Result<Promised<'env, VerificationRecord>> {
+        let arguments = GetArguments { id };
+        self.run(
+            env,
+            arguments,
+            timeout_seconds,
+            token,
+            scope,
+            VerificationRecord::from,
+        )
+    }
+
+    /// See `relaypass::Verifications::forget`. Promises `true`.
+    #[napi(catch_unwind)]
+    pub fn forget_verification<'env>(
+        &self,
+        env: &'env Env,
+        id: String,
+        timeout_seconds: Option<f64>,
+        token: Option<&CancelToken>,
+        scope: u32,
+    ) -> napi::Result<Promised<'env, bool>> {
+        let arguments = ForgetArguments { id };
+        self.run(env, arguments, timeout_seconds, token, scope, |()| true)
+    }
+
+    /// See `relaypass::Verifications::recover`.
+    #[napi(catch_unwind)]
+    pub fn recover_verifications<'env>(
+        &self,
+        env: &'env Env,
+        timeout_seconds: Option<f64>,
+        token: Option<&CancelToken>,
+        scope: u32,
+    ) -> napi::Result<Promised<'env, f64>> {
+        let arguments = RecoverArguments {};
+        self.run(env, arguments, timeout_seconds, token, scope, |driven| {
+            driven as f64
         })
+    }
+
+    /// See `relaypass::Passes::prefetch`.
+    #[napi(catch_unwind)]
+    pub fn prefetch_passes<'env>(
+        &self,
+        env: &'env Env,
+        claim_type: String,
+        count: f64,
+        timeout_seconds: Option<f64>,
+        token: Option<&CancelToken>,
+        scope: u32,
+    ) -> napi::Result<Promised<'env, u32>> {
+        let arguments = PrefetchArguments {
+            claim_type,
+            count: count.into_plain(),
+        };
+        self.run(env, arguments, timeout_seconds, token, scope, |bought| {
+            bought
+        })
+    }
+
+    /// See `relaypass::Passes::count`.
+    #[napi(catch_unwind)]
+    pub fn count_passes<'env>(
+        &self,
+        env: &'env Env,
+        claim_type: String,
+        timeout_seconds: Option<f64>,
+        token: Option<&CancelToken>,
+        scope: u32,
+    ) -> napi::Result<Promised<'env, u32>> {
+        let arguments = CountArguments { claim_type };
+        self.run(env, arguments, timeout_seconds, token, scope, |ready| ready)
     }
 
     /// See `relaypass::Client::close`. Promises `true`.

@@ -1,6 +1,6 @@
 //! The native half of the `relaypass` npm package; `node/src` is the half people import.
 //!
-//! This crate translates and never decides: it turns JavaScript values into `relaypass::arguments`,
+//! This crate translates and never decides: it turns JavaScript values into `relaypass::surface`,
 //! and results and errors into plain records. Types of arguments are checked in TypeScript, their
 //! meaning in the core.
 //!
@@ -8,16 +8,16 @@
 //! * No future borrows from a JavaScript object. Methods are plain functions that clone what they
 //!   need and hand an owned future to [`Env::spawn_future`](napi::Env::spawn_future), so a worker
 //!   thread may end while its calls are in flight.
-//! * A call that failed *resolves*, with a [`Failure`](errors::Failure) in place of the result. A
+//! * A call that failed *resolves*, with a [`ErrorRecord`](errors::ErrorRecord) in place of the result. A
 //!   promise of ours rejects only if the glue itself is broken.
 
-mod cancel;
-mod claim;
+mod answer;
+mod arguments;
+mod call;
 mod client;
 mod errors;
 mod events;
 mod keys;
-mod results;
+mod runtime;
 mod store;
 mod testing;
-mod verifications;

@@ -7,8 +7,6 @@
 //! The functions are *weak*: they keep no event loop alive. A call of the client does, through its
 //! promise; work in the background does not, and ends with the process.
 
-use std::fmt;
-
 use napi::bindgen_prelude::{
     Buffer, FnArgs, FromNapiValue, JsValuesTupleIntoVec, Promise, ToNapiValue, TypeName,
     ValidateNapiValue,
@@ -17,8 +15,11 @@ use napi::threadsafe_function::ThreadsafeFunction;
 use napi::{sys, Either, Status, ValueType};
 use napi_derive::napi;
 use relaypass::store::{BoxFuture, Record, Store, StoreError, Swap};
+use relaypass::surface::IntoPlain;
+use relaypass::Secret;
 
-use crate::cancel::current_scope;
+use crate::call::current_scope;
+use crate::errors::Thrown;
 
 /// A method of the store: the arguments after the scope in which to call it, and the answer or what
 /// was expected in its place.
@@ -145,6 +146,12 @@ fn number(integer: u64) -> f64 {
 /// that nothing which happens there later changes them.
 pub struct Bytes(pub Vec<u8>);
 
+impl IntoPlain<Secret<Vec<u8>>> for Bytes {
+    fn into_plain(self) -> Secret<Vec<u8>> {
+        Secret::new(self.0)
+    }
+}
+
 impl FromNapiValue for Bytes {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
         // SAFETY: `env` and `value` are what napi-rs called with, on their own thread. The slice
@@ -172,28 +179,3 @@ impl TypeName for Bytes {
 }
 
 impl ValidateNapiValue for Bytes {}
-
-/// What a store threw: a reference to the very object. What it says may hold anything, so it shows
-/// in no text of ours.
-pub struct Thrown(pub napi::Error);
-
-impl Thrown {
-    /// What was thrown, for handing it back on the thread that it came from.
-    pub fn value(&self) -> napi::Result<napi::Error> {
-        self.0.try_clone()
-    }
-}
-
-impl fmt::Display for Thrown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an error of the store's own")
-    }
-}
-
-impl fmt::Debug for Thrown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Thrown")
-    }
-}
-
-impl std::error::Error for Thrown {}

@@ -1,6 +1,5 @@
 //! The store suite, on a store in JavaScript.
 
-use std::error::Error as _;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Promise, PromiseRaw};
@@ -10,8 +9,8 @@ use napi_derive::napi;
 use relaypass::store::conformance::{self, Reopen};
 use relaypass::store::{Store, StoreError};
 
-use crate::errors::ThrownValue;
-use crate::store::{HostStore, Thrown};
+use crate::errors::{Thrown, ThrownValue};
+use crate::store::HostStore;
 
 /// Gives another handle on the same data.
 type HostReopen = ThreadsafeFunction<(), Promise<HostStore>, (), Status, false, true>;
@@ -77,7 +76,7 @@ impl From<conformance::Violation> for Violation {
             message: violation.to_string(),
             rule: violation.rule(),
             found: violation.found().to_owned(),
-            thrown: ThrownValue::among(violation.source()),
+            thrown: ThrownValue::among_causes_of(&violation),
         }
     }
 }

@@ -4,11 +4,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 use relaypass::store::conformance::{Report, Violation};
 use relaypass::{
-    Claim, Completion, DecryptionKey, GeneratedClaim, PrivacyPass, RateLimit, Relay, ResponseInfo,
-    Secret, Verification,
+    Claim, Completion, DecryptionKey, GeneratedClaim, PrivacyPass, Relay, ResponseInfo, Secret,
+    Verification,
 };
 
-use crate::errors::causes_of_python;
+use crate::errors::{causes_of_python, rate_limit, RateLimitTuple};
 
 /// What a call answers.
 pub(crate) enum Answer {
@@ -22,6 +22,27 @@ pub(crate) enum Answer {
     Count(u64),
     StoreCheck(Result<Report, Violation>),
     Nothing,
+}
+
+macro_rules! answers {
+    ($($answer:ty => $variant:expr),* $(,)?) => {$(
+        impl From<$answer> for Answer {
+            fn from(answer: $answer) -> Self {
+                $variant(answer)
+            }
+        }
+    )*};
+}
+
+answers! {
+    Relay => Answer::Relay,
+    PrivacyPass => Answer::PrivacyPass,
+    GeneratedClaim => Answer::GeneratedClaim,
+    Verification => Answer::Verification,
+    Completion => Answer::Completion,
+    u64 => Answer::Count,
+    u32 => |count: u32| Answer::Count(count.into()),
+    () => |()| Answer::Nothing,
 }
 
 impl<'py> IntoPyObject<'py> for &Answer {
@@ -101,12 +122,6 @@ fn claim(claim: &Claim) -> ClaimTuple<'_> {
         claim.passed(),
         methodology,
     )
-}
-
-type RateLimitTuple = (u64, u64, u64);
-
-pub(crate) fn rate_limit(limit: &RateLimit) -> RateLimitTuple {
-    (limit.limit, limit.remaining, limit.reset_seconds)
 }
 
 fn info(info: &ResponseInfo) -> (Option<&str>, Option<RateLimitTuple>) {

@@ -15,9 +15,10 @@ use pyo3::prelude::*;
 use tokio::task::AbortHandle;
 
 use crate::answer::Answer;
-use crate::engine::Engine;
-use crate::exit::{self, Gate};
+use crate::exit::{self, gate};
 use crate::outcome::Outcome;
+use crate::per_process::PerProcess;
+use crate::runtime::{no_threads, Engine};
 
 /// Starts the call, and returns what aborts it.
 pub(crate) fn start(
@@ -37,7 +38,7 @@ pub(crate) fn start(
             settle,
             outcome: Outcome::none(),
         }),
-        outbox: engine.messenger()?.outbox.clone(),
+        outbox: Messenger::of_this_process()?.outbox.clone(),
     };
     let task = engine.runtime().spawn(async move {
         let result = work.await;
@@ -93,25 +94,31 @@ impl Drop for Delivery {
 }
 
 /// The thread that brings letters to event loops.
-pub(crate) struct Messenger {
+struct Messenger {
     outbox: Sender<Letter>,
 }
 
 impl Messenger {
+    /// It starts working when it is first asked for.
+    fn of_this_process() -> PyResult<&'static Self> {
+        static MESSENGER: PerProcess<Messenger> = PerProcess::new();
+        MESSENGER.get_or_try_make(|| Self::start().map_err(|error| no_threads(&error)))
+    }
+
     /// Starts the thread. It ends when nobody is left who could send a letter.
-    pub(crate) fn start(gate: &'static Gate) -> io::Result<Self> {
+    fn start() -> io::Result<Self> {
         let (outbox, inbox) = mpsc::channel();
         thread::Builder::new()
             .name("relaypass-asyncio".to_owned())
-            .spawn(move || bring(&inbox, gate))?;
+            .spawn(move || bring(&inbox))?;
         Ok(Self { outbox })
     }
 }
 
 /// Brings all letters that lie there in one visit to Python, for as long as Python is there.
-fn bring(inbox: &Receiver<Letter>, gate: &Gate) {
+fn bring(inbox: &Receiver<Letter>) {
     while let Ok(first) = inbox.recv() {
-        let Some(pass) = gate.pass() else {
+        let Some(pass) = gate().pass() else {
             mem::forget(first);
             return;
         };

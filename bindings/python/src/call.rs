@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 
 use crate::answer::Answer;
 use crate::asyncio::{self, WhenDone};
-use crate::engine::Engine;
 use crate::outcome::Outcome;
+use crate::runtime::Engine;
 use crate::store::{called_by, CallerNumber};
 
 /// What is to be done for a call. Nothing is before it is polled, so that a call may be prepared

@@ -4,20 +4,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
-use relaypass::arguments::{
-    ClaimArguments, ClientArguments, CloseArguments, CreateArguments, IssueArguments,
-    StartArguments, StoreArgument,
-};
 use relaypass::store::Store;
-use relaypass::{ClaimType, Passes, Relays, VerificationId, Verifications};
+use relaypass::surface::{
+    self, ClaimArguments, ClientArguments, CloseArguments, CompleteArguments, CountArguments,
+    CreateArguments, ForgetArguments, GetArguments, IssueArguments, PrefetchArguments,
+    RecoverArguments, StartArguments, StoreArgument,
+};
 
 use crate::answer::Answer;
-use crate::argument::{keys, optional, seconds, secret, text, truth, whole};
+use crate::arguments::{given, options, Given, Read};
 use crate::call::Call;
 use crate::events;
 use crate::outcome::Outcome;
 use crate::per_process::PerProcess;
+use crate::runtime::away;
 use crate::store::{CallbacksNumber, PythonStore};
 
 /// A client. The calls under way hold what it stands on too.
@@ -39,65 +41,23 @@ struct Connection {
     closed: AtomicBool,
 }
 
-/// An argument as it came.
-type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
-
 #[pymethods]
 impl Client {
     #[new]
-    #[pyo3(signature = (*, api_key=None, base_url=None, environment=None, timeout=None,
-        retries=None, ca_pem=None, anonymous_proxy=None, identified_proxy=None,
-        decryption_key=None, store_url=None, store_timeout=None, seal_key=None,
-        pass_binding=None, pass_pool=None, background=None, callbacks=None,
-        store_number=None, event_number=None))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "these are the options that Python has"
-    )]
+    #[pyo3(signature = (given, callbacks=None, store_number=None, event_number=None))]
     fn new(
-        api_key: Given<'_, '_>,
-        base_url: Given<'_, '_>,
-        environment: Given<'_, '_>,
-        timeout: Given<'_, '_>,
-        retries: Given<'_, '_>,
-        ca_pem: Given<'_, '_>,
-        anonymous_proxy: Given<'_, '_>,
-        identified_proxy: Given<'_, '_>,
-        decryption_key: Given<'_, '_>,
-        store_url: Given<'_, '_>,
-        store_timeout: Given<'_, '_>,
-        seal_key: Given<'_, '_>,
-        pass_binding: Given<'_, '_>,
-        pass_pool: Given<'_, '_>,
-        background: Given<'_, '_>,
+        given: &Bound<'_, PyDict>,
         callbacks: Option<Py<PyAny>>,
         store_number: Option<CallbacksNumber>,
         event_number: Option<CallbacksNumber>,
     ) -> PyResult<Self> {
         let python_store = store_number.map(|number| Arc::new(PythonStore::new(number)));
-        let store = match &python_store {
-            Some(store) => Some(StoreArgument::Object(Arc::clone(store) as Arc<dyn Store>)),
-            None => optional(secret, store_url, "store")?.map(StoreArgument::Url),
-        };
+        let store = python_store
+            .as_ref()
+            .map(|store| Arc::clone(store) as Arc<dyn Store>);
+        let store = store.map(StoreArgument::Object);
         let connection = Connection {
-            arguments: ClientArguments {
-                api_key: optional(secret, api_key, "api_key")?,
-                base_url: optional(text, base_url, "base_url")?,
-                environment: optional(text, environment, "environment")?,
-                timeout_seconds: optional(seconds, timeout, "timeout")?,
-                retries: optional(whole, retries, "retries")?,
-                ca_pem: optional(text, ca_pem, "ca_pem")?,
-                anonymous_proxy: optional(secret, anonymous_proxy, "anonymous_proxy")?,
-                identified_proxy: optional(secret, identified_proxy, "identified_proxy")?,
-                decryption_key: optional(secret, decryption_key, "decryption_key")?,
-                store,
-                store_timeout_seconds: optional(seconds, store_timeout, "store_timeout")?,
-                seal_keys: optional(keys, seal_key, "seal_key")?.unwrap_or_default(),
-                pass_binding: optional(text, pass_binding, "pass_binding")?,
-                pass_pool: optional(whole, pass_pool, "pass_pool")?,
-                background: optional(truth, background, "background")?,
-                on_event: event_number.map(events::listener),
-            },
+            arguments: options(given, store, event_number.map(events::listener))?,
             python_store,
             connected: PerProcess::new(),
             closed: AtomicBool::new(false),
@@ -113,8 +73,10 @@ impl Client {
     }
 
     /// Checks the options, and makes the client of this process.
-    fn connect(&self) -> Outcome {
-        Outcome::new(self.connection.connected().map(|_| Answer::Nothing))
+    fn connect(&self, py: Python<'_>) -> Outcome {
+        Outcome::new(away(py, || {
+            self.connection.connected().map(|_| Answer::Nothing)
+        }))
     }
 
     #[getter]
@@ -125,7 +87,7 @@ impl Client {
     #[pyo3(signature = (*, timeout=None, is_called_back=false))]
     fn close(&self, timeout: Given<'_, '_>, is_called_back: bool) -> PyResult<Call> {
         let arguments = CloseArguments {
-            timeout_seconds: optional(seconds, timeout, "timeout")?,
+            timeout_seconds: timeout.read("timeout")?,
             is_called_back,
         };
         let connection = Arc::clone(&self.connection);
@@ -144,16 +106,13 @@ impl Client {
         encryption_key: Given<'_, '_>,
         timeout: Given<'_, '_>,
     ) -> PyResult<Call> {
-        let request = CreateArguments {
-            claim_type: text(claim_type, "claim_type")?,
-            encryption_key: optional(text, encryption_key, "encryption_key")?,
-        };
-        let client = self.limited(timeout)?;
-        Ok(Call::new(async move {
-            let request = request.parse()?;
-            let relay = client.relays()?.create(request).await;
-            relay.map(Answer::Relay)
-        }))
+        self.call(
+            given!(CreateArguments {
+                claim_type,
+                encryption_key
+            }),
+            timeout,
+        )
     }
 
     #[pyo3(signature = (*, claim_type=None, relay_token=None, relay_secret=None, timeout=None))]
@@ -164,17 +123,14 @@ impl Client {
         relay_secret: Given<'_, '_>,
         timeout: Given<'_, '_>,
     ) -> PyResult<Call> {
-        let request = IssueArguments {
-            claim_type: optional(text, claim_type, "claim_type")?,
-            relay_token: optional(text, relay_token, "relay_token")?,
-            relay_secret: optional(secret, relay_secret, "relay_secret")?,
-        };
-        let client = self.limited(timeout)?;
-        Ok(Call::new(async move {
-            let request = request.parse()?;
-            let pass = client.relays()?.issue_privacy_pass(request).await;
-            pass.map(Answer::PrivacyPass)
-        }))
+        self.call(
+            given!(IssueArguments {
+                claim_type,
+                relay_token,
+                relay_secret
+            }),
+            timeout,
+        )
     }
 
     #[pyo3(signature = (*, relay_token, relay_secret, privacy_pass_token, claim_type=None,
@@ -193,20 +149,17 @@ impl Client {
         idempotency_key: Given<'_, '_>,
         timeout: Given<'_, '_>,
     ) -> PyResult<Call> {
-        let request = ClaimArguments {
-            relay_token: text(relay_token, "relay_token")?,
-            relay_secret: secret(relay_secret, "relay_secret")?,
-            privacy_pass_token: secret(privacy_pass_token, "privacy_pass_token")?,
-            claim_type: optional(text, claim_type, "claim_type")?,
-            decryption_key: optional(secret, decryption_key, "decryption_key")?,
-            idempotency_key: optional(secret, idempotency_key, "idempotency_key")?,
-        };
-        let client = self.limited(timeout)?;
-        Ok(Call::new(async move {
-            let request = request.parse()?;
-            let answer = client.relays()?.generate_claim(request).await;
-            answer.map(Answer::GeneratedClaim)
-        }))
+        self.call(
+            given!(ClaimArguments {
+                relay_token,
+                relay_secret,
+                privacy_pass_token,
+                claim_type,
+                decryption_key,
+                idempotency_key
+            }),
+            timeout,
+        )
     }
 
     #[pyo3(signature = (*, claim_type, reference=None, timeout=None))]
@@ -216,64 +169,38 @@ impl Client {
         reference: Given<'_, '_>,
         timeout: Given<'_, '_>,
     ) -> PyResult<Call> {
-        let request = StartArguments {
-            claim_type: text(claim_type, "claim_type")?,
-            reference: optional(text, reference, "reference")?,
-        };
-        let client = self.limited(timeout)?;
-        Ok(Call::new(async move {
-            let request = request.parse()?;
-            let started = client.verifications()?.start(request).await;
-            started.map(Answer::Verification)
-        }))
+        self.call(
+            given!(StartArguments {
+                claim_type,
+                reference
+            }),
+            timeout,
+        )
     }
 
-    #[pyo3(signature = (id, *, reissue, timeout=None))]
+    #[pyo3(signature = (id, *, reissue=None, timeout=None))]
     fn complete_verification(
         &self,
         id: &Bound<'_, PyAny>,
-        reissue: &Bound<'_, PyAny>,
+        reissue: Given<'_, '_>,
         timeout: Given<'_, '_>,
     ) -> PyResult<Call> {
-        let id = text(id, "id")?;
-        let reissue = truth(reissue, "reissue")?;
-        let client = self.limited(timeout)?;
-        Ok(Call::new(async move {
-            let id = VerificationId::parse(id)?;
-            let completed = client.verifications()?.complete(&id, reissue).await;
-            completed.map(Answer::Completion)
-        }))
+        self.call(given!(CompleteArguments { id, reissue }), timeout)
     }
 
     #[pyo3(signature = (id, *, timeout=None))]
     fn get_verification(&self, id: &Bound<'_, PyAny>, timeout: Given<'_, '_>) -> PyResult<Call> {
-        let id = text(id, "id")?;
-        let client = self.limited(timeout)?;
-        Ok(Call::new(async move {
-            let id = VerificationId::parse(id)?;
-            let verification = client.verifications()?.get(&id).await;
-            verification.map(Answer::Verification)
-        }))
+        self.call(given!(GetArguments { id }), timeout)
     }
 
     #[pyo3(signature = (id, *, timeout=None))]
     fn forget_verification(&self, id: &Bound<'_, PyAny>, timeout: Given<'_, '_>) -> PyResult<Call> {
-        let id = text(id, "id")?;
-        let client = self.limited(timeout)?;
-        Ok(Call::new(async move {
-            let id = VerificationId::parse(id)?;
-            let forgotten = client.verifications()?.forget(&id).await;
-            forgotten.map(|()| Answer::Nothing)
-        }))
+        self.call(given!(ForgetArguments { id }), timeout)
     }
 
     #[pyo3(signature = (*, timeout=None))]
     fn recover_verifications(&self, timeout: Given<'_, '_>) -> PyResult<Call> {
-        let client = self.limited(timeout)?;
-        Ok(Call::new(async move {
-            let recovered = client.verifications()?.recover().await;
-            recovered.map(Answer::Count)
-        }))
+        self.call(RecoverArguments {}, timeout)
     }
 
     #[pyo3(signature = (*, claim_type, count, timeout=None))]
@@ -283,16 +210,7 @@ impl Client {
         count: &Bound<'_, PyAny>,
         timeout: Given<'_, '_>,
     ) -> PyResult<Call> {
-        let claim_type = text(claim_type, "claim_type")?;
-        let count = whole(count, "count")?;
-        // A number that is no count becomes one that the core refuses.
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        let client = self.limited(timeout)?;
-        Ok(Call::new(async move {
-            let claim_type = ClaimType::parse(claim_type)?;
-            let bought = client.passes()?.prefetch(&claim_type, count).await;
-            bought.map(|bought| Answer::Count(bought.into()))
-        }))
+        self.call(given!(PrefetchArguments { claim_type, count }), timeout)
     }
 
     #[pyo3(signature = (*, claim_type, timeout=None))]
@@ -301,32 +219,27 @@ impl Client {
         claim_type: &Bound<'_, PyAny>,
         timeout: Given<'_, '_>,
     ) -> PyResult<Call> {
-        let claim_type = text(claim_type, "claim_type")?;
-        let client = self.limited(timeout)?;
-        Ok(Call::new(async move {
-            let claim_type = ClaimType::parse(claim_type)?;
-            let ready = client.passes()?.count(&claim_type).await;
-            ready.map(|ready| Answer::Count(ready.into()))
-        }))
+        self.call(given!(CountArguments { claim_type }), timeout)
     }
 
     /// A call that returns at once: what the way there and back costs.
-    fn noop(&self) -> PyResult<Call> {
-        let client = self.limited(None)?;
-        Ok(Call::new(async move {
-            client.relays()?;
-            Ok(Answer::Nothing)
-        }))
+    fn noop(&self) -> Call {
+        let connection = Arc::clone(&self.connection);
+        Call::new(async move { connection.connected().map(|_| Answer::Nothing) })
     }
 }
 
 impl Client {
-    /// The client for one call.
-    fn limited(&self, timeout: Given<'_, '_>) -> PyResult<Limited> {
-        Ok(Limited {
-            connection: Arc::clone(&self.connection),
-            seconds: optional(seconds, timeout, "timeout")?,
-        })
+    fn call<C: surface::Call>(&self, arguments: C, timeout: Given<'_, '_>) -> PyResult<Call>
+    where
+        Answer: From<C::Answer>,
+    {
+        let seconds = timeout.read("timeout")?;
+        let connection = Arc::clone(&self.connection);
+        Ok(Call::new(async move {
+            let client = connection.connected()?;
+            arguments.run(client, seconds).await.map(Answer::from)
+        }))
     }
 }
 
@@ -349,34 +262,5 @@ impl Connection {
             }
             Ok(client)
         })
-    }
-}
-
-/// A client that one call keeps alive, and how long that call may take.
-struct Limited {
-    connection: Arc<Connection>,
-    seconds: Option<f64>,
-}
-
-impl Limited {
-    fn relays(&self) -> relaypass::Result<Relays<'_>> {
-        self.connection
-            .connected()?
-            .relays()
-            .within_seconds(self.seconds)
-    }
-
-    fn verifications(&self) -> relaypass::Result<Verifications<'_>> {
-        self.connection
-            .connected()?
-            .verifications()
-            .within_seconds(self.seconds)
-    }
-
-    fn passes(&self) -> relaypass::Result<Passes<'_>> {
-        self.connection
-            .connected()?
-            .passes()
-            .within_seconds(self.seconds)
     }
 }

@@ -1,13 +1,12 @@
 //! Errors on their way to Python: `relaypass/errors.py` has a class for every code.
 
 use std::error::Error as StdError;
-use std::iter;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use relaypass::{Error, IdempotencyKey};
+use relaypass::surface::causes;
+use relaypass::{Error, IdempotencyKey, RateLimit};
 
-use crate::answer::rate_limit;
 use crate::released::Raised;
 
 /// What the exception for an error is made from: the arguments of `from_native` in `errors.py`.
@@ -62,10 +61,8 @@ fn cause_of_python<'py>(
     }
 }
 
-fn causes<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| {
-        (*cause).source()
-    })
+pub(crate) type RateLimitTuple = (u64, u64, u64);
+
+pub(crate) fn rate_limit(limit: &RateLimit) -> RateLimitTuple {
+    (limit.limit, limit.remaining, limit.reset_seconds)
 }

@@ -1,45 +1,50 @@
 //! Events on their way to Python: a thread of Python's fetches them, one after the other.
 
+use std::convert::Infallible;
+
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
 use relaypass::{Event, EventKind, Listener};
 
-use crate::engine::Engine;
 use crate::exit;
+use crate::inbox::Inbox;
+use crate::per_process::PerProcess;
+use crate::runtime::away;
 use crate::store::CallbacksNumber;
 
 /// The members of `relaypass.Event`.
 type EventTuple = (&'static str, Option<String>, Option<String>, String);
 
+/// What happened in this process, and which client is to be told.
+fn events() -> &'static Inbox<(CallbacksNumber, Event)> {
+    static EVENTS: PerProcess<Inbox<(CallbacksNumber, Event)>> = PerProcess::new();
+    // One thread keeps them in their order.
+    let Ok(events) = EVENTS.get_or_try_make(|| Ok::<_, Infallible>(Inbox::new(1)));
+    events
+}
+
 /// Who tells this client of events. It returns at once, and never enters Python.
 pub(crate) fn listener(callbacks: CallbacksNumber) -> Listener {
-    Listener::new(move |event: &Event| {
-        if let Some(engine) = Engine::existing() {
-            engine.events().put((callbacks, event.clone()));
-        }
-    })
+    Listener::new(move |event: &Event| events().put((callbacks, event.clone())))
 }
 
 /// Whether the caller must start the thread that tells of events.
 #[pyfunction]
-pub(crate) fn events_need_thread() -> PyResult<bool> {
-    let engine = Engine::of_this_process()?;
-    Ok(!exit::is_closed() && engine.events().needs_first_thread())
+pub(crate) fn events_need_thread() -> bool {
+    !exit::is_closed() && events().needs_first_thread()
 }
 
 /// The thread that was to tell of events could not be started.
 #[pyfunction]
-pub(crate) fn event_thread_failed() -> PyResult<()> {
-    Engine::of_this_process()?.events().thread_failed();
-    Ok(())
+pub(crate) fn event_thread_failed() {
+    events().thread_failed();
 }
 
 /// Waits for an event, and says whom to tell.
 #[pyfunction]
-pub(crate) fn next_event(py: Python<'_>) -> PyResult<Option<(CallbacksNumber, EventTuple)>> {
-    let engine = Engine::of_this_process()?;
-    let next = engine.away(py, || engine.events().next());
-    Ok(next.map(|((callbacks, event), _)| {
+pub(crate) fn next_event(py: Python<'_>) -> Option<(CallbacksNumber, EventTuple)> {
+    let next = away(py, || events().next());
+    next.map(|((callbacks, event), _)| {
         let Event {
             kind,
             verification_id,
@@ -50,7 +55,7 @@ pub(crate) fn next_event(py: Python<'_>) -> PyResult<Option<(CallbacksNumber, Ev
             callbacks,
             (kind.name(), verification_id, request_id, message),
         )
-    }))
+    })
 }
 
 /// The interpreter's own way to report an exception that nobody can be given.
@@ -68,8 +73,7 @@ pub(crate) fn report_unraisable(
 
 /// An event of every kind, as if the core had told of them: for the test that must not forget one.
 #[pyfunction(name = "_example_events")]
-pub(crate) fn example_events(callbacks: CallbacksNumber) -> PyResult<()> {
-    let engine = Engine::of_this_process()?;
+pub(crate) fn example_events(callbacks: CallbacksNumber) {
     for kind in EventKind::ALL {
         let event = Event {
             kind,
@@ -77,7 +81,6 @@ pub(crate) fn example_events(callbacks: CallbacksNumber) -> PyResult<()> {
             request_id: None,
             message: format!("an example of {}", kind.name()),
         };
-        engine.events().put((callbacks, event));
+        events().put((callbacks, event));
     }
-    Ok(())
 }

@@ -6,6 +6,7 @@
 //! between gate and interpreter any more, and from then on it keeps everybody out for ever.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::process;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
@@ -13,14 +14,14 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 
-use crate::engine::Engine;
+use crate::per_process::PerProcess;
 
 thread_local! {
     /// Whether this is the thread that ends the interpreter; it alone may still go in.
     static ENDS_THE_INTERPRETER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The process whose gate is closed, whether or not it has an engine by then; 0: none. A child
+/// The process whose gate is closed; 0: none. A child
 /// that a thread forks meanwhile has an interpreter of its own, which goes on.
 static CLOSED_IN: AtomicU32 = AtomicU32::new(0);
 
@@ -38,6 +39,13 @@ pub(crate) fn has_begun() -> bool {
 #[derive(Default)]
 pub(crate) struct Gate {
     passing: AtomicUsize,
+}
+
+/// The gate of this process.
+pub(crate) fn gate() -> &'static Gate {
+    static GATE: PerProcess<Gate> = PerProcess::new();
+    let Ok(gate) = GATE.get_or_try_make(|| Ok::<_, Infallible>(Gate::default()));
+    gate
 }
 
 /// Its holder may enter the interpreter; to be dropped once inside.
@@ -85,7 +93,7 @@ fn close_gate(py: Python<'_>) {
     ENDS_THE_INTERPRETER.set(true);
     CLOSED_IN.store(process::id(), Ordering::SeqCst);
     py.detach(|| {
-        while Engine::existing().is_some_and(|engine| !engine.gate().is_empty()) {
+        while !gate().is_empty() {
             thread::sleep(Duration::from_millis(1));
         }
     });

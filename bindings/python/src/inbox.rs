@@ -5,7 +5,27 @@
 //! interpreter ends, and that must not unwind a frame of Rust (see [`crate::exit`]).
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+
+use crate::per_process::PerProcess;
+
+/// What a thread of Python's is asked to do for a store: it takes what this makes, a method to call,
+/// or an object to let go of.
+pub(crate) type Errand = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
+
+/// What stores are asked in this process.
+pub(crate) fn errands() -> &'static Inbox<Errand> {
+    static ERRANDS: PerProcess<Inbox<Errand>> = PerProcess::new();
+    let Ok(errands) =
+        ERRANDS.get_or_try_make(|| Ok::<_, Infallible>(Inbox::new(MOST_STORE_THREADS)));
+    errands
+}
+
+/// So many methods of stores run at once; the others wait for their turn.
+const MOST_STORE_THREADS: usize = 256;
 
 /// A queue, and the threads that serve it.
 pub(crate) struct Inbox<T> {

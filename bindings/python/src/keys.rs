@@ -1,34 +1,33 @@
 //! Keys and claims, without a client.
 
 use pyo3::prelude::*;
-use relaypass::arguments::OpenArguments;
-use relaypass::DecryptionKey;
+use relaypass::surface::{GenerateKeyArguments, OpenArguments, ReadKeyArguments};
 
 use crate::answer::Answer;
-use crate::argument::{optional, secret, text, whole};
-use crate::engine::Engine;
+use crate::arguments::{given, Given};
 use crate::outcome::Outcome;
+use crate::runtime::{away, Engine};
 
 /// Generates a key pair: public and private PEM. Other threads go on, and Ctrl-C is heard.
 #[pyfunction]
-pub(crate) fn generate_key_pair(py: Python<'_>, bits: &Bound<'_, PyAny>) -> PyResult<Outcome> {
-    // A negative size is no size; the core says which there are.
-    let bits = usize::try_from(whole(bits, "bits")?).unwrap_or(0);
+pub(crate) fn generate_key_pair(py: Python<'_>, bits: Given<'_, '_>) -> PyResult<Outcome> {
+    let arguments = given!(GenerateKeyArguments { bits });
     let engine = Engine::of_this_process()?;
     let generating = engine
         .runtime()
-        .spawn_blocking(move || relaypass::generate_key_pair(bits));
-    let key = engine
-        .wait(py, Box::pin(generating))?
-        .expect("it is not aborted, and generating a key does not panic");
-    Ok(Outcome::new(key.map(Answer::KeyPair)))
+        .spawn_blocking(move || arguments.generate());
+    match engine.wait(py, Box::pin(generating))? {
+        Ok(key) => Ok(Outcome::new(key.map(Answer::KeyPair))),
+        // It panicked: nobody aborts it.
+        Err(_) => Ok(Outcome::none()),
+    }
 }
 
 /// Reads a private key: public and private PEM.
 #[pyfunction]
-pub(crate) fn read_key_pair(private_pem: &Bound<'_, PyAny>) -> PyResult<Outcome> {
-    let pem = secret(private_pem, "private_pem")?;
-    let key = DecryptionKey::from_pem(pem.expose());
+pub(crate) fn read_key_pair(py: Python<'_>, private_pem: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+    let arguments = given!(ReadKeyArguments { private_pem });
+    let key = away(py, || arguments.read());
     Ok(Outcome::new(key.map(Answer::KeyPair)))
 }
 
@@ -36,14 +35,16 @@ pub(crate) fn read_key_pair(private_pem: &Bound<'_, PyAny>) -> PyResult<Outcome>
 #[pyfunction]
 #[pyo3(signature = (*, claim_payload, decryption_key=None, claim_type=None))]
 pub(crate) fn open_claim(
+    py: Python<'_>,
     claim_payload: &Bound<'_, PyAny>,
-    decryption_key: Option<&Bound<'_, PyAny>>,
-    claim_type: Option<&Bound<'_, PyAny>>,
+    decryption_key: Given<'_, '_>,
+    claim_type: Given<'_, '_>,
 ) -> PyResult<Outcome> {
-    let arguments = OpenArguments {
-        claim_payload: secret(claim_payload, "claim_payload")?,
-        decryption_key: optional(secret, decryption_key, "decryption_key")?,
-        claim_type: optional(text, claim_type, "claim_type")?,
-    };
-    Ok(Outcome::new(arguments.open().map(Answer::Claim)))
+    let arguments = given!(OpenArguments {
+        claim_payload,
+        decryption_key,
+        claim_type
+    });
+    let claim = away(py, || arguments.open());
+    Ok(Outcome::new(claim.map(Answer::Claim)))
 }

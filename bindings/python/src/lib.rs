@@ -1,21 +1,20 @@
 //! `relaypass._native`: what the Python package stands on. Private; people import `relaypass`.
 //!
-//! This crate translates and never decides: rules about arguments are `relaypass::arguments`,
+//! This crate translates and never decides: rules about arguments are `relaypass::surface`,
 //! everything else is `relaypass`. What is its own is how Rust and Python share a process:
 //!
 //! * [`call`]: a call that is prepared, and waited for either in this thread or by asyncio;
 //! * [`outcome`]: what came of it, and why Python code raises the errors;
-//! * [`engine`]: the tokio runtime, made when it is first needed and again after `fork`;
+//! * [`runtime`]: the tokio runtime, made when it is first needed and again after `fork`;
 //! * [`asyncio`]: how an answer gets back to the event loop;
 //! * [`store`], [`events`]: how Python code that is not ours is called, and [`inbox`]: by whom;
 //! * [`exit`]: why no thread of ours is inside Python while the interpreter ends.
 
 mod answer;
-mod argument;
+mod arguments;
 mod asyncio;
 mod call;
 mod client;
-mod engine;
 mod errors;
 mod events;
 mod exit;
@@ -24,6 +23,7 @@ mod keys;
 mod outcome;
 mod per_process;
 mod released;
+mod runtime;
 mod store;
 mod store_answer;
 mod testing;

@@ -5,8 +5,7 @@ use std::{fmt, mem, process};
 
 use pyo3::prelude::*;
 
-use crate::engine::Engine;
-use crate::store::Errand;
+use crate::inbox::errands;
 
 /// What a store's method raised, on its way back to the caller.
 pub(crate) struct Raised(Mutex<Option<Released>>);
@@ -62,12 +61,11 @@ impl Drop for Released {
         let Some(object) = self.object.take() else {
             return;
         };
-        match Engine::existing() {
-            Some(engine) if self.pid == process::id() => {
-                engine.store_calls().put(Errand::Drop(object));
-            }
+        if self.pid == process::id() {
+            errands().put(Box::new(|_| Ok(object)));
+        } else {
             // In a forked child it is a copy of the parent's.
-            _ => mem::forget(object),
+            mem::forget(object);
         }
     }
 }

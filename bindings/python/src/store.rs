@@ -15,10 +15,10 @@ use relaypass::store::{Record, Store, StoreError, Swap};
 use relaypass::transport::BoxFuture;
 use tokio::sync::oneshot;
 
-use crate::engine::Engine;
 use crate::exit;
-use crate::inbox::MustStartAnother;
+use crate::inbox::{errands, MustStartAnother};
 use crate::released::{lock, Raised, Released};
+use crate::runtime::away;
 use crate::store_answer::{loaded, number, scanned, swapped, type_name, wrong};
 
 /// Names a client's `Callbacks` of `relaypass/callbacks.py`.
@@ -58,8 +58,7 @@ impl PythonStore {
     /// The client that owned the callbacks is gone. Whoever still uses the store keeps them.
     pub(crate) fn inherit(&self, callbacks: Py<PyAny>) {
         // If nobody ever called a store in this process, nobody does now.
-        let is_used = Engine::existing().is_some_and(|engine| engine.store_calls().is_served());
-        if is_used {
+        if errands().is_served() {
             *lock(&self.legacy) = Some(Released::new(callbacks));
         }
     }
@@ -72,19 +71,21 @@ impl PythonStore {
 
     /// Has a thread of Python's call a method, and waits for what it returns.
     async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Question) -> Result<T, StoreError> {
-        let engine = Engine::existing().filter(|_| !exit::is_closed());
-        let engine = engine.ok_or_else(|| {
-            StoreError::new("The interpreter is exiting; its stores can no longer be called.")
-        })?;
+        if exit::is_closed() {
+            return Err(StoreError::new(
+                "The interpreter is exiting; its stores can no longer be called.",
+            ));
+        }
         let (reply, answer) = oneshot::channel();
         let question = question(reply);
         let method = question.method();
-        engine.store_calls().put(Errand::Call(StoreCall {
+        let call = StoreCall {
             pid: process::id(),
             callbacks: self.callbacks,
             caller: CALLER.try_with(|caller| *caller).ok(),
             question: Mutex::new(Some(question)),
-        }));
+        };
+        errands().put(Box::new(|py| Ok(Py::new(py, call)?.into_any())));
         answer.await.unwrap_or_else(|_| Err(unanswered(method)))
     }
 }
@@ -292,35 +293,24 @@ fn unanswered(method: &str) -> StoreError {
     StoreError::new(format!("The store's {method} was not called to its end."))
 }
 
-/// What a thread of Python's is asked to do for a store.
-pub(crate) enum Errand {
-    Call(StoreCall),
-    /// To let go of an object.
-    Drop(Py<PyAny>),
-}
-
 /// Whether the caller must start the first thread that serves stores.
 #[pyfunction]
-pub(crate) fn store_needs_thread() -> PyResult<bool> {
-    let engine = Engine::of_this_process()?;
-    Ok(!exit::is_closed() && engine.store_calls().needs_first_thread())
+pub(crate) fn store_needs_thread() -> bool {
+    !exit::is_closed() && errands().needs_first_thread()
 }
 
 /// A thread that was to serve stores could not be started.
 #[pyfunction]
-pub(crate) fn store_thread_failed() -> PyResult<()> {
-    Engine::of_this_process()?.store_calls().thread_failed();
-    Ok(())
+pub(crate) fn store_thread_failed() {
+    errands().thread_failed();
 }
 
 /// Waits for a method to be called, and says whether another thread must be started first.
 /// Nothing: this thread is to end. Instead of a call there may be an object to let go of.
 #[pyfunction]
 pub(crate) fn next_store_call(py: Python<'_>) -> PyResult<Option<(Py<PyAny>, MustStartAnother)>> {
-    let engine = Engine::of_this_process()?;
-    match engine.away(py, || engine.store_calls().next()) {
+    match away(py, || errands().next()) {
         None => Ok(None),
-        Some((Errand::Call(call), another)) => Ok(Some((Py::new(py, call)?.into_any(), another))),
-        Some((Errand::Drop(object), another)) => Ok(Some((object, another))),
+        Some((errand, another)) => Ok(Some((errand(py)?, another))),
     }
 }

@@ -7,11 +7,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use tokio::runtime::Runtime;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
 use crate::errors::CallError;
+use crate::runtime::{runtime, spawn};
 
 /// What a call with its retries may take, in seconds, if there is a limit. It crosses over as a plain
 /// number: whatever else does so in a buffer costs Kotlin more than the rest of the call.
@@ -192,40 +191,5 @@ fn poll_here<T, F: Future<Output = T>>(work: Pin<Box<F>>) -> (Begun<T, F>, Vec<D
             Poll::Pending => Begun::Waits(work),
         };
         (begun, DEFERRED.with(RefCell::take))
-    })
-}
-
-/// Runs work on the runtime; dropping the future that waits for it ends the work.
-pub(crate) async fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    let task = runtime().spawn(work);
-    let _end = AbortOnDrop(task.abort_handle());
-    match task.await {
-        Ok(value) => value,
-        Err(stopped) => match stopped.try_into_panic() {
-            // uniffi makes an internal error of it, on the caller's side.
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => unreachable!("only dropping this future aborts the task"),
-        },
-    }
-}
-
-struct AbortOnDrop(AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// The runtime of this process. It is never dropped: what is at work when the process ends, ends
-/// with it, as after a crash.
-pub(crate) fn runtime() -> &'static Runtime {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| {
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .thread_name("relaypass")
-            .build()
-            .expect("the operating system has threads and descriptors left")
     })
 }

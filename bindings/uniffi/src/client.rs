@@ -1,71 +1,55 @@
-//! The client and its three steps.
+//! The client and its calls.
 
 use std::sync::Arc;
 
-use relaypass::arguments::{
-    ClaimArguments, ClientArguments, CloseArguments, CreateArguments, IssueArguments, StoreArgument,
+use relaypass::surface::{
+    Call, ClaimArguments, ClientArguments, CloseArguments, CompleteArguments, CountArguments,
+    CreateArguments, ForgetArguments, GetArguments, IntoPlain, IssueArguments, PrefetchArguments,
+    RecoverArguments, StartArguments,
 };
-use relaypass::Secret;
 
-use crate::call::{drive, Timeout};
+use crate::answer::{
+    CompletionRecord, GeneratedClaimRecord, PrivacyPassRecord, RelayRecord, VerificationRecord,
+};
+use crate::arguments::{ClientOptions, Redemption};
+use crate::call::{drive, drive_apart, Timeout};
 use crate::errors::CallError;
-use crate::events::{listener, HostListener};
-use crate::results::{GeneratedClaimRecord, PrivacyPassRecord, RelayRecord};
-use crate::store::{HostStore, StoreAdapter};
-
-/// See `relaypass::arguments::ClientArguments`.
-#[derive(uniffi::Record)]
-pub struct ClientOptions {
-    pub api_key: Option<String>,
-    pub base_url: Option<String>,
-    pub environment: Option<String>,
-    pub timeout_seconds: Option<f64>,
-    pub retries: Option<i64>,
-    pub ca_pem: Option<String>,
-    pub anonymous_proxy: Option<String>,
-    pub identified_proxy: Option<String>,
-    pub decryption_key: Option<String>,
-    pub store_url: Option<String>,
-    pub store: Option<Arc<dyn HostStore>>,
-    pub store_timeout_seconds: Option<f64>,
-    pub seal_keys: Vec<Vec<u8>>,
-    pub pass_binding: Option<String>,
-    pub pass_pool: Option<i64>,
-    pub background: Option<bool>,
-    pub on_event: Option<Arc<dyn HostListener>>,
-}
-
-impl From<ClientOptions> for ClientArguments {
-    fn from(options: ClientOptions) -> Self {
-        let by_url = options.store_url.map(Secret::new).map(StoreArgument::Url);
-        let object = options
-            .store
-            .map(|store| StoreArgument::Object(Arc::new(StoreAdapter(store))));
-        Self {
-            api_key: options.api_key.map(Secret::new),
-            base_url: options.base_url,
-            environment: options.environment,
-            timeout_seconds: options.timeout_seconds,
-            retries: options.retries,
-            ca_pem: options.ca_pem,
-            anonymous_proxy: options.anonymous_proxy.map(Secret::new),
-            identified_proxy: options.identified_proxy.map(Secret::new),
-            decryption_key: options.decryption_key.map(Secret::new),
-            store: object.or(by_url),
-            store_timeout_seconds: options.store_timeout_seconds,
-            seal_keys: options.seal_keys.into_iter().map(Secret::new).collect(),
-            pass_binding: options.pass_binding,
-            pass_pool: options.pass_pool,
-            background: options.background,
-            on_event: options.on_event.map(listener),
-        }
-    }
-}
 
 /// See `relaypass::Client`.
 #[derive(uniffi::Object)]
 pub struct NativeClient {
-    pub(crate) client: relaypass::Client,
+    client: relaypass::Client,
+}
+
+impl NativeClient {
+    async fn run<C: Call, R: From<C::Answer>>(
+        &self,
+        arguments: C,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<R, CallError> {
+        let client = self.client.clone();
+        drive(
+            number,
+            async move { arguments.run(&client, timeout.0).await },
+        )
+        .await
+    }
+
+    /// As [`drive_apart`].
+    async fn run_apart<C: Call, R: From<C::Answer>>(
+        &self,
+        arguments: C,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<R, CallError> {
+        let client = self.client.clone();
+        drive_apart(
+            number,
+            async move { arguments.run(&client, timeout.0).await },
+        )
+        .await
+    }
 }
 
 #[uniffi::export]
@@ -90,16 +74,14 @@ impl NativeClient {
         number: u64,
         timeout: Timeout,
     ) -> Result<RelayRecord, CallError> {
-        let arguments = CreateArguments {
-            claim_type,
-            encryption_key,
-        };
-        let client = self.client.clone();
-        drive(number, async move {
-            let request = arguments.parse()?;
-            let relays = client.relays().within_seconds(timeout.0)?;
-            relays.create(request).await
-        })
+        self.run(
+            CreateArguments {
+                claim_type,
+                encryption_key,
+            },
+            number,
+            timeout,
+        )
         .await
     }
 
@@ -112,17 +94,15 @@ impl NativeClient {
         number: u64,
         timeout: Timeout,
     ) -> Result<PrivacyPassRecord, CallError> {
-        let arguments = IssueArguments {
-            claim_type,
-            relay_token,
-            relay_secret: relay_secret.map(Secret::new),
-        };
-        let client = self.client.clone();
-        drive(number, async move {
-            let request = arguments.parse()?;
-            let relays = client.relays().within_seconds(timeout.0)?;
-            relays.issue_privacy_pass(request).await
-        })
+        self.run(
+            IssueArguments {
+                claim_type,
+                relay_token,
+                relay_secret: relay_secret.map(String::into_plain),
+            },
+            number,
+            timeout,
+        )
         .await
     }
 
@@ -133,14 +113,92 @@ impl NativeClient {
         number: u64,
         timeout: Timeout,
     ) -> Result<GeneratedClaimRecord, CallError> {
-        let arguments = ClaimArguments::from(redemption);
-        let client = self.client.clone();
-        drive(number, async move {
-            let request = arguments.parse()?;
-            let relays = client.relays().within_seconds(timeout.0)?;
-            relays.generate_claim(request).await
-        })
+        self.run(ClaimArguments::from(redemption), number, timeout)
+            .await
+    }
+
+    /// See `relaypass::Verifications::start`.
+    pub async fn start_verification(
+        &self,
+        claim_type: String,
+        reference: Option<String>,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<VerificationRecord, CallError> {
+        self.run_apart(
+            StartArguments {
+                claim_type,
+                reference,
+            },
+            number,
+            timeout,
+        )
         .await
+    }
+
+    /// See `relaypass::Verifications::complete`.
+    pub async fn complete_verification(
+        &self,
+        id: String,
+        reissue: Option<bool>,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<CompletionRecord, CallError> {
+        self.run_apart(CompleteArguments { id, reissue }, number, timeout)
+            .await
+    }
+
+    /// See `relaypass::Verifications::get`.
+    pub async fn get_verification(
+        &self,
+        id: String,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<VerificationRecord, CallError> {
+        self.run(GetArguments { id }, number, timeout).await
+    }
+
+    /// See `relaypass::Verifications::forget`.
+    pub async fn forget_verification(
+        &self,
+        id: String,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<(), CallError> {
+        self.run_apart(ForgetArguments { id }, number, timeout)
+            .await
+    }
+
+    /// See `relaypass::Verifications::recover`.
+    pub async fn recover_verifications(
+        &self,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<u64, CallError> {
+        self.run_apart(RecoverArguments {}, number, timeout).await
+    }
+
+    /// See `relaypass::Passes::prefetch`.
+    pub async fn prefetch_passes(
+        &self,
+        claim_type: String,
+        count: i64,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<u32, CallError> {
+        self.run_apart(PrefetchArguments { claim_type, count }, number, timeout)
+            .await
+    }
+
+    /// See `relaypass::Passes::count`.
+    pub async fn count_passes(
+        &self,
+        claim_type: String,
+        number: u64,
+        timeout: Timeout,
+    ) -> Result<u32, CallError> {
+        self.run(CountArguments { claim_type }, number, timeout)
+            .await
     }
 
     /// See `relaypass::Client::close`. Returns `true`.
@@ -169,29 +227,5 @@ impl NativeClient {
             relays.map(|_| true)
         })
         .await
-    }
-}
-
-/// See `relaypass::arguments::ClaimArguments`.
-#[derive(uniffi::Record)]
-pub struct Redemption {
-    pub relay_token: String,
-    pub relay_secret: String,
-    pub privacy_pass_token: String,
-    pub claim_type: Option<String>,
-    pub decryption_key: Option<String>,
-    pub idempotency_key: Option<String>,
-}
-
-impl From<Redemption> for ClaimArguments {
-    fn from(redemption: Redemption) -> Self {
-        Self {
-            relay_token: redemption.relay_token,
-            relay_secret: Secret::new(redemption.relay_secret),
-            privacy_pass_token: Secret::new(redemption.privacy_pass_token),
-            claim_type: redemption.claim_type,
-            decryption_key: redemption.decryption_key.map(Secret::new),
-            idempotency_key: redemption.idempotency_key.map(Secret::new),
-        }
     }
 }

@@ -2,29 +2,10 @@
 
 use std::sync::Arc;
 
-use relaypass::{Event, Listener};
+use relaypass::Listener;
 
+use crate::answer::EventRecord;
 use crate::call::{blocking, current_call};
-
-/// See `relaypass::Event`.
-#[derive(uniffi::Record)]
-pub struct EventRecord {
-    pub kind: String,
-    pub verification_id: Option<String>,
-    pub request_id: Option<String>,
-    pub text: String,
-}
-
-impl From<&Event> for EventRecord {
-    fn from(event: &Event) -> Self {
-        Self {
-            kind: event.kind.name().to_owned(),
-            verification_id: event.verification_id.clone(),
-            request_id: event.request_id.clone(),
-            text: event.message.clone(),
-        }
-    }
-}
 
 /// Whom to tell. It must not throw, and the packages see to it.
 #[uniffi::export(foreign)]

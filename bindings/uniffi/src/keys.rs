@@ -1,32 +1,17 @@
-//! Key pairs for claims, as PEM texts.
+//! Keys and claims, without a client.
 
-use relaypass::{generate_key_pair, DecryptionKey, Secret};
+use relaypass::surface::{GenerateKeyArguments, IntoPlain, OpenArguments, ReadKeyArguments};
 
+use crate::answer::{ClaimRecord, KeyPairRecord};
 use crate::call::drive;
 use crate::errors::CallError;
 
-/// Both halves of a key pair in PEM.
-#[derive(uniffi::Record)]
-pub struct KeyPair {
-    pub public_key_pem: String,
-    pub private_key_pem: String,
-}
-
-impl From<DecryptionKey> for KeyPair {
-    fn from(key: DecryptionKey) -> Self {
-        Self {
-            public_key_pem: key.encryption_key().as_pem().to_owned(),
-            private_key_pem: key.to_pem().expose().clone(),
-        }
-    }
-}
-
 /// Generates a key pair on a thread where half a second of arithmetic blocks nobody.
 #[uniffi::export]
-pub async fn generate_keys(bits: u32, number: u64) -> Result<KeyPair, CallError> {
+pub async fn generate_keys(bits: Option<i64>, number: u64) -> Result<KeyPairRecord, CallError> {
     drive(number, async move {
-        let generated = tokio::task::spawn_blocking(move || generate_key_pair(bits as usize));
-        match generated.await {
+        let arguments = GenerateKeyArguments { bits };
+        match tokio::task::spawn_blocking(move || arguments.generate()).await {
             Ok(generated) => generated,
             Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
         }
@@ -36,7 +21,22 @@ pub async fn generate_keys(bits: u32, number: u64) -> Result<KeyPair, CallError>
 
 /// Reads a private key.
 #[uniffi::export]
-pub fn read_keys(private_key_pem: String) -> Result<KeyPair, CallError> {
-    let private_key_pem = Secret::new(private_key_pem);
-    Ok(DecryptionKey::from_pem(private_key_pem.expose())?.into())
+pub fn read_keys(private_pem: String) -> Result<KeyPairRecord, CallError> {
+    let private_pem = private_pem.into_plain();
+    Ok(ReadKeyArguments { private_pem }.read()?.into())
+}
+
+/// See `relaypass::open_claim`.
+#[uniffi::export]
+pub fn open_claim(
+    claim_payload: String,
+    decryption_key: Option<String>,
+    claim_type: Option<String>,
+) -> Result<ClaimRecord, CallError> {
+    let arguments = OpenArguments {
+        claim_payload: claim_payload.into_plain(),
+        decryption_key: decryption_key.map(String::into_plain),
+        claim_type,
+    };
+    Ok(arguments.open()?.into())
 }

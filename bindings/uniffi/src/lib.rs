@@ -1,7 +1,7 @@
 //! The native half of the relaypass packages for Kotlin and Swift; `kotlin/` and `swift/` are the
 //! halves that people import.
 //!
-//! This crate translates and never decides: it turns plain records into `relaypass::arguments`, and
+//! This crate translates and never decides: it turns plain records into `relaypass::surface`, and
 //! results and errors into plain records.
 //!
 //! Two rules keep it sound:
@@ -11,15 +11,15 @@
 //! * A call is cancelled by its number, and gives its outcome even then if that is there: the packages
 //!   never drop its future before.
 
+mod answer;
+mod arguments;
 mod call;
-mod claim;
 mod client;
 mod errors;
 mod events;
 mod keys;
-mod results;
+mod runtime;
 mod store;
 mod testing;
-mod verifications;
 
 uniffi::setup_scaffolding!();

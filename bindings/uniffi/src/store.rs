@@ -9,6 +9,7 @@ use std::sync::Arc;
 use relaypass::store::{BoxFuture, Record, Store, StoreError, Swap};
 
 use crate::call::current_call;
+use crate::errors::Thrown;
 
 /// The three methods of a store in the host language. `call` is the number of the call that they
 /// are called in; 0: in the background.
@@ -149,16 +150,3 @@ impl From<StoreRecord> for Record {
         }
     }
 }
-
-/// What a store threw, by the number under which the package keeps it. What it says shows in no text
-/// of ours.
-#[derive(Debug)]
-pub(crate) struct Thrown(pub(crate) u64);
-
-impl fmt::Display for Thrown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an error of the store's own")
-    }
-}
-
-impl std::error::Error for Thrown {}

@@ -1,14 +1,13 @@
 //! The store suite, on a store in the host language.
 
-use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 
 use relaypass::store::conformance::{self, Reopen};
 use relaypass::store::Store;
 
-use crate::call::spawn;
-use crate::errors::thrown_among;
+use crate::errors::thrown_among_causes_of;
+use crate::runtime::spawn;
 use crate::store::{HostFailure, HostStore, StoreAdapter};
 
 /// Gives another handle on the same data.
@@ -87,7 +86,7 @@ impl From<conformance::Violation> for CheckError {
             text: violation.to_string(),
             rule: violation.rule().to_owned(),
             found: violation.found().to_owned(),
-            thrown: thrown_among(violation.source()),
+            thrown: thrown_among_causes_of(&violation),
         }
     }
 }

@@ -14,7 +14,7 @@ use relaypass::Secret;
 use serde_json::{json, Value};
 
 use super::page::{page, Shown};
-use crate::demo::CLAIM_TYPE;
+use crate::control::CLAIM_TYPE;
 
 /// More visitors than that are not remembered: it is a demonstration.
 const MOST_VISITORS: usize = 1000;

@@ -171,6 +171,9 @@ impl fmt::Debug for DecryptionKey {
     }
 }
 
+/// The sizes that keys are generated in, the usual one first.
+pub(crate) const KEY_SIZES: [usize; 3] = [2048, 3072, 4096];
+
 /// Generates an RSA key pair of 2048, 3072 or 4096 bits with the operating system's randomness.
 ///
 /// # Errors

@@ -6,11 +6,12 @@ mod wycheproof;
 
 use serde_json::Value;
 
+pub(crate) use keys::KEY_SIZES;
 pub use keys::{generate_key_pair, DecryptionKey, EncryptionKey};
 
+use crate::credential::check_visible;
 use crate::encoding::{decode_base64_any, member, parse_object};
 use crate::error::{Error, ErrorKind, Result};
-use crate::secret::check_visible;
 
 /// What is asked about a person, such as `age_over18_verified`.
 ///

@@ -7,50 +7,103 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, IssuePrivacyPass, PassBinding,
-    RelayToken, Relays,
+    rules, Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, IssuePrivacyPass,
+    PassBinding, RelayToken, Relays,
 };
 use crate::claim::{open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey};
+use crate::credential::{RelaySecret, SealKey};
+use crate::described::{described, Described, Shape};
 use crate::error::{Error, Result};
 use crate::events::Listener;
-use crate::secret::{IdempotencyKey, RelaySecret, SealKey, Secret};
+use crate::secret::{IdempotencyKey, Secret};
 use crate::store::{self, Store};
 
-/// The options of a client. See [`ClientBuilder`] for each.
-#[derive(Clone, Default)]
-pub struct ClientArguments {
-    /// [`ClientBuilder::api_key`].
-    pub api_key: Option<Secret<String>>,
-    /// [`ClientBuilder::base_url`].
-    pub base_url: Option<String>,
-    /// `production` or `sandbox`: [`ClientBuilder::environment`].
-    pub environment: Option<String>,
-    /// Seconds: [`ClientBuilder::timeout`].
-    pub timeout_seconds: Option<f64>,
-    /// [`ClientBuilder::retries`].
-    pub retries: Option<i64>,
-    /// [`ClientBuilder::ca_pem`].
-    pub ca_pem: Option<String>,
-    /// [`ClientBuilder::anonymous_proxy`].
-    pub anonymous_proxy: Option<Secret<String>>,
-    /// [`ClientBuilder::identified_proxy`].
-    pub identified_proxy: Option<Secret<String>>,
-    /// A private key in PEM: [`ClientBuilder::decryption_key`].
-    pub decryption_key: Option<Secret<String>>,
-    /// [`ClientBuilder::store`].
-    pub store: Option<StoreArgument>,
-    /// Seconds: [`ClientBuilder::store_timeout`].
-    pub store_timeout_seconds: Option<f64>,
-    /// Keys of 32 bytes: [`ClientBuilder::seal_keys`].
-    pub seal_keys: Vec<Secret<Vec<u8>>>,
-    /// `claim_type` or `relay`: [`ClientBuilder::pass_binding`].
-    pub pass_binding: Option<String>,
-    /// [`ClientBuilder::pass_pool`].
-    pub pass_pool: Option<i64>,
-    /// [`ClientBuilder::background`].
-    pub background: Option<bool>,
-    /// [`ClientBuilder::on_event`].
-    pub on_event: Option<Listener>,
+described! {
+    /// The options of a client. See [`ClientBuilder`] for each.
+    #[derive(Clone, Default)]
+    pub struct ClientArguments {
+        /// [`ClientBuilder::api_key`].
+        pub api_key: Option<Secret<String>>,
+        /// [`ClientBuilder::base_url`].
+        pub base_url: Option<String> => rules::BASE_URL,
+        /// `production` or `sandbox`: [`ClientBuilder::environment`].
+        pub environment: Option<String> => rules::ENVIRONMENT,
+        /// Seconds: [`ClientBuilder::timeout`].
+        pub timeout_seconds: Option<f64> => rules::TIMEOUT,
+        /// [`ClientBuilder::retries`].
+        pub retries: Option<i64> => rules::RETRIES,
+        /// [`ClientBuilder::ca_pem`].
+        pub ca_pem: Option<String>,
+        /// [`ClientBuilder::anonymous_proxy`].
+        pub anonymous_proxy: Option<Secret<String>>,
+        /// [`ClientBuilder::identified_proxy`].
+        pub identified_proxy: Option<Secret<String>>,
+        /// A private key in PEM: [`ClientBuilder::decryption_key`].
+        pub decryption_key: Option<Secret<String>>,
+        /// [`ClientBuilder::store`].
+        pub store: Option<StoreArgument>,
+        /// Seconds: [`ClientBuilder::store_timeout`].
+        pub store_timeout_seconds: Option<f64> => rules::STORE_TIMEOUT,
+        /// Keys of 32 bytes: [`ClientBuilder::seal_keys`].
+        pub seal_keys: Vec<Secret<Vec<u8>>>,
+        /// `claim_type` or `relay`: [`ClientBuilder::pass_binding`].
+        pub pass_binding: Option<String> => rules::PASS_BINDING,
+        /// [`ClientBuilder::pass_pool`].
+        pub pass_pool: Option<i64> => rules::PASS_POOL,
+        /// [`ClientBuilder::background`].
+        pub background: Option<bool> => rules::BACKGROUND,
+        /// [`ClientBuilder::on_event`].
+        pub on_event: Option<Listener>,
+    }
+}
+
+/// The options that are plain values, each with what it is: `plain_options!(then)` calls `then!` with
+/// them. What a binding makes of `store`, `seal_keys` and `on_event` is its own.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! plain_options {
+    ($then:ident) => {
+        $then! {
+            api_key: Text,
+            base_url: Text,
+            environment: Text,
+            timeout_seconds: Seconds,
+            retries: Whole,
+            ca_pem: Text,
+            anonymous_proxy: Text,
+            identified_proxy: Text,
+            decryption_key: Text,
+            store_timeout_seconds: Seconds,
+            pass_binding: Text,
+            pass_pool: Whole,
+            background: Flag,
+        }
+    };
+}
+
+/// A value of another language that becomes one of ours.
+pub trait IntoPlain<T> {
+    /// The same value. A number outside the range stays outside the range.
+    fn into_plain(self) -> T;
+}
+
+impl<T> IntoPlain<T> for T {
+    fn into_plain(self) -> T {
+        self
+    }
+}
+
+impl IntoPlain<Secret<String>> for String {
+    fn into_plain(self) -> Secret<String> {
+        Secret::new(self)
+    }
+}
+
+impl IntoPlain<i64> for f64 {
+    fn into_plain(self) -> i64 {
+        // `as` saturates.
+        self as i64
+    }
 }
 
 /// A store, as other languages name it.
@@ -60,6 +113,10 @@ pub enum StoreArgument {
     Url(Secret<String>),
     /// An object of the host language.
     Object(Arc<dyn Store>),
+}
+
+impl Described for StoreArgument {
+    const SHAPE: Shape = Shape::one("store");
 }
 
 impl ClientArguments {
@@ -142,18 +199,20 @@ fn parse_seal_key(bytes: &Secret<Vec<u8>>) -> Result<SealKey> {
 pub fn parse_seconds(seconds: f64) -> Result<Duration> {
     Duration::try_from_secs_f64(seconds)
         .ok()
-        .filter(|duration| !duration.is_zero() && duration.as_secs() < 86_400)
+        .filter(|duration| !duration.is_zero() && duration.as_secs() < rules::A_DAY)
         .ok_or_else(|| {
             Error::invalid_argument("A timeout must be more than 0 and less than a day.")
         })
 }
 
-/// The arguments of `relays.create`.
-pub struct CreateArguments {
-    /// What is asked.
-    pub claim_type: String,
-    /// A public key in PEM.
-    pub encryption_key: Option<String>,
+described! {
+    /// The arguments of `relays.create`.
+    pub struct CreateArguments {
+        /// What is asked.
+        pub claim_type: String,
+        /// A public key in PEM.
+        pub encryption_key: Option<String>,
+    }
 }
 
 impl CreateArguments {
@@ -175,14 +234,16 @@ impl CreateArguments {
     }
 }
 
-/// The arguments of `relays.issue_privacy_pass`: a claim type, or a relay's token and secret.
-pub struct IssueArguments {
-    /// Binds the pass to a claim type.
-    pub claim_type: Option<String>,
-    /// Binds the pass to a relay.
-    pub relay_token: Option<String>,
-    /// That relay's secret.
-    pub relay_secret: Option<Secret<String>>,
+described! {
+    /// The arguments of `relays.issue_privacy_pass`: a claim type, or a relay's token and secret.
+    pub struct IssueArguments {
+        /// Binds the pass to a claim type.
+        pub claim_type: Option<String>,
+        /// Binds the pass to a relay.
+        pub relay_token: Option<String>,
+        /// That relay's secret.
+        pub relay_secret: Option<Secret<String>>,
+    }
 }
 
 impl IssueArguments {
@@ -208,20 +269,22 @@ impl IssueArguments {
     }
 }
 
-/// The arguments of `relays.generate_claim`.
-pub struct ClaimArguments {
-    /// The relay's token.
-    pub relay_token: String,
-    /// The relay's secret.
-    pub relay_secret: Secret<String>,
-    /// The pass to redeem.
-    pub privacy_pass_token: Secret<String>,
-    /// What was asked.
-    pub claim_type: Option<String>,
-    /// A private key in PEM.
-    pub decryption_key: Option<Secret<String>>,
-    /// The idempotency key of an earlier call whose answer never arrived.
-    pub idempotency_key: Option<Secret<String>>,
+described! {
+    /// The arguments of `relays.generate_claim`.
+    pub struct ClaimArguments {
+        /// The relay's token.
+        pub relay_token: String,
+        /// The relay's secret.
+        pub relay_secret: Secret<String>,
+        /// The pass to redeem.
+        pub privacy_pass_token: Secret<String>,
+        /// What was asked.
+        pub claim_type: Option<String>,
+        /// A private key in PEM.
+        pub decryption_key: Option<Secret<String>>,
+        /// The idempotency key of an earlier call whose answer never arrived.
+        pub idempotency_key: Option<Secret<String>>,
+    }
 }
 
 impl ClaimArguments {
@@ -250,14 +313,16 @@ impl ClaimArguments {
     }
 }
 
-/// The arguments of `open_claim`.
-pub struct OpenArguments {
-    /// The payload as Persona sent it.
-    pub claim_payload: Secret<String>,
-    /// A private key in PEM.
-    pub decryption_key: Option<Secret<String>>,
-    /// What was asked.
-    pub claim_type: Option<String>,
+described! {
+    /// The arguments of `open_claim`.
+    pub struct OpenArguments {
+        /// The payload as Persona sent it.
+        pub claim_payload: Secret<String>,
+        /// A private key in PEM.
+        pub decryption_key: Option<Secret<String>>,
+        /// What was asked.
+        pub claim_type: Option<String>,
+    }
 }
 
 impl OpenArguments {

@@ -7,15 +7,15 @@ mod owner;
 mod persona;
 mod ports;
 mod relays;
+pub(crate) mod rules;
 mod steps;
 
 pub use arguments::{
-    parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IssueArguments, OpenArguments,
-    StoreArgument,
+    parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IntoPlain, IssueArguments,
+    OpenArguments, StoreArgument,
 };
 pub use closing::{Close, CloseArguments};
 pub(crate) use closing::{Lifecycle, UnderWay};
-pub(crate) use options::MOST_PASSES;
 pub use options::{ClientBuilder, Environment, PassBinding};
 pub(crate) use owner::Owner;
 #[cfg(test)]
@@ -27,6 +27,7 @@ pub use relays::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
     RelayToken, Relays,
 };
+pub(crate) use rules::MOST_PASSES;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicBool;
@@ -36,10 +37,10 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::claim::DecryptionKey;
+use crate::credential::ApiKey;
 use crate::error::Result;
 use crate::events::Listener;
 use crate::http::{AnonymousLane, Gates, IdentifiedLane, Route};
-use crate::secret::ApiKey;
 use crate::store::{Sealer, Timed};
 
 /// Persona Relay for one customer and one environment.

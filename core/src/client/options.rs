@@ -3,19 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::rules::{DEFAULT_RETRIES, DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MOST_PASSES, MOST_RETRIES};
 use super::{Client, Inner, Keeping};
 use crate::claim::DecryptionKey;
+use crate::credential::{ApiKey, SealKey};
 use crate::error::{Error, Result};
 use crate::events::Listener;
 use crate::http::{
     parse_proxy, AnonymousLane, BaseUrl, IdentifiedLane, ReqwestTransport, Route, RouteOptions,
     Transport,
 };
-use crate::secret::{ApiKey, SealKey, Secret};
+use crate::secret::Secret;
 use crate::store::{Sealer, Store, Timed};
-
-/// More passes of one claim type are never held ready.
-pub(crate) const MOST_PASSES: u32 = 100;
 
 /// Which of Persona's two worlds: passes and relays of one do not fit the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -258,18 +257,19 @@ impl ClientBuilder {
             .transpose()?;
         let base_url = BaseUrl::parse(self.base_url.as_deref().unwrap_or(BaseUrl::PERSONA))?;
         let environment = self.find_environment(api_key.as_ref())?;
-        let timeout = self.timeout.unwrap_or(Duration::from_secs(10));
-        if timeout.is_zero() || timeout > Duration::from_secs(600) {
+        let [by_default, longest] = [DEFAULT_TIMEOUT, LONGEST_TIMEOUT].map(Duration::from_secs);
+        let timeout = self.timeout.unwrap_or(by_default);
+        if timeout.is_zero() || timeout > longest {
             return Err(Error::invalid_argument(
                 "The timeout must be more than nothing and at most 10 minutes.",
             ));
         }
-        let retries = self.retries.unwrap_or(3);
-        if retries > 10 {
+        let retries = self.retries.unwrap_or(DEFAULT_RETRIES);
+        if retries > MOST_RETRIES {
             return Err(Error::invalid_argument("At most 10 retries are possible."));
         }
-        let store_timeout = self.store_timeout.unwrap_or(Duration::from_secs(10));
-        if store_timeout.is_zero() || store_timeout > Duration::from_secs(600) {
+        let store_timeout = self.store_timeout.unwrap_or(by_default);
+        if store_timeout.is_zero() || store_timeout > longest {
             return Err(Error::invalid_argument(
                 "The store's timeout must be more than nothing and at most 10 minutes.",
             ));

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::credential::ApiKey;
 use crate::encoding::encode_hex;
-use crate::secret::ApiKey;
 
 /// What stands for an API key in names and records: half of a hash. Nobody can guess an API key, so
 /// the hash shows nothing of it.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::steps::{Redeem, Sign};
 use super::{CreateRelay, Inner, IssuePrivacyPass, Relay, RelayToken};
 use crate::claim::{open_claim, Claim, ClaimType};
+use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::{tell, Event, EventKind};
 use crate::future::BoxFuture;
@@ -14,7 +15,7 @@ use crate::http::{ask_once, Attempt, Connection};
 use crate::outcome::Budget;
 use crate::pass::{PendingPass, PrivacyPassToken};
 use crate::records::Kept;
-use crate::secret::{IdempotencyKey, RelaySecret};
+use crate::secret::IdempotencyKey;
 
 /// A question about a relay.
 pub(crate) struct Question<'a> {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::steps::{Challenge, Create, RelayBoundChallenge};
 use super::{Environment, Inner};
 use crate::claim::{is_ciphertext, open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey};
+use crate::credential::{check_visible, RelaySecret};
 use crate::error::{Error, ResponseInfo, Result};
 use crate::http::{now_ms, run, IdentifiedLane};
 use crate::outcome::Budget;
 use crate::pass::{Challenge as DecodedChallenge, PendingPass, PrivacyPassToken, TokenKey};
-use crate::secret::{check_visible, os_random, IdempotencyKey, RelaySecret, Secret};
+use crate::secret::{os_random, IdempotencyKey, Secret};
 use crate::wire::ChallengeAnswer;
 
 /// How long a call with all its retries takes at most.

@@ -2,11 +2,12 @@
 
 use super::{Inner, RelayToken};
 use crate::claim::{ClaimType, EncryptionKey};
+use crate::credential::RelaySecret;
 use crate::encoding::Unreadable;
 use crate::http::{AnonymousLane, Exchange, IdentifiedLane, Misread};
 use crate::outcome::Call;
 use crate::pass::{PendingPass, PrivacyPassToken};
-use crate::secret::{IdempotencyKey, RelaySecret, Secret};
+use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::{
     decode_challenge, decode_claim, decode_relay, decode_signature, parse_private_token_challenge,
     AnonymousRequest, ChallengeAnswer, ClaimAnswer, ResponseHead, SignRequest,

@@ -11,10 +11,10 @@ use url::{Host, Url};
 
 use super::gate::{Gate, Gates};
 use super::transport::{Connection, FailureCause, Response, SendFailure, Sent, Transport};
+use crate::credential::ApiKey;
 use crate::error::{Error, Result};
 use crate::future::BoxFuture;
 use crate::held::Held;
-use crate::secret::ApiKey;
 use crate::wire::{AnonymousRequest, Request, SignRequest};
 
 /// Where Persona is: `https`, or `http` on loopback.

@@ -7,10 +7,11 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::blind_rsa::BadSignature;
 use super::{Challenge, Malformed, PrivacyPassToken, TokenKey};
+use crate::credential::SealKey;
 use crate::encoding::{decode_base64url, encode_base64url, encode_hex};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::rand_core::CryptoRng;
-use crate::secret::{SealKey, Secret};
+use crate::secret::Secret;
 
 /// The length of [`token_input`] in bytes.
 pub const TOKEN_INPUT_LEN: usize = 98;

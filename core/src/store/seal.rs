@@ -10,8 +10,9 @@
 
 use zeroize::Zeroizing;
 
+use crate::credential::SealKey;
 use crate::error::{Error, ErrorKind, Result};
-use crate::secret::{os_random, SealKey};
+use crate::secret::os_random;
 
 const FORMAT: u8 = 1;
 const PLAIN: u8 = 0;

@@ -1,8 +1,9 @@
 //! Durable verifications as people use them.
 
 use crate::claim::{Claim, ClaimType};
+use crate::credential::check_visible;
 use crate::error::{Error, Result};
-use crate::secret::{check_visible, Secret};
+use crate::secret::Secret;
 
 /// The name of a verification: a random UUID. It is no secret, and says nothing about the person.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,6 +84,14 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status, for tests and tables that must not forget one.
+    pub const ALL: [Status; 4] = [
+        Status::Passed,
+        Status::Failed,
+        Status::Pending,
+        Status::Expired,
+    ];
+
     /// `passed`, `failed`, `pending` or `expired`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -57,7 +57,7 @@ impl KeptRelays<'_> {
     ) -> Result<PrivacyPass> {
         let issue = async {
             let _call = self.client.inner.lifecycle.begin_call()?;
-            crate::secret::check_visible(idempotency_key, "the idempotency key", 255)?;
+            crate::credential::check_visible(idempotency_key, "the idempotency key", 255)?;
             let inner = &self.client.inner;
             let engine = self.engine()?;
             let api_key = inner.signing_lane()?.api_key();
@@ -162,9 +162,10 @@ mod tests {
 
     use super::*;
     use crate::client::RelayToken;
+    use crate::credential::RelaySecret;
     use crate::encoding::encode_base64url;
     use crate::records::{Changed, Vault};
-    use crate::secret::{os_random, RelaySecret};
+    use crate::secret::os_random;
     use crate::store::{MemoryStore, Record, Sealer, Store, StoreError, Swap};
     use crate::verification::machine::first_request;
     use crate::verification::record::{record_key, Beginning, Durable, Purpose, State};

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::ResponseHead;
+use crate::credential::{check_visible, RelaySecret};
 use crate::encoding::{member, parse_object, take_text, Unreadable};
 use crate::error::UnopenedClaim;
-use crate::secret::{check_visible, RelaySecret, Secret};
+use crate::secret::Secret;
 
 /// Texts of the server that reach an error are cut at this many characters.
 const LONGEST_TEXT: usize = 1_024;

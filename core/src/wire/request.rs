@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::credential::{ApiKey, RelaySecret};
 use crate::encoding::percent_encode;
-use crate::secret::{ApiKey, IdempotencyKey, RelaySecret, Secret};
+use crate::secret::{IdempotencyKey, Secret};
 
 /// The headers that every request carries, the same in all languages and all versions of this
 /// library, so that they tell nobody apart. Relay is the same in all published API versions; this

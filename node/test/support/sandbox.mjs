@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { RelayPass } from 'relaypass';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const CLI =
+export const CLI =
   process.env.RELAYPASS_CLI ??
   resolve(ROOT, process.env.CARGO_TARGET_DIR || 'target', 'debug', 'relaypass');
 

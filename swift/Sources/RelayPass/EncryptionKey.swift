@@ -27,8 +27,7 @@ public struct EncryptionKey: Sendable, Hashable {
   /// - Throws: ``RelayPassError/invalidArgument(_:)`` for another size.
   public static func generate(bits: Int = 2048) async throws -> EncryptionKey {
     let pair = try await call { number, _ in
-      // A number outside the range stays outside the range.
-      try await generateKeys(bits: UInt32(clamping: bits), number: number)
+      try await generateKeys(bits: Int64(bits), number: number)
     }
     return EncryptionKey(pair)
   }
@@ -42,10 +41,10 @@ public struct EncryptionKey: Sendable, Hashable {
   ///
   /// - Throws: ``RelayPassError/invalidArgument(_:)`` for anything else.
   public init(pem: String) throws {
-    self.init(try translatingErrors { try readKeys(privateKeyPem: pem) })
+    self.init(try translatingErrors { try readKeys(privatePem: pem) })
   }
 
-  private init(_ pair: KeyPair) {
+  private init(_ pair: KeyPairRecord) {
     publicKeyPEM = pair.publicKeyPem
     privateKeyPEM = pair.privateKeyPem
   }

@@ -95,7 +95,7 @@ final class ListenerAdapter: HostListener {
       kind: RelayPassEvent.Kind(rawValue: event.kind),
       verificationID: event.verificationId,
       requestID: event.requestId,
-      message: event.text)
+      message: event.message)
     Calls.$isCalledBack.withValue(true) { try? tell(told) }
   }
 }

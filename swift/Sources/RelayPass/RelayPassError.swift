@@ -274,10 +274,10 @@ extension RelayPassError.Failure: CustomStringConvertible, CustomDebugStringConv
       displayStyle: .struct)
   }
 
-  init(_ native: RelayPassGenerated.Failure, thrown: (any Error)?) {
+  init(_ native: RelayPassGenerated.ErrorRecord, thrown: (any Error)?) {
     self.init(
       code: native.code,
-      message: native.text,
+      message: native.message,
       operation: native.operation,
       retryable: native.retryable,
       status: native.status.map(Int.init),
@@ -303,7 +303,7 @@ extension RelayPassError.Failure: CustomStringConvertible, CustomDebugStringConv
 }
 
 extension RelayPassError {
-  init(_ native: RelayPassGenerated.Failure, cause: (any Error)?) {
+  init(_ native: RelayPassGenerated.ErrorRecord, cause: (any Error)?) {
     self.init(Failure(native, thrown: cause))
   }
 

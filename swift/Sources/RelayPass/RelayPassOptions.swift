@@ -36,7 +36,7 @@ public struct RelayPassOptions: Sendable {
   /// Where verifications and passes are kept: an object of yours, or the URL of a built-in store.
   /// Without one there are the three steps.
   public var store: StoreSource?
-  /// How long one call of the store may take; the default is 10 seconds.
+  /// How long one call of the store may take; the default is 10 seconds, the most 600.
   public var storeTimeout: Duration?
   /// The keys, 32 random bytes each, under which records are sealed before they reach the store.
   /// The first seals and all open: to rotate, put the new one first. Without one, records are
@@ -106,13 +106,13 @@ public struct RelayPassOptions: Sendable {
       anonymousProxy: anonymousProxy,
       identifiedProxy: identifiedProxy,
       decryptionKey: decryptionKey?.privatePEM,
-      storeUrl: store?.url,
-      store: store?.object.map { StoreAdapter($0, keep: Calls.keep) },
       storeTimeoutSeconds: storeTimeout?.inSeconds,
-      sealKeys: sealKeys,
       passBinding: passBinding?.rawValue,
       passPool: passPool.map(Int64.init),
       background: background,
+      storeUrl: store?.url,
+      store: store?.object.map { StoreAdapter($0, keep: Calls.keep) },
+      sealKeys: sealKeys,
       onEvent: onEvent.map(ListenerAdapter.init))
   }
 }

@@ -95,6 +95,21 @@ public struct Relay: Sendable, Hashable, Codable {
   /// The rate limit, if Persona reported it.
   public let rateLimit: RateLimit?
 
+  /// For tests of code that gets one; relaypass makes its own.
+  public init(
+    relayToken: String,
+    relaySecret: String,
+    relaySessionAccessToken: String,
+    requestID: String? = nil,
+    rateLimit: RateLimit? = nil
+  ) {
+    self.relayToken = relayToken
+    self.relaySecret = relaySecret
+    self.relaySessionAccessToken = relaySessionAccessToken
+    self.requestID = requestID
+    self.rateLimit = rateLimit
+  }
+
   init(_ native: RelayRecord) {
     relayToken = native.relayToken
     relaySecret = native.relaySecret
@@ -136,6 +151,17 @@ public struct PrivacyPass: Sendable, Hashable, Codable {
   public let requestID: String?
   /// The rate limit, if Persona reported it.
   public let rateLimit: RateLimit?
+
+  /// For tests of code that gets one; relaypass makes its own.
+  public init(
+    privacyPassToken: String,
+    requestID: String? = nil,
+    rateLimit: RateLimit? = nil
+  ) {
+    self.privacyPassToken = privacyPassToken
+    self.requestID = requestID
+    self.rateLimit = rateLimit
+  }
 
   init(_ native: PrivacyPassRecord) {
     privacyPassToken = native.privacyPassToken
@@ -179,6 +205,21 @@ public struct GeneratedClaim: Sendable, Hashable, Codable {
   public let requestID: String?
   /// The rate limit, if Persona reported it.
   public let rateLimit: RateLimit?
+
+  /// For tests of code that gets one; relaypass makes its own.
+  public init(
+    claimPayload: String,
+    tokenConsumed: Bool,
+    claim: Claim? = nil,
+    requestID: String? = nil,
+    rateLimit: RateLimit? = nil
+  ) {
+    self.claimPayload = claimPayload
+    self.tokenConsumed = tokenConsumed
+    self.claim = claim
+    self.requestID = requestID
+    self.rateLimit = rateLimit
+  }
 
   init(_ native: GeneratedClaimRecord) {
     claimPayload = native.claimPayload

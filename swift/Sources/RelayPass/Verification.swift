@@ -40,6 +40,25 @@ public struct Verification: Sendable, Hashable, Codable {
   /// When the session ends: 30 minutes after it began.
   public let expiresAt: Date
 
+  /// For tests of code that gets one; relaypass makes its own.
+  public init(
+    id: String,
+    claimType: String,
+    status: VerificationStatus,
+    claim: Claim? = nil,
+    sessionAccessToken: String? = nil,
+    hostedURL: String? = nil,
+    expiresAt: Date
+  ) {
+    self.id = id
+    self.claimType = claimType
+    self.status = status
+    self.claim = claim
+    self.sessionAccessToken = sessionAccessToken
+    self.hostedURL = hostedURL
+    self.expiresAt = expiresAt
+  }
+
   init(_ native: VerificationRecord) throws {
     guard let status = VerificationStatus(rawValue: native.status) else {
       throw RelayPassError.other(.broken)

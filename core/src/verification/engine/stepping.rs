@@ -3,10 +3,11 @@
 use super::driving::{Driven, Shelf};
 use super::{unknown_id, Engine, Told};
 use crate::client::{IssuePrivacyPass, RelayToken};
+use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::passes::{Attempts, Purchase};
 use crate::records::{Changed, Kept, Loaded};
-use crate::secret::{IdempotencyKey, RelaySecret};
+use crate::secret::IdempotencyKey;
 use crate::verification::machine::{first_request, Event, Goal, Run};
 use crate::verification::record::{record_key, Beginning, Durable, Purpose, State, StoredRelay};
 

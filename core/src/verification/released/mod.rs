@@ -213,7 +213,7 @@ async fn every_step_of_0_1_0_is_carried_on() {
         }
         let (engine, persona) = worker("verification/id", &record, BEGIN + MINUTE).await;
         let relay_token = crate::client::RelayToken::parse("token").expect("a token");
-        let relay_secret = crate::secret::RelaySecret::parse("secret").expect("a secret");
+        let relay_secret = crate::credential::RelaySecret::parse("secret").expect("a secret");
         let pass = Ok(Kept::new("pass"));
         let given = (engine.redeem("id".to_owned(), (&relay_token, &relay_secret), pass)).await;
         let (payload, consumed) = given.unwrap_or_else(|error| panic!("{name}: {error}"));

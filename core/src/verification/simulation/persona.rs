@@ -12,13 +12,14 @@ use crate::claim::{open_claim, Claim, ClaimType};
 use crate::client::{
     Attempted, Attempting, IssuePrivacyPass, Persona, Question, Relay, RelayToken,
 };
+use crate::credential::RelaySecret;
 use crate::encoding::Unreadable;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
 use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent};
 use crate::outcome::Budget;
 use crate::records::{Kept, SECOND};
-use crate::secret::{IdempotencyKey, RelaySecret, Secret};
+use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::{decode_claim, decode_signature, ResponseHead};
 
 /// Persona as one worker reaches it.

@@ -11,13 +11,13 @@ pub(super) use self::shelf::Shelf;
 use super::{unknown_id, Engine, Told};
 use crate::claim::ClaimType;
 use crate::client::{Attempting, IssuePrivacyPass, RelayToken};
+use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::EventKind;
 use crate::http::Attempt;
 use crate::outcome::{meaning, Call, Meaning};
 use crate::records::{Changed, Loaded};
 use crate::secret::rand_core::Rng;
-use crate::secret::RelaySecret;
 use crate::verification::machine::{decide, Decision, Effect, Event, Run};
 use crate::verification::record::{Durable, State};
 

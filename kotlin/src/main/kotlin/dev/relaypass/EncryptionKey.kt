@@ -1,6 +1,6 @@
 package dev.relaypass
 
-import dev.relaypass.generated.KeyPair
+import dev.relaypass.generated.KeyPairRecord
 import dev.relaypass.generated.generateKeys
 import dev.relaypass.generated.readKeys
 
@@ -40,10 +40,8 @@ public class EncryptionKey private constructor(
          * @param bits 2048, 3072 or 4096.
          * @throws InvalidArgumentException for another size.
          */
-        public suspend fun generate(bits: Int = 2048): EncryptionKey {
-            // A negative size stays a wrong one: nothing is as large.
-            return callNative(timeout = null) { number, _ -> generateKeys(bits.toUInt(), number) }.lift()
-        }
+        public suspend fun generate(bits: Int = 2048): EncryptionKey =
+            callNative(timeout = null) { number, _ -> generateKeys(bits.toLong(), number) }.lift()
 
         /**
          * Reads a private key in PEM: PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`), without a
@@ -54,6 +52,6 @@ public class EncryptionKey private constructor(
         @JvmStatic
         public fun fromPem(privatePem: String): EncryptionKey = callNow { readKeys(privatePem) }.lift()
 
-        private fun KeyPair.lift() = EncryptionKey(publicKeyPem, privateKeyPem)
+        private fun KeyPairRecord.lift() = EncryptionKey(publicKeyPem, privateKeyPem)
     }
 }

@@ -2,8 +2,8 @@ package dev.relaypass
 
 import dev.relaypass.generated.ClaimRecord
 import dev.relaypass.generated.CompletionRecord
+import dev.relaypass.generated.ErrorRecord
 import dev.relaypass.generated.EventRecord
-import dev.relaypass.generated.Failure
 import dev.relaypass.generated.GeneratedClaimRecord
 import dev.relaypass.generated.PrivacyPassRecord
 import dev.relaypass.generated.RateLimitRecord
@@ -55,11 +55,11 @@ internal fun CompletionRecord.lift(): Completion =
     }
 
 @JvmSynthetic
-internal fun EventRecord.lift(): RelayPassEvent = RelayPassEvent(EventKind.of(kind), verificationId, requestId, text)
+internal fun EventRecord.lift(): RelayPassEvent = RelayPassEvent(EventKind.of(kind), verificationId, requestId, message)
 
 /** The exception of a failure; `call` has what the caller's store threw during it. */
 @JvmSynthetic
-internal fun Failure.toException(call: Call?): RelayPassException {
+internal fun ErrorRecord.toException(call: Call?): RelayPassException {
     val facts =
         ErrorFacts(
             operation = operation,
@@ -75,7 +75,7 @@ internal fun Failure.toException(call: Call?): RelayPassException {
             idempotencyKey = idempotencyKey,
         )
     val cause = thrown?.let { call?.thrown(it) } ?: causes.foldRight(null, ::CoreException)
-    return makeException(code, text, facts, cause)
+    return makeException(code, message, facts, cause)
 }
 
 /** A number of the core, which has no sign; what exceeds a `Long` is as good as the largest. */

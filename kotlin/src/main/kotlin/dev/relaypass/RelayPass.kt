@@ -59,7 +59,8 @@ public class RelayPass private constructor(
      * half and a claim that is not encrypted is refused, unless a call says otherwise.
      * @param store where verifications and passes are kept: a [RelayStore] of yours, or a [StoreUrl].
      * Without one there are the three steps.
-     * @param storeTimeout how long one call of the store may take; the default is 10 seconds.
+     * @param storeTimeout how long one call of the store may take; the default is 10 seconds, the most 10
+     * minutes.
      * @param sealKeys the keys, 32 random bytes each, under which records are sealed before they reach
      * the store. The first seals and all open: to rotate, put the new one first. Without one, records
      * are stored as they are, secrets included.

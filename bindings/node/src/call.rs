@@ -1,9 +1,10 @@
-//! How JavaScript takes a call back: an `AbortSignal` cannot reach a future by itself.
+//! How a call is driven, and how JavaScript takes it back: an `AbortSignal` cannot reach a future by
+//! itself.
 
 use std::future::Future;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::PromiseRaw;
+use napi::bindgen_prelude::{PromiseRaw, ToNapiValue};
 use napi::Env;
 use napi_derive::napi;
 use relaypass::Result;
@@ -47,18 +48,19 @@ pub fn current_scope() -> Option<u32> {
 }
 
 /// [`promise`] for a call that may call back into JavaScript.
-pub fn promise_in_scope<'env, T, R>(
+pub fn promise_in_scope<'env, R: Answered>(
     env: &'env Env,
     token: Option<&CancelToken>,
     scope: u32,
-    call: impl Future<Output = Result<T>> + Send + 'static,
-) -> napi::Result<Promised<'env, R>>
-where
-    T: Send + 'static,
-    R: From<T> + napi::bindgen_prelude::ToNapiValue + Send + 'static,
-{
+    call: impl Future<Output = Result<R>> + Send + 'static,
+) -> napi::Result<Promised<'env, R>> {
     promise(env, token, SCOPE.scope(scope, call))
 }
+
+/// What JavaScript can be given.
+pub trait Answered: ToNapiValue + Send + 'static {}
+
+impl<R: ToNapiValue + Send + 'static> Answered for R {}
 
 /// What a call comes to: its outcome, or `null` if it was cancelled first.
 pub type Promised<'env, R> = PromiseRaw<'env, Option<Outcome<R>>>;
@@ -67,14 +69,11 @@ pub type Promised<'env, R> = PromiseRaw<'env, Option<Outcome<R>>>;
 ///
 /// An outcome that is there is given even if the call was cancelled meanwhile: it may have cost
 /// money.
-pub fn promise<'env, T, R>(
+pub fn promise<'env, R: Answered>(
     env: &'env Env,
     token: Option<&CancelToken>,
-    call: impl Future<Output = Result<T>> + Send + 'static,
-) -> napi::Result<Promised<'env, R>>
-where
-    R: From<T> + napi::bindgen_prelude::ToNapiValue + Send + 'static,
-{
+    call: impl Future<Output = Result<R>> + Send + 'static,
+) -> napi::Result<Promised<'env, R>> {
     let token = token.map(|token| Arc::clone(&token.cancelled));
     env.spawn_future(async move {
         let Some(cancelled) = token else {

@@ -1,0 +1,42 @@
+//! What the options of a client may be, and what holds for those that are left out.
+
+use crate::described::{Plain, Rule};
+use crate::http::BaseUrl;
+
+/// More passes of one claim type are never held ready.
+pub(crate) const MOST_PASSES: u32 = 100;
+
+/// More retries are never made.
+pub(super) const MOST_RETRIES: u32 = 10;
+pub(super) const DEFAULT_RETRIES: u32 = 3;
+
+/// In seconds, as all times here.
+pub(super) const DEFAULT_TIMEOUT: u64 = 10;
+pub(super) const LONGEST_TIMEOUT: u64 = 600;
+/// No single call is given as much.
+pub(super) const A_DAY: u64 = 86_400;
+
+pub(super) const BASE_URL: Rule = Rule::ANY.by_default(Plain::Text(BaseUrl::PERSONA));
+pub(super) const ENVIRONMENT: Rule =
+    Rule::one_of(&[Plain::Text("production"), Plain::Text("sandbox")]);
+pub(super) const TIMEOUT: Rule = Rule::time(DEFAULT_TIMEOUT, LONGEST_TIMEOUT);
+pub(super) const STORE_TIMEOUT: Rule = Rule::time(DEFAULT_TIMEOUT, LONGEST_TIMEOUT);
+pub(super) const RETRIES: Rule = Rule::count(DEFAULT_RETRIES as u64, MOST_RETRIES as u64);
+pub(super) const PASS_BINDING: Rule =
+    Rule::one_of(&[Plain::Text("claim_type"), Plain::Text("relay")])
+        .by_default(Plain::Text("claim_type"));
+pub(super) const PASS_POOL: Rule = Rule::count(0, MOST_PASSES as u64);
+pub(super) const BACKGROUND: Rule = Rule::ANY.by_default(Plain::Flag(false));
+
+/// How long a call as a whole may take, where a call says so.
+pub(crate) const CALL_TIMEOUT: Rule = Rule {
+    above: Some(0),
+    below: Some(A_DAY),
+    ..Rule::ANY
+};
+/// How many passes are bought ahead at once.
+pub(crate) const PREFETCH: Rule = Rule {
+    least: Some(0),
+    most: Some(MOST_PASSES as u64),
+    ..Rule::ANY
+};

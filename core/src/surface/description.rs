@@ -1,0 +1,136 @@
+//! The surface as data.
+
+use serde_json::{json, Map, Value};
+
+use super::call::Call;
+use super::keys::{GenerateKeyArguments, ReadKeyArguments};
+use super::records::{
+    ClaimRecord, CompletionRecord, ErrorRecord, EventRecord, GeneratedClaimRecord, KeyPairRecord,
+    MethodRecord, PrivacyPassRecord, RateLimitRecord, RelayRecord, VerificationRecord,
+};
+use super::verifications::{
+    CompleteArguments, CountArguments, ForgetArguments, GetArguments, PrefetchArguments,
+    RecoverArguments, StartArguments,
+};
+use crate::client::{
+    rules, ClaimArguments, ClientArguments, CreateArguments, GeneratedClaim, IssueArguments,
+    OpenArguments, PrivacyPass, Relay,
+};
+use crate::described::{Described, Member, Record};
+use crate::error::ErrorKind;
+use crate::events::EventKind;
+use crate::verification::{Completion, Status, Verification};
+
+/// Everything: options, calls, results, errors, events.
+///
+/// Members are told in snake case, in the order of their declaration. `timeout` is what every call
+/// takes beside its arguments. Times are in seconds; a package that counts otherwise translates.
+pub fn describe() -> Value {
+    json!({
+        "options": members::<ClientArguments>(),
+        "calls": [
+            call::<CreateArguments>(),
+            call::<IssueArguments>(),
+            call::<ClaimArguments>(),
+            call::<StartArguments>(),
+            call::<CompleteArguments>(),
+            call::<GetArguments>(),
+            call::<ForgetArguments>(),
+            call::<RecoverArguments>(),
+            call::<PrefetchArguments>(),
+            call::<CountArguments>(),
+            { "name": "close", "arguments": [], "answer": null },
+        ],
+        "timeout": Member::of::<Option<f64>>("timeout", rules::CALL_TIMEOUT),
+        "functions": [
+            { "name": "open_claim", "arguments": members::<OpenArguments>(), "answer": "claim" },
+            function::<GenerateKeyArguments>("generate_key_pair"),
+            function::<ReadKeyArguments>("read_key_pair"),
+        ],
+        "results": results(),
+        "errors": {
+            "codes": ErrorKind::ALL.map(ErrorKind::code),
+            "members": error_members(),
+        },
+        "events": {
+            "kinds": EventKind::ALL.map(EventKind::name),
+            "members": members::<EventRecord>(),
+        },
+        "statuses": Status::ALL.map(Status::as_str),
+        "refused_with": ErrorKind::InvalidArgument.code(),
+    })
+}
+
+/// Without the unit in their names: it is in their type.
+fn members<R: Record>() -> Vec<Member> {
+    let mut members = R::members();
+    for member in &mut members {
+        if member.shape == f64::SHAPE || member.shape == Option::<f64>::SHAPE {
+            member.name = member.name.trim_end_matches("_seconds");
+        }
+    }
+    members
+}
+
+/// Without what led to it, which every language has as its own errors have.
+fn error_members() -> Vec<Member> {
+    let mut members = members::<ErrorRecord>();
+    members.retain(|member| !["thrown", "causes"].contains(&member.name));
+    members
+}
+
+fn call<C: Call>() -> Value
+where
+    C::Answer: Named,
+{
+    json!({ "name": C::NAME, "arguments": members::<C>(), "answer": C::Answer::NAME })
+}
+
+/// What makes a key pair.
+fn function<R: Record>(name: &str) -> Value {
+    json!({ "name": name, "arguments": members::<R>(), "answer": "key_pair" })
+}
+
+fn results() -> Value {
+    let mut results = Map::new();
+    let mut add = |name: &str, members: Vec<Member>| {
+        results.insert(name.to_owned(), json!(members));
+    };
+    add("relay", members::<RelayRecord>());
+    add("privacy_pass", members::<PrivacyPassRecord>());
+    add("generated_claim", members::<GeneratedClaimRecord>());
+    add("claim", members::<ClaimRecord>());
+    add("method", members::<MethodRecord>());
+    add("rate_limit", members::<RateLimitRecord>());
+    add("verification", members::<VerificationRecord>());
+    add("completion", members::<CompletionRecord>());
+    add("key_pair", members::<KeyPairRecord>());
+    Value::Object(results)
+}
+
+/// What a call answers, by the name of its record.
+trait Named {
+    const NAME: Option<&'static str>;
+}
+
+macro_rules! names {
+    ($($answer:ty => $name:expr),* $(,)?) => {$(
+        impl Named for $answer {
+            const NAME: Option<&'static str> = $name;
+        }
+    )*};
+}
+
+names! {
+    Relay => Some("relay"),
+    PrivacyPass => Some("privacy_pass"),
+    GeneratedClaim => Some("generated_claim"),
+    Verification => Some("verification"),
+    Completion => Some("completion"),
+    u64 => Some("whole"),
+    u32 => Some("whole"),
+    () => None,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! The description against what it describes.
+
+use std::collections::BTreeSet;
+
+use super::describe;
+use crate::client::{Client, ClientArguments};
+use crate::store::MemoryStore;
+use crate::surface::StoreArgument;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What only Rust has: its own traits, and what the gateway's limits need.
+const ONLY_RUST: [&str; 4] = [
+    "count_open",
+    "anonymous_transport",
+    "identified_transport",
+    "wrap_transports",
+];
+
+#[test]
+fn the_builder_has_every_option_and_no_other() {
+    let source = include_str!("../../client/options.rs");
+    let builder = source
+        .split_once("impl ClientBuilder {")
+        .and_then(|(_, rest)| rest.split_once("Checks everything and makes the client"))
+        .expect("the builder's methods")
+        .0;
+    let methods: BTreeSet<&str> = builder
+        .split("pub fn ")
+        .skip(1)
+        .filter_map(|method| method.split_once('('))
+        .map(|(name, _)| name)
+        .filter(|name| *name != "build" && !ONLY_RUST.contains(name))
+        .collect();
+    let surface = describe();
+    let options = names(&surface["options"]);
+    assert_eq!(methods, options.iter().map(String::as_str).collect());
+}
+
+#[test]
+fn the_calls_of_rust_are_those_that_are_described() {
+    let sources = [
+        ("relays", include_str!("../../client/relays.rs")),
+        ("relays", include_str!("../../verification/stateless.rs")),
+        ("verifications", include_str!("../../verification/mod.rs")),
+        ("passes", include_str!("../../passes/mod.rs")),
+        ("passes", include_str!("../../verification/prefetch.rs")),
+    ];
+    let mut calls: BTreeSet<String> = BTreeSet::from(["close".to_owned()]);
+    for (room, source) in sources {
+        let heads = source.split("    pub async fn ").skip(1);
+        let names = heads
+            .filter_map(|head| head.split_once('('))
+            .map(|(name, _)| name)
+            .filter(|name| !ONLY_RUST.contains(name));
+        calls.extend(names.map(|name| format!("{room}.{name}")));
+    }
+    assert_eq!(calls, names(&describe()["calls"]));
+}
+
+#[test]
+fn numbers_at_the_edge_are_taken_and_those_beyond_are_refused() {
+    let surface = describe();
+    let mut checked = 0;
+    for option in surface["options"].as_array().unwrap() {
+        let name = option["name"].as_str().unwrap();
+        let number = |edge: &str| option[edge].as_u64().map(|number| number as f64);
+        for (edge, beyond) in [("least", -1.0), ("most", 1.0)] {
+            if let Some(edge) = number(edge) {
+                assert_eq!(code(with(name, edge)), None, "{name}: {edge}");
+                let refused = edge + beyond;
+                assert_eq!(code(with(name, refused)), refusal(), "{name}: {refused}");
+                checked += 1;
+            }
+        }
+        if let Some(above) = number("above") {
+            assert_eq!(code(with(name, above)), refusal(), "{name}: {above}");
+            assert_eq!(code(with(name, above + 0.001)), None, "{name}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 8, "an option with a range is not checked");
+}
+
+#[test]
+fn what_is_left_out_is_as_described() {
+    let surface = describe();
+    let client = Client::builder()
+        .store(Arc::new(MemoryStore::new()))
+        .build()
+        .unwrap();
+    let inner = &client.inner;
+    let default = |name: &str| {
+        let options = surface["options"].as_array().unwrap();
+        let option = options.iter().find(|option| option["name"] == name);
+        option.unwrap()["default"].clone()
+    };
+    assert_eq!(default("timeout"), inner.timeout.as_secs());
+    assert_eq!(default("retries"), inner.retries);
+    let keeping = inner.keeping.as_ref().unwrap();
+    assert_eq!(default("pass_pool"), keeping.pass_pool);
+    assert_eq!(default("background"), keeping.background);
+    assert_eq!(default("pass_binding"), "claim_type");
+    assert_eq!(keeping.pass_binding, crate::PassBinding::ClaimType);
+}
+
+#[test]
+fn choices_are_taken_and_others_are_refused() {
+    let surface = describe();
+    let mut checked = 0;
+    for option in surface["options"].as_array().unwrap() {
+        let Some(choices) = option["choices"].as_array() else {
+            continue;
+        };
+        let name = option["name"].as_str().unwrap();
+        for choice in choices {
+            assert_eq!(code(chosen(name, choice.as_str().unwrap())), None, "{name}");
+            checked += 1;
+        }
+        assert_eq!(code(chosen(name, "another")), refusal(), "{name}");
+    }
+    assert_eq!(checked, 4);
+}
+
+fn names(members: &Value) -> BTreeSet<String> {
+    let members = members.as_array().unwrap().iter();
+    members
+        .map(|member| member["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn with(name: &str, number: f64) -> ClientArguments {
+    let mut arguments = ClientArguments {
+        store: Some(StoreArgument::Object(Arc::new(MemoryStore::new()))),
+        ..ClientArguments::default()
+    };
+    match name {
+        "timeout" => arguments.timeout_seconds = Some(number),
+        "store_timeout" => arguments.store_timeout_seconds = Some(number),
+        "retries" => arguments.retries = Some(number as i64),
+        "pass_pool" => arguments.pass_pool = Some(number as i64),
+        _ => panic!("{name} has a range: set it here"),
+    }
+    arguments
+}
+
+fn chosen(name: &str, choice: &str) -> ClientArguments {
+    let mut arguments = ClientArguments::default();
+    match name {
+        "environment" => arguments.environment = Some(choice.to_owned()),
+        "pass_binding" => arguments.pass_binding = Some(choice.to_owned()),
+        _ => panic!("{name} has choices: set it here"),
+    }
+    arguments
+}
+
+fn code(arguments: ClientArguments) -> Option<String> {
+    let built = arguments.parse().and_then(|builder| builder.build());
+    built.err().map(|error| error.code().to_owned())
+}
+
+fn refusal() -> Option<String> {
+    describe()["refused_with"].as_str().map(str::to_owned)
+}
