@@ -17,7 +17,7 @@ pub use arguments::{
 pub use closing::{Close, CloseArguments};
 pub(crate) use closing::{Lifecycle, UnderWay};
 pub use options::{ClientBuilder, Environment, PassBinding};
-pub(crate) use owner::Owner;
+pub(crate) use owner::{Customer, Owner};
 #[cfg(test)]
 pub(crate) use persona::Attempted;
 pub(crate) use persona::{Attempting, Persona, Question};
@@ -80,7 +80,7 @@ pub struct Client {
 
 pub(crate) struct Inner {
     /// Whose passes and references these are, if not those of the client that was built.
-    pub(crate) owner: Option<Owner>,
+    pub(crate) customer: Option<Customer>,
     /// The client that was built, if this one is its [`Client::on_behalf_of`] somebody else.
     pub(crate) built: Option<Arc<Inner>>,
     pub(crate) anonymous: AnonymousLane,
@@ -150,9 +150,15 @@ impl Client {
     /// They share neither references nor passes: those belong to the API key, and a client with a new
     /// key of the same customer does not find those of the old one. The id of a verification is enough
     /// to complete it, with whatever client. But what is missing of its pass is bought with the API
-    /// key that it was started with and no other, unless a call says `reissue`. So the task in the
+    /// key that it was started with and no other, unless a call says `reissue`: then it belongs to the
+    /// key of that call. So the task in the
     /// background, and `recover` of another client, finish all that needs no API key; a purchase that
-    /// a crash left behind waits for `complete` or `recover` of a client with that key.
+    /// a crash left behind waits for `complete` or `recover` of a client with that key, or is given
+    /// up by any of them once it is too late.
+    ///
+    /// relaypass 0.1.0 did not store whose a verification is. What it began is bought with the API key
+    /// of whichever client completes it, and belongs to that one from then on; `recover`, and the task
+    /// in the background, buy for it as they did then, with the key of the client that was built.
     ///
     /// # Errors
     /// `invalid_argument` for an API key that cannot be one.
@@ -174,12 +180,12 @@ impl Client {
         let inner = &self.inner;
         let api_key = api_key.map(ApiKey::parse).transpose()?;
         let of_key = api_key.as_ref().and_then(Environment::of_key);
-        let owner = (api_key.as_ref()).and_then(|key| inner.built().owner_of(key));
+        let customer = (api_key.as_ref()).and_then(|key| inner.built().customer_of(key));
         let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key, &inner.gates);
         let environment = environment.or(of_key).unwrap_or(inner.environment);
         Ok(Client {
             inner: Arc::new(Inner {
-                owner,
+                customer,
                 built: Some(inner.built().clone()),
                 anonymous: (inner.anonymous).of_environment(&inner.gates, environment.as_str()),
                 identified: api_key.map(lane),
@@ -211,9 +217,9 @@ impl Inner {
     }
 
     /// Whose the passes and references under an API key are. Those under its own are nobody else's.
-    fn owner_of(&self, api_key: &ApiKey) -> Option<Owner> {
+    fn customer_of(&self, api_key: &ApiKey) -> Option<Customer> {
         let own = self.identified.as_ref().map(IdentifiedLane::api_key);
-        (own != Some(api_key)).then(|| Owner::of(api_key))
+        (own != Some(api_key)).then(|| Customer::new(api_key))
     }
 }
 

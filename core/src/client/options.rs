@@ -303,7 +303,7 @@ impl ClientBuilder {
         let gates = Arc::default();
         Ok(Client {
             inner: Arc::new(Inner {
-                owner: None,
+                customer: None,
                 built: None,
                 hosted_page: base_url.hosted_page(),
                 anonymous: AnonymousLane::new(anonymous, &gates, environment.as_str()),

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Environment, Inner, Owner, Persona};
+use super::{Customer, Environment, Inner, Owner, Persona};
 use crate::error::{Error, Result};
 use crate::events::{tell, Event, EventKind, Listener};
 use crate::outcome::Budget;
@@ -20,7 +20,7 @@ pub(crate) struct Ports {
     pub(crate) world: Arc<dyn World>,
     pub(crate) environment: Environment,
     /// Whose passes and references are used; none: those of the client that was built.
-    pub(crate) owner: Option<Owner>,
+    pub(crate) customer: Option<Customer>,
     pub(crate) listener: Option<Listener>,
     /// Tries and time of one call.
     pub(crate) budget: Budget,
@@ -75,12 +75,26 @@ impl Ports {
             persona: inner.clone(),
             world: Arc::new(RealWorld::new()),
             environment: inner.environment,
-            owner: inner.owner.clone(),
+            customer: inner.customer.clone(),
             listener: inner.listener.clone(),
             budget: inner.budget(limit),
             began: None,
             usable: inner.seen.usable.clone(),
             name_seal_is_renewed: inner.seen.name_seal_is_renewed.clone(),
+        }
+    }
+
+    /// Whose the records are that are made here; none: the built client's.
+    ///
+    /// # Errors
+    /// When the store cannot say what names are made with.
+    pub(crate) async fn owner(&self) -> Result<Option<Owner>> {
+        match &self.customer {
+            None => Ok(None),
+            Some(customer) => {
+                let owner = customer.owner(&self.vault, &mut self.random()).await?;
+                Ok(Some(owner))
+            }
         }
     }
 

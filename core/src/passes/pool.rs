@@ -60,7 +60,8 @@ fn ended(mut prefix: String, owner: Option<&Owner>) -> String {
 impl Ports {
     /// The places of a claim type, in random order.
     async fn places(&self, claim_type: &str) -> Result<Vec<String>> {
-        self.places_of(self.owner.as_ref(), claim_type).await
+        self.places_of(self.owner().await?.as_ref(), claim_type)
+            .await
     }
 
     async fn places_of(&self, owner: Option<&Owner>, claim_type: &str) -> Result<Vec<String>> {
@@ -201,10 +202,15 @@ impl Ports {
         if !place.content.is_due(now) {
             return Ok(Looked::Nothing);
         }
+        let is_ours = place.content.owner == self.owner().await?;
         match &place.content.state {
+            // Only he buys it who began to: it stays due for him, until nobody can ask any more.
+            PooledState::Issuing { purchase } if !is_ours && now < purchase.is_over_at() => {
+                Ok(Looked::Nothing)
+            }
             PooledState::Taken { by, .. } => Ok(Looked::TakenBy(by.clone())),
             PooledState::Issuing { .. } if place.content.is_leased(now) => Ok(Looked::Nothing),
-            PooledState::Issuing { purchase } if purchase.may_go_on(now) => {
+            PooledState::Issuing { purchase } if is_ours && purchase.may_go_on(now) => {
                 // The next look is later, whatever comes of this one.
                 let postponed = place.content.postponed(now, &mut self.random());
                 match self.vault.put(key, Some(place.version), postponed).await? {
@@ -219,8 +225,9 @@ impl Ports {
             // What nobody can use any more.
             PooledState::Issuing { purchase } => {
                 let told = purchase.stuck.as_ref().map(Evidence::kind);
+                let may_be_billed = purchase.key.is_some();
                 let gone = self.vault.delete(key, place.version).await? == Swap::Done;
-                if gone && told != Some(ErrorKind::OutcomeUnknown) {
+                if gone && may_be_billed && told != Some(ErrorKind::OutcomeUnknown) {
                     self.tell(EventKind::UnknownOutcome, None, None, GIVEN_UP);
                 }
                 Ok(Looked::Done)

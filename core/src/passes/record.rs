@@ -154,4 +154,8 @@ impl Stored for Pooled {
     fn expires_at(&self) -> Option<u64> {
         self.expires_at
     }
+
+    fn has_owner(&self) -> bool {
+        self.owner.is_some()
+    }
 }

@@ -16,6 +16,10 @@ use crate::store::{Record, Sealer, Store, StoreError, Swap, LARGEST_VALUE};
 /// The format of records' contents. A newer one is refused and left untouched.
 const FORMAT: u8 = 1;
 
+/// The format of what has an owner: relaypass 0.1.0, which would buy it with another's API key and
+/// drop the owner, leaves it untouched.
+const OWNED: u8 = 2;
+
 /// A content that is stored under a key.
 pub(crate) trait Stored:
     Serialize + DeserializeOwned + PartialEq + Clone + Send + Sync
@@ -25,6 +29,11 @@ pub(crate) trait Stored:
 
     /// When the store may drop it.
     fn expires_at(&self) -> Option<u64>;
+
+    /// Whether it belongs to another customer than the client that was built.
+    fn has_owner(&self) -> bool {
+        false
+    }
 
     /// Whether it may be under this key. A seal says so already; without one, what was put in
     /// another's place would be driven, and stored, as that other.
@@ -214,9 +223,9 @@ impl Vault {
 }
 
 /// `format (1 byte) || JSON`.
-fn encode(content: &impl Serialize) -> Zeroizing<Vec<u8>> {
+fn encode(content: &impl Stored) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(16_384));
-    bytes.push(FORMAT);
+    bytes.push(if content.has_owner() { OWNED } else { FORMAT });
     serde_json::to_writer(&mut *bytes, content).expect("records are plain JSON");
     bytes
 }
@@ -229,11 +238,11 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         )
     };
     match bytes {
-        [FORMAT, json @ ..] => {
+        [FORMAT | OWNED, json @ ..] => {
             // What serde says of a wrong value quotes it.
             serde_json::from_slice(json).map_err(|_| refused("is damaged"))
         }
-        [format, ..] if *format > FORMAT => Err(refused(
+        [format, ..] if *format > OWNED => Err(refused(
             "has a format that this version of relaypass does not know; a newer one wrote it",
         )),
         _ => Err(refused("is damaged")),

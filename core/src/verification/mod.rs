@@ -267,7 +267,7 @@ impl Verifications<'_> {
     /// The pool of the client that was built is filled for what is asked under its own key.
     fn note_claim_type(&self, request: &StartVerification) {
         let inner = &self.client.inner;
-        if inner.owner.is_none() && inner.environment == inner.built().environment {
+        if inner.customer.is_none() && inner.environment == inner.built().environment {
             let asked = &inner.seen.claim_types;
             (asked.lock().unwrap_or_else(PoisonError::into_inner))
                 .insert(request.claim_type.as_str().to_owned());

@@ -35,7 +35,7 @@ pub(super) fn engine(store: Arc<dyn Store>, seller: Arc<Seller>) -> Engine {
             persona: seller,
             world: Arc::new(RealWorld::new()),
             environment: Environment::Production,
-            owner: None,
+            customer: None,
             listener: None,
             usable: Arc::default(),
             name_seal_is_renewed: Arc::default(),

@@ -14,7 +14,7 @@ use super::record::{record_key, Durable, Purpose, State};
 use crate::claim::{Claim, ClaimType};
 use crate::client::{PassBinding, Ports};
 use crate::error::{Error, ErrorKind, Result, UnopenedClaim};
-use crate::records::{Kept, Loaded};
+use crate::records::{Changed, Kept, Loaded};
 use crate::secret::Secret;
 
 /// Drives verifications.
@@ -41,9 +41,33 @@ impl Engine {
     pub(crate) async fn complete(&self, id: &str, reissue: bool) -> Result<Told> {
         let engine = self.for_one_call();
         let stored = engine.load(id).await?;
+        let stored = engine.adopt(stored).await?;
         engine
             .drive(stored, Run::new(Goal::Answer, self.ports.now()), reissue)
             .await?
+    }
+
+    /// What 0.1.0 began for nobody knows whom is bought by whoever completes it. Before anything is
+    /// sent it says so: nobody sends the same with another API key then.
+    async fn adopt(&self, stored: Loaded<Durable>) -> Result<Loaded<Durable>> {
+        let ports = &self.ports;
+        let mut stored = stored;
+        while stored.content.is_of_unknown_owner() && stored.content.is_to_be_bought(ports.now()) {
+            let Some(owner) = ports.owner().await? else {
+                // The built client has always bought what has no owner.
+                break;
+            };
+            let (key, adopted) = (
+                record_key(stored.content.id()),
+                stored.content.clone().owned_by(Some(owner)),
+            );
+            let put = ports.vault.put(&key, Some(stored.version), adopted);
+            stored = match put.await? {
+                Changed::Done(adopted) => adopted,
+                Changed::Refused(there) => there.ok_or_else(unknown_id)?,
+            };
+        }
+        Ok(stored)
     }
 
     /// This engine for one call, see [`Ports::for_one_call`].

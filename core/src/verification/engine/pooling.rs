@@ -33,11 +33,11 @@ impl Engine {
         let (now, environment) = (ports.now(), ports.environment.as_str());
         let claim_type = claim_type.as_str();
         let purchase = Purchase::new(blinded, now, &mut ports.random());
-        let owner = ports.owner.as_ref();
-        let key = new_pool_key(environment, claim_type, owner, &mut ports.random());
+        let owner = ports.owner().await?;
+        let key = new_pool_key(environment, claim_type, owner.as_ref(), &mut ports.random());
         let state = PooledState::Issuing { purchase };
         let mut place = Pooled::new(environment, claim_type, state, now, &mut ports.random());
-        place.owner = owner.cloned();
+        place.owner = owner;
         let Changed::Done(place) = ports.vault.put(&key, None, place).await? else {
             return Err(Error::new(
                 ErrorKind::Store,
@@ -95,8 +95,6 @@ impl Engine {
         match ports.look_after_pooled(key).await? {
             Looked::Nothing => Ok(false),
             Looked::Done => Ok(true),
-            // Only he buys it who began to.
-            Looked::Buying(place) if place.content.owner != ports.owner => Ok(false),
             Looked::Buying(place) => {
                 let run = Run::new(Goal::Pass, ports.now());
                 self.drive_place(key, *place, run).await?;

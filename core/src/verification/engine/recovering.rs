@@ -83,16 +83,18 @@ impl Engine {
         if self.check_environment(&stored.content).is_err() || !stored.content.is_due(ports.now()) {
             return Ok(false);
         }
+        if stored.content.is_to_be_bought(ports.now())
+            && stored.content.owner != ports.owner().await?
+        {
+            // That is for a client with the API key that it was started with: it stays due for him.
+            return Ok(false);
+        }
         // The next look is later, whatever comes of this one; and of two workers one goes on.
         let postponed = stored.content.postponed(ports.now(), &mut ports.random());
         let put = ports.vault.put(key, Some(stored.version), postponed);
         let Changed::Done(stored) = put.await? else {
             return Ok(false);
         };
-        if stored.content.owner != ports.owner && stored.content.is_to_be_bought(ports.now()) {
-            // That is for a client with the API key that it was started with.
-            return Ok(false);
-        }
         let goal = goal_of(&stored.content, ports.now());
         // An error that the record tells is an outcome like others.
         let _ = self

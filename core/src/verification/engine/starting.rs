@@ -99,13 +99,14 @@ impl Engine {
         reference_key: Option<String>,
     ) -> Result<(Loaded<Durable>, bool)> {
         let ports = &self.ports;
+        let owner = ports.owner().await?;
         let relay_bound = self.binding == PassBinding::Relay;
         let left = ports.left();
         let (relay, provision) =
             tokio::join!(ports.persona.create(&request.claim_type, &left), async {
                 match relay_bound {
                     true => Provision::None,
-                    false => self.provide(&request.claim_type).await,
+                    false => self.provide(owner.as_ref(), &request.claim_type).await,
                 }
             },);
         let (relay, now) = (relay?, ports.now());
@@ -121,7 +122,7 @@ impl Engine {
             id: id.clone(),
             environment: ports.environment.as_str().to_owned(),
             claim_type: request.claim_type.as_str().to_owned(),
-            owner: ports.owner.clone(),
+            owner,
             reference_key,
             encrypted: ports.persona.encrypts(),
             relay_bound,
@@ -159,12 +160,9 @@ impl Engine {
     }
 
     /// What comes first: a pass of the pool, or a challenge to buy one.
-    async fn provide(&self, claim_type: &ClaimType) -> Provision {
+    async fn provide(&self, owner: Option<&Owner>, claim_type: &ClaimType) -> Provision {
         // Neither is worth failing for: what is missing here is made up for later.
-        if let Ok(Some(key)) = (self.ports)
-            .find_pooled(self.ports.owner.as_ref(), claim_type.as_str())
-            .await
-        {
+        if let Ok(Some(key)) = (self.ports).find_pooled(owner, claim_type.as_str()).await {
             return Provision::Pooled(key);
         }
         let bound_to = IssuePrivacyPass::ClaimType(claim_type.clone());
@@ -277,15 +275,16 @@ impl Engine {
     async fn find_reference(&self, reference: &str) -> Result<(String, Option<Loaded<Reference>>)> {
         let ports = &self.ports;
         let name_key = self.name_key().await?;
-        let owner = ports.owner.as_ref().map_or("", Owner::as_str);
-        let parts = [ports.environment.as_str(), owner, reference];
+        let owner = ports.owner().await?;
+        let whose = owner.as_ref().map_or("", Owner::as_str);
+        let parts = [ports.environment.as_str(), whose, reference];
         let key = name_key.id("reference", &parts);
         let found = ports.vault.load::<Reference>(&key).await?;
-        if found.is_none() && ports.owner.is_none() {
+        if found.is_none() {
             let unkeyed = self.unkeyed_reference_key(reference);
             let there = ports.vault.load::<Reference>(&unkeyed).await?;
             if let Some(there) = there {
-                if self.is_in_use(&there.content).await? {
+                if self.is_in_use(&there.content, owner.as_ref()).await? {
                     return Ok((unkeyed, Some(there)));
                 }
             }
@@ -314,10 +313,15 @@ impl Engine {
         format!("reference/{}", encode_hex(hash.as_ref()))
     }
 
-    /// Whether a reference leads to a verification that is open, or about to be created.
-    async fn is_in_use(&self, reference: &Reference) -> Result<bool> {
+    /// Whether a reference of 0.1.0's, which knew no owners, leads to a verification that is open, or
+    /// about to be created, and is nobody else's by now.
+    async fn is_in_use(&self, reference: &Reference, owner: Option<&Owner>) -> Result<bool> {
         let key = record_key(&reference.id);
         let there = self.ports.vault.load::<Durable>(&key).await?;
-        Ok(there.is_none_or(|there| self.is_open(&there.content)))
+        // What is not there yet was never bought for: an owner begins under a name of his own.
+        Ok(there.map_or(owner.is_none(), |there| {
+            let may_be_his = there.content.may_belong_to(owner);
+            may_be_his && self.is_open(&there.content)
+        }))
     }
 }

@@ -6,9 +6,11 @@ mod ending;
 mod filling;
 mod holding_back;
 mod in_the_background;
+mod older;
 mod owners;
 mod recovering;
 mod references;
+mod strangers;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{builder, created, id, passed, put, put_due_of, SlowStore, Way};
-use crate::client::Owner;
+use crate::client::{Owner, Ports};
 use crate::error::ErrorKind;
 use crate::http::now_ms;
 use crate::records::HOUR;
@@ -13,19 +13,21 @@ use crate::verification::record::State;
 use crate::verification::seller::{engine, Seller};
 use crate::{ClaimType, Client};
 
-const ONE: &str = "persona_production_one";
-const OTHER: &str = "persona_production_other";
+pub(super) const ONE: &str = "persona_production_one";
+pub(super) const OTHER: &str = "persona_production_other";
 
 fn claim_type() -> ClaimType {
     ClaimType::parse("age").unwrap()
 }
 
-fn of(client: &Client, api_key: &str) -> Client {
+pub(super) fn of(client: &Client, api_key: &str) -> Client {
     client.on_behalf_of(Some(api_key), None).unwrap()
 }
 
-fn owner(client: &Client) -> Option<Owner> {
-    client.inner.owner.clone()
+/// Whose the records of this client are.
+pub(super) async fn owner(client: &Client) -> Option<Owner> {
+    let ports = Ports::of(&client.inner, None).expect("it has a store");
+    ports.owner().await.expect("the store works")
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,20 +56,21 @@ async fn one_reference_under_two_api_keys_leads_to_two_verifications() {
 async fn a_pass_is_in_the_pool_of_the_api_key_that_paid_for_it() {
     let store = Arc::new(SlowStore::default());
     let client = Client::builder().build().unwrap();
-    let [built, one, other] = [None, owner(&of(&client, ONE)), owner(&of(&client, OTHER))];
-    let engine = |owner| {
+    let engine = |client: &Client| {
         let mut engine = engine(store.clone(), Arc::new(Seller::default()));
-        engine.ports.owner = owner;
+        engine.ports.customer = client.inner.customer.clone();
         engine
     };
-    let [built, one, other] = [built, one, other].map(engine);
+    let (one, other) = (of(&client, ONE), of(&client, OTHER));
+    let [built, one, other] = [&client, &one, &other].map(engine);
     assert_eq!(one.prefetch(&claim_type(), 3).await.expect("for sale"), 3);
     assert_eq!(built.prefetch(&claim_type(), 2).await.expect("for sale"), 2);
     for (engine, count) in [(&built, 2), (&one, 3), (&other, 0)] {
         let there = engine.ports.count_pooled("age").await;
         assert_eq!(there.expect("the store works"), count);
         let ports = &engine.ports;
-        let found = ports.find_pooled(ports.owner.as_ref(), "age").await;
+        let owner = ports.owner().await.expect("the store works");
+        let found = ports.find_pooled(owner.as_ref(), "age").await;
         assert_eq!(found.expect("the store works").is_some(), count > 0);
     }
 }
@@ -82,7 +85,7 @@ async fn no_pass_is_bought_with_another_api_key_than_the_one_it_was_started_with
     let (one, other) = (of(&client, ONE), of(&client, OTHER));
     let state = State::Created { pooled: None };
     let began = now_ms() - HOUR;
-    put(&store, &id(1), owner(&one), state, began).await;
+    put(&store, &id(1), owner(&one).await, state, began).await;
     let it = VerificationId::parse(id(1)).unwrap();
     for stranger in [&client, &other] {
         let driven = stranger.verifications().recover().await;
@@ -108,10 +111,27 @@ async fn what_needs_no_api_key_is_finished_by_any_client() {
         Way::new(Duration::ZERO, passed),
     );
     let client = builder(&store, &way).build().unwrap();
-    put_due_of(&store, &id(1), owner(&of(&client, ONE))).await;
+    put_due_of(&store, &id(1), owner(&of(&client, ONE)).await).await;
     let driven = client.verifications().recover().await;
     assert_eq!(driven.expect("it recovers"), 1);
     let it = VerificationId::parse(id(1)).unwrap();
     let told = of(&client, OTHER).verifications().get(&it).await;
     assert_eq!(told.expect("the id is enough").status, Status::Passed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_who_knows_an_api_key_can_tell_whose_a_row_is() {
+    let mut owners = Vec::new();
+    for _ in 0..2 {
+        let (store, way) = (
+            Arc::new(SlowStore::default()),
+            Way::new(Duration::ZERO, created),
+        );
+        let client = builder(&store, &way).build().unwrap();
+        let one = of(&client, ONE);
+        owners.push(owner(&one).await.expect("it is not the built client"));
+        assert_eq!(owner(&of(&client, ONE)).await.as_ref(), owners.last());
+    }
+    // It is made with a key that only the store has.
+    assert_ne!(owners[0], owners[1]);
 }

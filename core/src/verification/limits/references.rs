@@ -22,7 +22,7 @@ fn unkeyed() -> String {
 }
 
 /// What 0.1.0 stored for it.
-async fn put_reference(store: &SlowStore, id: &str) {
+pub(super) async fn put_reference(store: &SlowStore, id: &str) {
     let expires_at = now_ms() + 30 * DAY;
     let content = format!(r#"{{"id":"{id}","expires_at":{expires_at}}}"#);
     let content = [&[1], content.as_bytes()].concat();
@@ -46,7 +46,7 @@ fn world() -> (Arc<SlowStore>, Client) {
     (store, client)
 }
 
-async fn start(client: &Client) -> String {
+pub(super) async fn start(client: &Client) -> String {
     let claim_type = ClaimType::parse("age").unwrap();
     let request = StartVerification::new(claim_type).reference(REFERENCE);
     let started = client.verifications().start(request.unwrap()).await;

@@ -22,7 +22,9 @@ use std::sync::Arc;
 use self::redeeming::{ask_next, not_redeemed, redeemed, take_up_redeeming};
 pub(super) use self::redeeming::{first_request, needs_renewal};
 pub(crate) use self::run::Run;
-use self::signing::{never_bought, not_signed, out_of_patience, reissue, take_up_signing};
+use self::signing::{
+    never_bought, not_signed, out_of_patience, reissue, reissued, take_up_signing,
+};
 use super::record::{Durable, Purpose, Refund, Request, State};
 use crate::claim::Claim;
 use crate::error::{Error, ErrorKind};
@@ -199,6 +201,9 @@ fn decide_on(
         ),
         (Event::Pooled(None), State::Created { .. }) => {
             let state = State::Created { pooled: None };
+            if run.reissues {
+                return reissued(record, run, state, now, random);
+            }
             Decision::store(record.moved(state, now, random), Effect::Continue)
         }
         (Event::Blinded(blinded), State::Created { .. }) => {
@@ -254,8 +259,7 @@ fn decide_on(
             // The caller said so: another one is bought.
             None if run.reissues => {
                 let state = State::Created { pooled: None };
-                Decision::store(record.moved(state, now, random), Effect::Continue)
-                    .noting(EventKind::PossibleDoubleCharge)
+                reissued(record, run, state, now, random)
             }
             None => Decision::just(Effect::Fail(ErrorKind::PassRejected)),
             Some(place) => {

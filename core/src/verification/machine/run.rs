@@ -1,6 +1,7 @@
 //! What one worker knows of a verification beside its record.
 
 use super::Goal;
+use crate::client::Owner;
 use crate::error::ErrorKind;
 use crate::http::Connection;
 use crate::passes::Attempts;
@@ -33,6 +34,8 @@ pub(crate) struct Run {
     pub(super) replacements: u32,
     /// Whether the caller accepts that a pass may be billed a second time.
     pub(super) reissues: bool,
+    /// Who says so: he is billed for what is bought then, and it is his. None: the built client.
+    pub(crate) caller: Option<Owner>,
 }
 
 impl Run {
@@ -50,6 +53,7 @@ impl Run {
             blinded_again: false,
             replacements: 0,
             reissues: false,
+            caller: None,
         }
     }
 
@@ -63,11 +67,6 @@ impl Run {
     pub(crate) fn reloaded(&mut self) {
         self.is_own = false;
         self.attempts = None;
-    }
-
-    /// Whether the caller accepts that a pass may be billed a second time.
-    pub(crate) fn reissues(&self) -> bool {
-        self.reissues
     }
 
     /// Whether another pass of the pool is tried for one that Persona does not take.

@@ -107,8 +107,22 @@ pub(super) fn reissue(
         }
         _ => return go_on(record, run, now, random),
     };
-    Decision::store(record.moved(state, now, random), Effect::Continue)
-        .noting(EventKind::PossibleDoubleCharge)
+    reissued(record, run, state, now, random)
+}
+
+/// From this swap on nobody but who said `reissue` buys: under another API key, his request would be
+/// billed once more.
+pub(super) fn reissued(
+    record: &Durable,
+    run: &Run,
+    state: State,
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Decision {
+    let moved = record
+        .moved(state, now, random)
+        .owned_by(run.caller.clone());
+    Decision::store(moved, Effect::Continue).noting(EventKind::PossibleDoubleCharge)
 }
 
 pub(super) fn not_signed(

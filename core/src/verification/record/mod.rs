@@ -62,6 +62,9 @@ pub(crate) struct Durable {
     /// Whose it is; none: it belongs to the client that was built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) owner: Option<Owner>,
+    /// Whether that is so. 0.1.0 did not say whose a record is.
+    #[serde(default)]
+    says_owner: bool,
     /// The key of the record that leads from the caller's reference here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reference_key: Option<String>,
@@ -181,6 +184,7 @@ impl Durable {
             environment: beginning.environment,
             claim_type: beginning.claim_type,
             owner: beginning.owner,
+            says_owner: true,
             reference_key: beginning.reference_key,
             encrypted: beginning.encrypted,
             relay_bound: beginning.relay_bound,
@@ -222,6 +226,25 @@ impl Durable {
     pub(super) fn session_access_token(&self) -> Option<Secret<String>> {
         let relay = self.relay.as_ref()?;
         Some(Secret::new(relay.session_access_token.expose().to_owned()))
+    }
+
+    /// The same record as this one's.
+    pub(super) fn owned_by(self, owner: Option<Owner>) -> Self {
+        Self {
+            owner,
+            says_owner: true,
+            ..self
+        }
+    }
+
+    /// Whether 0.1.0 wrote it, which did not say whose a record is.
+    pub(super) fn is_of_unknown_owner(&self) -> bool {
+        self.owner.is_none() && !self.says_owner
+    }
+
+    /// Whether it is this one's, as far as is known.
+    pub(super) fn may_belong_to(&self, owner: Option<&Owner>) -> bool {
+        self.owner.as_ref() == owner || self.is_of_unknown_owner()
     }
 
     /// Whether nothing will change any more.

@@ -107,6 +107,10 @@ impl Stored for Durable {
         self.expires_at
     }
 
+    fn has_owner(&self) -> bool {
+        self.owner.is_some()
+    }
+
     fn is_under(&self, key: &str) -> bool {
         key == record_key(&self.id)
     }

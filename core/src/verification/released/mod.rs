@@ -130,7 +130,7 @@ async fn worker(key: &str, record: &serde_json::Value, now: u64) -> (Engine, Arc
         persona: persona.clone(),
         world: Arc::new(Then(now)),
         environment: Environment::Production,
-        owner: None,
+        customer: None,
         listener: None,
         budget: Budget {
             retries: 3,

@@ -84,7 +84,7 @@ impl Setting {
                 persona: Arc::new(persona),
                 world,
                 environment: Environment::Production,
-                owner: None,
+                customer: None,
                 listener: Some(Listener::new(move |event| watch.notice(event))),
                 usable: Arc::default(),
                 name_seal_is_renewed: Arc::default(),

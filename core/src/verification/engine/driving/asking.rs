@@ -2,22 +2,34 @@
 
 use std::sync::Arc;
 
-use super::Drive;
+use super::{Drive, Engine};
 use crate::claim::ClaimType;
-use crate::client::Question;
+use crate::client::{Owner, Question};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Attempt;
 use crate::outcome::Call;
 use crate::verification::machine::{needs_renewal, Event};
-use crate::verification::record::{Purpose, State};
+use crate::verification::record::{Durable, Purpose, State};
+
+impl Engine {
+    /// Whose a verification is once this client's caller has said `reissue`.
+    pub(super) async fn buyer(&self, record: &Durable) -> Result<Option<Owner>> {
+        match self.ports.persona.check_can_issue() {
+            Ok(()) => self.ports.owner().await,
+            // Without an API key he buys nothing, and it stays whose it is.
+            Err(_) => Ok(record.owner.clone()),
+        }
+    }
+}
 
 impl Drive<'_> {
     /// A verification's pass is bought with the API key that it was started with. Under another one, a
     /// request that was sent before would be billed again, and to somebody else.
-    pub(super) fn check_owner(&self) -> Result<()> {
+    pub(super) async fn check_owner(&self) -> Result<()> {
         let record = &self.stored.content;
-        let is_owner = record.owner == self.engine.ports.owner;
-        if is_owner || record.purpose != Purpose::Verification || self.run.reissues() {
+        if record.purpose != Purpose::Verification
+            || record.owner == self.engine.ports.owner().await?
+        {
             return Ok(());
         }
         Err(Error::invalid_argument(
@@ -37,7 +49,7 @@ impl Drive<'_> {
         if purchase.is_too_late(self.engine.ports.now()) {
             return Ok(Event::Continue);
         }
-        self.check_owner()?;
+        self.check_owner().await?;
         let persona = &self.engine.ports.persona;
         let signed = persona.sign(&purchase.blinded, key.as_key()?, self.attempting());
         Ok(match signed.await? {

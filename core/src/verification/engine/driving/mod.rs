@@ -30,11 +30,14 @@ impl Engine {
     pub(super) async fn drive(
         &self,
         stored: Loaded<Durable>,
-        run: Run,
+        mut run: Run,
         reissue: bool,
     ) -> Result<Result<Told>> {
         let event = match reissue {
-            true => Event::Reissue,
+            true => {
+                run.caller = self.buyer(&stored.content).await?;
+                Event::Reissue
+            }
             false => Event::Continue,
         };
         let driven = self.drive_on(Shelf::Record, stored, run, event);
@@ -227,7 +230,7 @@ impl Drive<'_> {
             }
             Effect::Blind => {
                 ports.persona.check_can_issue()?;
-                self.check_owner()?;
+                self.check_owner().await?;
                 let bound_to = self.engine.bound_to(record)?;
                 self.retry = 0;
                 Event::Blinded(ports.persona.blind(&bound_to, &ports.left()).await?)
