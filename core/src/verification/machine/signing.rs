@@ -142,9 +142,11 @@ pub(super) fn not_signed(
         Bought::Denied(purchase, notice) => {
             let state = State::Issuing { purchase };
             let moved = record.moved_in_vain(state, now, random);
-            let notice = notice.into_iter();
-            let decision = Decision::store(moved, Effect::Fail(ErrorKind::PermissionDenied));
-            notice.fold(decision, Decision::noting)
+            let step = Decision::store(moved, Effect::Fail(ErrorKind::PermissionDenied));
+            match notice {
+                Some(notice) => step.noting(notice),
+                None => step,
+            }
         }
         Bought::Fail(kind @ (ErrorKind::Conflict | ErrorKind::Protocol)) => {
             Decision::just(Effect::Later(kind))
