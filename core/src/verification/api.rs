@@ -122,3 +122,28 @@ pub struct Completion {
     /// The claim, with passed and failed.
     pub claim: Option<Claim>,
 }
+
+/// The arguments of `verifications.start`.
+pub struct StartArguments {
+    /// What is asked.
+    pub claim_type: String,
+    /// [`StartVerification::reference`].
+    pub reference: Option<String>,
+}
+
+impl StartArguments {
+    /// Checks the arguments.
+    ///
+    /// # Errors
+    /// `invalid_argument`, and what to change.
+    pub fn parse(self) -> Result<StartVerification> {
+        let parse = || {
+            let request = StartVerification::new(ClaimType::parse(self.claim_type)?);
+            match self.reference {
+                None => Ok(request),
+                Some(reference) => request.reference(reference),
+            }
+        };
+        parse().map_err(|error: Error| error.in_operation("verifications.start"))
+    }
+}
