@@ -90,6 +90,11 @@ impl Lifecycle {
         }
     }
 
+    /// No call begins any more.
+    pub(crate) fn begin_close(&self) {
+        self.closing.cancel();
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.is_cancelled()
     }
@@ -156,7 +161,7 @@ impl Client {
 
     /// The first step of [`Client::close`] alone: every new call fails with `closed`.
     pub fn begin_close(&self) {
-        self.inner.lifecycle.closing.cancel();
+        self.inner.lifecycle.begin_close();
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Customer, Environment, Inner, Owner, Persona};
+use super::{Customer, Environment, Inner, Lifecycle, Owner, Persona};
 use crate::error::{Error, Result};
 use crate::events::{tell, Event, EventKind, Listener};
 use crate::outcome::Budget;
@@ -29,6 +29,8 @@ pub(crate) struct Ports {
     pub(crate) began: Option<Duration>,
     pub(crate) usable: Usable,
     pub(crate) name_seal_is_renewed: Arc<AtomicBool>,
+    /// What is told when the client is closed: whoever does many things begins no further one then.
+    pub(crate) lifecycle: Arc<Lifecycle>,
 }
 
 /// When a signature was good last, by environment and claim type, in milliseconds since the epoch.
@@ -81,6 +83,7 @@ impl Ports {
             began: None,
             usable: inner.seen.usable.clone(),
             name_seal_is_renewed: inner.seen.name_seal_is_renewed.clone(),
+            lifecycle: inner.lifecycle.clone(),
         }
     }
 

@@ -1,18 +1,13 @@
-//! One attempt at a call, and the loop that asks again where that costs nothing.
+//! One attempt at a call.
 
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::gate::Held;
 use super::lane::Lane;
 use super::transport::{Connection, FailureCause, Response, SendFailure, Sent};
-use crate::error::{Error, ErrorKind, RateLimit, ResponseInfo, Result, UnopenedClaim};
-use crate::outcome::{
-    explain, explain_lasting, kind_of, may_pass, meaning, Answer, Budget, Call, Failure, Meaning,
-};
-use crate::secret::rand_core::Rng;
-use crate::secret::{os_random, IdempotencyKey, Secret};
+use crate::error::{Error, ErrorKind, RateLimit, ResponseInfo, UnopenedClaim};
+use crate::outcome::{explain, explain_lasting, kind_of, Answer, Call, Failure};
+use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::{decode_server_error, speaker, ResponseHead, ServerError, Speaker};
 
 /// One call to Persona: how to ask, and how to read the answer.
@@ -32,7 +27,7 @@ pub(crate) trait Exchange: Sync {
     }
 
     /// Reads a successful answer.
-    fn read(&self, head: &ResponseHead, body: &[u8]) -> std::result::Result<Self::Answer, Misread>;
+    fn read(&self, head: &ResponseHead, body: &[u8]) -> Result<Self::Answer, Misread>;
 }
 
 /// A success that is none.
@@ -41,48 +36,6 @@ pub(crate) enum Misread {
     Unreadable(String, Option<UnopenedClaim>),
     /// The signature does not verify.
     BadSignature(String),
-}
-
-/// Runs a call that costs nothing to its end: it may be asked again as often as the budget allows.
-///
-/// # Errors
-/// When Persona refuses, or the budget is used up.
-pub(crate) async fn run<E: Exchange>(
-    exchange: &E,
-    budget: &Budget,
-) -> Result<(E::Answer, ResponseInfo)> {
-    let started = Instant::now();
-    let mut rng = os_random();
-    let mut connection = Connection::Any;
-    let mut retry = 0;
-    loop {
-        // Neither create nor challenge has an idempotency key.
-        let key = IdempotencyKey::random(&mut rng);
-        let timeout = budget.next_attempt(started.elapsed());
-        let attempt = match ask_once(exchange, &key, &[], connection, timeout).await {
-            Ok(answered) => return Ok(answered),
-            Err(attempt) => attempt,
-        };
-        if let Meaning::Refused(kind) = meaning(E::CALL, attempt.answer) {
-            return Err(attempt.error(E::CALL, kind));
-        }
-        let spent = started.elapsed();
-        // What was held back is no try.
-        let budget = match attempt.is_held() {
-            true => &budget.without_count(),
-            false => budget,
-        };
-        let Some(pause) = budget.pause(retry, attempt.wish(), spent, rng.next_u64()) else {
-            let kind = attempt.kind(E::CALL);
-            let retryable = may_pass(E::CALL, kind);
-            return Err(attempt.error(E::CALL, kind).with_retryable(retryable));
-        };
-        if attempt.answer == Answer::Unknown {
-            connection = Connection::Fresh;
-        }
-        retry += u32::from(!attempt.is_held());
-        tokio::time::sleep(pause).await;
-    }
 }
 
 /// Makes one attempt under `key`, or none if there is no time for it.
@@ -98,7 +51,7 @@ pub(crate) async fn ask_once<E: Exchange>(
     earlier_keys: &[IdempotencyKey],
     connection: Connection,
     timeout: Option<Duration>,
-) -> std::result::Result<(E::Answer, ResponseInfo), Box<Attempt>> {
+) -> Result<(E::Answer, ResponseInfo), Box<Attempt>> {
     let request = exchange.request(key);
     let gate = exchange.lane().gate();
     let result = match (timeout, gate.held()) {
@@ -151,9 +104,9 @@ pub(crate) struct Attempt {
 impl Attempt {
     fn read<E: Exchange>(
         exchange: &E,
-        result: std::result::Result<Response, SendFailure>,
+        result: Result<Response, SendFailure>,
         scrub: impl Fn(&str) -> String,
-    ) -> std::result::Result<(E::Answer, ResponseInfo), Box<Attempt>> {
+    ) -> Result<(E::Answer, ResponseInfo), Box<Attempt>> {
         let Response { mut head, body } = result.map_err(Self::unanswered)?;
         // Some edges take over the idempotency key as the request's id.
         head.info.request_id = head.info.request_id.filter(|id| scrub(id) == *id);

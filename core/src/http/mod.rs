@@ -5,14 +5,16 @@ mod exchange;
 mod gate;
 mod lane;
 mod reqwest_transport;
+mod retrying;
 mod transport;
 mod watched_body;
 
 pub(crate) use clock::now_ms;
-pub(crate) use exchange::{ask_once, run, Attempt, Exchange, Misread};
+pub(crate) use exchange::{ask_once, Attempt, Exchange, Misread};
 pub(crate) use gate::Gates;
 pub(crate) use lane::{AnonymousLane, BaseUrl, IdentifiedLane, Route};
 pub(crate) use reqwest_transport::{parse_proxy, ReqwestTransport, RouteOptions};
+pub(crate) use retrying::run;
 pub use transport::{
     Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
 };

@@ -10,6 +10,8 @@ mod world;
 pub(crate) use evidence::Evidence;
 pub(crate) use kept::Kept;
 pub(crate) use name_key::NameKey;
+#[cfg(test)]
+pub(crate) use vault::GRACE;
 pub(crate) use vault::{Changed, Loaded, Stored, Vault};
 pub(crate) use world::{RealWorld, World, WorldRandom};
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::Serialize;
@@ -19,6 +20,10 @@ const FORMAT: u8 = 1;
 /// The format of what has an owner: relaypass 0.1.0, which would buy it with another's API key and
 /// drop the owner, leaves it untouched.
 const OWNED: u8 = 2;
+
+/// How long after a call's deadline the store is still waited for, to keep what a request has come to:
+/// the last one may end with the call.
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// A content that is stored under a key.
 pub(crate) trait Stored:
@@ -81,6 +86,11 @@ impl Vault {
             deadline,
             ..self.clone()
         }
+    }
+
+    /// The same store for what a request has come to: it returned in time, but maybe at the very end.
+    pub(crate) fn in_grace(&self) -> Self {
+        self.until(self.deadline.map(|deadline| deadline + GRACE))
     }
 
     /// The same store for what must be stored although the call's time is up.

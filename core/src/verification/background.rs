@@ -89,7 +89,7 @@ async fn recover_and_refill(inner: &Inner, engine: &Engine) -> Result<()> {
     let mut outcome = Ok(());
     for claim_type in asked {
         // One claim type that Persona refuses does not keep the others from their passes.
-        let refilled = refill(engine, &inner.lifecycle, claim_type, target).await;
+        let refilled = refill(engine, claim_type, target).await;
         outcome = refilled.and(outcome);
     }
     outcome
@@ -97,12 +97,11 @@ async fn recover_and_refill(inner: &Inner, engine: &Engine) -> Result<()> {
 
 /// Buys some of what is missing: none at all as often as not, so that a purchase does not follow a
 /// use.
-async fn refill(
-    engine: &Engine,
-    lifecycle: &Lifecycle,
-    claim_type: String,
-    target: u32,
-) -> Result<()> {
+async fn refill(engine: &Engine, claim_type: String, target: u32) -> Result<()> {
+    let lifecycle = &engine.ports.lifecycle;
+    if lifecycle.is_closing() {
+        return Ok(());
+    }
     let census = engine.ports.census(&claim_type).await?;
     let missing = u64::from(target.saturating_sub(census.count));
     let most = match census.buying {
@@ -154,10 +153,7 @@ mod tests {
             let [one, other] = two_workers();
             let fill = |engine: &Engine| {
                 let engine = engine.clone();
-                async move {
-                    let (lifecycle, claim_type) = (Lifecycle::default(), CLAIM_TYPE.to_owned());
-                    refill(&engine, &lifecycle, claim_type, TARGET).await
-                }
+                async move { refill(&engine, CLAIM_TYPE.to_owned(), TARGET).await }
             };
             loop {
                 let (first, second) = tokio::join!(fill(&one), fill(&other));

@@ -83,7 +83,8 @@ impl Client {
 impl Verifications<'_> {
     /// Limits the whole call to this time, retries and the store included: by default 30 seconds, or
     /// as long as one request may take, whichever is longer. What Persona has answered by then is
-    /// stored all the same, within the store's own limit.
+    /// stored all the same, within the store's own limit; for what else the last request came to, a slow
+    /// store is waited for up to a second longer.
     pub fn within(self, limit: Duration) -> Self {
         Self {
             limit: Some(limit),
@@ -221,7 +222,9 @@ impl Verifications<'_> {
     ///
     /// It drives up to 16 records at once, each for as long as a call may take. When eight in a row
     /// cannot reach Persona, or the store, it leaves the rest for the next time, and tells so with one
-    /// [`Event`](crate::Event). With [`Verifications::within`], it returns when that time is up.
+    /// [`Event`](crate::Event); verifications and the pool count apart. With [`Verifications::within`],
+    /// it returns when that time is up; when the client is closed, as soon as those are done that it
+    /// drives.
     ///
     /// # Errors
     /// `invalid_argument` without a store; `store` when it cannot say what is due. A record that

@@ -8,8 +8,8 @@ use crate::passes::{Buying, Passes};
 
 impl Passes<'_> {
     /// Buys passes ahead, up to `count` of them, and never more than 100 of a claim type in all.
-    /// Returns how many it bought: fewer if others fill the pool at the same time, or if its time
-    /// ([`Passes::within`]) is up after some. Without such a limit, each of them may take as long as
+    /// Returns how many it bought: fewer if others fill the pool at the same time, if its time
+    /// ([`Passes::within`]) is up after some, or if the client is closed meanwhile. Without such a limit, each of them may take as long as
     /// a call. Each is billed, and none is lost if the process ends meanwhile.
     ///
     /// # Errors
@@ -48,6 +48,9 @@ impl Engine {
             Buying::Stopped => return Err(Error::protocol(STOPPED)),
         };
         for bought in 0..wanted {
+            if self.ports.lifecycle.is_closing() {
+                return Ok(bought);
+            }
             match self.buy_pooled(claim_type, Some(MOST_PASSES)).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(bought),

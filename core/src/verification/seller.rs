@@ -1,4 +1,4 @@
-//! A Persona that sells passes and does nothing else, for tests that need no more of her.
+//! A Persona that sells passes and cannot be reached otherwise, for tests that need no more of her.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use crate::client::{
 };
 use crate::error::{ResponseInfo, Result};
 use crate::future::BoxFuture;
+use crate::http::{Attempt, FailureCause, SendFailure, Sent};
 use crate::outcome::Budget;
 use crate::records::{Kept, RealWorld, Vault};
 use crate::secret::IdempotencyKey;
@@ -25,6 +26,8 @@ pub(super) struct Seller {
     pub(super) challenge: Duration,
     /// How long the last signature might have taken.
     pub(super) left_for_signature: Mutex<Option<Duration>>,
+    /// Whether no request for a signature can be sent, for as long as it may take.
+    pub(super) hangs: bool,
 }
 
 /// A worker on this store that buys from her.
@@ -39,6 +42,7 @@ pub(super) fn engine(store: Arc<dyn Store>, seller: Arc<Seller>) -> Engine {
             listener: None,
             usable: Arc::default(),
             name_seal_is_renewed: Arc::default(),
+            lifecycle: Arc::default(),
             began: None,
             budget: Budget {
                 retries: 0,
@@ -78,7 +82,13 @@ impl Persona for Seller {
         attempting: Attempting,
     ) -> BoxFuture<'a, Result<Attempted<Kept>>> {
         *self.left_for_signature.lock().expect("nobody panicked") = attempting.timeout;
-        Box::pin(async { Ok(Ok((Kept::new("pass"), ResponseInfo::default()))) })
+        Box::pin(async move {
+            if self.hangs {
+                tokio::time::sleep(attempting.timeout.unwrap_or_default()).await;
+                return Ok(Err(unsent()));
+            }
+            Ok(Ok((Kept::new("pass"), ResponseInfo::default())))
+        })
     }
 
     fn redeem<'a>(
@@ -86,10 +96,18 @@ impl Persona for Seller {
         _: Question<'a>,
         _: Attempting,
     ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>> {
-        unreachable!("nobody redeems at a seller's")
+        Box::pin(async { Ok(Err(unsent())) })
     }
 
     fn open(&self, _: &Kept, _: bool, _: &ClaimType) -> Result<Claim> {
         unreachable!("nobody redeems at a seller's")
     }
+}
+
+fn unsent() -> Box<Attempt> {
+    Attempt::unanswered(SendFailure {
+        sent: Sent::Nothing,
+        cause: FailureCause::Timeout,
+        description: "no connection".to_owned(),
+    })
 }

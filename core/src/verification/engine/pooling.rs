@@ -45,11 +45,15 @@ impl Engine {
             ));
         };
         if let Some(most) = most {
-            // Two who counted at the same time see each other's places now. Nothing was sent yet.
-            if ports.is_overfull(claim_type, most).await?
-                && ports.vault.delete(&key, place.version).await? == Swap::Done
-            {
-                return Ok(false);
+            // Two who counted at the same time see each other's places now. Nothing was sent yet: a
+            // place that cannot be weighed against the others goes as well.
+            let is_overfull = ports.is_overfull(claim_type, most).await;
+            if !matches!(is_overfull, Ok(false)) {
+                let deleted = ports.vault.in_grace().delete(&key, place.version).await;
+                is_overfull?;
+                if deleted? == Swap::Done {
+                    return Ok(false);
+                }
             }
         }
         let mut run = Run::new(Goal::Pass, now);

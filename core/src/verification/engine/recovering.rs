@@ -3,15 +3,14 @@
 
 use std::any::Any;
 use std::collections::{HashSet, VecDeque};
-use std::future::{poll_fn, Future};
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
-use std::pin::pin;
-use std::task::Poll;
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 
 use super::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
-use crate::future::SideBySide;
 use crate::records::Changed;
 use crate::verification::machine::{Goal, Run};
 use crate::verification::record::{Durable, Purpose, PREFIX};
@@ -31,7 +30,7 @@ const BESIDE: usize = 8;
 
 impl Engine {
     /// Drives on whatever is due, and says how many records that were. It stops early when Persona or
-    /// the store cannot be reached, or the call's time is up: the rest stays due.
+    /// the store cannot be reached, the call's time is up, or the client is closing: the rest stays due.
     ///
     /// # Errors
     /// When the store cannot say what is due. A record that fails does not keep the others.
@@ -44,6 +43,9 @@ impl Engine {
         let mut outcome = Ok(());
         for prefix in [PREFIX, &passes] {
             outcome = round.go_through(prefix).await;
+            // Verifications and the pool are asked for on different ways: what keeps the ones says
+            // nothing of the others.
+            round.tell_outage();
             if outcome.is_err() {
                 break;
             }
@@ -142,11 +144,11 @@ impl<'a> Round<'a> {
     async fn go_through(&mut self, prefix: &str) -> Result<()> {
         let engine = self.engine;
         let due_before = Some(engine.ports.now());
-        let mut under_way = SideBySide::new();
+        let mut under_way = FuturesUnordered::new();
         let mut page = VecDeque::new();
         loop {
             let goes_on = !self.stops();
-            if goes_on && page.is_empty() && under_way.len() == 0 {
+            if goes_on && page.is_empty() && under_way.is_empty() {
                 // Those that stay due (a record of a newer version, say) must not hide the others.
                 let limit = PAGE + self.looked_after.len();
                 let keys = engine.ports.vault.scan(prefix, due_before, limit).await?;
@@ -159,10 +161,11 @@ impl<'a> Round<'a> {
                     break;
                 };
                 self.looked_after.insert(key.clone());
-                under_way.push(Box::pin(async move {
-                    let done = caught(engine.look_after(&key)).await;
+                under_way.push(async move {
+                    let look = AssertUnwindSafe(engine.look_after(&key));
+                    let done = look.catch_unwind().await;
                     (key, done)
-                }));
+                });
             }
             match under_way.next().await {
                 Some((key, done)) => self.note(key, done),
@@ -174,7 +177,9 @@ impl<'a> Round<'a> {
     /// Whether no further record is taken up.
     fn stops(&self) -> bool {
         let ports = &self.engine.ports;
-        self.unreached.len() >= MOST_UNREACHED || ports.left().total <= ports.budget.floor
+        self.unreached.len() >= MOST_UNREACHED
+            || ports.left().total <= ports.budget.floor
+            || ports.lifecycle.is_closing()
     }
 
     fn note(&mut self, key: String, done: std::result::Result<Result<bool>, Panicked>) {
@@ -205,25 +210,38 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn tell(&self, key: &str, error: &Error) {
+    fn tell(&mut self, key: &str, error: &Error) {
         let (id, request_id) = (key.strip_prefix(PREFIX), error.request_id());
-        let message = error.to_string();
-        let ports = &self.engine.ports;
-        ports.tell(EventKind::BackgroundFailure, id, request_id, &message);
+        self.tell_failure(id, request_id, &error.to_string());
     }
 
-    /// Tells what is still to be told, and how many records were driven.
-    fn end(mut self) -> u64 {
+    /// Tells of a failure. A listener that panics must not break off what is under way.
+    fn tell_failure(&mut self, id: Option<&str>, request_id: Option<&str>, message: &str) {
+        let ports = &self.engine.ports;
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            ports.tell(EventKind::BackgroundFailure, id, request_id, message);
+        }));
+        if let Err(panicked) = told {
+            self.panicked.get_or_insert(panicked);
+        }
+    }
+
+    /// Tells what is still to be told of one kind of records, and counts anew for the next.
+    fn tell_outage(&mut self) {
         self.tell_unreached();
-        if let Some((_, last)) = self.unreached.last() {
+        let unreached = std::mem::take(&mut self.unreached);
+        if let Some((_, last)) = unreached.last() {
             let message = format!(
                 "{} records in a row could not be driven on; what else is due waits for the next \
                  time. The last: {last}",
-                self.unreached.len()
+                unreached.len()
             );
-            let ports = &self.engine.ports;
-            ports.tell(EventKind::BackgroundFailure, None, None, &message);
+            self.tell_failure(None, None, &message);
         }
+    }
+
+    /// How many records were driven.
+    fn end(self) -> u64 {
         match self.panicked {
             Some(panicked) => resume_unwind(panicked),
             None => self.driven,
@@ -239,17 +257,4 @@ fn is_unreached(error: &Error) -> bool {
         ErrorKind::Store => error.retryable(),
         _ => false,
     }
-}
-
-/// What a future comes to, or what it panicked with.
-async fn caught<T>(future: impl Future<Output = T>) -> std::result::Result<T, Panicked> {
-    let mut future = pin!(future);
-    poll_fn(
-        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
-            Err(panicked) => Poll::Ready(Err(panicked)),
-        },
-    )
-    .await
 }

@@ -39,6 +39,8 @@ pub(super) struct SlowStore {
     pub(super) store: MemoryStore,
     pub(super) reads: Mutex<Duration>,
     pub(super) swaps: Mutex<Duration>,
+    /// How long it says nothing of a swap that it has made.
+    pub(super) echoes: Mutex<Duration>,
     pub(super) loads: Mutex<u64>,
     pub(super) panics_at: Mutex<Option<String>>,
 }
@@ -68,10 +70,12 @@ impl Store for SlowStore {
         expected: Option<u64>,
         new: Option<Record>,
     ) -> BoxFuture<'a, Result<Swap, StoreError>> {
-        let pause = *self.swaps.lock().unwrap();
+        let (pause, echo) = (*self.swaps.lock().unwrap(), *self.echoes.lock().unwrap());
         Box::pin(async move {
             tokio::time::sleep(pause).await;
-            self.store.compare_and_swap(key, expected, new).await
+            let swap = self.store.compare_and_swap(key, expected, new).await;
+            tokio::time::sleep(echo).await;
+            swap
         })
     }
 
@@ -93,6 +97,8 @@ impl Store for SlowStore {
 pub(super) struct Way {
     pub(super) latency: Mutex<Duration>,
     pub(super) answer: Mutex<fn() -> (ResponseHead, &'static str)>,
+    /// What is known of a request that was not answered in time.
+    pub(super) unanswered: Mutex<Sent>,
     /// The paths that were asked for.
     pub(super) sent: Mutex<Vec<String>>,
 }
@@ -105,6 +111,7 @@ impl Way {
         Arc::new(Self {
             latency: Mutex::new(latency),
             answer: Mutex::new(answer),
+            unanswered: Mutex::new(Sent::Perhaps),
             sent: Mutex::default(),
         })
     }
@@ -124,11 +131,12 @@ impl Transport for Way {
     ) -> BoxFuture<'a, Result<Response, SendFailure>> {
         self.sent.lock().unwrap().push(url.to_owned());
         let (latency, answer) = (*self.latency.lock().unwrap(), *self.answer.lock().unwrap());
+        let sent = *self.unanswered.lock().unwrap();
         Box::pin(async move {
             if latency > timeout {
                 tokio::time::sleep(timeout).await;
                 return Err(SendFailure {
-                    sent: Sent::Perhaps,
+                    sent,
                     cause: FailureCause::Timeout,
                     description: "no answer".to_owned(),
                 });
@@ -189,20 +197,24 @@ pub(super) async fn put_due(store: &Arc<SlowStore>, id: &str) {
 
 /// Likewise, one that a client with this owner's API key has started.
 pub(super) async fn put_due_of(store: &Arc<SlowStore>, id: &str, owner: Option<Owner>) {
+    let began = now_ms() - 2 * HOUR;
+    put(store, id, owner, ready(began), began).await;
+}
+
+/// With a pass that was bought then.
+pub(super) fn ready(bought_at: u64) -> State {
     let challenge = r#"{"token_type":2,"issuer_name":"i","origin_info":"o","expires_at":"2020-01-01T00:00:00Z","mac":"m"}"#;
     let pass =
         format!(r#"{{"token_nonce":"n","signature":"c2ln","key_id":"k","challenge":{challenge}}}"#);
-    let began = now_ms() - 2 * HOUR;
-    let state = State::Ready {
+    State::Ready {
         pass: PaidPass {
             token: Kept::new(encode_base64url(pass.as_bytes())),
-            bought_at: began,
+            bought_at,
         },
         lost: Vec::new(),
         answered_at: None,
         rejected: None,
-    };
-    put(store, id, owner, state, began).await;
+    }
 }
 
 pub(super) async fn put(

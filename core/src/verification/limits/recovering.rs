@@ -7,7 +7,14 @@ use tokio::time::Instant;
 
 use super::{builder, id, listener, passed, put_due, Events, SlowStore, Way, FOR_EVER};
 use crate::error::ErrorKind;
-use crate::events::EventKind;
+use crate::events::{EventKind, Listener};
+use crate::http::now_ms;
+use crate::passes::{new_pool_key, Pooled, PooledState, Purchase};
+use crate::records::{Changed, Kept, Vault, HOUR};
+use crate::secret::os_random;
+use crate::store::{Record, Sealer, Store, Swap};
+use crate::verification::api::{Status, VerificationId};
+use crate::verification::seller::{engine, Seller};
 use crate::wire::ResponseHead;
 
 const DUE: usize = 1000;
@@ -124,4 +131,74 @@ async fn the_error_of_a_call_says_that_the_store_was_slow() {
     let error = error.expect_err("nobody says what is due");
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.message().contains("store"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_one_lane_keeps_no_place_of_the_pool_from_being_bought() {
+    let store = due().await;
+    let (random, began) = (&mut os_random(), now_ms() - HOUR);
+    let purchase = Purchase::new(Kept::new("blinded"), began, random);
+    let state = PooledState::Issuing { purchase };
+    let place = Pooled::new("production", "age", state, began, random);
+    let key = new_pool_key("production", "age", None, random);
+    let vault = Vault::new(store.clone() as Arc<dyn Store>, Sealer::default());
+    let put = vault.put(&key, None, place).await;
+    assert!(matches!(put, Ok(Changed::Done(_))));
+    let events = Events::default();
+    let mut engine = engine(store, Arc::new(Seller::default()));
+    engine.ports.listener = Some(listener(&events));
+    assert_eq!(engine.recover().await.expect("the store works"), 1);
+    assert_eq!(engine.ports.count_pooled("age").await.unwrap(), 1);
+    assert_eq!(events.lock().unwrap().len(), 1, "the outage is told once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_panics_breaks_off_nothing_that_is_under_way() {
+    const OTHERS: usize = 12;
+    let (store, way) = (
+        Arc::new(SlowStore::default()),
+        Way::new(Duration::from_millis(100), passed),
+    );
+    for number in 0..OTHERS {
+        put_due(&store, &id(number)).await;
+    }
+    // It fails at once, and is told of while the others wait for Persona.
+    let damaged = Record {
+        value: b"damaged".to_vec(),
+        version: 1,
+        due_at: Some(1),
+        expires_at: None,
+    };
+    let key = format!("verification/{}", id(OTHERS));
+    let put = store.compare_and_swap(&key, None, Some(damaged)).await;
+    assert_eq!(put.unwrap(), Swap::Done);
+    let client = builder(&store, &way)
+        .on_event(Listener::new(|_| panic!("the caller's own listener")))
+        .build()
+        .unwrap();
+    let recovering = tokio::spawn(async move { client.verifications().recover().await });
+    let ended = recovering.await.expect_err("it is the caller's own panic");
+    assert!(ended.is_panic());
+    let client = builder(&store, &way).build().unwrap();
+    for number in 0..OTHERS {
+        let id = VerificationId::parse(id(number)).unwrap();
+        let there = client.verifications().get(&id).await;
+        assert_eq!(there.expect("it is there").status, Status::Passed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_takes_up_nothing_more_once_the_client_is_closing() {
+    let (store, way) = (due().await, Way::new(Duration::from_millis(100), passed));
+    let client = builder(&store, &way).build().unwrap();
+    let closing = async {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        client.close(None).await
+    };
+    let verifications = client.verifications();
+    let (driven, closed) = tokio::join!(verifications.recover(), closing);
+    closed.expect("it waits for what is under way");
+    let driven = driven.expect("what was driven is said");
+    assert!((16..=64).contains(&driven), "{driven}");
+    assert_eq!(way.sent() as u64, driven, "what was begun came to its end");
 }

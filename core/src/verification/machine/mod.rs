@@ -81,6 +81,15 @@ impl Event {
     pub(crate) fn is_won(&self) -> bool {
         matches!(self, Event::Signed { .. } | Event::Redeemed { .. })
     }
+
+    /// Whether it says what became of a request that is at stake.
+    pub(crate) fn is_reply(&self) -> bool {
+        let is_failure = matches!(
+            self,
+            Event::NotSigned(_) | Event::NotRedeemed(_) | Event::OutOfPatience(_)
+        );
+        is_failure || self.is_won()
+    }
 }
 
 /// What to do next, after the record is stored.

@@ -51,9 +51,13 @@ struct Entry {
 }
 
 enum What {
-    Poll(TaskId),
+    /// A task, and whoever in it is to be woken first, where it does several things side by side.
+    Poll(TaskId, Sleeper),
     Do(Box<dyn FnOnce() + Send>),
 }
+
+/// Whoever waits for something, once it has been polled.
+type Sleeper = Arc<Mutex<Option<Waker>>>;
 
 /// How something asked of the outside travels.
 pub(super) struct Journey {
@@ -132,7 +136,7 @@ impl Sim {
         inner.last_task += 1;
         let id = inner.last_task;
         inner.spawned.push((id, worker, Box::pin(task)));
-        inner.push(0, What::Poll(id));
+        inner.push(0, What::Poll(id, Sleeper::default()));
     }
 
     /// Kills a worker: all it was doing ends where it stands.
@@ -172,10 +176,14 @@ impl Sim {
             .and_then(|there| Some(self.now() + there + journey.back?))
             .filter(|back_at| *back_at < given_up_at);
         let wake_at = back_at.unwrap_or(given_up_at);
-        self.wake(task, wake_at);
-        poll_fn(|_| match self.now() < wake_at || self.living().is_none() {
-            true => Poll::Pending,
-            false => Poll::Ready(()),
+        let sleeper = Sleeper::default();
+        self.wake(task, wake_at, sleeper.clone());
+        poll_fn(|context| {
+            if self.now() >= wake_at && self.living().is_some() {
+                return Poll::Ready(());
+            }
+            *sleeper.lock().expect("not poisoned") = Some(context.waker().clone());
+            Poll::Pending
         })
         .await;
         back_at?;
@@ -183,10 +191,10 @@ impl Sim {
         Some(result.expect("what was done before now has left its result"))
     }
 
-    fn wake(&self, task: TaskId, at: u64) {
+    fn wake(&self, task: TaskId, at: u64, sleeper: Sleeper) {
         let mut inner = self.inner();
         let pause = at - inner.now;
-        inner.push(pause, What::Poll(task));
+        inner.push(pause, What::Poll(task, sleeper));
     }
 
     /// The task that is being polled, unless its worker has just been killed.
@@ -266,7 +274,7 @@ impl Executor {
             assert!(self.events < MOST_EVENTS, "the world goes round in circles");
             match what {
                 What::Do(effect) => effect(),
-                What::Poll(id) => self.poll(id),
+                What::Poll(id, sleeper) => self.poll(id, sleeper),
             }
             let killed = std::mem::take(&mut sim.inner().killed);
             for worker in killed {
@@ -291,7 +299,7 @@ impl Executor {
         Some(entry.what)
     }
 
-    fn poll(&mut self, id: TaskId) {
+    fn poll(&mut self, id: TaskId, sleeper: Sleeper) {
         let Some((worker, task)) = self.tasks.get_mut(&id) else {
             return;
         };
@@ -299,10 +307,12 @@ impl Executor {
             let mut inner = self.sim.inner();
             if let Some(pause) = inner.clocks.left_asleep(*worker, inner.now) {
                 // Its machine is suspended: whatever comes waits for it.
-                return inner.push(pause, What::Poll(id));
+                return inner.push(pause, What::Poll(id, sleeper));
             }
             inner.running = Some((id, *worker));
         }
+        let waker = sleeper.lock().expect("not poisoned").take();
+        waker.into_iter().for_each(Waker::wake);
         let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         self.sim.inner().running = None;
         if polled.is_ready() {

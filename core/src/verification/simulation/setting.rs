@@ -88,6 +88,7 @@ impl Setting {
                 listener: Some(Listener::new(move |event| watch.notice(event))),
                 usable: Arc::default(),
                 name_seal_is_renewed: Arc::default(),
+                lifecycle: Arc::default(),
                 began: None,
                 budget: Budget {
                     retries,

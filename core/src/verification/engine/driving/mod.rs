@@ -7,6 +7,7 @@ mod shelf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::shelf::Patience;
 pub(super) use self::shelf::Shelf;
 use super::{unknown_id, Engine, Told};
 use crate::claim::ClaimType;
@@ -58,7 +59,7 @@ impl Engine {
             shelf,
             stored,
             run,
-            has_answer: false,
+            patience: Patience::UntilDeadline,
             retry: 0,
             failed: None,
             may_be_executed: false,
@@ -94,8 +95,8 @@ struct Drive<'a> {
     shelf: Shelf,
     stored: Loaded<Durable>,
     run: Run,
-    /// Whether it holds what Persona gave, and has not stored it yet.
-    has_answer: bool,
+    /// How long the store is waited for.
+    patience: Patience,
     retry: u32,
     /// The last attempt that failed.
     failed: Option<(Call, Arc<Attempt>)>,
@@ -131,7 +132,7 @@ impl Drive<'_> {
             let (now, random) = (ports.now(), &mut ports.random());
             // What Persona gave is kept until it is stored, whoever is faster.
             let won = event.is_won().then(|| event.clone());
-            self.has_answer = won.is_some();
+            self.patience = Patience::after(&event);
             let next = decide(&self.stored.content, &mut self.run, event, now, random);
             let parting = next.effect.clone();
             let effect = match (self.store(next).await, won) {

@@ -4,6 +4,7 @@ use super::Drive;
 use crate::error::Result;
 use crate::passes::Pooled;
 use crate::records::{Changed, Loaded};
+use crate::verification::machine::Event;
 use crate::verification::record::{record_key, Durable};
 
 /// Where the record of a drive is kept.
@@ -16,14 +17,37 @@ pub(in crate::verification::engine) enum Shelf {
     Nowhere,
 }
 
+/// How long the store is waited for when a step is stored.
+pub(super) enum Patience {
+    /// Until the call's time is up: nothing has happened yet.
+    UntilDeadline,
+    /// A little longer: a request has returned, maybe with the call's last moment. A key that was never
+    /// sent would read as lost if it stayed in the record.
+    Grace,
+    /// As long as it takes: what Persona gave is in hand.
+    Unhurried,
+}
+
+impl Patience {
+    /// For a step that follows from this event.
+    pub(super) fn after(event: &Event) -> Self {
+        match event {
+            _ if event.is_won() => Patience::Unhurried,
+            _ if event.is_reply() => Patience::Grace,
+            _ => Patience::UntilDeadline,
+        }
+    }
+}
+
 impl Drive<'_> {
     /// Puts the record where it is kept.
     pub(super) async fn put(&mut self, record: Durable) -> Result<Changed<Durable>> {
         let ports = &self.engine.ports;
         let version = self.stored.version;
-        let vault = match self.has_answer {
-            true => &ports.vault.unhurried(),
-            false => &*ports.vault,
+        let vault = match self.patience {
+            Patience::UntilDeadline => &*ports.vault,
+            Patience::Grace => &ports.vault.in_grace(),
+            Patience::Unhurried => &ports.vault.unhurried(),
         };
         match &mut self.shelf {
             Shelf::Nowhere => Ok(Changed::Done(Loaded {
