@@ -14,8 +14,9 @@ from sandbox import CLI, ROOT
 
 
 def run(*arguments: str) -> str:
-    command = [CLI, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    command = [str(CLI), *arguments]
+    output: str = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return output
 
 
 SURFACE: dict[str, Any] = json.loads(run("surface"))

@@ -31,7 +31,7 @@ use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::http::Attempt;
 use crate::passes::{Attempts, PaidPass, Purchase};
-use crate::records::Kept;
+use crate::records::{Evidence, Kept};
 use crate::secret::rand_core::CryptoRng;
 
 /// What somebody wants of a verification.
@@ -303,26 +303,16 @@ fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng)
         }
         State::Issuing { purchase } => match &purchase.stuck {
             _ if purchase.may_go_on(now) => take_up_signing(record, run, purchase, now, random),
-            Some(evidence) if record.is_over(now) => {
-                let state = State::Failed {
-                    evidence: evidence.clone(),
-                };
-                Decision::store(record.moved(state, now, random), Effect::Tell)
-            }
+            Some(evidence) if record.is_over(now) => fail(record, evidence, now, random),
             _ => Decision::just(Effect::Tell),
         },
         State::Ready {
             rejected: Some(evidence),
             ..
-        } if record.purpose != Purpose::Redemption => {
-            if !record.is_over(now) {
-                return Decision::just(Effect::Tell);
-            }
-            let state = State::Failed {
-                evidence: evidence.clone(),
-            };
-            Decision::store(record.moved(state, now, random), Effect::Tell)
-        }
+        } if record.purpose != Purpose::Redemption => match record.is_over(now) {
+            true => fail(record, evidence, now, random),
+            false => Decision::just(Effect::Tell),
+        },
         State::Ready { .. } if record.purpose == Purpose::Purchase => Decision::just(Effect::Tell),
         State::Ready { pass, lost, .. } => ask_next(record, run, pass, lost, now, random),
         State::Redeeming { .. } => take_up_redeeming(record, run, now, random),
@@ -331,6 +321,15 @@ fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng)
             None => Decision::just(Effect::Tell),
         },
     }
+}
+
+/// It ends with what kept it from a pass.
+fn fail(record: &Durable, evidence: &Evidence, now: u64, random: &mut impl CryptoRng) -> Decision {
+    let evidence = evidence.clone();
+    Decision::store(
+        record.moved(State::Failed { evidence }, now, random),
+        Effect::Tell,
+    )
 }
 
 fn ready(pass: PaidPass, lost: Vec<Request>) -> State {

@@ -142,14 +142,15 @@ impl Persona for SimulatedPersona {
             let pass = question.pass.expose().to_owned();
             let watch = self.watch.clone();
             let bytes = format!("redeem {relay} {secret} {pass}");
-            let key = &question.key;
+            let (key, has_slept) = (&question.key, self.sim.has_slept());
             let reply = self.at_stake(
                 Effect::Redeem,
                 key,
                 bytes,
                 attempting,
                 move |server, asked| {
-                    watch.presented(&pass, &relay, server.spent.get(&pass).map(String::as_str));
+                    let spent_on = server.spent.get(&pass).filter(|_| !has_slept);
+                    watch.presented(&pass, &relay, spent_on.map(String::as_str));
                     server.redeem(asked, &relay, &secret, &pass)
                 },
             );

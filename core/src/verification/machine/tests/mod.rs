@@ -2,6 +2,7 @@
 
 mod lost_keys;
 mod redeeming;
+mod rejected;
 mod signing;
 mod workers;
 
