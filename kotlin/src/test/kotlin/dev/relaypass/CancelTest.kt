@@ -129,7 +129,7 @@ class CancelTest {
                     val job = currentCoroutineContext().job
                     relay =
                         callNative(null) { number, _ ->
-                            val native = dev.relaypass.generated.generateKeys(2048u, number)
+                            val native = dev.relaypass.generated.generateKeys(2048L, number)
                             job.cancel()
                             Relay(native.publicKeyPem, "", "", null, null)
                         }

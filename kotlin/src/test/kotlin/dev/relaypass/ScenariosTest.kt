@@ -246,7 +246,7 @@ private val KNOWN_OPTIONS =
         setOf("store", "seal_key", "pass_binding", "pass_pool")
 
 private val NO_OPTIONS =
-    ClientOptions(null, null, null, null, null, null, null, null, null, null, null, null, emptyList(), null, null, null, null)
+    ClientOptions(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, emptyList(), null)
 
 private fun checkKnown(
     given: JsonObject,
