@@ -8,7 +8,7 @@ pub(crate) const MOST_PASSES: u32 = 100;
 
 /// More retries are never made.
 pub(super) const MOST_RETRIES: u32 = 10;
-pub(super) const DEFAULT_RETRIES: u32 = 3;
+pub(crate) const DEFAULT_RETRIES: u32 = 3;
 
 /// In seconds, as all times here.
 pub(super) const DEFAULT_TIMEOUT: u64 = 10;

@@ -217,13 +217,11 @@ impl Attempt {
     }
 
     /// What tells this failure of Persona's from another one.
-    pub(crate) fn failure(&self) -> Option<Failure> {
+    pub(crate) fn failure(&self, now: u64) -> Option<Failure> {
         match self.answer {
-            Answer::Refused(status @ (402 | 403 | 500..)) => Some(Failure {
-                status,
-                request_id: self.request_id().map(str::to_owned),
-                body: self.body().to_vec(),
-            }),
+            Answer::Refused(status @ (402 | 403 | 500..)) => {
+                Some(Failure::new(status, self.request_id(), self.body(), now))
+            }
             _ => None,
         }
     }

@@ -1,6 +1,10 @@
 //! What is known of an idempotency key.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Answer, Meaning};
+use crate::encoding::encode_hex;
+use crate::records::MINUTE;
 
 /// The state of a key. In a record stand the keys that are `Lost`: whoever reads one there cannot
 /// know whether it was sent. A key that is resolved, or was provably never sent, leaves the record.
@@ -15,26 +19,50 @@ pub(crate) enum KeyState {
 }
 
 /// A 5xx of Persona's, or a 402 or 403, as far as it tells two of them apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failure {
-    pub(crate) status: u16,
-    pub(crate) request_id: Option<String>,
-    pub(crate) body: Vec<u8>,
+    status: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    /// The SHA-256 hash of its body.
+    body: String,
+    /// When it came, by our clock.
+    at: u64,
 }
 
 impl Failure {
-    /// Whether this one is a stored answer, replayed: the same `Request-Id`, or, for a 500 where
-    /// there are no ids to tell by, the same body twice. Asking a stored answer again is futile.
-    fn replays(&self, before: &Self) -> bool {
+    pub(crate) fn new(status: u16, request_id: Option<&str>, body: &[u8], at: u64) -> Self {
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
+        Self {
+            status,
+            request_id: request_id.map(str::to_owned),
+            body: encode_hex(hash.as_ref()),
+            at,
+        }
+    }
+
+    /// Whether this one is a stored answer, replayed: asking again is futile. It has the same
+    /// `Request-Id`; or it says the same, and is a 500 where there are no ids to tell by, or another
+    /// request was served in between, at `served_at`: then it is this key's own.
+    fn replays(&self, before: &Self, served_at: Option<u64>) -> bool {
+        let says_the_same = self.status == before.status && self.body == before.body;
         match (&self.request_id, &before.request_id) {
-            (Some(now), Some(before)) => now == before,
-            (None, None) => self.status == 500 && self == before,
-            _ => false,
+            (Some(now), Some(before)) if now == before => true,
+            (None, None) if says_the_same && self.status == 500 => true,
+            _ => {
+                let was_served = served_at.is_some_and(|served_at| {
+                    before.at < served_at && self.at < served_at.saturating_add(RECENT)
+                });
+                says_the_same && self.status <= 500 && was_served
+            }
         }
     }
 }
 
-/// What one worker has learned under one key since it took it up. Not stored.
+/// For so long, what one request was answered says that Persona serves another one, too.
+const RECENT: u64 = 10 * MINUTE;
+
+/// What one worker has learned under one key since it took it up.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyHistory {
     state: KeyState,
@@ -62,17 +90,25 @@ impl KeyHistory {
         }
     }
 
-    /// A key that was found in a record: it may have been sent.
-    pub(crate) fn taken_up() -> Self {
+    /// A key that was found in a record: it may have been sent, and this may be how it failed last.
+    pub(crate) fn taken_up(last_failure: Option<Failure>) -> Self {
         Self {
             state: KeyState::Lost,
             is_taken_up: true,
+            last_failure,
             ..Self::open()
         }
     }
 
-    /// Notes an answer and what it means.
-    pub(crate) fn note(&mut self, answer: Answer, meaning: Meaning, failure: Option<Failure>) {
+    /// Notes an answer and what it means. `served_at`: when this process was served last under
+    /// another key.
+    pub(crate) fn note(
+        &mut self,
+        answer: Answer,
+        meaning: Meaning,
+        failure: Option<Failure>,
+        served_at: Option<u64>,
+    ) {
         match meaning {
             Meaning::Untouched => {}
             Meaning::Lost | Meaning::BadSignature => {
@@ -83,12 +119,12 @@ impl KeyHistory {
             Meaning::Failed => {
                 self.state = KeyState::Lost;
                 self.failures += 1;
-                self.compare(failure);
+                self.compare(failure, served_at);
             }
             Meaning::Conflict(_) | Meaning::PassRejected => self.looks += 1,
             Meaning::Denied => {
                 self.looks += 1;
-                self.compare(failure);
+                self.compare(failure, served_at);
                 self.resolve();
             }
             Meaning::Unauthenticated | Meaning::KeyGone | Meaning::NotYet | Meaning::Refused(_) => {
@@ -98,12 +134,17 @@ impl KeyHistory {
     }
 
     /// Whether this failure is the one before it, replayed.
-    fn compare(&mut self, failure: Option<Failure>) {
+    fn compare(&mut self, failure: Option<Failure>, served_at: Option<u64>) {
         self.is_replayed = match (&failure, &self.last_failure) {
-            (Some(now), Some(before)) => now.replays(before),
+            (Some(now), Some(before)) => now.replays(before, served_at),
             _ => false,
         };
         self.last_failure = failure;
+    }
+
+    /// How Persona failed last under the key.
+    pub(crate) fn last_failure(&self) -> Option<&Failure> {
+        self.last_failure.as_ref()
     }
 
     fn resolve(&mut self) {

@@ -91,46 +91,69 @@ fn the_last_answer_names_the_error() {
     assert!(!may_pass(Call::Sign, Kind::PermissionDenied));
 }
 
-fn failure(status: u16, request_id: Option<&str>, body: &str) -> Option<Failure> {
-    Some(Failure {
-        status,
-        request_id: request_id.map(str::to_owned),
-        body: body.as_bytes().to_vec(),
-    })
+/// A failure at this time.
+fn failure(status: u16, request_id: Option<&str>, body: &str, at: u64) -> Failure {
+    Failure::new(status, request_id, body.as_bytes(), at)
 }
 
-fn is_replay(first: Option<Failure>, second: Option<Failure>) -> bool {
+fn is_replay(first: &Failure, second: &Failure, served_at: Option<u64>) -> bool {
+    let note = |history: &mut KeyHistory, failure: &Failure| {
+        let failure = Some(failure.clone());
+        history.note(Refused(500), Meaning::Failed, failure, served_at);
+        assert!(history.is_lost());
+        history.is_replayed()
+    };
     let mut history = KeyHistory::open();
-    history.note(Refused(500), Meaning::Failed, first);
-    assert!(!history.is_replayed());
-    history.note(Refused(500), Meaning::Failed, second);
-    assert!(history.is_lost());
-    history.is_replayed()
+    assert!(!note(&mut history, first));
+    let is_replay = note(&mut history, second);
+    // What another worker left says the same.
+    let mut taken_up = KeyHistory::taken_up(Some(first.clone()));
+    assert_eq!(note(&mut taken_up, second), is_replay);
+    is_replay
 }
 
 #[test]
 fn a_stored_failure_is_known_by_its_request_id_and_without_ids_by_the_same_500_twice() {
-    let with_id = |id| failure(500, Some(id), "x");
-    assert!(is_replay(with_id("a"), with_id("a")));
-    assert!(!is_replay(with_id("a"), with_id("b")));
-    let without = |status, body| failure(status, None, body);
-    assert!(is_replay(without(500, "x"), without(500, "x")));
-    assert!(!is_replay(without(500, "x"), without(500, "y")));
-    assert!(!is_replay(without(503, "x"), without(503, "x")));
+    let is_replay = |first: &Failure, second: &Failure| is_replay(first, second, None);
+    let with_id = |id| failure(500, Some(id), "x", 0);
+    assert!(is_replay(&with_id("a"), &with_id("a")));
+    assert!(!is_replay(&with_id("a"), &with_id("b")));
+    let without = |status, body| failure(status, None, body, 0);
+    assert!(is_replay(&without(500, "x"), &without(500, "x")));
+    assert!(!is_replay(&without(500, "x"), &without(500, "y")));
+    assert!(!is_replay(&without(503, "x"), &without(503, "x")));
+}
+
+#[test]
+fn a_failure_is_the_keys_own_when_another_request_was_served_in_between() {
+    const MINUTE: u64 = 60_000;
+    let first = |status| failure(status, Some("a"), "x", 10 * MINUTE);
+    let second = |status| failure(status, Some("b"), "x", 30 * MINUTE);
+    for status in [402, 403, 500] {
+        let is_replay = |at| is_replay(&first(status), &second(status), at);
+        assert!(is_replay(Some(25 * MINUTE)), "{status}");
+        assert!(!is_replay(None));
+        assert!(!is_replay(Some(9 * MINUTE)), "before the first one");
+        assert!(!is_replay(Some(15 * MINUTE)), "long before the second one");
+    }
+    let served = Some(25 * MINUTE);
+    assert!(!is_replay(&first(503), &second(503), served), "an outage");
+    let other = failure(500, Some("b"), "y", 30 * MINUTE);
+    assert!(!is_replay(&first(500), &other, served), "other words");
 }
 
 #[test]
 fn a_key_is_open_until_something_may_have_left_and_lost_until_it_is_resolved() {
     let mut history = KeyHistory::open();
-    history.note(NotSent, Meaning::Untouched, None);
-    history.note(Refused(429), Meaning::Untouched, None);
+    history.note(NotSent, Meaning::Untouched, None, None);
+    history.note(Refused(429), Meaning::Untouched, None, None);
     assert!(history.is_open());
-    history.note(Page(403), Meaning::Lost, None);
+    history.note(Page(403), Meaning::Lost, None, None);
     assert!(history.is_lost());
-    history.note(NotSent, Meaning::Untouched, None);
+    history.note(NotSent, Meaning::Untouched, None, None);
     assert!(history.is_lost());
-    assert!(KeyHistory::taken_up().is_lost());
-    assert!(KeyHistory::taken_up().is_taken_up());
+    assert!(KeyHistory::taken_up(None).is_lost());
+    assert!(KeyHistory::taken_up(None).is_taken_up());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ErrorKind;
 use crate::events::EventKind;
 use crate::http::{Attempt, Connection};
-use crate::outcome::{meaning, Answer, Call, KeyHistory, Meaning};
+use crate::outcome::{meaning, Answer, Call, Failure, KeyHistory, Meaning};
 use crate::records::{Evidence, Kept, KEY_LIFE};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
@@ -27,6 +27,9 @@ pub(crate) struct Purchase {
     /// How often a new key was made without the caller's word.
     #[serde(default)]
     rotations: u32,
+    /// How Persona failed last under the key: whoever asks next knows a stored failure by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
     /// Why it stopped. The caller may say `reissue`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stuck: Option<Evidence>,
@@ -48,7 +51,7 @@ impl Attempts {
 
     /// At a request that somebody may have sent before.
     pub(crate) fn taken_up() -> Self {
-        Self::of(KeyHistory::taken_up())
+        Self::of(KeyHistory::taken_up(None))
     }
 
     fn of(history: KeyHistory) -> Self {
@@ -59,14 +62,21 @@ impl Attempts {
         }
     }
 
-    /// Notes an answer, and says what it means.
-    pub(crate) fn note(&mut self, call: Call, attempt: &Attempt) -> Meaning {
+    /// Notes an answer, and says what it means. `served_at`: see [`KeyHistory::note`].
+    pub(crate) fn note(
+        &mut self,
+        call: Call,
+        attempt: &Attempt,
+        served_at: Option<u64>,
+        now: u64,
+    ) -> Meaning {
         let meaning = meaning(call, attempt.answer);
         if attempt.answer == Answer::Unknown {
             self.connection = Connection::Fresh;
         }
         self.lost_here |= matches!(meaning, Meaning::Lost | Meaning::Failed);
-        (self.history).note(attempt.answer, meaning, attempt.failure());
+        let failure = attempt.failure(now);
+        (self.history).note(attempt.answer, meaning, failure, served_at);
         meaning
     }
 }
@@ -80,7 +90,7 @@ pub(crate) enum Bought {
     /// Store this, then ask again after a pause.
     AgainAs(Purchase, EventKind),
     /// Drop the purchase, fetch the challenge again and blind anew.
-    BlindAgain,
+    BlindAgain(Option<EventKind>),
     /// Permission is denied: store this, which asks under a new key later, and stop.
     Denied(Purchase, Option<EventKind>),
     /// Stop; the purchase is as stored.
@@ -96,6 +106,7 @@ impl Purchase {
             key: Some((&IdempotencyKey::random(random)).into()),
             key_made_at: now,
             rotations: 0,
+            failure: None,
             stuck: None,
         }
     }
@@ -105,7 +116,21 @@ impl Purchase {
         Self {
             key: Some((&IdempotencyKey::random(random)).into()),
             key_made_at: now,
+            failure: None,
             stuck: None,
+            ..self.clone()
+        }
+    }
+
+    /// Where a worker stands who finds the purchase in a record.
+    pub(crate) fn taken_up(&self) -> Attempts {
+        Attempts::of(KeyHistory::taken_up(self.failure.clone()))
+    }
+
+    /// The purchase with what a worker has learned of its key, for the next one.
+    pub(crate) fn after(&self, attempts: &Attempts) -> Self {
+        Self {
+            failure: attempts.history.last_failure().cloned(),
             ..self.clone()
         }
     }
@@ -140,17 +165,19 @@ impl Purchase {
     }
 
     /// What an answer that brought no pass means. The rows are the table of signatures in
-    /// `docs/reliability.md`. `may_retry`: whether the call has time and tries left.
+    /// `docs/reliability.md`. `served_at`: when a pass was signed last under another key, with this API
+    /// key. `may_retry`: whether the call has time and tries left.
     pub(crate) fn refused(
         &self,
         attempt: &Attempt,
         attempts: &mut Attempts,
+        served_at: Option<u64>,
         may_retry: bool,
         now: u64,
         random: &mut impl CryptoRng,
     ) -> Bought {
         let was_lost = attempts.history.is_lost();
-        let meaning = attempts.note(Call::Sign, attempt);
+        let meaning = attempts.note(Call::Sign, attempt, served_at, now);
         let history = &attempts.history;
         let stuck = |kind| {
             let evidence = Evidence::of(&attempt.lasting_error(Call::Sign, kind));
@@ -183,8 +210,14 @@ impl Purchase {
             }
             Meaning::Denied if history.looks() < 2 && may_retry => Bought::Again,
             Meaning::Denied => Bought::Fail(ErrorKind::PermissionDenied),
-            Meaning::KeyGone if was_lost || self.rotations > 0 => stuck(ErrorKind::NotFound),
-            Meaning::KeyGone => Bought::BlindAgain,
+            Meaning::KeyGone if self.rotations > 0 => stuck(ErrorKind::NotFound),
+            // Were there a signature under the key, she would have given that. All the same, no call
+            // buys twice by itself, and it is told.
+            Meaning::KeyGone if was_lost && history.is_taken_up() => {
+                Bought::BlindAgain(Some(EventKind::PossibleDoubleCharge))
+            }
+            Meaning::KeyGone if was_lost => Bought::Fail(ErrorKind::NotFound),
+            Meaning::KeyGone => Bought::BlindAgain(None),
             Meaning::Conflict(_) if attempts.lost_here => Bought::AgainUntilDeadline,
             Meaning::Conflict(kind) if was_lost => match history.looks() < 2 && may_retry {
                 true => Bought::Again,
@@ -203,6 +236,7 @@ impl Purchase {
     pub(crate) fn without_key(&self) -> Self {
         Self {
             key: None,
+            failure: None,
             ..self.clone()
         }
     }

@@ -169,10 +169,11 @@ impl Decision {
     }
 
     fn noting(self, notice: EventKind) -> Self {
-        Self {
-            notice: Some(notice),
-            ..self
-        }
+        self.noting_if(Some(notice))
+    }
+
+    fn noting_if(self, notice: Option<EventKind>) -> Self {
+        Self { notice, ..self }
     }
 }
 

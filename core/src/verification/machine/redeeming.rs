@@ -161,8 +161,8 @@ pub(super) fn not_redeemed(
     else {
         return Decision::just(Effect::Continue);
     };
-    let mut attempts = run.take_attempts();
-    let meaning = attempts.note(Call::Redeem, attempt);
+    let mut attempts = run.take_attempts(Attempts::taken_up);
+    let meaning = attempts.note(Call::Redeem, attempt, None, now);
     let (history, lost_here) = (attempts.history.clone(), attempts.lost_here);
     run.attempts = Some(attempts);
     let second_look = history.looks() < 2 && run.may_retry;

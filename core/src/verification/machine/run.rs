@@ -22,6 +22,8 @@ pub(crate) struct Run {
     pub(crate) attempts: Option<Attempts>,
     /// Whether the call has time and tries left for another attempt.
     pub(crate) may_retry: bool,
+    /// When this process was served last under another key, with the same API key.
+    pub(crate) served_at: Option<u64>,
     /// Whether no key may be made: the caller has the one that there is.
     pub(crate) only_this_key: bool,
     /// The present key as it was before this call asked it.
@@ -46,6 +48,7 @@ impl Run {
             is_own: false,
             attempts: None,
             may_retry: true,
+            served_at: None,
             only_this_key: false,
             asked: None,
             set_aside: Vec::new(),
@@ -81,11 +84,12 @@ impl Run {
         attempts.map_or(self.is_own, |attempts| attempts.history.is_open())
     }
 
-    /// Where this worker stands with the request in the record.
-    pub(super) fn take_attempts(&mut self) -> Attempts {
+    /// Where this worker stands with the request in the record; if that is somebody else's, where he
+    /// left it.
+    pub(super) fn take_attempts(&mut self, left: impl FnOnce() -> Attempts) -> Attempts {
         self.attempts.take().unwrap_or_else(|| match self.is_own {
             true => Attempts::open(),
-            false => Attempts::taken_up(),
+            false => left(),
         })
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn take_up_signing(
         let state = State::Issuing { purchase };
         return Decision::store(record.moved_in_vain(state, now, random), Effect::Sign);
     }
-    run.attempts = Some(run.take_attempts());
+    run.attempts = Some(run.take_attempts(|| purchase.taken_up()));
     match run.is_own {
         true => Decision::just(Effect::Sign),
         // Whoever asked before learns from its swap that the question is ours now.
@@ -57,7 +57,7 @@ pub(super) fn out_of_patience(
     random: &mut impl CryptoRng,
 ) -> Decision {
     if !run.is_unsent() {
-        return Decision::just(Effect::Later(kind));
+        return leave(record, run, purchase, Effect::Later(kind));
     }
     // Provably unsent: nobody has to wonder whether it was billed.
     let state = State::Issuing {
@@ -125,6 +125,18 @@ pub(super) fn reissued(
     Decision::store(moved, Effect::Continue).noting(EventKind::PossibleDoubleCharge)
 }
 
+/// The worker leaves, and the purchase stays as it is. What he learned of its key is for the next one.
+fn leave(record: &Durable, run: &Run, purchase: &Purchase, effect: Effect) -> Decision {
+    let attempts = run.attempts.as_ref();
+    let known = attempts.map_or_else(|| purchase.clone(), |attempts| purchase.after(attempts));
+    if known == *purchase {
+        return Decision::just(effect);
+    }
+    let mut left = record.clone();
+    left.state = State::Issuing { purchase: known };
+    Decision::store(left, effect)
+}
+
 pub(super) fn not_signed(
     record: &Durable,
     run: &mut Run,
@@ -133,8 +145,9 @@ pub(super) fn not_signed(
     now: u64,
     random: &mut impl CryptoRng,
 ) -> Decision {
-    let mut attempts = run.take_attempts();
-    let bought = purchase.refused(attempt, &mut attempts, run.may_retry, now, random);
+    let mut attempts = run.take_attempts(|| purchase.taken_up());
+    let (served_at, may_retry) = (run.served_at, run.may_retry);
+    let bought = purchase.refused(attempt, &mut attempts, served_at, may_retry, now, random);
     run.attempts = Some(attempts);
     match bought {
         Bought::Again => Decision::just(Effect::Again),
@@ -144,28 +157,25 @@ pub(super) fn not_signed(
             let state = State::Issuing { purchase };
             Decision::store(record.moved(state, now, random), Effect::Again).noting(notice)
         }
-        Bought::BlindAgain => {
+        Bought::BlindAgain(notice) => {
             let effect = match std::mem::replace(&mut run.blinded_again, true) {
                 false => Effect::Continue,
                 true => Effect::Fail(ErrorKind::NotFound),
             };
             let state = State::Created { pooled: None };
             run.attempts = None;
-            Decision::store(record.moved_in_vain(state, now, random), effect)
+            let moved = record.moved_in_vain(state, now, random);
+            Decision::store(moved, effect).noting_if(notice)
         }
         Bought::Denied(purchase, notice) => {
             let state = State::Issuing { purchase };
             let moved = record.moved_in_vain(state, now, random);
-            let denied = Decision::store(moved, Effect::Fail(ErrorKind::PermissionDenied));
-            match notice {
-                Some(notice) => denied.noting(notice),
-                None => denied,
-            }
+            Decision::store(moved, Effect::Fail(ErrorKind::PermissionDenied)).noting_if(notice)
         }
-        Bought::Fail(kind @ (ErrorKind::Conflict | ErrorKind::Protocol)) => {
-            Decision::just(Effect::Later(kind))
+        Bought::Fail(kind @ (ErrorKind::Conflict | ErrorKind::Protocol | ErrorKind::NotFound)) => {
+            leave(record, run, purchase, Effect::Later(kind))
         }
-        Bought::Fail(kind) => Decision::just(Effect::Fail(kind)),
+        Bought::Fail(kind) => leave(record, run, purchase, Effect::Fail(kind)),
         Bought::FailAs(purchase, kind) => {
             let state = State::Issuing { purchase };
             let step = Decision::store(record.moved(state, now, random), Effect::Fail(kind));

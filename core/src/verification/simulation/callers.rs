@@ -130,8 +130,14 @@ impl Town {
                     .as_ref()
                     .is_none_or(|seen| seen.gives_up() || seen.is_stuck());
                 assert!(is_stuck, "a purchase does not end: {key}: {state:?}");
+                let cause = watch.cause(&key).unwrap_or("a refusal that may pass");
+                assert!(
+                    cause != UNEXPLAINED,
+                    "a purchase ends without a cause: {key}: {state:?} {}",
+                    watch.all_stored(server, &key)
+                );
                 outcome.callers_unknown += 1;
-                outcome.because(watch.cause(&key).unwrap_or("a refusal that may pass"));
+                outcome.because(cause);
                 continue;
             }
             let truth = server.truth(relay.relay_token.as_str());

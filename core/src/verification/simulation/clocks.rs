@@ -40,11 +40,6 @@ impl Clocks {
         (left > 0).then_some(left)
     }
 
-    /// Whether a worker's machine has slept so far.
-    pub(super) fn has_slept(&self, worker: Worker) -> bool {
-        self.of(worker).slept > 0
-    }
-
     fn of(&self, worker: Worker) -> Clock {
         self.0.get(&worker).copied().unwrap_or_default()
     }

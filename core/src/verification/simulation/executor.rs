@@ -105,12 +105,6 @@ impl Sim {
         self.inner().running.map_or(0, |(task, _)| task)
     }
 
-    /// Whether the machine of the worker that is at work has slept so far.
-    pub(super) fn has_slept(&self) -> bool {
-        let inner = self.inner();
-        (inner.running).is_some_and(|(_, worker)| inner.clocks.has_slept(worker))
-    }
-
     /// Adds to the hash of all that happened (FNV-1a), and prints it if it is wanted.
     pub(super) fn trace(&self, what: &[&str], detail: impl FnOnce() -> String) {
         let mut inner = self.inner();

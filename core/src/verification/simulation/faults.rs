@@ -161,6 +161,17 @@ impl Rates {
     }
 }
 
+impl Rates {
+    /// The same, but for what lasts, and what lets requests through and no answer.
+    pub(super) fn momentary(self) -> Self {
+        Self {
+            filtered: 0,
+            stretches: Vec::new(),
+            ..self
+        }
+    }
+}
+
 fn window(dice: &mut Dice) -> (u64, u64) {
     match dice.hits(3_000) {
         false => (0, 0),

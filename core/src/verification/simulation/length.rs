@@ -15,3 +15,8 @@ pub(super) fn is_usual() -> bool {
 pub(super) fn every_fate_is_wanted() -> bool {
     std::env::var_os("SIMULATION_EVERY_FATE").is_some()
 }
+
+/// Whether random worlds have only faults that last for a moment, and the default retries.
+pub(super) fn is_momentary() -> bool {
+    std::env::var_os("SIMULATION_MOMENTARY").is_some()
+}

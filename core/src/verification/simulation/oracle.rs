@@ -165,7 +165,9 @@ impl Known {
         let is_gone = |reply: &Reply| matches!(reply, Reply::Status { status: 404, .. });
         let is_denied = |reply: &Reply| matches!(reply, Reply::Status { status: 403, .. });
         match seen.code() {
-            "protocol" if any(|reply| *reply == Reply::BadSignature) => "signature does not verify",
+            "protocol" | "outcome_unknown" if any(|reply| *reply == Reply::BadSignature) => {
+                "signature does not verify"
+            }
             "not_found" | "outcome_unknown" if any(is_gone) => {
                 "signing key gone, after an answer was lost"
             }

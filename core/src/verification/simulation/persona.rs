@@ -142,14 +142,13 @@ impl Persona for SimulatedPersona {
             let pass = question.pass.expose().to_owned();
             let watch = self.watch.clone();
             let bytes = format!("redeem {relay} {secret} {pass}");
-            let (key, has_slept) = (&question.key, self.sim.has_slept());
             let reply = self.at_stake(
                 Effect::Redeem,
-                key,
+                &question.key,
                 bytes,
                 attempting,
                 move |server, asked| {
-                    let spent_on = server.spent.get(&pass).filter(|_| !has_slept);
+                    let spent_on = server.spent.get(&pass);
                     watch.presented(&pass, &relay, spent_on.map(String::as_str));
                     server.redeem(asked, &relay, &secret, &pass)
                 },

@@ -12,12 +12,13 @@ use std::sync::Mutex;
 use super::dice::Dice;
 use super::executor::{Worker, BEGIN};
 use super::faults::{Faults, Rates};
-use super::length::is_usual;
+use super::length::{is_momentary, is_usual};
 use super::oracle::UNEXPLAINED;
 use super::seen::State;
 use super::server::{Mapping, Server, Visitors};
 use super::setting::Setting;
 use super::town::{Habits, Town, ALL, AWAKE, CALM, END, LAST_START, SWEEP};
+use crate::client::rules::DEFAULT_RETRIES;
 use crate::records::{HOUR, MINUTE};
 
 const VERIFICATIONS: u64 = 200;
@@ -34,6 +35,10 @@ pub(super) struct Outcome {
     expired: u64,
     unknown: u64,
     failed: u64,
+    /// Those that ended where "not finished" is a 403, which nobody takes for a spent pass, and how
+    /// many of them are unknown.
+    told_apart: u64,
+    unknown_of_these: u64,
     pub(super) callers_answered: u64,
     /// The person had not finished.
     pub(super) callers_early: u64,
@@ -47,11 +52,17 @@ impl Outcome {
         *self.causes.entry(cause).or_default() += 1;
     }
 
+    fn ended(&self) -> u64 {
+        self.answered + self.expired + self.unknown + self.failed
+    }
+
     fn add(&mut self, other: &Outcome) {
         self.answered += other.answered;
         self.expired += other.expired;
         self.unknown += other.unknown;
         self.failed += other.failed;
+        self.told_apart += other.told_apart;
+        self.unknown_of_these += other.unknown_of_these;
         self.callers_answered += other.callers_answered;
         self.callers_early += other.callers_early;
         self.callers_unknown += other.callers_unknown;
@@ -63,11 +74,17 @@ impl Outcome {
 
 fn play(seed: u64) -> Outcome {
     let mut dice = Dice::new(seed);
-    let rates = Rates::random(&mut dice, CALM);
+    let mut rates = Rates::random(&mut dice, CALM);
     let mapping = Mapping::random(&mut dice);
     let server = Server::new(mapping, Visitors::ByChance);
-    let setting = Setting::new(dice.next(), Faults::by_chance(rates), server);
-    let town = Town::new(setting, Habits::random(&mut dice));
+    let seed = dice.next();
+    let mut habits = Habits::random(&mut dice);
+    if is_momentary() {
+        rates = rates.momentary();
+        habits.retries = DEFAULT_RETRIES;
+    }
+    let setting = Setting::new(seed, Faults::by_chance(rates), server);
+    let town = Town::new(setting, habits);
     set_clocks(&town, &mapping, &mut dice);
     for worker in ALL {
         town.spawn_on(worker, Town::sweep);
@@ -223,6 +240,9 @@ fn end(town: &Town) -> Outcome {
             other => panic!("it ended in a strange way: {key}: {other:?}"),
         }
     }
+    if server.mapping().unfinished == 403 {
+        (outcome.told_apart, outcome.unknown_of_these) = (outcome.ended(), outcome.unknown);
+    }
     town.callers_are_served(&server, &mut outcome);
     outcome
 }
@@ -286,14 +306,15 @@ fn random_worlds() {
         }
     });
     let sum = sum.into_inner().expect("not poisoned");
-    let ended = sum.answered + sum.expired + sum.unknown + sum.failed;
+    let share = |part: u64, whole: u64| 100.0 * part as f64 / whole.max(1) as f64;
     println!(
-        "random worlds: {seeds} seeds, {} answered, {} expired, {} unknown ({:.2} %), {} failed; \
-         callers: {} answered, {} too early, {} unknown",
+        "random worlds: {seeds} seeds, {} answered, {} expired, {} unknown ({:.2} %; {:.2} % where \
+         \"not finished\" is a 403), {} failed; callers: {} answered, {} too early, {} unknown",
         sum.answered,
         sum.expired,
         sum.unknown,
-        100.0 * sum.unknown as f64 / ended.max(1) as f64,
+        share(sum.unknown, sum.ended()),
+        share(sum.unknown_of_these, sum.told_apart),
         sum.failed,
         sum.callers_answered,
         sum.callers_early,

@@ -314,8 +314,6 @@ impl Watch {
     }
 
     /// A pass arrives at Persona.
-    /// A process whose machine slept may ask once more what others have settled since, and Persona
-    /// refuses it: that is not looked at.
     pub(super) fn presented(&self, pass: &str, relay: &str, spent_on: Option<&str>) {
         assert!(
             spent_on.is_none_or(|spent_on| spent_on == relay),

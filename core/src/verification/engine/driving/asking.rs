@@ -65,6 +65,7 @@ impl Drive<'_> {
             Err(attempt) => {
                 let attempt = Arc::<Attempt>::from(attempt);
                 self.has_failed(Call::Sign, attempt.clone());
+                self.run.served_at = self.engine.ports.served_at();
                 Event::NotSigned(attempt)
             }
         })

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::EventKind;
 use crate::http::Attempt;
 use crate::outcome::{meaning, Call, Meaning};
-use crate::records::{Changed, Loaded};
+use crate::records::{Changed, Loaded, MINUTE};
 use crate::secret::rand_core::Rng;
 use crate::verification::machine::{decide, Decision, Effect, Event, Run};
 use crate::verification::record::{Durable, State};
@@ -58,6 +58,7 @@ impl Engine {
             engine,
             shelf,
             stored,
+            stored_at: engine.ports.now(),
             run,
             patience: Patience::UntilDeadline,
             retry: 0,
@@ -94,6 +95,8 @@ struct Drive<'a> {
     engine: &'a Engine,
     shelf: Shelf,
     stored: Loaded<Durable>,
+    /// When that was read or written, by our clock.
+    stored_at: u64,
     run: Run,
     /// How long the store is waited for.
     patience: Patience,
@@ -104,6 +107,9 @@ struct Drive<'a> {
     may_be_executed: bool,
     info: ResponseInfo,
 }
+
+/// Longer than any call.
+const SLEPT: u64 = 10 * MINUTE;
 
 /// Whether an attempt counts as one of the call's tries.
 #[derive(Clone, Copy)]
@@ -166,6 +172,7 @@ impl Drive<'_> {
         match self.put(record).await? {
             Changed::Done(changed) => {
                 let before = std::mem::replace(&mut self.stored, changed);
+                self.stored_at = self.engine.ports.now();
                 self.run.is_own = true;
                 if let Some(kind) = next.notice.filter(|_| !is_money) {
                     self.notify(kind);
@@ -193,6 +200,7 @@ impl Drive<'_> {
     /// Goes on from what somebody else stored.
     fn take_over(&mut self, there: Loaded<Durable>) -> Effect {
         self.stored = there;
+        self.stored_at = self.engine.ports.now();
         self.run.reloaded();
         match self.stored.content.was_answered_since(self.run.began) {
             true => Effect::TellPending,
@@ -236,6 +244,7 @@ impl Drive<'_> {
                 self.retry = 0;
                 Event::Blinded(ports.persona.blind(&bound_to, &ports.left()).await?)
             }
+            Effect::Redeem if self.has_slept() => return self.look_again().await,
             Effect::Sign => self.sign().await?,
             Effect::Redeem => self.redeem().await?,
             Effect::Refund(refund) => {
@@ -305,6 +314,18 @@ impl Drive<'_> {
             .with_retryable(true));
         }
         ports.world.sleep(pause).await;
+        self.look_again().await
+    }
+
+    /// Whether the process must have slept since it knew the record: others may have ended it since,
+    /// and its pass may be somebody else's.
+    fn has_slept(&self) -> bool {
+        let now = self.engine.ports.now();
+        matches!(self.shelf, Shelf::Record) && now >= self.stored_at.saturating_add(SLEPT)
+    }
+
+    /// Reads the record anew, and goes on from what it says.
+    async fn look_again(&mut self) -> Result<Performed> {
         let there = self.engine.load(&self.stored.content.id).await?;
         Ok(match self.take_over(there) {
             Effect::TellPending => Performed::Told(Ok(Told::Pending)),

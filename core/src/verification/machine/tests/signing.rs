@@ -150,7 +150,7 @@ fn a_missing_permission_gives_up_a_lost_key_only_where_it_is_provably_stored_and
     let before = worker.purchase().clone();
     assert_eq!(worker.not_signed(status(403, "a")), Effect::Again);
     assert_eq!(worker.not_signed(status(403, "b")), denied);
-    assert_eq!(worker.purchase(), &before);
+    assert_eq!(worker.purchase().key, before.key);
     assert_eq!(worker.notices, []);
     // The same `Request-Id` twice: it is stored in a signature's place.
     let mut worker = worker.taken_up();
@@ -165,11 +165,55 @@ fn a_missing_permission_gives_up_a_lost_key_only_where_it_is_provably_stored_and
     assert!(before.key.is_some());
     assert_eq!(worker.not_signed(status(403, "d")), Effect::Again);
     assert_eq!(worker.not_signed(status(403, "d")), denied);
-    assert_eq!(worker.purchase(), &before);
+    assert_eq!(worker.purchase().key, before.key);
+}
+
+/// With `retries=0` no call sees a failure twice.
+#[test]
+fn a_stored_failure_is_known_again_by_the_next_worker() {
+    for (code, first, second, is_stored) in [
+        (500, "a", "a", true),
+        (500, "a", "b", false),
+        (403, "a", "a", true),
+        (403, "a", "b", false),
+    ] {
+        let mut worker = Worker::signing().taken_up();
+        let before = worker.purchase().clone();
+        worker.run.may_retry = false;
+        worker.not_signed(status(code, first));
+        worker.out_of_patience(ErrorKind::ServerError);
+        assert_eq!(worker.purchase().key, before.key);
+        let mut worker = worker.taken_up();
+        worker.run.may_retry = false;
+        worker.not_signed(status(code, second));
+        let is_rotated = worker.purchase().key != before.key;
+        assert_eq!(is_rotated, is_stored, "{code} {second}");
+        let is_told = worker.notices == [EventKind::PossibleDoubleCharge];
+        assert_eq!(is_told, is_stored, "{code} {second}");
+    }
+}
+
+/// Where answers do not say that they are stored: another purchase went through meanwhile.
+#[test]
+fn a_failure_that_others_do_not_share_is_a_stored_one() {
+    for code in [403, 500] {
+        for served in [false, true] {
+            let mut worker = Worker::signing().taken_up();
+            let before = worker.purchase().clone();
+            worker.not_signed(status(code, "a"));
+            worker.out_of_patience(ErrorKind::ServerError);
+            let served_at = worker.now + 1;
+            let mut worker = worker.taken_up();
+            worker.run.served_at = served.then_some(served_at);
+            worker.not_signed(status(code, "b"));
+            let is_rotated = worker.purchase().key != before.key;
+            assert_eq!(is_rotated, served, "{code}");
+        }
+    }
 }
 
 #[test]
-fn a_key_that_is_gone_is_fetched_anew_once_and_not_after_a_lost_answer() {
+fn a_key_that_is_gone_is_fetched_anew_once_and_after_a_lost_answer_later_which_is_told() {
     let mut worker = Worker::signing();
     assert_eq!(worker.not_signed(status(404, "a")), Effect::Continue);
     assert_eq!(worker.feed(Event::Continue), Effect::Blind);
@@ -181,12 +225,18 @@ fn a_key_that_is_gone_is_fetched_anew_once_and_not_after_a_lost_answer() {
         worker.not_signed(status(404, "b")),
         Effect::Fail(ErrorKind::NotFound)
     );
-    let mut worker = Worker::signing().taken_up();
-    assert_eq!(
-        worker.not_signed(status(404, "a")),
-        Effect::Fail(ErrorKind::NotFound)
-    );
-    assert_eq!(worker.stuck(), Some(ErrorKind::NotFound));
+    assert_eq!(worker.notices, []);
+    // After an answer was lost, another call does it.
+    let mut worker = Worker::signing();
+    let before = worker.purchase().clone();
+    assert_eq!(worker.not_signed(unknown_answer()), Effect::Again);
+    let later = Effect::Later(ErrorKind::NotFound);
+    assert_eq!(worker.not_signed(status(404, "a")), later);
+    assert_eq!(worker.purchase(), &before);
+    let mut worker = worker.taken_up();
+    assert_eq!(worker.not_signed(status(404, "a")), Effect::Continue);
+    assert_eq!(worker.record.state, State::Created { pooled: None });
+    assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
 }
 
 #[test]
