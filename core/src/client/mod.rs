@@ -21,7 +21,7 @@ pub(crate) use owner::{Customer, Owner};
 #[cfg(test)]
 pub(crate) use persona::Attempted;
 pub(crate) use persona::{Attempting, Persona, Question};
-pub(crate) use ports::{Ports, Served, Usable};
+pub(crate) use ports::{Ports, Usable};
 pub(crate) use relays::read_claim;
 pub use relays::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
@@ -118,7 +118,6 @@ pub(crate) struct Seen {
     pub(crate) key_ids: Mutex<HashMap<(Environment, String), String>>,
     /// When a signature was good last.
     pub(crate) usable: Usable,
-    pub(crate) served: Served,
     /// Whether the key of names was sealed with the first seal key when this client began.
     pub(crate) name_seal_is_renewed: Arc<AtomicBool>,
     /// The claim types that were asked for: those whose pools are filled.

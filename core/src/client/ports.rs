@@ -1,7 +1,7 @@
 //! What the durable flow stands on: a store, Persona, a clock. Tests put others in their place.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +28,6 @@ pub(crate) struct Ports {
     /// these ports are for is many calls, each with a budget of its own.
     pub(crate) began: Option<Duration>,
     pub(crate) usable: Usable,
-    pub(crate) served: Served,
     pub(crate) name_seal_is_renewed: Arc<AtomicBool>,
     /// What is told when the client is closed: whoever does many things begins no further one then.
     pub(crate) lifecycle: Arc<Lifecycle>,
@@ -36,10 +35,6 @@ pub(crate) struct Ports {
 
 /// When a signature was good last, by environment and claim type, in milliseconds since the epoch.
 pub(crate) type Usable = Arc<Mutex<HashMap<(Environment, String), u64>>>;
-
-/// When Persona signed a pass last with the built client's API key, in milliseconds since the epoch;
-/// 0: not yet.
-pub(crate) type Served = Arc<AtomicU64>;
 
 impl Ports {
     /// The ports of a client that has a store.
@@ -87,7 +82,6 @@ impl Ports {
             budget: inner.budget(limit),
             began: None,
             usable: inner.seen.usable.clone(),
-            served: inner.seen.served.clone(),
             name_seal_is_renewed: inner.seen.name_seal_is_renewed.clone(),
             lifecycle: inner.lifecycle.clone(),
         }
@@ -138,9 +132,6 @@ impl Ports {
     /// Notes that a signature for this claim type was good.
     pub(crate) fn saw_usable(&self, claim_type: &str) {
         let now = self.now();
-        if self.customer.is_none() {
-            self.served.fetch_max(now, Ordering::Relaxed);
-        }
         let mut usable = self.usable.lock().unwrap_or_else(PoisonError::into_inner);
         usable.insert((self.environment, claim_type.to_owned()), now);
     }
@@ -149,12 +140,6 @@ impl Ports {
     pub(crate) fn usable_at(&self, claim_type: &str) -> Option<u64> {
         let usable = self.usable.lock().unwrap_or_else(PoisonError::into_inner);
         (usable.get(&(self.environment, claim_type.to_owned()))).copied()
-    }
-
-    /// When Persona signed a pass last with this API key, as far as this process has seen.
-    pub(crate) fn served_at(&self) -> Option<u64> {
-        let served_at = self.served.load(Ordering::Relaxed);
-        (self.customer.is_none() && served_at > 0).then_some(served_at)
     }
 
     pub(crate) fn now(&self) -> u64 {

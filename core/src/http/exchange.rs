@@ -217,10 +217,10 @@ impl Attempt {
     }
 
     /// What tells this failure of Persona's from another one.
-    pub(crate) fn failure(&self, now: u64) -> Option<Failure> {
+    pub(crate) fn failure(&self) -> Option<Failure> {
         match self.answer {
-            Answer::Refused(status @ (402 | 403 | 500..)) => {
-                Some(Failure::new(status, self.request_id(), self.body(), now))
+            Answer::Refused(status @ (402..=404 | 500..)) => {
+                Some(Failure::new(status, self.request_id(), self.body()))
             }
             _ => None,
         }

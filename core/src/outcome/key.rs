@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Meaning};
 use crate::encoding::encode_hex;
-use crate::records::MINUTE;
 
 /// The state of a key. In a record stand the keys that are `Lost`: whoever reads one there cannot
 /// know whether it was sent. A key that is resolved, or was provably never sent, leaves the record.
@@ -18,7 +17,7 @@ pub(crate) enum KeyState {
     Resolved,
 }
 
-/// A 5xx of Persona's, or a 402 or 403, as far as it tells two of them apart.
+/// A 5xx of Persona's, or a 402, 403 or 404, as far as it tells two of them apart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failure {
     status: u16,
@@ -26,43 +25,26 @@ pub(crate) struct Failure {
     request_id: Option<String>,
     /// The SHA-256 hash of its body.
     body: String,
-    /// When it came, by our clock.
-    at: u64,
 }
 
 impl Failure {
-    pub(crate) fn new(status: u16, request_id: Option<&str>, body: &[u8], at: u64) -> Self {
+    pub(crate) fn new(status: u16, request_id: Option<&str>, body: &[u8]) -> Self {
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
         Self {
             status,
             request_id: request_id.map(str::to_owned),
             body: encode_hex(hash.as_ref()),
-            at,
         }
     }
 
-    /// Whether this one is a stored answer, replayed: asking again is futile. It has the same
-    /// `Request-Id`; or it says the same, and is a 500 where there are no ids to tell by, or another
-    /// request was served in between, at `served_at`: then it is this key's own.
-    fn replays(&self, before: &Self, served_at: Option<u64>) -> bool {
-        let says_the_same = self.status == before.status && self.body == before.body;
-        match (&self.request_id, &before.request_id) {
-            (Some(now), Some(before)) if now == before => true,
-            (None, None) if says_the_same && self.status == 500 => true,
-            _ => {
-                let was_served = served_at.is_some_and(|served_at| {
-                    before.at < served_at && self.at < served_at.saturating_add(RECENT)
-                });
-                says_the_same && self.status <= 500 && was_served
-            }
-        }
+    /// Whether this one is a stored answer, replayed: asking again is futile. It says the same under
+    /// the same `Request-Id`, or it is a 500 where there are no ids to tell by.
+    fn replays(&self, before: &Self) -> bool {
+        self == before && (self.request_id.is_some() || self.status == 500)
     }
 }
 
-/// For so long, what one request was answered says that Persona serves another one, too.
-const RECENT: u64 = 10 * MINUTE;
-
-/// What one worker has learned under one key since it took it up.
+/// What one worker has learned under one key since it took it up, and how the one before it left it.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyHistory {
     state: KeyState,
@@ -100,15 +82,8 @@ impl KeyHistory {
         }
     }
 
-    /// Notes an answer and what it means. `served_at`: when this process was served last under
-    /// another key.
-    pub(crate) fn note(
-        &mut self,
-        answer: Answer,
-        meaning: Meaning,
-        failure: Option<Failure>,
-        served_at: Option<u64>,
-    ) {
+    /// Notes an answer and what it means.
+    pub(crate) fn note(&mut self, answer: Answer, meaning: Meaning, failure: Option<Failure>) {
         match meaning {
             Meaning::Untouched => {}
             Meaning::Lost | Meaning::BadSignature => {
@@ -119,24 +94,25 @@ impl KeyHistory {
             Meaning::Failed => {
                 self.state = KeyState::Lost;
                 self.failures += 1;
-                self.compare(failure, served_at);
+                self.compare(failure);
             }
-            Meaning::Conflict(_) | Meaning::PassRejected => self.looks += 1,
-            Meaning::Denied => {
+            Meaning::Conflict(_) | Meaning::PassRejected => {
                 self.looks += 1;
-                self.compare(failure, served_at);
+                self.last_failure = None;
+            }
+            Meaning::Denied | Meaning::KeyGone => {
+                self.looks += 1;
+                self.compare(failure);
                 self.resolve();
             }
-            Meaning::Unauthenticated | Meaning::KeyGone | Meaning::NotYet | Meaning::Refused(_) => {
-                self.resolve()
-            }
+            Meaning::Unauthenticated | Meaning::NotYet | Meaning::Refused(_) => self.resolve(),
         }
     }
 
     /// Whether this failure is the one before it, replayed.
-    fn compare(&mut self, failure: Option<Failure>, served_at: Option<u64>) {
+    fn compare(&mut self, failure: Option<Failure>) {
         self.is_replayed = match (&failure, &self.last_failure) {
-            (Some(now), Some(before)) => now.replays(before, served_at),
+            (Some(now), Some(before)) => now.replays(before),
             _ => false,
         };
         self.last_failure = failure;

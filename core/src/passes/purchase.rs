@@ -62,21 +62,14 @@ impl Attempts {
         }
     }
 
-    /// Notes an answer, and says what it means. `served_at`: see [`KeyHistory::note`].
-    pub(crate) fn note(
-        &mut self,
-        call: Call,
-        attempt: &Attempt,
-        served_at: Option<u64>,
-        now: u64,
-    ) -> Meaning {
+    /// Notes an answer, and says what it means.
+    pub(crate) fn note(&mut self, call: Call, attempt: &Attempt) -> Meaning {
         let meaning = meaning(call, attempt.answer);
         if attempt.answer == Answer::Unknown {
             self.connection = Connection::Fresh;
         }
         self.lost_here |= matches!(meaning, Meaning::Lost | Meaning::Failed);
-        let failure = attempt.failure(now);
-        (self.history).note(attempt.answer, meaning, failure, served_at);
+        (self.history).note(attempt.answer, meaning, attempt.failure());
         meaning
     }
 }
@@ -90,7 +83,7 @@ pub(crate) enum Bought {
     /// Store this, then ask again after a pause.
     AgainAs(Purchase, EventKind),
     /// Drop the purchase, fetch the challenge again and blind anew.
-    BlindAgain(Option<EventKind>),
+    BlindAgain,
     /// Permission is denied: store this, which asks under a new key later, and stop.
     Denied(Purchase, Option<EventKind>),
     /// Stop; the purchase is as stored.
@@ -165,19 +158,17 @@ impl Purchase {
     }
 
     /// What an answer that brought no pass means. The rows are the table of signatures in
-    /// `docs/reliability.md`. `served_at`: when a pass was signed last under another key, with this API
-    /// key. `may_retry`: whether the call has time and tries left.
+    /// `docs/reliability.md`. `may_retry`: whether the call has time and tries left.
     pub(crate) fn refused(
         &self,
         attempt: &Attempt,
         attempts: &mut Attempts,
-        served_at: Option<u64>,
         may_retry: bool,
         now: u64,
         random: &mut impl CryptoRng,
     ) -> Bought {
         let was_lost = attempts.history.is_lost();
-        let meaning = attempts.note(Call::Sign, attempt, served_at, now);
+        let meaning = attempts.note(Call::Sign, attempt);
         let history = &attempts.history;
         let stuck = |kind| {
             let evidence = Evidence::of(&attempt.lasting_error(Call::Sign, kind));
@@ -211,13 +202,10 @@ impl Purchase {
             Meaning::Denied if history.looks() < 2 && may_retry => Bought::Again,
             Meaning::Denied => Bought::Fail(ErrorKind::PermissionDenied),
             Meaning::KeyGone if self.rotations > 0 => stuck(ErrorKind::NotFound),
-            // Were there a signature under the key, she would have given that. All the same, no call
-            // buys twice by itself, and it is told.
-            Meaning::KeyGone if was_lost && history.is_taken_up() => {
-                Bought::BlindAgain(Some(EventKind::PossibleDoubleCharge))
-            }
-            Meaning::KeyGone if was_lost => Bought::Fail(ErrorKind::NotFound),
-            Meaning::KeyGone => Bought::BlindAgain(None),
+            // A stored answer proves that nothing was signed under the key.
+            Meaning::KeyGone if !was_lost || history.is_replayed() => Bought::BlindAgain,
+            Meaning::KeyGone if history.looks() < 2 && may_retry => Bought::Again,
+            Meaning::KeyGone => stuck(ErrorKind::NotFound),
             Meaning::Conflict(_) if attempts.lost_here => Bought::AgainUntilDeadline,
             Meaning::Conflict(kind) if was_lost => match history.looks() < 2 && may_retry {
                 true => Bought::Again,

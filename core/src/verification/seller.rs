@@ -41,7 +41,6 @@ pub(super) fn engine(store: Arc<dyn Store>, seller: Arc<Seller>) -> Engine {
             customer: None,
             listener: None,
             usable: Arc::default(),
-            served: Arc::default(),
             name_seal_is_renewed: Arc::default(),
             lifecycle: Arc::default(),
             began: None,

@@ -162,7 +162,7 @@ pub(super) fn not_redeemed(
         return Decision::just(Effect::Continue);
     };
     let mut attempts = run.take_attempts(Attempts::taken_up);
-    let meaning = attempts.note(Call::Redeem, attempt, None, now);
+    let meaning = attempts.note(Call::Redeem, attempt);
     let (history, lost_here) = (attempts.history.clone(), attempts.lost_here);
     run.attempts = Some(attempts);
     let second_look = history.looks() < 2 && run.may_retry;

@@ -22,8 +22,6 @@ pub(crate) struct Run {
     pub(crate) attempts: Option<Attempts>,
     /// Whether the call has time and tries left for another attempt.
     pub(crate) may_retry: bool,
-    /// When this process was served last under another key, with the same API key.
-    pub(crate) served_at: Option<u64>,
     /// Whether no key may be made: the caller has the one that there is.
     pub(crate) only_this_key: bool,
     /// The present key as it was before this call asked it.
@@ -48,7 +46,6 @@ impl Run {
             is_own: false,
             attempts: None,
             may_retry: true,
-            served_at: None,
             only_this_key: false,
             asked: None,
             set_aside: Vec::new(),

@@ -146,8 +146,7 @@ pub(super) fn not_signed(
     random: &mut impl CryptoRng,
 ) -> Decision {
     let mut attempts = run.take_attempts(|| purchase.taken_up());
-    let (served_at, may_retry) = (run.served_at, run.may_retry);
-    let bought = purchase.refused(attempt, &mut attempts, served_at, may_retry, now, random);
+    let bought = purchase.refused(attempt, &mut attempts, run.may_retry, now, random);
     run.attempts = Some(attempts);
     match bought {
         Bought::Again => Decision::just(Effect::Again),
@@ -157,22 +156,21 @@ pub(super) fn not_signed(
             let state = State::Issuing { purchase };
             Decision::store(record.moved(state, now, random), Effect::Again).noting(notice)
         }
-        Bought::BlindAgain(notice) => {
+        Bought::BlindAgain => {
             let effect = match std::mem::replace(&mut run.blinded_again, true) {
                 false => Effect::Continue,
                 true => Effect::Fail(ErrorKind::NotFound),
             };
             let state = State::Created { pooled: None };
             run.attempts = None;
-            let moved = record.moved_in_vain(state, now, random);
-            Decision::store(moved, effect).noting_if(notice)
+            Decision::store(record.moved_in_vain(state, now, random), effect)
         }
         Bought::Denied(purchase, notice) => {
             let state = State::Issuing { purchase };
             let moved = record.moved_in_vain(state, now, random);
             Decision::store(moved, Effect::Fail(ErrorKind::PermissionDenied)).noting_if(notice)
         }
-        Bought::Fail(kind @ (ErrorKind::Conflict | ErrorKind::Protocol | ErrorKind::NotFound)) => {
+        Bought::Fail(kind @ (ErrorKind::Conflict | ErrorKind::Protocol)) => {
             leave(record, run, purchase, Effect::Later(kind))
         }
         Bought::Fail(kind) => leave(record, run, purchase, Effect::Fail(kind)),

@@ -140,7 +140,6 @@ async fn worker(key: &str, record: &serde_json::Value, now: u64) -> (Engine, Arc
         },
         began: None,
         usable: Arc::default(),
-        served: Arc::default(),
         name_seal_is_renewed: Arc::default(),
         lifecycle: Arc::default(),
     };

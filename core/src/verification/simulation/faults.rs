@@ -32,6 +32,8 @@ pub(super) enum Mishap {
     Page(Page),
     /// Persona does what is asked, and something on the way answers in her place.
     Filtered(Page),
+    /// Persona fails before she looks at what she has stored, and says so under an id of its own.
+    ErrorPassing,
     /// Persona stores an error as the answer, and does nothing.
     ErrorStored,
     /// Persona does it, and stores an error as the answer.
@@ -121,6 +123,7 @@ pub(super) struct Rates {
     lost: u64,
     edge: u64,
     filtered: u64,
+    passing: u64,
     stored: u64,
     limited: u64,
     misread: u64,
@@ -144,6 +147,7 @@ impl Rates {
             lost: rate(3_000),
             edge: rate(3_000),
             filtered: rate(1_000),
+            passing: rate(1_000),
             stored: rate(3_000),
             limited: rate(3_000),
             misread: rate(1_000),
@@ -159,13 +163,12 @@ impl Rates {
             calm_from,
         }
     }
-}
 
-impl Rates {
     /// The same, but for what lasts, and what lets requests through and no answer.
     pub(super) fn momentary(self) -> Self {
         Self {
             filtered: 0,
+            passing: 0,
             stretches: Vec::new(),
             ..self
         }
@@ -309,6 +312,9 @@ impl Rates {
         }
         if dice.hits(self.filtered) {
             return Mishap::Filtered(Page::random(dice));
+        }
+        if dice.hits(self.passing) {
+            return Mishap::ErrorPassing;
         }
         if dice.hits(self.stored) {
             return dice.one_of(&[Mishap::ErrorStored, Mishap::DoneAndErrorStored]);

@@ -263,6 +263,10 @@ impl Server {
         if asked.mishap == Mishap::RateLimited {
             return self.status(429);
         }
+        // Without ids, two of these read like a stored one.
+        if asked.mishap == Mishap::ErrorPassing && self.mapping.has_request_ids {
+            return self.status(500);
+        }
         if asked.mishap == Mishap::Forbidden && self.mapping.denies_first {
             return self.status(403);
         }

@@ -87,7 +87,6 @@ impl Setting {
                 customer: None,
                 listener: Some(Listener::new(move |event| watch.notice(event))),
                 usable: Arc::default(),
-                served: Arc::default(),
                 name_seal_is_renewed: Arc::default(),
                 lifecycle: Arc::default(),
                 began: None,

@@ -65,7 +65,6 @@ impl Drive<'_> {
             Err(attempt) => {
                 let attempt = Arc::<Attempt>::from(attempt);
                 self.has_failed(Call::Sign, attempt.clone());
-                self.run.served_at = self.engine.ports.served_at();
                 Event::NotSigned(attempt)
             }
         })

@@ -58,7 +58,7 @@ impl Engine {
             engine,
             shelf,
             stored,
-            stored_at: engine.ports.now(),
+            stored_at: run.began,
             run,
             patience: Patience::UntilDeadline,
             retry: 0,
@@ -95,7 +95,7 @@ struct Drive<'a> {
     engine: &'a Engine,
     shelf: Shelf,
     stored: Loaded<Durable>,
-    /// When that was read or written, by our clock.
+    /// When reading or writing that began, by our clock.
     stored_at: u64,
     run: Run,
     /// How long the store is waited for.
@@ -108,7 +108,7 @@ struct Drive<'a> {
     info: ResponseInfo,
 }
 
-/// Longer than any call.
+/// Longer than all but the longest calls.
 const SLEPT: u64 = 10 * MINUTE;
 
 /// Whether an attempt counts as one of the call's tries.
@@ -146,6 +146,12 @@ impl Drive<'_> {
                     event = won;
                     continue;
                 }
+                // Whoever was faster asks the same: the caller is told what it came to here.
+                (Ok(Written::Refused(Effect::Continue)), _)
+                    if parting.fails() && !self.stored.content.is_closed() =>
+                {
+                    parting
+                }
                 (Ok(Written::Done(effect) | Written::Refused(effect)), _) => effect,
                 // What the last attempt came to says more, and needs no record.
                 (Err(error), _) if error.kind() == ErrorKind::Timeout && parting.fails() => parting,
@@ -169,10 +175,10 @@ impl Drive<'_> {
         if is_money {
             self.notify(EventKind::PossibleDoubleCharge);
         }
+        self.stored_at = self.engine.ports.now();
         match self.put(record).await? {
             Changed::Done(changed) => {
                 let before = std::mem::replace(&mut self.stored, changed);
-                self.stored_at = self.engine.ports.now();
                 self.run.is_own = true;
                 if let Some(kind) = next.notice.filter(|_| !is_money) {
                     self.notify(kind);
@@ -200,7 +206,6 @@ impl Drive<'_> {
     /// Goes on from what somebody else stored.
     fn take_over(&mut self, there: Loaded<Durable>) -> Effect {
         self.stored = there;
-        self.stored_at = self.engine.ports.now();
         self.run.reloaded();
         match self.stored.content.was_answered_since(self.run.began) {
             true => Effect::TellPending,
@@ -244,7 +249,7 @@ impl Drive<'_> {
                 self.retry = 0;
                 Event::Blinded(ports.persona.blind(&bound_to, &ports.left()).await?)
             }
-            Effect::Redeem if self.has_slept() => return self.look_again().await,
+            Effect::Sign | Effect::Redeem if self.has_slept() => return self.look_again().await,
             Effect::Sign => self.sign().await?,
             Effect::Redeem => self.redeem().await?,
             Effect::Refund(refund) => {
@@ -326,6 +331,7 @@ impl Drive<'_> {
 
     /// Reads the record anew, and goes on from what it says.
     async fn look_again(&mut self) -> Result<Performed> {
+        self.stored_at = self.engine.ports.now();
         let there = self.engine.load(&self.stored.content.id).await?;
         Ok(match self.take_over(there) {
             Effect::TellPending => Performed::Told(Ok(Told::Pending)),

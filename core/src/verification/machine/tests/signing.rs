@@ -193,27 +193,8 @@ fn a_stored_failure_is_known_again_by_the_next_worker() {
     }
 }
 
-/// Where answers do not say that they are stored: another purchase went through meanwhile.
 #[test]
-fn a_failure_that_others_do_not_share_is_a_stored_one() {
-    for code in [403, 500] {
-        for served in [false, true] {
-            let mut worker = Worker::signing().taken_up();
-            let before = worker.purchase().clone();
-            worker.not_signed(status(code, "a"));
-            worker.out_of_patience(ErrorKind::ServerError);
-            let served_at = worker.now + 1;
-            let mut worker = worker.taken_up();
-            worker.run.served_at = served.then_some(served_at);
-            worker.not_signed(status(code, "b"));
-            let is_rotated = worker.purchase().key != before.key;
-            assert_eq!(is_rotated, served, "{code}");
-        }
-    }
-}
-
-#[test]
-fn a_key_that_is_gone_is_fetched_anew_once_and_after_a_lost_answer_later_which_is_told() {
+fn a_key_that_is_gone_is_fetched_anew_once() {
     let mut worker = Worker::signing();
     assert_eq!(worker.not_signed(status(404, "a")), Effect::Continue);
     assert_eq!(worker.feed(Event::Continue), Effect::Blind);
@@ -226,17 +207,27 @@ fn a_key_that_is_gone_is_fetched_anew_once_and_after_a_lost_answer_later_which_i
         Effect::Fail(ErrorKind::NotFound)
     );
     assert_eq!(worker.notices, []);
-    // After an answer was lost, another call does it.
-    let mut worker = Worker::signing();
-    let before = worker.purchase().clone();
-    assert_eq!(worker.not_signed(unknown_answer()), Effect::Again);
-    let later = Effect::Later(ErrorKind::NotFound);
-    assert_eq!(worker.not_signed(status(404, "a")), later);
-    assert_eq!(worker.purchase(), &before);
-    let mut worker = worker.taken_up();
-    assert_eq!(worker.not_signed(status(404, "a")), Effect::Continue);
-    assert_eq!(worker.record.state, State::Created { pooled: None });
-    assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
+}
+
+/// She may look for the key before she looks at what she has stored.
+#[test]
+fn a_key_that_is_gone_gives_up_a_lost_answer_only_where_it_is_provably_stored() {
+    for (second, is_stored) in [("a", true), ("b", false)] {
+        let mut worker = Worker::signing().taken_up();
+        assert_eq!(worker.not_signed(status(404, "a")), Effect::Again);
+        let effect = worker.not_signed(status(404, second));
+        match is_stored {
+            true => {
+                assert_eq!(effect, Effect::Continue);
+                assert_eq!(worker.record.state, State::Created { pooled: None });
+            }
+            false => {
+                assert_eq!(effect, Effect::Fail(ErrorKind::NotFound));
+                assert_eq!(worker.stuck(), Some(ErrorKind::NotFound));
+            }
+        }
+        assert_eq!(worker.notices, []);
+    }
 }
 
 #[test]
