@@ -26,7 +26,6 @@ export interface Native {
   generateKeys(bits: number | undefined): Promise<Outcome<KeyPair>>;
   readKeys(privateKeyPem: string): Outcome<KeyPair>;
   openClaim(claimPayload: string, decryptionKey?: string, claimType?: string): Outcome<Claim>;
-  exampleErrors(): ErrorRecord[];
   checkStore(
     store: NativeStore,
     reopen: (() => Promise<NativeStore>) | undefined,

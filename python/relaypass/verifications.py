@@ -9,7 +9,7 @@ from __future__ import annotations
 from relaypass import results
 from relaypass._native import Call
 from relaypass.connection import Connection
-from relaypass.results import Completion, Verification
+from relaypass.results import Answer, Completion, Verification
 
 
 class Verifications:
@@ -88,7 +88,7 @@ class Verifications:
         >>> client.verifications.get(verification.id).claim_type
         'age_over18_verified'
         """
-        call = self._connection.native.get_verification(id, timeout=timeout)
+        call = self._connection.native.get_verification(id=id, timeout=timeout)
         return results.verification(self._connection.waited(call))
 
     def forget(self, id: str, *, timeout: float | None = None) -> None:
@@ -100,7 +100,7 @@ class Verifications:
 
         >>> client.verifications.forget(verification.id)
         """
-        self._connection.waited(self._connection.native.forget_verification(id, timeout=timeout))
+        self._connection.waited(self._connection.native.forget_verification(id=id, timeout=timeout))
 
     def recover(self, *, timeout: float | None = None) -> int:
         """Drives on every verification that was left half-way, and returns how many.
@@ -152,12 +152,12 @@ class AsyncVerifications:
 
     async def get(self, id: str, *, timeout: float | None = None) -> Verification:
         """See :meth:`Verifications.get`."""
-        call = self._connection.native.get_verification(id, timeout=timeout)
+        call = self._connection.native.get_verification(id=id, timeout=timeout)
         return results.verification(await self._connection.awaited(call))
 
     async def forget(self, id: str, *, timeout: float | None = None) -> None:
         """See :meth:`Verifications.forget`."""
-        call = self._connection.native.forget_verification(id, timeout=timeout)
+        call = self._connection.native.forget_verification(id=id, timeout=timeout)
         await self._connection.awaited(call)
 
     async def recover(self, *, timeout: float | None = None) -> int:
@@ -168,7 +168,7 @@ class AsyncVerifications:
 
 def _start(
     connection: Connection, claim_type: str, reference: str | None, timeout: float | None
-) -> Call[results.VerificationAnswer]:
+) -> Call[Answer]:
     return connection.native.start_verification(
         claim_type=claim_type, reference=reference, timeout=timeout
     )
@@ -176,5 +176,5 @@ def _start(
 
 def _complete(
     connection: Connection, id: str, reissue: bool, timeout: float | None
-) -> Call[results.CompletionAnswer]:
-    return connection.native.complete_verification(id, reissue=reissue, timeout=timeout)
+) -> Call[Answer]:
+    return connection.native.complete_verification(id=id, reissue=reissue, timeout=timeout)

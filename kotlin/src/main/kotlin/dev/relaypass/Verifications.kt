@@ -1,5 +1,11 @@
 package dev.relaypass
 
+import dev.relaypass.generated.CompleteArguments
+import dev.relaypass.generated.ForgetArguments
+import dev.relaypass.generated.GetArguments
+import dev.relaypass.generated.NativeClient
+import dev.relaypass.generated.RecoverArguments
+import dev.relaypass.generated.StartArguments
 import kotlin.time.Duration
 
 /**
@@ -36,7 +42,7 @@ public class Verifications internal constructor(
         reference: String? = null,
         timeout: Duration? = null,
     ): Verification =
-        client.call(timeout) { number, seconds -> startVerification(claimType, reference, number, seconds) }.lift()
+        client.call(timeout, StartArguments(claimType, reference), NativeClient::startVerification).lift()
 
     /**
      * Asks for the answer. Once it is known it is returned as it was stored, without a network call.
@@ -64,7 +70,7 @@ public class Verifications internal constructor(
         reissue: Boolean = false,
         timeout: Duration? = null,
     ): Completion =
-        client.call(timeout) { number, seconds -> completeVerification(id, reissue, number, seconds) }.lift()
+        client.call(timeout, CompleteArguments(id, reissue), NativeClient::completeVerification).lift()
 
     /**
      * A verification as it is stored. Nothing is sent, and nothing is changed.
@@ -75,7 +81,7 @@ public class Verifications internal constructor(
     public suspend fun get(
         id: String,
         timeout: Duration? = null,
-    ): Verification = client.call(timeout) { number, seconds -> getVerification(id, number, seconds) }.lift()
+    ): Verification = client.call(timeout, GetArguments(id), NativeClient::getVerification).lift()
 
     /**
      * Deletes what is stored of a verification. A pass that is certainly unspent goes to the pool; what
@@ -86,7 +92,7 @@ public class Verifications internal constructor(
     public suspend fun forget(
         id: String,
         timeout: Duration? = null,
-    ): Unit = client.call(timeout) { number, seconds -> forgetVerification(id, number, seconds) }
+    ): Unit = client.call(timeout, ForgetArguments(id), NativeClient::forgetVerification)
 
     /**
      * Drives on whatever a crash or a broken network left behind, and says how many records it drove
@@ -97,5 +103,5 @@ public class Verifications internal constructor(
      * @throws InvalidArgumentException without a store; or [StoreException].
      */
     public suspend fun recover(timeout: Duration? = null): Long =
-        client.call(timeout) { number, seconds -> recoverVerifications(number, seconds) }.saturated()
+        client.call(timeout, RecoverArguments(), NativeClient::recoverVerifications).saturated()
 }
