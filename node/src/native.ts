@@ -93,6 +93,16 @@ export interface NativeClient {
     token: NativeCancelToken | undefined,
     scope: number,
   ): Promised<number>;
+  pruneVerifications(
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<number>;
+  createTable(
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<true>;
   prefetchPasses(
     claimType: string,
     count: number,

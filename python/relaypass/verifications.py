@@ -122,6 +122,33 @@ class Verifications:
         call = self._connection.native.recover_verifications(timeout=timeout)
         return self._connection.waited(call)
 
+    def prune(self, *, timeout: float | None = None) -> int:
+        """Deletes what need not be kept any more from a built-in store, and returns how many
+        records that were: verifications that ended 30 days ago, above all. What is open stays.
+
+        Args:
+            timeout: Seconds for the whole call; what is left then waits for the next one.
+
+        Raises:
+            RelayPassError: ``invalid_argument`` with a store of yours: delete there what
+                ``expires_at`` allows; ``store``.
+
+        >>> client.verifications.prune()
+        0
+        """
+        call = self._connection.native.prune_verifications(timeout=timeout)
+        return self._connection.waited(call)
+
+    def create_table(self, *, timeout: float | None = None) -> None:
+        """Creates the table of a built-in store, unless it is there. Only PostgreSQL needs it.
+
+        Raises:
+            RelayPassError: ``invalid_argument`` with a store of yours; ``store``, ``timeout``.
+
+        >>> client.verifications.create_table()
+        """
+        self._connection.waited(self._connection.native.create_table(timeout=timeout))
+
 
 class AsyncVerifications:
     """``client.verifications`` of a :class:`relaypass.AsyncRelayPass` that has a store:
@@ -164,6 +191,15 @@ class AsyncVerifications:
         """See :meth:`Verifications.recover`."""
         call = self._connection.native.recover_verifications(timeout=timeout)
         return await self._connection.awaited(call)
+
+    async def prune(self, *, timeout: float | None = None) -> int:
+        """See :meth:`Verifications.prune`."""
+        call = self._connection.native.prune_verifications(timeout=timeout)
+        return await self._connection.awaited(call)
+
+    async def create_table(self, *, timeout: float | None = None) -> None:
+        """See :meth:`Verifications.create_table`."""
+        await self._connection.awaited(self._connection.native.create_table(timeout=timeout))
 
 
 def _start(

@@ -41,6 +41,8 @@ macro_rules! calls {
             get_verification: GetArguments { id: Text; } -> VerificationRecord,
             forget_verification: ForgetArguments { id: Text; } -> Nothing,
             recover_verifications: RecoverArguments { ; } -> Count,
+            prune_verifications: PruneArguments { ; } -> Count,
+            create_table: CreateTableArguments { ; } -> Nothing,
             prefetch_passes: PrefetchArguments { claim_type: Text, count: Whole; } -> Count,
             count_passes: CountArguments { claim_type: Text; } -> Count,
         }

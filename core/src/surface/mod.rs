@@ -19,8 +19,8 @@ pub use crate::client::{
 };
 pub use calls::{
     open, Call, ClaimArguments, CompleteArguments, CountArguments, CreateArguments,
-    ForgetArguments, GetArguments, IssueArguments, PrefetchArguments, RecoverArguments,
-    StartArguments,
+    CreateTableArguments, ForgetArguments, GetArguments, IssueArguments, PrefetchArguments,
+    PruneArguments, RecoverArguments, StartArguments,
 };
 pub use caught::{caught, caught_now};
 pub use description::describe;

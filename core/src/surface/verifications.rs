@@ -1,8 +1,8 @@
 //! Durable verifications, and passes bought ahead, as calls.
 
 use super::calls::{
-    Call, CompleteArguments, CountArguments, ForgetArguments, GetArguments, PrefetchArguments,
-    RecoverArguments, StartArguments,
+    Call, CompleteArguments, CountArguments, CreateTableArguments, ForgetArguments, GetArguments,
+    PrefetchArguments, PruneArguments, RecoverArguments, StartArguments,
 };
 use crate::claim::ClaimType;
 use crate::client::{Client, MOST_PASSES};
@@ -84,6 +84,28 @@ impl Call for RecoverArguments {
     async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
         let verifications = client.verifications().within_seconds(seconds)?;
         verifications.recover().await
+    }
+}
+
+impl Call for PruneArguments {
+    const NAME: &'static str = "verifications.prune";
+    const IS_LONG: bool = true;
+    type Answer = u64;
+
+    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
+        let verifications = client.verifications().within_seconds(seconds)?;
+        verifications.prune().await
+    }
+}
+
+impl Call for CreateTableArguments {
+    const NAME: &'static str = "verifications.create_table";
+    const IS_LONG: bool = true;
+    type Answer = ();
+
+    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<()> {
+        let verifications = client.verifications().within_seconds(seconds)?;
+        verifications.create_table().await
     }
 }
 

@@ -123,6 +123,25 @@ public struct Verifications: Sendable {
     let arguments = RecoverArguments()
     return Int(clamping: try await call(client.recoverVerifications, arguments, timeout: timeout))
   }
+
+  /// Deletes what need not be kept any more from a built-in store: verifications that ended 30 days
+  /// ago, above all. What is open stays. When the time is up, the rest waits for the next call.
+  ///
+  /// - Returns: How many records it deleted.
+  /// - Throws: ``RelayPassError``: `invalidArgument` with a store of yours: delete there what
+  ///   `expiresAt` allows; `store`.
+  @discardableResult
+  public func prune(timeout: Duration? = nil) async throws -> Int {
+    let arguments = PruneArguments()
+    return Int(clamping: try await call(client.pruneVerifications, arguments, timeout: timeout))
+  }
+
+  /// Creates the table of a built-in store, unless it is there. Only PostgreSQL needs it.
+  ///
+  /// - Throws: ``RelayPassError``: `invalidArgument` with a store of yours; `store`, `timeout`.
+  public func createTable(timeout: Duration? = nil) async throws {
+    try await call(client.createTable, CreateTableArguments(), timeout: timeout)
+  }
 }
 
 extension Verifications: CustomStringConvertible, CustomReflectable {

@@ -1,9 +1,11 @@
 package dev.relaypass
 
 import dev.relaypass.generated.CompleteArguments
+import dev.relaypass.generated.CreateTableArguments
 import dev.relaypass.generated.ForgetArguments
 import dev.relaypass.generated.GetArguments
 import dev.relaypass.generated.NativeClient
+import dev.relaypass.generated.PruneArguments
 import dev.relaypass.generated.RecoverArguments
 import dev.relaypass.generated.StartArguments
 import kotlin.time.Duration
@@ -104,4 +106,24 @@ public class Verifications internal constructor(
      */
     public suspend fun recover(timeout: Duration? = null): Long =
         client.call(timeout, RecoverArguments(), NativeClient::recoverVerifications).saturated()
+
+    /**
+     * Deletes what need not be kept any more from a built-in store, and says how many records that were:
+     * verifications that ended 30 days ago, above all. What is open stays. When the time is up, the rest
+     * waits for the next call.
+     *
+     * @throws InvalidArgumentException with a store of yours: delete there what `expiresAt` allows; or
+     * [StoreException].
+     */
+    public suspend fun prune(timeout: Duration? = null): Long =
+        client.call(timeout, PruneArguments(), NativeClient::pruneVerifications).saturated()
+
+    /**
+     * Creates the table of a built-in store, unless it is there. Only PostgreSQL needs it.
+     *
+     * @throws InvalidArgumentException with a store of yours; or [StoreException],
+     * [RequestTimeoutException].
+     */
+    public suspend fun createTable(timeout: Duration? = null): Unit =
+        client.call(timeout, CreateTableArguments(), NativeClient::createTable)
 }
