@@ -13,6 +13,7 @@ relaypass::error_record!(record, ThrownValue);
 #[napi(object, object_from_js = false)]
 pub struct ThrownValue {
     /// Becomes the value itself again, and is released, where the failure is handed over.
+    #[napi(ts_type = "unknown")]
     pub value: napi::Error,
 }
 
