@@ -58,11 +58,13 @@ pub enum ErrorKind {
     Closed,
     /// The caller cancelled the call.
     Cancelled,
+    /// relaypass itself failed: a mistake of ours. Nobody can tell what was done before.
+    Internal,
 }
 
 impl ErrorKind {
     /// Every kind, for tests and tables that must not forget one.
-    pub const ALL: [ErrorKind; 19] = [
+    pub const ALL: [ErrorKind; 20] = [
         ErrorKind::InvalidArgument,
         ErrorKind::Authentication,
         ErrorKind::PermissionDenied,
@@ -82,6 +84,7 @@ impl ErrorKind {
         ErrorKind::OutcomeUnknown,
         ErrorKind::Closed,
         ErrorKind::Cancelled,
+        ErrorKind::Internal,
     ];
 
     /// The stable string of this kind, the same in every language.
@@ -106,6 +109,7 @@ impl ErrorKind {
             ErrorKind::OutcomeUnknown => "outcome_unknown",
             ErrorKind::Closed => "closed",
             ErrorKind::Cancelled => "cancelled",
+            ErrorKind::Internal => "internal",
         }
     }
 

@@ -174,6 +174,7 @@ fn own_status(kind: ErrorKind) -> u16 {
         ErrorKind::NotFound => 404,
         ErrorKind::Conflict | ErrorKind::Unprocessable | ErrorKind::PassRejected => 409,
         ErrorKind::RateLimited => 429,
+        ErrorKind::Internal => 500,
         ErrorKind::Store | ErrorKind::Closed => 503,
         ErrorKind::Timeout => 504,
         _ => 502,
@@ -202,6 +203,7 @@ fn title(code: &str) -> &'static str {
         "outcome_unknown" => "Nobody can tell what came of it",
         "closed" => "The gateway is about to stop",
         "busy" => "The gateway is busy",
+        "internal" => "relaypass failed inside",
         _ => "The gateway failed",
     }
 }

@@ -60,6 +60,7 @@ export interface RelayPassOptions {
   /**
    * Where verifications and passes are kept: an object of yours, or the URL of a built-in store
    * (`memory:`, `sqlite:///absolute/path`, `postgres://…`). Without one there are the three steps.
+   * A SQLite file must be relaypass's own: never open it with another SQLite library in this process.
    */
   readonly store?: string | RelayStore | undefined;
   /**

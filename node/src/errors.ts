@@ -24,7 +24,8 @@ export type ErrorCode =
   | 'store'
   | 'outcome_unknown'
   | 'closed'
-  | 'cancelled';
+  | 'cancelled'
+  | 'internal';
 
 /** What is known about a call that failed, beside its message. */
 export interface ErrorFacts {
@@ -272,6 +273,12 @@ export class CancelledError extends RelayPassError {
   declare readonly code: 'cancelled';
 }
 
+/** relaypass itself failed, which is a mistake of ours. Ask what came of the call as after a crash. */
+export class InternalError extends RelayPassError {
+  static override readonly code = 'internal';
+  declare readonly code: 'internal';
+}
+
 const CLASSES = {
   InvalidArgumentError,
   AuthenticationError,
@@ -292,6 +299,7 @@ const CLASSES = {
   OutcomeUnknownError,
   ClosedError,
   CancelledError,
+  InternalError,
 };
 
 const BY_CODE = new Map<string, (typeof CLASSES)[keyof typeof CLASSES]>();

@@ -18,6 +18,7 @@ export {
   ClosedError,
   ConflictError,
   DecryptionError,
+  InternalError,
   InvalidArgumentError,
   NetworkError,
   NotFoundError,

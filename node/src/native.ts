@@ -26,7 +26,6 @@ export interface Native {
   generateKeys(bits: number | undefined): Promise<Outcome<KeyPair>>;
   readKeys(privateKeyPem: string): Outcome<KeyPair>;
   openClaim(claimPayload: string, decryptionKey?: string, claimType?: string): Outcome<Claim>;
-  exampleErrors(): ErrorRecord[];
   checkStore(
     store: NativeStore,
     reopen: (() => Promise<NativeStore>) | undefined,
@@ -94,6 +93,16 @@ export interface NativeClient {
     token: NativeCancelToken | undefined,
     scope: number,
   ): Promised<number>;
+  pruneVerifications(
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<number>;
+  createTable(
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<true>;
   prefetchPasses(
     claimType: string,
     count: number,

@@ -151,4 +151,33 @@ export class Verifications {
       call(signal, (token) => this.#client.recoverVerifications(timeoutSeconds, token, scope)),
     );
   }
+
+  /**
+   * Deletes what need not be kept any more from a built-in store: verifications that ended 30 days
+   * ago, above all. What is open stays. When the time is up, the rest waits for the next call.
+   *
+   * @throws {@link InvalidArgumentError} with a store of yours: delete there what `expiresAt`
+   * allows; {@link StoreError}.
+   *
+   * @returns how many records it deleted.
+   */
+  async prune(options: CallOptions = {}): Promise<number> {
+    const { signal, timeoutSeconds } = readCallOptions(options);
+    return withScope((scope) =>
+      call(signal, (token) => this.#client.pruneVerifications(timeoutSeconds, token, scope)),
+    );
+  }
+
+  /**
+   * Creates the table of a built-in store, unless it is there. Only PostgreSQL needs it.
+   *
+   * @throws {@link InvalidArgumentError} with a store of yours; {@link StoreError},
+   * {@link RequestTimeoutError}.
+   */
+  async createTable(options: CallOptions = {}): Promise<void> {
+    const { signal, timeoutSeconds } = readCallOptions(options);
+    await withScope((scope) =>
+      call(signal, (token) => this.#client.createTable(timeoutSeconds, token, scope)),
+    );
+  }
 }

@@ -9,7 +9,10 @@ import * as relaypass from 'relaypass';
 
 import { startSandbox } from './support/sandbox.mjs';
 
-const { exampleErrors } = createRequire(import.meta.url)('../dist/probe.js');
+const require = createRequire(import.meta.url);
+const { call } = require('../dist/cancel.js');
+const { makeError } = require('../dist/errors.js');
+const { native } = require('../dist/native.js');
 const { EncryptionKey, RelayPass, RelayPassError, openClaim } = relaypass;
 const claimType = 'age_over18_verified';
 
@@ -39,10 +42,11 @@ const CLASSES = {
   outcome_unknown: 'OutcomeUnknownError',
   closed: 'ClosedError',
   cancelled: 'CancelledError',
+  internal: 'InternalError',
 };
 
 test('every code of the core has one class, and no class is left over', () => {
-  const errors = exampleErrors();
+  const errors = native.exampleErrors().map(makeError);
   assert.deepEqual(
     errors.map(({ code }) => code),
     Object.keys(CLASSES),
@@ -75,6 +79,13 @@ test('every code of the core has one class, and no class is left over', () => {
     .filter((name) => name.endsWith('Error'))
     .sort();
   assert.deepEqual(exported, [...Object.values(CLASSES), 'RelayPassError'].sort());
+});
+
+test('a panic is an internal error that does not repeat it', async () => {
+  const error = await thrownBy(() => call(undefined, (token) => native.panic(token)));
+  assert.equal(error.code, 'internal');
+  assert.equal(error.constructor, relaypass.InternalError);
+  assert.doesNotMatch(inspect(error, { showHidden: true, depth: 9 }), /canary/);
 });
 
 test('an error carries what Persona said, and a stack that leads to the caller', async () => {

@@ -63,7 +63,8 @@ class _Options:
                 encrypted is refused.
             store: Where verifications and passes are kept: an object of yours (:class:`Store`),
                 or an address: ``"sqlite:///path"``, ``"postgres://…"``, ``"memory:"``. Without
-                one there are the three steps only.
+                one there are the three steps only. A SQLite file must be relaypass's own: never
+                open it with another SQLite library in this process.
             store_timeout: Seconds that one method of the store may take; the default is 10, the
                 longest 600.
             seal_key: 32 bytes under which records are encrypted before they reach the store; or a

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
-from relaypass.results import RateLimit
+from relaypass import results
+from relaypass.results import Answer, RateLimit
 
 
 class RelayPassError(Exception):
@@ -217,6 +218,15 @@ class CancelledError(RelayPassError):
     code = "cancelled"
 
 
+class InternalError(RelayPassError):
+    """relaypass itself failed, which is a mistake of ours.
+
+    Ask what came of the call as after a crash.
+    """
+
+    code = "internal"
+
+
 _CLASSES: dict[str, type[RelayPassError]] = {
     error_class.code: error_class for error_class in RelayPassError.__subclasses__()
 }
@@ -226,27 +236,26 @@ def from_native(
     code: str,
     *,
     message: str,
-    meta_json: str | None,
-    rate_limit: tuple[int, int, int] | None,
-    causes: list[str | BaseException],
+    meta: str | None,
+    rate_limit: Answer | None,
+    thrown: BaseException | None,
+    causes: list[str],
     **members: Any,
 ) -> RelayPassError:
-    """The exception for an error of the native module."""
+    """The exception for an error of the native module. What your store raised is its cause."""
     error = _CLASSES.get(code, RelayPassError)(
         message,
-        meta=None if meta_json is None else json.loads(meta_json),
-        rate_limit=None if rate_limit is None else RateLimit(*rate_limit),
+        meta=None if meta is None else json.loads(meta),
+        rate_limit=results.rate_limit(rate_limit),
         **members,
     )
-    chain(error, causes)
-    return error
-
-
-def chain(error: BaseException, causes: list[str | BaseException]) -> None:
-    """Says what led to the error, the nearest first: exceptions as they were raised, or words."""
+    if thrown is not None:
+        error.__cause__ = thrown
+        return error
+    effect: BaseException = error
     for cause in causes:
-        error.__cause__ = Exception(cause) if isinstance(cause, str) else cause
-        error = error.__cause__
+        effect.__cause__ = effect = Exception(cause)
+    return error
 
 
 def _restore(

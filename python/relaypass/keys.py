@@ -32,8 +32,8 @@ class EncryptionKey:
     """The private half in PEM (PKCS#8). Keep it where you keep secrets."""
 
     def __post_init__(self) -> None:
-        public_key_pem, _ = opened(_native.read_key_pair(self.private_key_pem))
-        if self.public_key_pem != public_key_pem:
+        pair = opened(_native.read_key_pair(self.private_key_pem))
+        if self.public_key_pem != pair["public_key_pem"]:
             raise InvalidArgumentError(
                 "public_key_pem is not the public half of private_key_pem; "
                 "EncryptionKey.from_pem makes the pair from the private half [invalid_argument]"
@@ -49,7 +49,7 @@ class EncryptionKey:
         Raises:
             InvalidArgumentError: ``bits`` is another number.
         """
-        return cls(*opened(_native.generate_key_pair(bits)))
+        return cls(**opened(_native.generate_key_pair(bits)))
 
     @classmethod
     def from_pem(cls, private_pem: str) -> EncryptionKey:
@@ -58,7 +58,7 @@ class EncryptionKey:
         Raises:
             InvalidArgumentError: it is anything else, a public key for example.
         """
-        return cls(*opened(_native.read_key_pair(private_pem)))
+        return cls(**opened(_native.read_key_pair(private_pem)))
 
 
 def open_claim(

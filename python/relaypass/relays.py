@@ -9,7 +9,7 @@ from relaypass import results
 from relaypass._native import Call
 from relaypass.connection import Connection
 from relaypass.keys import EncryptionKey, private_half, public_half
-from relaypass.results import GeneratedClaim, PrivacyPass, Relay
+from relaypass.results import Answer, GeneratedClaim, PrivacyPass, Relay
 
 
 class Relays:
@@ -222,7 +222,7 @@ def _create(
     claim_type: str,
     encryption_key: str | EncryptionKey | None,
     timeout: float | None,
-) -> Call[results.RelayAnswer]:
+) -> Call[Answer]:
     return connection.native.create(
         claim_type=claim_type, encryption_key=public_half(encryption_key), timeout=timeout
     )
@@ -234,7 +234,7 @@ def _issue_privacy_pass(
     relay_token: str | None,
     relay_secret: str | None,
     timeout: float | None,
-) -> Call[results.PrivacyPassAnswer]:
+) -> Call[Answer]:
     return connection.native.issue_privacy_pass(
         claim_type=claim_type,
         relay_token=relay_token,
@@ -252,7 +252,7 @@ def _generate_claim(
     decryption_key: str | EncryptionKey | None,
     idempotency_key: str | None,
     timeout: float | None,
-) -> Call[results.GeneratedClaimAnswer]:
+) -> Call[Answer]:
     return connection.native.generate_claim(
         relay_token=relay_token,
         relay_secret=relay_secret,

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
-# What the native module answers: the members below, in their order, without their names.
-RateLimitAnswer: TypeAlias = tuple[int, int, int]
-InfoAnswer: TypeAlias = tuple[str | None, RateLimitAnswer | None]
-RelayAnswer: TypeAlias = tuple[str, str, str, InfoAnswer]
-PrivacyPassAnswer: TypeAlias = tuple[str, InfoAnswer]
-ClaimAnswer: TypeAlias = tuple[str, str, bool, list[tuple[str, str]]]
-GeneratedClaimAnswer: TypeAlias = tuple[str, bool, ClaimAnswer | None, InfoAnswer]
-KeyPairAnswer: TypeAlias = tuple[str, str]
-VerificationAnswer: TypeAlias = tuple[
-    str, str, str, ClaimAnswer | None, str | None, str | None, int
-]
-CompletionAnswer: TypeAlias = tuple[str, ClaimAnswer | None]
-ViolationAnswer: TypeAlias = tuple[str, str, list[str | BaseException]]
-StoreCheckAnswer: TypeAlias = tuple[list[str], list[str], ViolationAnswer | None]
+Answer: TypeAlias = dict[str, Any]
+"""What the native module answers: the members of the classes below, by their names."""
 
 Status: TypeAlias = Literal["passed", "failed", "pending", "expired"]
 """How far a verification is.
@@ -140,51 +128,45 @@ class Completion:
     """The claim, with passed and failed."""
 
 
-def relay(answer: RelayAnswer) -> Relay:
-    """Names the parts of a native answer; so do the functions below."""
-    relay_token, relay_secret, relay_session_access_token, info = answer
-    return Relay(relay_token, relay_secret, relay_session_access_token, *_info(info))
+def relay(answer: Answer) -> Relay:
+    """Makes the class of a native answer; so do the functions below."""
+    return Relay(**_parts(answer))
 
 
-def privacy_pass(answer: PrivacyPassAnswer) -> PrivacyPass:
-    privacy_pass_token, info = answer
-    return PrivacyPass(privacy_pass_token, *_info(info))
+def privacy_pass(answer: Answer) -> PrivacyPass:
+    return PrivacyPass(**_parts(answer))
 
 
-def generated_claim(answer: GeneratedClaimAnswer) -> GeneratedClaim:
-    claim_payload, token_consumed, opened, info = answer
-    return GeneratedClaim(
-        claim_payload, token_consumed, None if opened is None else claim(opened), *_info(info)
-    )
+def generated_claim(answer: Answer) -> GeneratedClaim:
+    return GeneratedClaim(**_parts(answer))
 
 
-def claim(answer: ClaimAnswer) -> Claim:
-    claim_type, claim_result, passed, methodology = answer
-    methods = tuple(Method(method, result) for method, result in methodology)
-    return Claim(claim_type, claim_result, passed, methods)
+def claim(answer: Answer) -> Claim:
+    methodology = tuple(Method(**method) for method in answer["methodology"])
+    return Claim(**{**answer, "methodology": methodology})
 
 
-def verification(answer: VerificationAnswer) -> Verification:
-    id, claim_type, status, opened, session_access_token, hosted_url, expires_at = answer
-    return Verification(
-        id,
-        claim_type,
-        cast(Status, status),
-        None if opened is None else claim(opened),
-        session_access_token,
-        hosted_url,
-        _EPOCH + timedelta(milliseconds=expires_at),
-    )
+def verification(answer: Answer) -> Verification:
+    expires_at = _EPOCH + timedelta(milliseconds=answer["expires_at"])
+    return Verification(**_parts({**answer, "expires_at": expires_at}))
 
 
-def completion(answer: CompletionAnswer) -> Completion:
-    status, opened = answer
-    return Completion(cast(Status, status), None if opened is None else claim(opened))
+def completion(answer: Answer) -> Completion:
+    return Completion(**_parts(answer))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def _info(info: InfoAnswer) -> tuple[str | None, RateLimit | None]:
-    request_id, rate_limit = info
-    return request_id, None if rate_limit is None else RateLimit(*rate_limit)
+def rate_limit(answer: Answer | None) -> RateLimit | None:
+    return None if answer is None else RateLimit(**answer)
+
+
+def _parts(answer: Answer) -> Answer:
+    """With the classes of what is in it."""
+    parts = dict(answer)
+    if parts.get("claim") is not None:
+        parts["claim"] = claim(parts["claim"])
+    if "rate_limit" in parts:
+        parts["rate_limit"] = rate_limit(parts["rate_limit"])
+    return parts

@@ -18,8 +18,7 @@ from typing import Any
 
 from relaypass import _native, outcomes
 from relaypass.callbacks import Callbacks
-from relaypass.errors import chain
-from relaypass.results import StoreCheckAnswer
+from relaypass.results import Answer
 from relaypass.stores import AsyncStore, Store, checked
 
 __all__ = ["StoreReport", "StoreViolation", "check_store", "check_store_async"]
@@ -129,11 +128,7 @@ class _Opened:
         return callbacks.number
 
 
-def _report(answer: StoreCheckAnswer) -> StoreReport:
-    passed, skipped, violation = answer
-    if violation is not None:
-        rule, found, causes = violation
-        error = StoreViolation(rule, found)
-        chain(error, causes)
-        raise error
-    return StoreReport(tuple(passed), tuple(skipped))
+def _report(answer: Answer) -> StoreReport:
+    if "rule" in answer:
+        raise StoreViolation(answer["rule"], answer["found"]) from answer["thrown"]
+    return StoreReport(tuple(answer["passed"]), tuple(answer["skipped"]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from relaypass import results
 from relaypass._native import Call
 from relaypass.connection import Connection
-from relaypass.results import Completion, Verification
+from relaypass.results import Answer, Completion, Verification
 
 
 class Verifications:
@@ -88,7 +88,7 @@ class Verifications:
         >>> client.verifications.get(verification.id).claim_type
         'age_over18_verified'
         """
-        call = self._connection.native.get_verification(id, timeout=timeout)
+        call = self._connection.native.get_verification(id=id, timeout=timeout)
         return results.verification(self._connection.waited(call))
 
     def forget(self, id: str, *, timeout: float | None = None) -> None:
@@ -100,7 +100,7 @@ class Verifications:
 
         >>> client.verifications.forget(verification.id)
         """
-        self._connection.waited(self._connection.native.forget_verification(id, timeout=timeout))
+        self._connection.waited(self._connection.native.forget_verification(id=id, timeout=timeout))
 
     def recover(self, *, timeout: float | None = None) -> int:
         """Drives on every verification that was left half-way, and returns how many.
@@ -121,6 +121,33 @@ class Verifications:
         """
         call = self._connection.native.recover_verifications(timeout=timeout)
         return self._connection.waited(call)
+
+    def prune(self, *, timeout: float | None = None) -> int:
+        """Deletes what need not be kept any more from a built-in store, and returns how many
+        records that were: verifications that ended 30 days ago, above all. What is open stays.
+
+        Args:
+            timeout: Seconds for the whole call; what is left then waits for the next one.
+
+        Raises:
+            RelayPassError: ``invalid_argument`` with a store of yours: delete there what
+                ``expires_at`` allows; ``store``.
+
+        >>> client.verifications.prune()
+        0
+        """
+        call = self._connection.native.prune_verifications(timeout=timeout)
+        return self._connection.waited(call)
+
+    def create_table(self, *, timeout: float | None = None) -> None:
+        """Creates the table of a built-in store, unless it is there. Only PostgreSQL needs it.
+
+        Raises:
+            RelayPassError: ``invalid_argument`` with a store of yours; ``store``, ``timeout``.
+
+        >>> client.verifications.create_table()
+        """
+        self._connection.waited(self._connection.native.create_table(timeout=timeout))
 
 
 class AsyncVerifications:
@@ -152,12 +179,12 @@ class AsyncVerifications:
 
     async def get(self, id: str, *, timeout: float | None = None) -> Verification:
         """See :meth:`Verifications.get`."""
-        call = self._connection.native.get_verification(id, timeout=timeout)
+        call = self._connection.native.get_verification(id=id, timeout=timeout)
         return results.verification(await self._connection.awaited(call))
 
     async def forget(self, id: str, *, timeout: float | None = None) -> None:
         """See :meth:`Verifications.forget`."""
-        call = self._connection.native.forget_verification(id, timeout=timeout)
+        call = self._connection.native.forget_verification(id=id, timeout=timeout)
         await self._connection.awaited(call)
 
     async def recover(self, *, timeout: float | None = None) -> int:
@@ -165,10 +192,19 @@ class AsyncVerifications:
         call = self._connection.native.recover_verifications(timeout=timeout)
         return await self._connection.awaited(call)
 
+    async def prune(self, *, timeout: float | None = None) -> int:
+        """See :meth:`Verifications.prune`."""
+        call = self._connection.native.prune_verifications(timeout=timeout)
+        return await self._connection.awaited(call)
+
+    async def create_table(self, *, timeout: float | None = None) -> None:
+        """See :meth:`Verifications.create_table`."""
+        await self._connection.awaited(self._connection.native.create_table(timeout=timeout))
+
 
 def _start(
     connection: Connection, claim_type: str, reference: str | None, timeout: float | None
-) -> Call[results.VerificationAnswer]:
+) -> Call[Answer]:
     return connection.native.start_verification(
         claim_type=claim_type, reference=reference, timeout=timeout
     )
@@ -176,5 +212,5 @@ def _start(
 
 def _complete(
     connection: Connection, id: str, reissue: bool, timeout: float | None
-) -> Call[results.CompletionAnswer]:
-    return connection.native.complete_verification(id, reissue=reissue, timeout=timeout)
+) -> Call[Answer]:
+    return connection.native.complete_verification(id=id, reissue=reissue, timeout=timeout)

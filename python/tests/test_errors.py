@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 import traceback
@@ -12,7 +13,7 @@ from support import CLAIM_TYPE, Sandbox
 
 import relaypass
 from relaypass import _native
-from relaypass.outcomes import opened
+from relaypass.outcomes import awaited, opened, waited
 
 
 def example_error(outcome: _native.Outcome[None]) -> relaypass.RelayPassError:
@@ -32,8 +33,16 @@ def test_every_code_of_the_core_has_its_class_and_every_class_its_code() -> None
         and issubclass(exported, relaypass.RelayPassError)
     } - {relaypass.RelayPassError}
     assert {type(example) for example in EXAMPLES} == classes
-    assert len(EXAMPLES) == len(classes) == 19
-    assert len({example.code for example in EXAMPLES}) == 19
+    assert len(EXAMPLES) == len(classes) == 20
+    assert len({example.code for example in EXAMPLES}) == 20
+
+
+def test_a_panic_is_an_internal_error_that_does_not_repeat_it() -> None:
+    for call in (waited, lambda call: asyncio.run(awaited(call))):
+        with pytest.raises(relaypass.InternalError) as caught:
+            call(_native._panic())
+        assert caught.value.code == "internal"
+        assert "canary" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.code)

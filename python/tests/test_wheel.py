@@ -46,6 +46,11 @@ def test_the_module_is_not_linked_to_a_python(wheel: Path, tmp_path: Path) -> No
     assert b"libpython" not in Path(module).read_bytes()
 
 
+def test_the_wheel_has_no_hooks_of_tests(wheel: Path, tmp_path: Path) -> None:
+    module = zipfile.ZipFile(wheel).extract("relaypass/_native.abi3.so", tmp_path)
+    assert b"_example_failures" not in Path(module).read_bytes()
+
+
 def test_the_wheel_works_in_an_empty_environment(
     wheel: Path, tmp_path: Path, sandbox: Sandbox
 ) -> None:

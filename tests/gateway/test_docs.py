@@ -184,6 +184,6 @@ def test_every_code_is_told() -> None:
     page_says = {page.names(row[0])[0] for row in page.rows("code")}
     libraries = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     codes = set(re.findall(r"^\| `(\w+)` \| `\w+Error`", libraries, re.MULTILINE))
-    own = {"busy", "internal", "method_not_allowed"}
+    own = {"busy", "method_not_allowed"}
     # Nobody cancels a call of the gateway's: it goes on when its caller goes away.
     assert page_says == (codes - {"cancelled"}) | own

@@ -1,17 +1,16 @@
 //! The options of a client, as JavaScript has them.
 
-use std::sync::Arc;
-
 use napi_derive::napi;
 use relaypass::surface::{ClientArguments, IntoPlain, StoreArgument};
 
 use crate::events::{listener, Tell};
 use crate::store::{Bytes, HostStore};
 
-type Text = String;
-type Flag = bool;
-type Seconds = f64;
-type Whole = f64;
+pub(crate) type Text = String;
+pub(crate) type SecretText = String;
+pub(crate) type Flag = bool;
+pub(crate) type Seconds = f64;
+pub(crate) type Whole = f64;
 
 macro_rules! options {
     ($($name:ident: $type:ident,)*) => {
@@ -27,13 +26,10 @@ macro_rules! options {
 
         impl From<ClientOptions> for ClientArguments {
             fn from(options: ClientOptions) -> Self {
-                let by_url = options.store_url.map(|url| StoreArgument::Url(url.into_plain()));
-                let object = options.store.map(|store| StoreArgument::Object(Arc::new(store)));
-                let seal_keys = options.seal_keys.into_iter();
                 Self {
-                    $($name: options.$name.map(IntoPlain::into_plain),)*
-                    store: object.or(by_url),
-                    seal_keys: seal_keys.map(IntoPlain::into_plain).collect(),
+                    $($name: options.$name.into_plain(),)*
+                    store: StoreArgument::of(options.store, options.store_url),
+                    seal_keys: options.seal_keys.into_plain(),
                     on_event: options.on_event.map(listener),
                 }
             }

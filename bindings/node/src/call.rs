@@ -7,6 +7,7 @@ use std::sync::Arc;
 use napi::bindgen_prelude::{PromiseRaw, ToNapiValue};
 use napi::Env;
 use napi_derive::napi;
+use relaypass::surface::caught;
 use relaypass::Result;
 use tokio::sync::Notify;
 
@@ -48,11 +49,11 @@ pub fn current_scope() -> Option<u32> {
 }
 
 /// [`promise`] for a call that may call back into JavaScript.
-pub fn promise_in_scope<'env, R: Answered>(
+pub fn promise_in_scope<'env, T: Send + 'static, R: From<T> + Answered>(
     env: &'env Env,
     token: Option<&CancelToken>,
     scope: u32,
-    call: impl Future<Output = Result<R>> + Send + 'static,
+    call: impl Future<Output = Result<T>> + Send + 'static,
 ) -> napi::Result<Promised<'env, R>> {
     promise(env, token, SCOPE.scope(scope, call))
 }
@@ -69,12 +70,13 @@ pub type Promised<'env, R> = PromiseRaw<'env, Option<Outcome<R>>>;
 ///
 /// An outcome that is there is given even if the call was cancelled meanwhile: it may have cost
 /// money.
-pub fn promise<'env, R: Answered>(
+pub fn promise<'env, T: Send + 'static, R: From<T> + Answered>(
     env: &'env Env,
     token: Option<&CancelToken>,
-    call: impl Future<Output = Result<R>> + Send + 'static,
+    call: impl Future<Output = Result<T>> + Send + 'static,
 ) -> napi::Result<Promised<'env, R>> {
     let token = token.map(|token| Arc::clone(&token.cancelled));
+    let call = caught(call);
     env.spawn_future(async move {
         let Some(cancelled) = token else {
             return Ok(Some(outcome(call.await)));

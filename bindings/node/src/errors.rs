@@ -1,11 +1,9 @@
 //! The core's error as a record; `node/src/errors.ts` makes the class of it.
 
-use std::fmt;
-
 use napi::Either;
 use napi_derive::napi;
-use relaypass::surface::causes;
-use relaypass::{Error, ErrorKind};
+use relaypass::surface::Thrown;
+use relaypass::Error;
 
 use crate::answer::{record, RateLimitRecord};
 
@@ -15,6 +13,7 @@ relaypass::error_record!(record, ThrownValue);
 #[napi(object, object_from_js = false)]
 pub struct ThrownValue {
     /// Becomes the value itself again, and is released, where the failure is handed over.
+    #[napi(ts_type = "unknown")]
     pub value: napi::Error,
 }
 
@@ -31,40 +30,13 @@ pub fn outcome<T, R: From<T>>(result: relaypass::Result<T>) -> Outcome<R> {
 
 impl From<Error> for ErrorRecord {
     fn from(error: Error) -> Self {
-        Self::new(&error, ThrownValue::among_causes_of(&error))
+        Self::new(&error, thrown_among_causes_of(&error))
     }
 }
 
-impl ThrownValue {
-    /// What the caller's own store threw, if that led to the error.
-    pub fn among_causes_of(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
-        let Thrown(thrown) = causes(error).find_map(|cause| cause.downcast_ref())?;
-        let value = thrown.try_clone().ok()?;
-        Some(Self { value })
-    }
-}
-
-/// What a store threw: a reference to the very object. What it says may hold anything, so it shows
-/// in no text of ours.
-pub struct Thrown(pub napi::Error);
-
-impl fmt::Display for Thrown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an error of the store's own")
-    }
-}
-
-impl fmt::Debug for Thrown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Thrown")
-    }
-}
-
-impl std::error::Error for Thrown {}
-
-/// One error of every kind, for the test that walks them all.
-#[napi(catch_unwind)]
-pub fn example_errors() -> Vec<ErrorRecord> {
-    let examples = ErrorKind::ALL.into_iter().map(Error::example);
-    examples.map(ErrorRecord::from).collect()
+/// What the caller's own store threw, if that led to the error: a reference to the very object.
+pub fn thrown_among_causes_of(error: &(dyn std::error::Error + 'static)) -> Option<ThrownValue> {
+    let thrown: &napi::Error = Thrown::among_causes_of(error)?;
+    let value = thrown.try_clone().ok()?;
+    Some(ThrownValue { value })
 }

@@ -15,14 +15,9 @@ pub fn generate_keys(
     bits: Option<f64>,
 ) -> napi::Result<PromiseRaw<'_, Outcome<KeyPairRecord>>> {
     let arguments = GenerateKeyArguments {
-        bits: bits.map(f64::into_plain),
+        bits: bits.into_plain(),
     };
-    env.spawn_future(async move {
-        let generated = tokio::task::spawn_blocking(move || arguments.generate())
-            .await
-            .map_err(|stopped| napi::Error::from_reason(stopped.to_string()))?;
-        Ok(outcome(generated))
-    })
+    env.spawn_future(async move { Ok(outcome(arguments.generate().await)) })
 }
 
 /// Reads a private key.
@@ -41,7 +36,7 @@ pub fn open_claim(
 ) -> Outcome<ClaimRecord> {
     let arguments = OpenArguments {
         claim_payload: claim_payload.into_plain(),
-        decryption_key: decryption_key.map(String::into_plain),
+        decryption_key: decryption_key.into_plain(),
         claim_type,
     };
     outcome(arguments.open())

@@ -15,11 +15,10 @@ use napi::threadsafe_function::ThreadsafeFunction;
 use napi::{sys, Either, Status, ValueType};
 use napi_derive::napi;
 use relaypass::store::{BoxFuture, Record, Store, StoreError, Swap};
-use relaypass::surface::IntoPlain;
+use relaypass::surface::{IntoPlain, Thrown};
 use relaypass::Secret;
 
 use crate::call::current_scope;
-use crate::errors::Thrown;
 
 /// A method of the store: the arguments after the scope in which to call it, and the answer or what
 /// was expected in its place.
@@ -27,13 +26,13 @@ type Method<A, T> = ThreadsafeFunction<A, Promise<Either<T, String>>, A, Status,
 
 type Scope = Option<u32>;
 type LoadArguments = FnArgs<(Scope, String)>;
-type SwapArguments = FnArgs<(Scope, String, Option<f64>, Option<HostRecord>)>;
+type SwapArguments = FnArgs<(Scope, String, Option<f64>, Option<StoreRecord>)>;
 type ScanArguments = FnArgs<(Scope, String, Option<f64>, f64)>;
 
 /// The three methods of a store in JavaScript.
 #[napi(object, object_to_js = false)]
 pub struct HostStore {
-    pub load: Method<LoadArguments, Option<HostRecord>>,
+    pub load: Method<LoadArguments, Option<StoreRecord>>,
     pub compare_and_swap: Method<SwapArguments, bool>,
     pub scan: Method<ScanArguments, Vec<String>>,
 }
@@ -58,7 +57,7 @@ impl Store for HostStore {
                 current_scope(),
                 key.to_owned(),
                 expected.map(number),
-                new.map(HostRecord::from),
+                new.map(StoreRecord::from),
             );
             let swapped = ask("compareAndSwap", &self.compare_and_swap, arguments.into()).await?;
             Ok(if swapped { Swap::Done } else { Swap::Refused })
@@ -105,37 +104,17 @@ where
     }
 }
 
-/// A record as JavaScript has it.
-#[napi(object, use_nullable = true)]
-pub struct HostRecord {
-    pub value: Bytes,
-    pub version: f64,
-    pub due_at: Option<f64>,
-    pub expires_at: Option<f64>,
+// store.ts lets only whole numbers from 0 to 2^53 through, and nothing goes beyond.
+type Number = f64;
+
+macro_rules! record {
+    ($($item:tt)*) => {
+        #[napi(object, use_nullable = true)]
+        $($item)*
+    };
 }
 
-impl From<Record> for HostRecord {
-    fn from(record: Record) -> Self {
-        Self {
-            value: Bytes(record.value),
-            version: number(record.version),
-            due_at: record.due_at.map(number),
-            expires_at: record.expires_at.map(number),
-        }
-    }
-}
-
-impl From<HostRecord> for Record {
-    fn from(record: HostRecord) -> Self {
-        // `as` saturates; store.ts lets only whole numbers from 0 to 2^53 through.
-        Self {
-            value: record.value.0,
-            version: record.version as u64,
-            due_at: record.due_at.map(|time| time as u64),
-            expires_at: record.expires_at.map(|time| time as u64),
-        }
-    }
-}
+relaypass::store_record!(record, Number, Bytes);
 
 /// JavaScript's numbers are exact up to 2^53, which no version, time or limit goes beyond.
 fn number(integer: u64) -> f64 {
@@ -148,7 +127,19 @@ pub struct Bytes(pub Vec<u8>);
 
 impl IntoPlain<Secret<Vec<u8>>> for Bytes {
     fn into_plain(self) -> Secret<Vec<u8>> {
-        Secret::new(self.0)
+        self.0.into_plain()
+    }
+}
+
+impl From<Bytes> for Vec<u8> {
+    fn from(bytes: Bytes) -> Self {
+        bytes.0
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
     }
 }
 

@@ -8,12 +8,16 @@ use napi::{Either, Env, Status};
 use napi_derive::napi;
 use relaypass::store::conformance::{self, Reopen};
 use relaypass::store::{Store, StoreError};
+use relaypass::surface::Thrown;
 
-use crate::errors::{Thrown, ThrownValue};
+use crate::answer::record;
+use crate::errors::{thrown_among_causes_of, ThrownValue};
 use crate::store::HostStore;
 
 /// Gives another handle on the same data.
 type HostReopen = ThreadsafeFunction<(), Promise<HostStore>, (), Status, false, true>;
+
+relaypass::check_records!(record, ThrownValue);
 
 /// See `relaypass::store::conformance::check`. Promises a report, or the rule that is broken.
 #[napi(catch_unwind)]
@@ -21,12 +25,15 @@ pub fn check_store(
     env: &Env,
     store: HostStore,
     reopen: Option<HostReopen>,
-) -> napi::Result<PromiseRaw<'_, Either<Report, Violation>>> {
+) -> napi::Result<PromiseRaw<'_, Either<ReportRecord, ViolationRecord>>> {
     let reopen = reopen.map(opener);
     env.spawn_future(async move {
         Ok(match conformance::check(Arc::new(store), reopen).await {
-            Ok(report) => Either::A(report.into()),
-            Err(violation) => Either::B(violation.into()),
+            Ok(report) => Either::A(ReportRecord::from(&report)),
+            Err(violation) => {
+                let thrown = thrown_among_causes_of(&violation);
+                Either::B(ViolationRecord::new(&violation, thrown))
+            }
         })
     })
 }
@@ -43,40 +50,4 @@ fn opener(reopen: HostReopen) -> Reopen {
             Ok(store)
         })
     })
-}
-
-/// See `relaypass::store::conformance::Report`.
-#[napi(object, object_from_js = false)]
-pub struct Report {
-    pub passed: Vec<&'static str>,
-    pub skipped: Vec<&'static str>,
-}
-
-impl From<conformance::Report> for Report {
-    fn from(report: conformance::Report) -> Self {
-        Self {
-            passed: report.passed,
-            skipped: report.skipped,
-        }
-    }
-}
-
-/// See `relaypass::store::conformance::Violation`. The field `rule` tells it from a report.
-#[napi(object, object_from_js = false, use_nullable = true)]
-pub struct Violation {
-    pub message: String,
-    pub rule: &'static str,
-    pub found: String,
-    pub thrown: Option<ThrownValue>,
-}
-
-impl From<conformance::Violation> for Violation {
-    fn from(violation: conformance::Violation) -> Self {
-        Self {
-            message: violation.to_string(),
-            rule: violation.rule(),
-            found: violation.found().to_owned(),
-            thrown: ThrownValue::among_causes_of(&violation),
-        }
-    }
 }

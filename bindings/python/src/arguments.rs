@@ -10,14 +10,6 @@ use relaypass::{Listener, Secret};
 /// An argument as it came, if it came.
 pub(crate) type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
-/// Makes a record of arguments from variables of the same names.
-macro_rules! given {
-    ($record:ident { $($name:ident),* }) => {
-        $record { $($name: $crate::arguments::Read::read($name, stringify!($name))?),* }
-    };
-}
-pub(crate) use given;
-
 /// What an argument of this name is read from.
 pub(crate) trait Read<T> {
     fn read(self, name: &str) -> PyResult<T>;
@@ -116,10 +108,7 @@ pub(crate) fn options(
         ($($name:ident: $type:ident,)*) => {
             ClientArguments {
                 $($name: option(given, stringify!($name))?,)*
-                store: match store {
-                    None => option(given, "store_url")?.map(StoreArgument::Url),
-                    store => store,
-                },
+                store: store.or(option(given, "store_url")?.map(StoreArgument::Url)),
                 seal_keys: option(given, "seal_key")?.unwrap_or_default(),
                 on_event,
             }

@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use relaypass::surface::caught;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, ToPython};
 use crate::asyncio::{self, WhenDone};
 use crate::outcome::Outcome;
 use crate::runtime::Engine;
@@ -24,9 +25,10 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(
-        work: impl Future<Output = relaypass::Result<Answer>> + Send + 'static,
+    pub(crate) fn new<R: ToPython + 'static>(
+        work: impl Future<Output = relaypass::Result<R>> + Send + 'static,
     ) -> Self {
+        let work = async move { caught(work).await.map(Answer::new) };
         Self {
             work: Mutex::new(Some(Box::pin(work))),
         }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
-use relaypass::{Event, EventKind, Listener};
+use relaypass::{Event, Listener};
 
 use crate::exit;
 use crate::inbox::Inbox;
@@ -16,7 +16,7 @@ use crate::store::CallbacksNumber;
 type EventTuple = (&'static str, Option<String>, Option<String>, String);
 
 /// What happened in this process, and which client is to be told.
-fn events() -> &'static Inbox<(CallbacksNumber, Event)> {
+pub(crate) fn events() -> &'static Inbox<(CallbacksNumber, Event)> {
     static EVENTS: PerProcess<Inbox<(CallbacksNumber, Event)>> = PerProcess::new();
     // One thread keeps them in their order.
     let Ok(events) = EVENTS.get_or_try_make(|| Ok::<_, Infallible>(Inbox::new(1)));
@@ -69,18 +69,4 @@ pub(crate) fn report_unraisable(
     }
     PyErr::from_value(error.clone()).write_unraisable(error.py(), Some(raised_by));
     Ok(())
-}
-
-/// An event of every kind, as if the core had told of them: for the test that must not forget one.
-#[pyfunction(name = "_example_events")]
-pub(crate) fn example_events(callbacks: CallbacksNumber) {
-    for kind in EventKind::ALL {
-        let event = Event {
-            kind,
-            verification_id: Some("an id".to_owned()),
-            request_id: None,
-            message: format!("an example of {}", kind.name()),
-        };
-        events().put((callbacks, event));
-    }
 }

@@ -3,32 +3,26 @@
 use pyo3::prelude::*;
 use relaypass::surface::{GenerateKeyArguments, OpenArguments, ReadKeyArguments};
 
-use crate::answer::Answer;
-use crate::arguments::{given, Given};
+use crate::answer::{ClaimRecord, KeyPairRecord};
+use crate::arguments::{Given, Read};
 use crate::outcome::Outcome;
 use crate::runtime::{away, Engine};
 
 /// Generates a key pair: public and private PEM. Other threads go on, and Ctrl-C is heard.
 #[pyfunction]
 pub(crate) fn generate_key_pair(py: Python<'_>, bits: Given<'_, '_>) -> PyResult<Outcome> {
-    let arguments = given!(GenerateKeyArguments { bits });
+    let bits = bits.read("bits")?;
     let engine = Engine::of_this_process()?;
-    let generating = engine
-        .runtime()
-        .spawn_blocking(move || arguments.generate());
-    match engine.wait(py, Box::pin(generating))? {
-        Ok(key) => Ok(Outcome::new(key.map(Answer::KeyPair))),
-        // It panicked: nobody aborts it.
-        Err(_) => Ok(Outcome::none()),
-    }
+    let key = engine.wait(py, Box::pin(GenerateKeyArguments { bits }.generate()))?;
+    Ok(Outcome::of(key.map(KeyPairRecord::from)))
 }
 
 /// Reads a private key: public and private PEM.
 #[pyfunction]
 pub(crate) fn read_key_pair(py: Python<'_>, private_pem: &Bound<'_, PyAny>) -> PyResult<Outcome> {
-    let arguments = given!(ReadKeyArguments { private_pem });
-    let key = away(py, || arguments.read());
-    Ok(Outcome::new(key.map(Answer::KeyPair)))
+    let private_pem = private_pem.read("private_pem")?;
+    let key = away(py, || ReadKeyArguments { private_pem }.read());
+    Ok(Outcome::of(key.map(KeyPairRecord::from)))
 }
 
 /// Opens a claim payload.
@@ -40,11 +34,11 @@ pub(crate) fn open_claim(
     decryption_key: Given<'_, '_>,
     claim_type: Given<'_, '_>,
 ) -> PyResult<Outcome> {
-    let arguments = given!(OpenArguments {
-        claim_payload,
-        decryption_key,
-        claim_type
-    });
+    let arguments = OpenArguments {
+        claim_payload: claim_payload.read("claim_payload")?,
+        decryption_key: decryption_key.read("decryption_key")?,
+        claim_type: claim_type.read("claim_type")?,
+    };
     let claim = away(py, || arguments.open());
-    Ok(Outcome::new(claim.map(Answer::Claim)))
+    Ok(Outcome::of(claim.map(ClaimRecord::from)))
 }

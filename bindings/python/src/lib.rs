@@ -18,6 +18,8 @@ mod client;
 mod errors;
 mod events;
 mod exit;
+#[cfg(feature = "test-hooks")]
+mod hooks;
 mod inbox;
 mod keys;
 mod outcome;
@@ -40,7 +42,6 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(keys::generate_key_pair, module)?)?;
     module.add_function(wrap_pyfunction!(keys::read_key_pair, module)?)?;
     module.add_function(wrap_pyfunction!(keys::open_claim, module)?)?;
-    module.add_function(wrap_pyfunction!(outcome::example_failures, module)?)?;
     module.add_class::<store::StoreCall>()?;
     module.add_function(wrap_pyfunction!(store::store_needs_thread, module)?)?;
     module.add_function(wrap_pyfunction!(store::store_thread_failed, module)?)?;
@@ -50,6 +51,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(events::events_need_thread, module)?)?;
     module.add_function(wrap_pyfunction!(events::event_thread_failed, module)?)?;
     module.add_function(wrap_pyfunction!(events::next_event, module)?)?;
-    module.add_function(wrap_pyfunction!(events::example_events, module)?)?;
+    #[cfg(feature = "test-hooks")]
+    hooks::add(module)?;
     exit::watch(module)
 }

@@ -7,16 +7,15 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
-use relaypass::{Error, ErrorKind};
+use pyo3::types::PyDict;
 
-use crate::answer::Answer;
-use crate::errors;
+use crate::answer::{Answer, ToPython};
+use crate::errors::{raised_among_causes_of, ErrorRecord};
 
 /// An answer or an error, unseen.
 #[pyclass(frozen, module = "relaypass._native")]
 pub(crate) struct Outcome {
-    /// `None`: the call was aborted, or it panicked.
+    /// `None`: the call was aborted.
     result: Option<relaypass::Result<Answer>>,
 }
 
@@ -25,6 +24,10 @@ impl Outcome {
         Self {
             result: Some(result),
         }
+    }
+
+    pub(crate) fn of(result: relaypass::Result<impl ToPython + 'static>) -> Self {
+        Self::new(result.map(Answer::new))
     }
 
     /// Of a call that ended without a result.
@@ -37,28 +40,20 @@ impl Outcome {
 impl Outcome {
     /// The members of the error, if it is one.
     fn failure<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        match &self.result {
-            Some(Err(error)) => errors::members(py, error).map(Some),
-            _ => Ok(None),
-        }
+        let Some(Err(error)) = &self.result else {
+            return Ok(None);
+        };
+        let failure = ErrorRecord::new(error, raised_among_causes_of(error));
+        (&failure).into_pyobject(py).map(Some)
     }
 
     /// The answer. To be asked for when there is no failure.
     fn answer<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match &self.result {
-            Some(Ok(answer)) => answer.into_pyobject(py),
+            Some(Ok(answer)) => answer.to_python(py),
             _ => Err(PyRuntimeError::new_err(
-                "relaypass failed inside; this is a mistake of ours, please report it",
+                "this call was aborted, and brought no answer",
             )),
         }
     }
-}
-
-/// A failure of every kind there is, for the test that must not forget one.
-#[pyfunction(name = "_example_failures")]
-pub(crate) fn example_failures(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
-    PyList::new(
-        py,
-        ErrorKind::ALL.map(|kind| Outcome::new(Err(Error::example(kind)))),
-    )
 }

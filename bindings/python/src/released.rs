@@ -1,40 +1,14 @@
 //! Python objects that Rust holds for a while, and how they are let go.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::{fmt, mem, process};
+use std::{mem, process};
 
 use pyo3::prelude::*;
 
 use crate::inbox::errands;
 
-/// What a store's method raised, on its way back to the caller.
-pub(crate) struct Raised(Mutex<Option<Released>>);
-
-impl Raised {
-    pub(crate) fn new(exception: &Bound<'_, PyAny>) -> Self {
-        let exception = Released::new(exception.clone().unbind());
-        Self(Mutex::new(Some(exception)))
-    }
-
-    /// Gives the exception back. It is here once.
-    pub(crate) fn take<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        Some(lock(&self.0).take()?.into_inner()?.into_bound(py))
-    }
-}
-
-impl fmt::Debug for Raised {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Raised")
-    }
-}
-
-impl fmt::Display for Raised {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an exception of the store's own")
-    }
-}
-
-impl std::error::Error for Raised {}
+/// What a store's method raised, on its way back to the caller. It is here once.
+pub(crate) type Raised = Mutex<Option<Released>>;
 
 /// A Python object that a thread of Python's lets go of, wherever Rust drops it: what is behind it
 /// may run code that is not ours.
@@ -51,7 +25,7 @@ impl Released {
         }
     }
 
-    fn into_inner(mut self) -> Option<Py<PyAny>> {
+    pub(crate) fn into_inner(mut self) -> Option<Py<PyAny>> {
         self.object.take()
     }
 }

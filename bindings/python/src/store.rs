@@ -12,6 +12,7 @@ use std::{mem, process};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use relaypass::store::{Record, Store, StoreError, Swap};
+use relaypass::surface::Thrown;
 use relaypass::transport::BoxFuture;
 use tokio::sync::oneshot;
 
@@ -267,8 +268,8 @@ impl StoreCall {
                 question.method(),
                 type_name(error)
             );
-            let raised = Raised::new(error);
-            question.fail(StoreError::caused_by(what, raised));
+            let raised = Raised::new(Some(Released::new(error.clone().unbind())));
+            question.fail(StoreError::caused_by(what, Thrown(raised)));
         }
     }
 }

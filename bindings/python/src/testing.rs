@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use relaypass::store::conformance::{self, Reopen};
+use pyo3::IntoPyObjectExt;
+use relaypass::store::conformance::{self, Reopen, Report, Violation};
 use relaypass::store::Store;
 
-use crate::answer::Answer;
+use crate::answer::record;
 use crate::call::Call;
+use crate::errors::{raised_among_causes_of, Exception};
 use crate::store::{CallbacksNumber, PythonStore};
+
+relaypass::check_records!(record, Exception);
 
 /// Checks the store with this number. With `can_reopen` it has a method `reopen`, which returns the
 /// number of another store on the same data.
@@ -18,8 +22,26 @@ pub(crate) fn check_store(store: CallbacksNumber, can_reopen: bool) -> Call {
     let reopen = can_reopen.then(|| reopen(Arc::clone(&store)));
     Call::new(async move {
         let checked = conformance::check(store, reopen).await;
-        Ok(Answer::StoreCheck(checked))
+        Ok(Checked(checked))
     })
+}
+
+struct Checked(Result<Report, Violation>);
+
+impl<'py> IntoPyObject<'py> for &Checked {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        match &self.0 {
+            Ok(report) => (&ReportRecord::from(report)).into_bound_py_any(py),
+            Err(violation) => {
+                let raised = raised_among_causes_of(violation);
+                (&ViolationRecord::new(violation, raised)).into_bound_py_any(py)
+            }
+        }
+    }
 }
 
 fn reopen(store: Arc<PythonStore>) -> Reopen {

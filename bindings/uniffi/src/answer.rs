@@ -9,3 +9,6 @@ macro_rules! record {
 pub(crate) use record;
 
 relaypass::result_records!(record, u64);
+
+pub type Count = u64;
+pub type Nothing = ();

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use relaypass::surface::caught;
 use tokio::sync::Notify;
 
 use crate::errors::CallError;
@@ -24,7 +25,7 @@ uniffi::custom_type!(Timeout, f64, {
 });
 
 /// The calls that can be cancelled, by their numbers.
-fn open_calls() -> MutexGuard<'static, HashMap<u64, Arc<Notify>>> {
+pub(crate) fn open_calls() -> MutexGuard<'static, HashMap<u64, Arc<Notify>>> {
     static OPEN: OnceLock<Mutex<HashMap<u64, Arc<Notify>>>> = OnceLock::new();
     let open = OPEN.get_or_init(Mutex::default);
     open.lock().unwrap_or_else(PoisonError::into_inner)
@@ -44,12 +45,6 @@ pub fn cancel_call(number: u64) {
         // Holds one permit: cancelling before the call begins to wait is not lost.
         cancelled.notify_one();
     }
-}
-
-/// How many calls can be cancelled, for the tests that look for leaks.
-#[uniffi::export]
-pub fn count_calls() -> u64 {
-    open_calls().len() as u64
 }
 
 /// A call that can be cancelled until this is dropped.
@@ -130,12 +125,16 @@ where
 /// The call, until it is cancelled.
 fn cancellable<T>(
     number: u64,
-    call: impl Future<Output = T> + Send + 'static,
-) -> (Open, impl Future<Output = Option<T>> + Send + 'static)
+    call: impl Future<Output = relaypass::Result<T>> + Send + 'static,
+) -> (
+    Open,
+    impl Future<Output = Option<relaypass::Result<T>>> + Send + 'static,
+)
 where
     T: Send + 'static,
 {
     let (open, cancelled) = Open::call(number);
+    let call = caught(call);
     let work = NUMBER.scope(number, async move {
         tokio::select! {
             biased;

@@ -9,14 +9,7 @@ use crate::errors::CallError;
 /// Generates a key pair on a thread where half a second of arithmetic blocks nobody.
 #[uniffi::export]
 pub async fn generate_keys(bits: Option<i64>, number: u64) -> Result<KeyPairRecord, CallError> {
-    drive(number, async move {
-        let arguments = GenerateKeyArguments { bits };
-        match tokio::task::spawn_blocking(move || arguments.generate()).await {
-            Ok(generated) => generated,
-            Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-        }
-    })
-    .await
+    drive(number, GenerateKeyArguments { bits }.generate()).await
 }
 
 /// Reads a private key.
@@ -35,7 +28,7 @@ pub fn open_claim(
 ) -> Result<ClaimRecord, CallError> {
     let arguments = OpenArguments {
         claim_payload: claim_payload.into_plain(),
-        decryption_key: decryption_key.map(String::into_plain),
+        decryption_key: decryption_key.into_plain(),
         claim_type,
     };
     Ok(arguments.open()?.into())

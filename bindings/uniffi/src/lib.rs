@@ -17,6 +17,8 @@ mod call;
 mod client;
 mod errors;
 mod events;
+#[cfg(feature = "test-hooks")]
+mod hooks;
 mod keys;
 mod runtime;
 mod store;

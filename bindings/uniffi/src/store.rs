@@ -7,9 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use relaypass::store::{BoxFuture, Record, Store, StoreError, Swap};
+use relaypass::surface::Thrown;
 
+use crate::answer::record;
 use crate::call::current_call;
-use crate::errors::Thrown;
 
 /// The three methods of a store in the host language. `call` is the number of the call that they
 /// are called in; 0: in the background.
@@ -120,33 +121,6 @@ impl Store for StoreAdapter {
     }
 }
 
-/// See `relaypass::store::Record`.
-#[derive(uniffi::Record)]
-pub struct StoreRecord {
-    pub value: Vec<u8>,
-    pub version: u64,
-    pub due_at: Option<u64>,
-    pub expires_at: Option<u64>,
-}
+type Bytes = Vec<u8>;
 
-impl From<Record> for StoreRecord {
-    fn from(record: Record) -> Self {
-        Self {
-            value: record.value,
-            version: record.version,
-            due_at: record.due_at,
-            expires_at: record.expires_at,
-        }
-    }
-}
-
-impl From<StoreRecord> for Record {
-    fn from(record: StoreRecord) -> Self {
-        Self {
-            value: record.value,
-            version: record.version,
-            due_at: record.due_at,
-            expires_at: record.expires_at,
-        }
-    }
-}
+relaypass::store_record!(record, u64, Bytes);

@@ -1,12 +1,13 @@
 //! The store suite, on a store in the host language.
 
-use std::fmt;
 use std::sync::Arc;
 
 use relaypass::store::conformance::{self, Reopen};
 use relaypass::store::Store;
+use relaypass::surface::{caught, Thrown};
 
-use crate::errors::thrown_among_causes_of;
+use crate::answer::record;
+use crate::errors::{CallError, ThrownNumber};
 use crate::runtime::spawn;
 use crate::store::{HostFailure, HostStore, StoreAdapter};
 
@@ -28,15 +29,19 @@ pub struct Reopened {
 pub async fn check_store(
     store: Arc<dyn HostStore>,
     reopen: Option<Arc<dyn HostReopen>>,
-) -> Result<StoreReport, CheckError> {
-    spawn(async move {
-        let reopen = reopen.map(opener);
-        match conformance::check(Arc::new(StoreAdapter(store)), reopen).await {
-            Ok(report) => Ok(report.into()),
-            Err(violation) => Err(violation.into()),
-        }
+) -> Result<Checked, CallError> {
+    let checking = conformance::check(Arc::new(StoreAdapter(store)), reopen.map(opener));
+    Ok(match spawn(caught(async { Ok(checking.await) })).await? {
+        Ok(report) => Checked::Passed {
+            report: ReportRecord::from(&report),
+        },
+        Err(violation) => Checked::Broken {
+            violation: ViolationRecord::new(
+                &violation,
+                Thrown::among_causes_of(&violation).copied(),
+            ),
+        },
     })
-    .await
 }
 
 fn opener(host: Arc<dyn HostReopen>) -> Reopen {
@@ -51,49 +56,11 @@ fn opener(host: Arc<dyn HostReopen>) -> Reopen {
     })
 }
 
-/// See `relaypass::store::conformance::Report`.
-#[derive(uniffi::Record)]
-pub struct StoreReport {
-    pub passed: Vec<String>,
-    pub skipped: Vec<String>,
-}
+relaypass::check_records!(record, ThrownNumber);
 
-impl From<conformance::Report> for StoreReport {
-    fn from(report: conformance::Report) -> Self {
-        let own = |names: Vec<&'static str>| names.into_iter().map(str::to_owned).collect();
-        Self {
-            passed: own(report.passed),
-            skipped: own(report.skipped),
-        }
-    }
-}
-
-/// What keeps a store from passing.
-#[derive(Debug, uniffi::Error)]
-pub enum CheckError {
-    /// See `relaypass::store::conformance::Violation`. `thrown`: see `Failure`.
-    Violation {
-        text: String,
-        rule: String,
-        found: String,
-        thrown: Option<u64>,
-    },
-}
-
-impl From<conformance::Violation> for CheckError {
-    fn from(violation: conformance::Violation) -> Self {
-        Self::Violation {
-            text: violation.to_string(),
-            rule: violation.rule().to_owned(),
-            found: violation.found().to_owned(),
-            thrown: thrown_among_causes_of(&violation),
-        }
-    }
-}
-
-impl fmt::Display for CheckError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Violation { text, .. } = self;
-        f.write_str(text)
-    }
+/// What came of it.
+#[derive(uniffi::Enum)]
+pub enum Checked {
+    Passed { report: ReportRecord },
+    Broken { violation: ViolationRecord },
 }

@@ -3,19 +3,17 @@
 //! Bindings translate and never decide; so the rules about what may be left out, what excludes
 //! what, and what a number may be stand here once.
 
+use std::convert::identity;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{
-    rules, Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, IssuePrivacyPass,
-    PassBinding, RelayToken, Relays,
-};
-use crate::claim::{open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey};
-use crate::credential::{RelaySecret, SealKey};
+use super::{rules, Client, ClientBuilder, Environment, PassBinding, Relays};
+use crate::claim::DecryptionKey;
+use crate::credential::SealKey;
 use crate::described::{described, Described, Shape};
 use crate::error::{Error, Result};
 use crate::events::Listener;
-use crate::secret::{IdempotencyKey, Secret};
+use crate::secret::Secret;
 use crate::store::{self, Store};
 
 described! {
@@ -64,15 +62,15 @@ described! {
 macro_rules! plain_options {
     ($then:ident) => {
         $then! {
-            api_key: Text,
+            api_key: SecretText,
             base_url: Text,
             environment: Text,
             timeout_seconds: Seconds,
             retries: Whole,
             ca_pem: Text,
-            anonymous_proxy: Text,
-            identified_proxy: Text,
-            decryption_key: Text,
+            anonymous_proxy: SecretText,
+            identified_proxy: SecretText,
+            decryption_key: SecretText,
             store_timeout_seconds: Seconds,
             pass_binding: Text,
             pass_pool: Whole,
@@ -87,22 +85,36 @@ pub trait IntoPlain<T> {
     fn into_plain(self) -> T;
 }
 
-impl<T> IntoPlain<T> for T {
-    fn into_plain(self) -> T {
-        self
+macro_rules! into_plain {
+    ($($theirs:ty => $ours:ty: $how:expr),* $(,)?) => {$(
+        impl IntoPlain<$ours> for $theirs {
+            fn into_plain(self) -> $ours {
+                $how(self)
+            }
+        }
+    )*};
+}
+
+into_plain! {
+    String => String: identity,
+    String => Secret<String>: Secret::new,
+    Vec<u8> => Secret<Vec<u8>>: Secret::new,
+    bool => bool: identity,
+    f64 => f64: identity,
+    i64 => i64: identity,
+    // `as` saturates.
+    f64 => i64: |number| number as i64,
+}
+
+impl<T, U: IntoPlain<T>> IntoPlain<Option<T>> for Option<U> {
+    fn into_plain(self) -> Option<T> {
+        self.map(IntoPlain::into_plain)
     }
 }
 
-impl IntoPlain<Secret<String>> for String {
-    fn into_plain(self) -> Secret<String> {
-        Secret::new(self)
-    }
-}
-
-impl IntoPlain<i64> for f64 {
-    fn into_plain(self) -> i64 {
-        // `as` saturates.
-        self as i64
+impl<T, U: IntoPlain<T>> IntoPlain<Vec<T>> for Vec<U> {
+    fn into_plain(self) -> Vec<T> {
+        self.into_iter().map(IntoPlain::into_plain).collect()
     }
 }
 
@@ -113,6 +125,14 @@ pub enum StoreArgument {
     Url(Secret<String>),
     /// An object of the host language.
     Object(Arc<dyn Store>),
+}
+
+impl StoreArgument {
+    /// The object, or else the store at the address.
+    pub fn of(object: Option<impl Store + 'static>, url: Option<String>) -> Option<Self> {
+        let object = object.map(|store| Self::Object(Arc::new(store)));
+        object.or(url.map(|url| Self::Url(Secret::new(url))))
+    }
 }
 
 impl Described for StoreArgument {
@@ -205,144 +225,6 @@ pub fn parse_seconds(seconds: f64) -> Result<Duration> {
         })
 }
 
-described! {
-    /// The arguments of `relays.create`.
-    pub struct CreateArguments {
-        /// What is asked.
-        pub claim_type: String,
-        /// A public key in PEM.
-        pub encryption_key: Option<String>,
-    }
-}
-
-impl CreateArguments {
-    /// Checks the arguments.
-    ///
-    /// # Errors
-    /// `invalid_argument`, and what to change.
-    pub fn parse(self) -> Result<CreateRelay> {
-        let parse = || {
-            Ok(CreateRelay {
-                claim_type: ClaimType::parse(self.claim_type)?,
-                encryption_key: self
-                    .encryption_key
-                    .map(|pem| EncryptionKey::from_pem(&pem))
-                    .transpose()?,
-            })
-        };
-        parse().map_err(|error: Error| error.in_operation("relays.create"))
-    }
-}
-
-described! {
-    /// The arguments of `relays.issue_privacy_pass`: a claim type, or a relay's token and secret.
-    pub struct IssueArguments {
-        /// Binds the pass to a claim type.
-        pub claim_type: Option<String>,
-        /// Binds the pass to a relay.
-        pub relay_token: Option<String>,
-        /// That relay's secret.
-        pub relay_secret: Option<Secret<String>>,
-    }
-}
-
-impl IssueArguments {
-    /// Checks the arguments.
-    ///
-    /// # Errors
-    /// `invalid_argument`, and what to change.
-    pub fn parse(self) -> Result<IssuePrivacyPass> {
-        let parse = || match (self.claim_type, self.relay_token, self.relay_secret) {
-            (Some(claim_type), None, None) => {
-                Ok(IssuePrivacyPass::ClaimType(ClaimType::parse(claim_type)?))
-            }
-            (None, Some(relay_token), Some(relay_secret)) => Ok(IssuePrivacyPass::Relay {
-                relay_token: RelayToken::parse(relay_token)?,
-                relay_secret: RelaySecret::parse(relay_secret.expose().as_str())?,
-            }),
-            _ => Err(Error::invalid_argument(
-                "A pass is issued either for a claim type, or for a relay by its token and its \
-                 secret; give one or the other.",
-            )),
-        };
-        parse().map_err(|error: Error| error.in_operation("relays.issue_privacy_pass"))
-    }
-}
-
-described! {
-    /// The arguments of `relays.generate_claim`.
-    pub struct ClaimArguments {
-        /// The relay's token.
-        pub relay_token: String,
-        /// The relay's secret.
-        pub relay_secret: Secret<String>,
-        /// The pass to redeem.
-        pub privacy_pass_token: Secret<String>,
-        /// What was asked.
-        pub claim_type: Option<String>,
-        /// A private key in PEM.
-        pub decryption_key: Option<Secret<String>>,
-        /// The idempotency key of an earlier call whose answer never arrived.
-        pub idempotency_key: Option<Secret<String>>,
-    }
-}
-
-impl ClaimArguments {
-    /// Checks the arguments.
-    ///
-    /// # Errors
-    /// `invalid_argument`, and what to change.
-    pub fn parse(self) -> Result<GenerateClaim> {
-        let parse = || {
-            Ok(GenerateClaim {
-                relay_token: RelayToken::parse(self.relay_token)?,
-                relay_secret: RelaySecret::parse(self.relay_secret.expose().as_str())?,
-                privacy_pass_token: self.privacy_pass_token,
-                claim_type: self.claim_type.map(ClaimType::parse).transpose()?,
-                decryption_key: self
-                    .decryption_key
-                    .map(|pem| DecryptionKey::from_pem(pem.expose()))
-                    .transpose()?,
-                idempotency_key: self
-                    .idempotency_key
-                    .map(|key| IdempotencyKey::parse(key.expose().as_str()))
-                    .transpose()?,
-            })
-        };
-        parse().map_err(|error: Error| error.in_operation("relays.generate_claim"))
-    }
-}
-
-described! {
-    /// The arguments of `open_claim`.
-    pub struct OpenArguments {
-        /// The payload as Persona sent it.
-        pub claim_payload: Secret<String>,
-        /// A private key in PEM.
-        pub decryption_key: Option<Secret<String>>,
-        /// What was asked.
-        pub claim_type: Option<String>,
-    }
-}
-
-impl OpenArguments {
-    /// Checks the arguments and opens the claim: [`open_claim`].
-    ///
-    /// # Errors
-    /// `invalid_argument`, and those of [`open_claim`].
-    pub fn open(self) -> Result<Claim> {
-        let open = || {
-            let key = self
-                .decryption_key
-                .map(|pem| DecryptionKey::from_pem(pem.expose()))
-                .transpose()?;
-            let asked = self.claim_type.map(ClaimType::parse).transpose()?;
-            open_claim(self.claim_payload.expose(), key.as_ref(), asked.as_ref())
-        };
-        open().map_err(|error: Error| error.in_operation("open_claim"))
-    }
-}
-
 impl Relays<'_> {
     /// [`Relays::within`] as other languages give it: in seconds, or not at all.
     ///
@@ -359,24 +241,6 @@ impl Relays<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pass_is_for_a_claim_type_or_for_a_relay() {
-        let text = |given: bool| given.then(|| "text".to_owned());
-        for bits in 0..8 {
-            let [claim_type, relay_token, relay_secret] = [1, 2, 4].map(|bit| bits & bit != 0);
-            let parsed = IssueArguments {
-                claim_type: text(claim_type),
-                relay_token: text(relay_token),
-                relay_secret: text(relay_secret).map(Secret::new),
-            }
-            .parse();
-            assert_eq!(parsed.is_ok(), bits == 1 || bits == 6, "{bits}");
-            if let Err(error) = parsed {
-                assert_eq!(error.operation(), "relays.issue_privacy_pass");
-            }
-        }
-    }
 
     #[test]
     fn odd_numbers_are_refused_and_do_not_panic() {

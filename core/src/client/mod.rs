@@ -10,10 +10,7 @@ mod relays;
 pub(crate) mod rules;
 mod steps;
 
-pub use arguments::{
-    parse_seconds, ClaimArguments, ClientArguments, CreateArguments, IntoPlain, IssueArguments,
-    OpenArguments, StoreArgument,
-};
+pub use arguments::{parse_seconds, ClientArguments, IntoPlain, StoreArgument};
 pub use closing::{Close, CloseArguments};
 pub(crate) use closing::{Lifecycle, UnderWay};
 pub use options::{ClientBuilder, Environment, PassBinding};

@@ -195,7 +195,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Where verifications and passes are kept. Without a store there are the three steps only.
+    /// Where verifications and passes are kept. Without a store there are the three steps only. A
+    /// SQLite file must be relaypass's own: never open it with another SQLite library in this process.
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self

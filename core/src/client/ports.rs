@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Customer, Environment, Inner, Lifecycle, Owner, Persona};
+use super::{Customer, Environment, Inner, Keeping, Lifecycle, Owner, Persona};
 use crate::error::{Error, Result};
 use crate::events::{tell, Event, EventKind, Listener};
 use crate::outcome::Budget;
@@ -36,6 +36,21 @@ pub(crate) struct Ports {
 /// When a signature was good last, by environment and claim type, in milliseconds since the epoch.
 pub(crate) type Usable = Arc<Mutex<HashMap<(Environment, String), u64>>>;
 
+impl Inner {
+    /// How verifications and passes are kept.
+    ///
+    /// # Errors
+    /// `invalid_argument` without a store.
+    pub(crate) fn keeping(&self) -> Result<&Keeping> {
+        self.keeping.as_ref().ok_or_else(|| {
+            Error::invalid_argument(
+                "This client has no store, and verifications are kept in one: set store, for \
+                 example to sqlite:///path/to/file or to an object of yours.",
+            )
+        })
+    }
+}
+
 impl Ports {
     /// The ports of a client that has a store.
     ///
@@ -51,12 +66,7 @@ impl Ports {
     /// # Errors
     /// `invalid_argument` without a store.
     pub(crate) fn of_many(inner: &Arc<Inner>, limit: Option<Duration>) -> Result<Self> {
-        let keeping = inner.keeping.as_ref().ok_or_else(|| {
-            Error::invalid_argument(
-                "This client has no store, and verifications are kept in one: set store, for \
-                 example to sqlite:///path/to/file or to an object of yours.",
-            )
-        })?;
+        let keeping = inner.keeping()?;
         let vault = Vault::new(keeping.store.clone(), keeping.sealer.clone());
         let ports = Self::with(vault, inner, limit);
         Ok(match limit {

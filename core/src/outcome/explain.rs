@@ -79,6 +79,7 @@ pub(crate) fn explain(call: Call, kind: ErrorKind) -> &'static str {
         (ErrorKind::Store, _) => "The store failed.",
         (ErrorKind::Closed, _) => "The client is closed.",
         (ErrorKind::Cancelled, _) => "The call was cancelled.",
+        (ErrorKind::Internal, _) => "This is a mistake of relaypass, please report it.",
     }
 }
 

@@ -7,7 +7,7 @@ use super::{MemoryStore, PostgresStore, SqliteStore, Store, StoreError};
 use crate::error::Result;
 
 /// So many records are deleted in one statement: others want to write, too.
-const AT_ONCE: usize = 1000;
+pub(crate) const AT_ONCE: usize = 1000;
 
 /// A built-in store that was opened by URL, for whoever looks after it: a server, or a job.
 ///

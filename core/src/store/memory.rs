@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{BoxFuture, Record, Store, StoreError, Swap};
+use super::{BoxFuture, Record, Store, StoreError, Swap, Upkeep};
 
 /// A store that ends with the process.
 #[derive(Default)]
@@ -64,7 +64,21 @@ impl MemoryStore {
     }
 }
 
+impl Upkeep for MemoryStore {
+    fn delete_expired(&self, now: u64, most: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(async move { Ok(MemoryStore::delete_expired(self, now, most)) })
+    }
+
+    fn create_table(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
 impl Store for MemoryStore {
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+
     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
         Box::pin(async move { Ok(self.records().get(key).cloned()) })
     }

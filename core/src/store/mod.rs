@@ -15,8 +15,10 @@ mod table;
 mod timed;
 
 pub use built_in::BuiltInStore;
+pub(crate) use built_in::AT_ONCE;
 pub use error::StoreError;
 pub use memory::MemoryStore;
+pub(crate) use open::store_failed;
 pub use open::{create_table, open, postgres_ddl, sqlite_ddl};
 pub use postgres::PostgresStore;
 pub use seal::Sealer;
@@ -113,6 +115,22 @@ pub trait Store: Send + Sync {
         due_before: Option<u64>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+
+    /// What a store that comes with relaypass can do beside; yours has means of its own.
+    #[doc(hidden)]
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        None
+    }
+}
+
+/// What a built-in store can do beyond the contract.
+#[doc(hidden)]
+pub trait Upkeep: Send + Sync {
+    /// Deletes up to `most` records that may be dropped since before `now`, and says how many.
+    fn delete_expired(&self, now: u64, most: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
+
+    /// Creates the table, unless it is there.
+    fn create_table(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
 impl std::fmt::Debug for Record {

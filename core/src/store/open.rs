@@ -34,7 +34,7 @@ pub async fn create_table(url: &str) -> Result<()> {
         Location::Sqlite(path) => SqliteStore::open(path).create_table().await,
         Location::Postgres(store) => store.create_table().await,
     };
-    created.map_err(store_failed)
+    created.map_err(|error| store_failed(error).in_operation("store.create_table"))
 }
 
 /// The statements that create the table in PostgreSQL. They may be run again.
@@ -96,9 +96,9 @@ fn sqlite_path(rest: &str) -> Result<PathBuf> {
     Ok(PathBuf::from(&*path))
 }
 
-fn store_failed(error: StoreError) -> Error {
+pub(crate) fn store_failed(error: StoreError) -> Error {
     let (what, source) = error.into_parts();
-    let error = Error::new(ErrorKind::Store, what).in_operation("store.create_table");
+    let error = Error::new(ErrorKind::Store, what);
     match source {
         Some(source) => error.with_source(source),
         None => error,

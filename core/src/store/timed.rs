@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Record, Store, StoreError, Swap};
+use super::{Record, Store, StoreError, Swap, Upkeep};
 use crate::callback::called;
 use crate::future::BoxFuture;
 use crate::held::Held;
@@ -26,6 +26,21 @@ impl Timed {
     /// Lets go of the store: no method of it is called any more.
     pub(crate) fn release(&self) -> Option<Arc<dyn Store>> {
         self.store.release()
+    }
+
+    /// What a store that comes with relaypass does beside; nothing if it is the caller's own.
+    pub(crate) async fn keep_up<T>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&dyn Upkeep) -> BoxFuture<'_, Result<T, StoreError>> + Send,
+    ) -> Result<Option<T>, StoreError> {
+        let work = move |store: Arc<dyn Store>| async move {
+            match store.upkeep() {
+                Some(upkeep) => work(upkeep).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        self.limited(what, work).await
     }
 
     async fn limited<T, Working>(

@@ -2,24 +2,26 @@
 
 use serde_json::{json, Map, Value};
 
-use super::call::Call;
-use super::keys::{GenerateKeyArguments, ReadKeyArguments};
+use super::calls;
+use super::keys::{GenerateKeyArguments, OpenArguments, ReadKeyArguments};
 use super::records::{
     ClaimRecord, CompletionRecord, ErrorRecord, EventRecord, GeneratedClaimRecord, KeyPairRecord,
     MethodRecord, PrivacyPassRecord, RateLimitRecord, RelayRecord, VerificationRecord,
 };
-use super::verifications::{
-    CompleteArguments, CountArguments, ForgetArguments, GetArguments, PrefetchArguments,
-    RecoverArguments, StartArguments,
-};
-use crate::client::{
-    rules, ClaimArguments, ClientArguments, CreateArguments, GeneratedClaim, IssueArguments,
-    OpenArguments, PrivacyPass, Relay,
-};
+use crate::client::{rules, ClientArguments, GeneratedClaim, PrivacyPass, Relay};
 use crate::described::{Described, Member, Record};
 use crate::error::ErrorKind;
 use crate::events::EventKind;
 use crate::verification::{Completion, Status, Verification};
+
+macro_rules! describe_calls {
+    ($($method:ident: $arguments:ident { $($members:tt)* } -> $answer:ident,)*) => {
+        [
+            $(call::<calls::$arguments>(),)*
+            json!({ "name": "close", "arguments": [], "answer": null }),
+        ]
+    };
+}
 
 /// Everything: options, calls, results, errors, events.
 ///
@@ -28,19 +30,7 @@ use crate::verification::{Completion, Status, Verification};
 pub fn describe() -> Value {
     json!({
         "options": members::<ClientArguments>(),
-        "calls": [
-            call::<CreateArguments>(),
-            call::<IssueArguments>(),
-            call::<ClaimArguments>(),
-            call::<StartArguments>(),
-            call::<CompleteArguments>(),
-            call::<GetArguments>(),
-            call::<ForgetArguments>(),
-            call::<RecoverArguments>(),
-            call::<PrefetchArguments>(),
-            call::<CountArguments>(),
-            { "name": "close", "arguments": [], "answer": null },
-        ],
+        "calls": crate::calls!(describe_calls),
         "timeout": Member::of::<Option<f64>>("timeout", rules::CALL_TIMEOUT),
         "functions": [
             { "name": "open_claim", "arguments": members::<OpenArguments>(), "answer": "claim" },
@@ -79,7 +69,7 @@ fn error_members() -> Vec<Member> {
     members
 }
 
-fn call<C: Call>() -> Value
+fn call<C: calls::Call>() -> Value
 where
     C::Answer: Named,
 {
@@ -128,7 +118,6 @@ names! {
     Verification => Some("verification"),
     Completion => Some("completion"),
     u64 => Some("whole"),
-    u32 => Some("whole"),
     () => None,
 }
 

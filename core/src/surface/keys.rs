@@ -1,6 +1,9 @@
 //! Keys and claims, without a client.
 
-use crate::claim::{generate_key_pair, DecryptionKey, KEY_SIZES};
+use tokio::task::spawn_blocking;
+
+use super::caught::{caught_now, mistake};
+use crate::claim::{generate_key_pair, open_claim, Claim, ClaimType, DecryptionKey, KEY_SIZES};
 use crate::described::{described, Plain, Rule};
 use crate::error::Result;
 use crate::secret::Secret;
@@ -24,14 +27,15 @@ const SIZES: [Plain; KEY_SIZES.len()] = {
 };
 
 impl GenerateKeyArguments {
-    /// Generates a key pair: half a second of arithmetic.
+    /// Generates a key pair, on a thread where half a second of arithmetic blocks nobody.
     ///
     /// # Errors
     /// `invalid_argument` for a size that there is not.
-    pub fn generate(self) -> Result<DecryptionKey> {
+    pub async fn generate(self) -> Result<DecryptionKey> {
         // What is no size at all is none that there is.
         let bits = self.bits.map_or(Ok(KEY_SIZES[0]), usize::try_from);
-        generate_key_pair(bits.unwrap_or(0))
+        let generating = spawn_blocking(move || generate_key_pair(bits.unwrap_or(0)));
+        generating.await.unwrap_or_else(|_| Err(mistake()))
     }
 }
 
@@ -49,6 +53,36 @@ impl ReadKeyArguments {
     /// # Errors
     /// `invalid_argument` for a text that is no such key.
     pub fn read(self) -> Result<DecryptionKey> {
-        DecryptionKey::from_pem(self.private_pem.expose())
+        caught_now(|| DecryptionKey::from_pem(self.private_pem.expose()))
+    }
+}
+
+described! {
+    /// The arguments of `open_claim`.
+    pub struct OpenArguments {
+        /// The payload as Persona sent it.
+        pub claim_payload: Secret<String>,
+        /// A private key in PEM.
+        pub decryption_key: Option<Secret<String>>,
+        /// What was asked.
+        pub claim_type: Option<String>,
+    }
+}
+
+impl OpenArguments {
+    /// Checks the arguments and opens the claim: [`open_claim`].
+    ///
+    /// # Errors
+    /// `invalid_argument`, and those of [`open_claim`].
+    pub fn open(self) -> Result<Claim> {
+        let open = || {
+            let key = self
+                .decryption_key
+                .map(|pem| DecryptionKey::from_pem(pem.expose()))
+                .transpose()?;
+            let asked = self.claim_type.map(ClaimType::parse).transpose()?;
+            open_claim(self.claim_payload.expose(), key.as_ref(), asked.as_ref())
+        };
+        caught_now(open).map_err(|error| error.in_operation("open_claim"))
     }
 }

@@ -4,24 +4,27 @@
 //!
 //! [`describe`] tells all of it as JSON. Each package compares what it offers with that.
 
-mod call;
+mod calls;
+mod caught;
 mod description;
 mod keys;
 pub mod records;
 mod relays;
 mod runtime;
+mod thrown;
 mod verifications;
 
 pub use crate::client::{
-    parse_seconds, ClaimArguments, ClientArguments, Close, CloseArguments, CreateArguments,
-    IntoPlain, IssueArguments, OpenArguments, StoreArgument,
+    parse_seconds, ClientArguments, Close, CloseArguments, IntoPlain, StoreArgument,
 };
-pub use call::Call;
+pub use calls::{
+    open, Call, ClaimArguments, CompleteArguments, CountArguments, CreateArguments,
+    CreateTableArguments, ForgetArguments, GetArguments, IssueArguments, PrefetchArguments,
+    PruneArguments, RecoverArguments, StartArguments,
+};
+pub use caught::{caught, caught_now};
 pub use description::describe;
-pub use keys::{GenerateKeyArguments, ReadKeyArguments};
+pub use keys::{GenerateKeyArguments, OpenArguments, ReadKeyArguments};
 pub use records::causes;
 pub use runtime::{runtime, MOST_THREADS};
-pub use verifications::{
-    CompleteArguments, CountArguments, ForgetArguments, GetArguments, PrefetchArguments,
-    RecoverArguments, StartArguments,
-};
+pub use thrown::Thrown;

@@ -282,6 +282,97 @@ macro_rules! error_record {
     };
 }
 
+/// Declares the record that a store of the host's language keeps. Numbers are at most 2^53, or what a
+/// host's store made of them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_record {
+    ($record:ident, $number:ident, $bytes:ident) => {
+        $record! {
+            /// See `relaypass::store::Record`.
+            pub struct StoreRecord {
+                pub value: $bytes,
+                pub version: $number,
+                pub due_at: Option<$number>,
+                pub expires_at: Option<$number>,
+            }
+        }
+
+        impl From<$crate::store::Record> for StoreRecord {
+            fn from(record: $crate::store::Record) -> Self {
+                Self {
+                    value: record.value.into(),
+                    version: record.version as $number,
+                    due_at: record.due_at.map(|time| time as $number),
+                    expires_at: record.expires_at.map(|time| time as $number),
+                }
+            }
+        }
+
+        impl From<StoreRecord> for $crate::store::Record {
+            fn from(record: StoreRecord) -> Self {
+                Self {
+                    value: record.value.into(),
+                    // `as` saturates.
+                    version: record.version as u64,
+                    due_at: record.due_at.map(|time| time as u64),
+                    expires_at: record.expires_at.map(|time| time as u64),
+                }
+            }
+        }
+    };
+}
+
+/// Declares the records of what the store suite says. `$thrown` is as in [`error_record`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! check_records {
+    ($record:ident, $thrown:ident) => {
+        $record! {
+            /// See `relaypass::store::conformance::Report`.
+            pub struct ReportRecord {
+                pub passed: Vec<String>,
+                pub skipped: Vec<String>,
+            }
+        }
+
+        impl From<&$crate::store::conformance::Report> for ReportRecord {
+            fn from(report: &$crate::store::conformance::Report) -> Self {
+                let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+                Self {
+                    passed: own(&report.passed),
+                    skipped: own(&report.skipped),
+                }
+            }
+        }
+
+        $record! {
+            /// See `relaypass::store::conformance::Violation`.
+            pub struct ViolationRecord {
+                pub message: String,
+                pub rule: String,
+                pub found: String,
+                pub thrown: Option<$thrown>,
+            }
+        }
+
+        impl ViolationRecord {
+            /// The record of a violation that this led to.
+            pub fn new(
+                violation: &$crate::store::conformance::Violation,
+                thrown: Option<$thrown>,
+            ) -> Self {
+                Self {
+                    message: violation.to_string(),
+                    rule: violation.rule().to_owned(),
+                    found: violation.found().to_owned(),
+                    thrown,
+                }
+            }
+        }
+    };
+}
+
 // The core's own, which are described.
 result_records!(described, u64);
 error_record!(described, u64);

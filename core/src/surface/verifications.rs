@@ -1,21 +1,13 @@
-//! The arguments of durable verifications and of passes bought ahead, and their calls.
+//! Durable verifications, and passes bought ahead, as calls.
 
-use super::call::Call;
+use super::calls::{
+    Call, CompleteArguments, CountArguments, CreateTableArguments, ForgetArguments, GetArguments,
+    PrefetchArguments, PruneArguments, RecoverArguments, StartArguments,
+};
 use crate::claim::ClaimType;
-use crate::client::{rules, Client, MOST_PASSES};
-use crate::described::{described, Plain, Rule};
+use crate::client::{Client, MOST_PASSES};
 use crate::error::{Error, Result};
 use crate::verification::{Completion, StartVerification, Verification, VerificationId};
-
-described! {
-    /// The arguments of `verifications.start`.
-    pub struct StartArguments {
-        /// What is asked.
-        pub claim_type: String,
-        /// [`StartVerification::reference`].
-        pub reference: Option<String>,
-    }
-}
 
 impl StartArguments {
     /// Checks the arguments.
@@ -36,6 +28,7 @@ impl StartArguments {
 
 impl Call for StartArguments {
     const NAME: &'static str = "verifications.start";
+    const IS_LONG: bool = true;
     type Answer = Verification;
 
     async fn run(self, client: &Client, seconds: Option<f64>) -> Result<Verification> {
@@ -45,18 +38,9 @@ impl Call for StartArguments {
     }
 }
 
-described! {
-    /// The arguments of `verifications.complete`.
-    pub struct CompleteArguments {
-        /// Which verification.
-        pub id: String,
-        /// Whether another pass may be billed.
-        pub reissue: Option<bool> => Rule::ANY.by_default(Plain::Flag(false)),
-    }
-}
-
 impl Call for CompleteArguments {
     const NAME: &'static str = "verifications.complete";
+    const IS_LONG: bool = true;
     type Answer = Completion;
 
     async fn run(self, client: &Client, seconds: Option<f64>) -> Result<Completion> {
@@ -68,16 +52,9 @@ impl Call for CompleteArguments {
     }
 }
 
-described! {
-    /// The arguments of `verifications.get`.
-    pub struct GetArguments {
-        /// Which verification.
-        pub id: String,
-    }
-}
-
 impl Call for GetArguments {
     const NAME: &'static str = "verifications.get";
+    const IS_LONG: bool = false;
     type Answer = Verification;
 
     async fn run(self, client: &Client, seconds: Option<f64>) -> Result<Verification> {
@@ -87,16 +64,9 @@ impl Call for GetArguments {
     }
 }
 
-described! {
-    /// The arguments of `verifications.forget`.
-    pub struct ForgetArguments {
-        /// Which verification.
-        pub id: String,
-    }
-}
-
 impl Call for ForgetArguments {
     const NAME: &'static str = "verifications.forget";
+    const IS_LONG: bool = true;
     type Answer = ();
 
     async fn run(self, client: &Client, seconds: Option<f64>) -> Result<()> {
@@ -106,13 +76,9 @@ impl Call for ForgetArguments {
     }
 }
 
-described! {
-    /// The arguments of `verifications.recover`: none.
-    pub struct RecoverArguments {}
-}
-
 impl Call for RecoverArguments {
     const NAME: &'static str = "verifications.recover";
+    const IS_LONG: bool = true;
     type Answer = u64;
 
     async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
@@ -121,44 +87,50 @@ impl Call for RecoverArguments {
     }
 }
 
-described! {
-    /// The arguments of `passes.prefetch`.
-    pub struct PrefetchArguments {
-        /// What the passes are for.
-        pub claim_type: String,
-        /// How many to buy.
-        pub count: i64 => rules::PREFETCH,
+impl Call for PruneArguments {
+    const NAME: &'static str = "verifications.prune";
+    const IS_LONG: bool = true;
+    type Answer = u64;
+
+    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
+        let verifications = client.verifications().within_seconds(seconds)?;
+        verifications.prune().await
+    }
+}
+
+impl Call for CreateTableArguments {
+    const NAME: &'static str = "verifications.create_table";
+    const IS_LONG: bool = true;
+    type Answer = ();
+
+    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<()> {
+        let verifications = client.verifications().within_seconds(seconds)?;
+        verifications.create_table().await
     }
 }
 
 impl Call for PrefetchArguments {
     const NAME: &'static str = "passes.prefetch";
-    type Answer = u32;
+    const IS_LONG: bool = true;
+    type Answer = u64;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u32> {
+    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
         let claim_type = ClaimType::parse(self.claim_type)?;
         // A number that is no count becomes one that is refused, in its turn.
         let count = u32::try_from(self.count).unwrap_or(MOST_PASSES + 1);
         let passes = client.passes().within_seconds(seconds)?;
-        passes.prefetch(&claim_type, count).await
-    }
-}
-
-described! {
-    /// The arguments of `passes.count`.
-    pub struct CountArguments {
-        /// What the passes are for.
-        pub claim_type: String,
+        passes.prefetch(&claim_type, count).await.map(u64::from)
     }
 }
 
 impl Call for CountArguments {
     const NAME: &'static str = "passes.count";
-    type Answer = u32;
+    const IS_LONG: bool = false;
+    type Answer = u64;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u32> {
+    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
         let claim_type = ClaimType::parse(self.claim_type)?;
         let passes = client.passes().within_seconds(seconds)?;
-        passes.count(&claim_type).await
+        passes.count(&claim_type).await.map(u64::from)
     }
 }

@@ -45,6 +45,7 @@ mod seller;
 #[cfg(test)]
 mod simulation;
 mod stateless;
+mod upkeep;
 
 pub use api::{Completion, StartVerification, Status, Verification, VerificationId};
 pub use kept_relays::KeptRelays;

@@ -78,6 +78,18 @@ func call<Result>(
   }
 }
 
+/// Makes a native call with these arguments.
+func call<Arguments, Result>(
+  _ method: (Arguments, _ number: UInt64, _ seconds: Double) async throws -> Result,
+  _ arguments: Arguments,
+  timeout: Duration?,
+  isolation: isolated (any Actor)? = #isolation
+) async throws -> Result {
+  try await call(timeout: timeout) { number, seconds in
+    try await method(arguments, number, seconds)
+  }
+}
+
 /// Makes a native call that returns at once and calls nothing back.
 func translatingErrors<Result>(_ start: () throws -> Result) throws -> Result {
   do {
@@ -92,7 +104,7 @@ private func translate(_ error: any Error, thrown: (UInt64) -> (any Error)?) -> 
   case .Failed(let failure): RelayPassError(failure, cause: failure.thrown.flatMap(thrown))
   case .Cancelled: CancellationError()
   // A mistake of ours. What it says may hold anything, so it is not shown.
-  case nil: RelayPassError.other(.broken)
+  case nil: RelayPassError.internal(.broken)
   }
 }
 

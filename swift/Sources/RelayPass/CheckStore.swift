@@ -73,16 +73,21 @@ public func checkStore(
       return UInt64(thrown.count)
     }
   }
+  let checked: Checked
   do {
-    let report = try await RelayPassGenerated.checkStore(
+    checked = try await RelayPassGenerated.checkStore(
       store: StoreAdapter(store, keep: keep),
       reopen: reopen.map { ReopenAdapter($0, keep: keep) })
-    return StoreReport(passed: report.passed, skipped: report.skipped)
-  } catch CheckError.Violation(let text, let rule, let found, let number) {
-    let cause = number.flatMap { number in thrown.withLock { pick(number, from: $0) } }
-    throw StoreViolation(rule: rule, found: found, cause: cause, description: text)
   } catch {
-    throw RelayPassError.other(.broken)
+    throw RelayPassError.internal(.broken)
+  }
+  switch checked {
+  case .passed(let report):
+    return StoreReport(passed: report.passed, skipped: report.skipped)
+  case .broken(let broken):
+    let cause = broken.thrown.flatMap { number in thrown.withLock { pick(number, from: $0) } }
+    throw StoreViolation(
+      rule: broken.rule, found: broken.found, cause: cause, description: broken.message)
   }
 }
 

@@ -34,11 +34,8 @@ public struct Passes: Sendable {
     count: Int,
     timeout: Duration? = nil
   ) async throws -> Int {
-    let bought = try await call(timeout: timeout) { number, seconds in
-      try await client.prefetchPasses(
-        claimType: claimType, count: Int64(count), number: number, timeout: seconds)
-    }
-    return Int(bought)
+    let arguments = PrefetchArguments(claimType: claimType, count: Int64(count))
+    return Int(clamping: try await call(client.prefetchPasses, arguments, timeout: timeout))
   }
 
   /// How many passes of a claim type are ready. Nothing is sent.
@@ -49,10 +46,8 @@ public struct Passes: Sendable {
   ///
   /// - Throws: ``RelayPassError``: `invalidArgument` without a store; `store`.
   public func count(claimType: String, timeout: Duration? = nil) async throws -> Int {
-    let ready = try await call(timeout: timeout) { number, seconds in
-      try await client.countPasses(claimType: claimType, number: number, timeout: seconds)
-    }
-    return Int(ready)
+    let arguments = CountArguments(claimType: claimType)
+    return Int(clamping: try await call(client.countPasses, arguments, timeout: timeout))
   }
 }
 

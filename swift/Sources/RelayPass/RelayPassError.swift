@@ -61,6 +61,8 @@ public enum RelayPassError: Error, Sendable {
   case closed(Failure)
   /// The work was cancelled by the native library itself.
   case cancelled(Failure)
+  /// relaypass itself failed, which is a mistake of ours. Ask what came of the call as after a crash.
+  case `internal`(Failure)
   /// A code that this package does not know.
   case other(Failure)
 
@@ -156,6 +158,7 @@ public enum RelayPassError: Error, Sendable {
       case "outcome_unknown": .outcomeUnknown(failure)
       case "closed": .closed(failure)
       case "cancelled": .cancelled(failure)
+      case "internal": .internal(failure)
       default: .other(failure)
       }
   }
@@ -169,7 +172,8 @@ public enum RelayPassError: Error, Sendable {
       .timeout(let failure), .network(let failure), .protocolViolation(let failure),
       .passRejected(let failure), .passExpired(let failure), .decryption(let failure),
       .claimMismatch(let failure), .store(let failure), .outcomeUnknown(let failure),
-      .closed(let failure), .cancelled(let failure), .other(let failure):
+      .closed(let failure), .cancelled(let failure), .internal(let failure),
+      .other(let failure):
       failure
     }
   }
@@ -305,10 +309,5 @@ extension RelayPassError.Failure: CustomStringConvertible, CustomDebugStringConv
 extension RelayPassError {
   init(_ native: RelayPassGenerated.ErrorRecord, cause: (any Error)?) {
     self.init(Failure(native, thrown: cause))
-  }
-
-  /// One error of every kind.
-  static var examples: [RelayPassError] {
-    exampleFailures().map { RelayPassError($0, cause: nil) }
   }
 }

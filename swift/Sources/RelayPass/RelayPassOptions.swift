@@ -34,7 +34,8 @@ public struct RelayPassOptions: Sendable {
   /// claim that is not encrypted is refused, unless a call says otherwise.
   public var decryptionKey: KeyMaterial?
   /// Where verifications and passes are kept: an object of yours, or the URL of a built-in store.
-  /// Without one there are the three steps.
+  /// Without one there are the three steps. A SQLite file must be relaypass's own: never open it
+  /// with another SQLite library in this process.
   public var store: StoreSource?
   /// How long one call of the store may take; the default is 10 seconds, the most 600.
   public var storeTimeout: Duration?

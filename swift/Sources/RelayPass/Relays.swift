@@ -35,12 +35,9 @@ public struct Relays: Sendable {
     encryptionKey: KeyMaterial? = nil,
     timeout: Duration? = nil
   ) async throws -> Relay {
-    let relay = try await call(timeout: timeout) { number, seconds in
-      try await client.create(
-        claimType: claimType, encryptionKey: encryptionKey?.publicPEM, number: number,
-        timeout: seconds)
-    }
-    return Relay(relay)
+    let arguments = CreateArguments(
+      claimType: claimType, encryptionKey: encryptionKey?.publicPEM)
+    return Relay(try await call(client.create, arguments, timeout: timeout))
   }
 
   /// Step 2: buys a Privacy Pass for every relay of a claim type and this environment: the current
@@ -92,12 +89,9 @@ public struct Relays: Sendable {
     relaySecret: String? = nil,
     timeout: Duration? = nil
   ) async throws -> PrivacyPass {
-    let pass = try await call(timeout: timeout) { number, seconds in
-      try await client.issuePrivacyPass(
-        claimType: claimType, relayToken: relayToken, relaySecret: relaySecret, number: number,
-        timeout: seconds)
-    }
-    return PrivacyPass(pass)
+    let arguments = IssueArguments(
+      claimType: claimType, relayToken: relayToken, relaySecret: relaySecret)
+    return PrivacyPass(try await call(client.issuePrivacyPass, arguments, timeout: timeout))
   }
 
   /// Step 3: redeems a pass for the claim. Names nobody; works once per pass.
@@ -142,17 +136,14 @@ public struct Relays: Sendable {
     idempotencyKey: String? = nil,
     timeout: Duration? = nil
   ) async throws -> GeneratedClaim {
-    let redemption = Redemption(
+    let arguments = ClaimArguments(
       relayToken: relayToken,
       relaySecret: relaySecret,
       privacyPassToken: privacyPassToken,
       claimType: claimType,
       decryptionKey: decryptionKey?.privatePEM,
       idempotencyKey: idempotencyKey)
-    let generated = try await call(timeout: timeout) { number, seconds in
-      try await client.generateClaim(redemption: redemption, number: number, timeout: seconds)
-    }
-    return GeneratedClaim(generated)
+    return GeneratedClaim(try await call(client.generateClaim, arguments, timeout: timeout))
   }
 
   /// A call that does nothing on the way that all calls take: for the benchmark.

@@ -44,11 +44,8 @@ public struct Verifications: Sendable {
     reference: String? = nil,
     timeout: Duration? = nil
   ) async throws -> Verification {
-    let verification = try await call(timeout: timeout) { number, seconds in
-      try await client.startVerification(
-        claimType: claimType, reference: reference, number: number, timeout: seconds)
-    }
-    return try Verification(verification)
+    let arguments = StartArguments(claimType: claimType, reference: reference)
+    return try Verification(await call(client.startVerification, arguments, timeout: timeout))
   }
 
   /// Asks for the answer. Once it is known it is returned as it was stored, without a network call.
@@ -80,11 +77,8 @@ public struct Verifications: Sendable {
     reissue: Bool = false,
     timeout: Duration? = nil
   ) async throws -> Completion {
-    let completion = try await call(timeout: timeout) { number, seconds in
-      try await client.completeVerification(
-        id: id, reissue: reissue, number: number, timeout: seconds)
-    }
-    return try Completion(completion)
+    let arguments = CompleteArguments(id: id, reissue: reissue)
+    return try Completion(await call(client.completeVerification, arguments, timeout: timeout))
   }
 
   /// A verification as it is stored. Nothing is sent, and nothing is changed.
@@ -96,10 +90,8 @@ public struct Verifications: Sendable {
   /// - Throws: ``RelayPassError``: `notFound`, `invalidArgument`, `store`; and the error that a
   ///   verification ended with.
   public func get(_ id: String, timeout: Duration? = nil) async throws -> Verification {
-    let verification = try await call(timeout: timeout) { number, seconds in
-      try await client.getVerification(id: id, number: number, timeout: seconds)
-    }
-    return try Verification(verification)
+    let arguments = GetArguments(id: id)
+    return try Verification(await call(client.getVerification, arguments, timeout: timeout))
   }
 
   /// Deletes what is stored of a verification. A pass that is certainly unspent goes to the pool;
@@ -111,9 +103,7 @@ public struct Verifications: Sendable {
   ///
   /// - Throws: ``RelayPassError``: `notFound`, `invalidArgument`, `store`.
   public func forget(_ id: String, timeout: Duration? = nil) async throws {
-    try await call(timeout: timeout) { number, seconds in
-      try await client.forgetVerification(id: id, number: number, timeout: seconds)
-    }
+    try await call(client.forgetVerification, ForgetArguments(id: id), timeout: timeout)
   }
 
   /// Drives on whatever a crash or a broken network left behind. Call it about once a minute, from
@@ -130,10 +120,27 @@ public struct Verifications: Sendable {
   /// - Throws: ``RelayPassError``: `invalidArgument` without a store; `store`.
   @discardableResult
   public func recover(timeout: Duration? = nil) async throws -> Int {
-    let driven = try await call(timeout: timeout) { number, seconds in
-      try await client.recoverVerifications(number: number, timeout: seconds)
-    }
-    return Int(clamping: driven)
+    let arguments = RecoverArguments()
+    return Int(clamping: try await call(client.recoverVerifications, arguments, timeout: timeout))
+  }
+
+  /// Deletes what need not be kept any more from a built-in store: verifications that ended 30 days
+  /// ago, above all. What is open stays. When the time is up, the rest waits for the next call.
+  ///
+  /// - Returns: How many records it deleted.
+  /// - Throws: ``RelayPassError``: `invalidArgument` with a store of yours: delete there what
+  ///   `expiresAt` allows; `store`.
+  @discardableResult
+  public func prune(timeout: Duration? = nil) async throws -> Int {
+    let arguments = PruneArguments()
+    return Int(clamping: try await call(client.pruneVerifications, arguments, timeout: timeout))
+  }
+
+  /// Creates the table of a built-in store, unless it is there. Only PostgreSQL needs it.
+  ///
+  /// - Throws: ``RelayPassError``: `invalidArgument` with a store of yours; `store`, `timeout`.
+  public func createTable(timeout: Duration? = nil) async throws {
+    try await call(client.createTable, CreateTableArguments(), timeout: timeout)
   }
 }
 

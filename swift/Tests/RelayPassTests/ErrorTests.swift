@@ -3,6 +3,9 @@
 import Foundation
 import Testing
 
+import func RelayPassGenerated.exampleFailures
+import func RelayPassGenerated.panic
+
 @testable import RelayPass
 
 @Suite struct ErrorTests {
@@ -27,8 +30,9 @@ import Testing
       ("outcome_unknown", { if case .outcomeUnknown = $0 { true } else { false } }),
       ("closed", { if case .closed = $0 { true } else { false } }),
       ("cancelled", { if case .cancelled = $0 { true } else { false } }),
+      ("internal", { if case .internal = $0 { true } else { false } }),
     ]
-    let errors = RelayPassError.examples
+    let errors = exampleFailures().map { RelayPassError($0, cause: nil) }
     #expect(errors.map(\.code) == cases.map(\.0))
     for (error, (code, isItsCase)) in zip(errors, cases) {
       #expect(isItsCase(error), "\(code)")
@@ -42,6 +46,14 @@ import Testing
       #expect(error.claimPayload == nil && error.tokenConsumed == nil)
       #expect(error.idempotencyKey == nil)
     }
+  }
+
+  @Test func aPanicIsAnInternalErrorThatDoesNotRepeatIt() async {
+    let error = await thrown {
+      try await call { number, _ in try await panic(number: number) }
+    }
+    #expect(code(of: error) == "internal")
+    #expect(!shown(error!).contains("canary"))
   }
 
   @Test func anUnknownCodeIsAnErrorTooWithItsCode() {

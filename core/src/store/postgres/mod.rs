@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::Row;
 
 use super::table::{from_column, row_limit, to_column};
-use super::{BoxFuture, Record, Store, StoreError, Swap};
+use super::{BoxFuture, Record, Store, StoreError, Swap, Upkeep};
 use pool::{Again, Connections};
 
 const LOAD: &str =
@@ -109,7 +109,21 @@ impl PostgresStore {
     }
 }
 
+impl Upkeep for PostgresStore {
+    fn delete_expired(&self, now: u64, most: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(PostgresStore::delete_expired(self, now, most))
+    }
+
+    fn create_table(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(PostgresStore::create_table(self))
+    }
+}
+
 impl Store for PostgresStore {
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+
     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
         Box::pin(async move {
             let rows = self.connections.query(LOAD, &[&key], Again::Once).await?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rusqlite::{params, Connection, OptionalExtension};
 
 use super::table::{from_column, past_prefix, row_limit, to_column};
-use super::{BoxFuture, Record, Store, StoreError, Swap};
+use super::{BoxFuture, Record, Store, StoreError, Swap, Upkeep};
 use connections::{Connections, Purpose};
 
 const LOAD: &str =
@@ -77,7 +77,21 @@ impl SqliteStore {
     }
 }
 
+impl Upkeep for SqliteStore {
+    fn delete_expired(&self, now: u64, most: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(SqliteStore::delete_expired(self, now, most))
+    }
+
+    fn create_table(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(SqliteStore::create_table(self))
+    }
+}
+
 impl Store for SqliteStore {
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+
     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
         Box::pin(async move {
             let key = key.to_owned();

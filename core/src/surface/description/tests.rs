@@ -43,6 +43,10 @@ fn the_calls_of_rust_are_those_that_are_described() {
         ("relays", include_str!("../../client/relays.rs")),
         ("relays", include_str!("../../verification/stateless.rs")),
         ("verifications", include_str!("../../verification/mod.rs")),
+        (
+            "verifications",
+            include_str!("../../verification/upkeep.rs"),
+        ),
         ("passes", include_str!("../../passes/mod.rs")),
         ("passes", include_str!("../../verification/prefetch.rs")),
     ];

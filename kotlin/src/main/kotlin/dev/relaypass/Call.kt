@@ -1,7 +1,6 @@
 package dev.relaypass
 
 import dev.relaypass.generated.CallException
-import dev.relaypass.generated.InternalException
 import dev.relaypass.generated.cancelCall
 import java.nio.charset.CharacterCodingException
 import java.util.concurrent.ConcurrentHashMap
@@ -23,6 +22,7 @@ import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.isActive
+import dev.relaypass.generated.InternalException as Panic
 
 /** A call in flight, as what it calls back finds it: by its number. */
 internal class Call(
@@ -121,7 +121,7 @@ internal suspend fun <T> callNative(
         throw CancellationException("The call was cancelled.")
     } catch (_: CharacterCodingException) {
         throw notUnicode()
-    } catch (_: InternalException) {
+    } catch (_: Panic) {
         throw mistakeOfOurs()
     } finally {
         watch.complete()
@@ -165,13 +165,12 @@ internal inline fun <T> callNow(start: () -> T): T =
         throw failed.failure.toException(call = null)
     } catch (_: CharacterCodingException) {
         throw notUnicode()
-    } catch (_: InternalException) {
+    } catch (_: Panic) {
         throw mistakeOfOurs()
     }
 
 /** Rust panicked. What it says may hold anything. */
-internal fun mistakeOfOurs(): RelayPassException =
-    UnknownCodeException("internal", "This is a mistake of relaypass, please report it.", ErrorFacts(), cause = null)
+internal fun mistakeOfOurs(): RelayPassException = InternalException("This is a mistake of relaypass, please report it.")
 
 /** A text with half a surrogate pair in it cannot cross over. What it says may be a secret. */
 internal fun notUnicode(): IllegalArgumentException = IllegalArgumentException("A text is not well-formed Unicode.")

@@ -14,6 +14,13 @@ internal class CoreClient(
 
     val environment: Environment = Environment.of(native.environment())
 
+    /** Makes a call with these arguments. */
+    suspend fun <A, T> call(
+        timeout: Duration?,
+        arguments: A,
+        method: suspend NativeClient.(arguments: A, number: ULong, seconds: Double) -> T,
+    ): T = call(timeout) { number, seconds -> method(arguments, number, seconds) }
+
     /** Makes a call. */
     suspend fun <T> call(
         timeout: Duration?,

@@ -1,5 +1,8 @@
 package dev.relaypass
 
+import dev.relaypass.generated.CountArguments
+import dev.relaypass.generated.NativeClient
+import dev.relaypass.generated.PrefetchArguments
 import kotlin.time.Duration
 
 /**
@@ -30,7 +33,7 @@ public class Passes internal constructor(
         count: Int,
         timeout: Duration? = null,
     ): Int =
-        client.call(timeout) { number, seconds -> prefetchPasses(claimType, count.toLong(), number, seconds) }.toInt()
+        client.call(timeout, PrefetchArguments(claimType, count.toLong()), NativeClient::prefetchPasses).toInt()
 
     /**
      * How many passes of a claim type are ready. Nothing is sent.
@@ -40,5 +43,5 @@ public class Passes internal constructor(
     public suspend fun count(
         claimType: String,
         timeout: Duration? = null,
-    ): Int = client.call(timeout) { number, seconds -> countPasses(claimType, number, seconds) }.toInt()
+    ): Int = client.call(timeout, CountArguments(claimType), NativeClient::countPasses).toInt()
 }

@@ -58,7 +58,8 @@ public class RelayPass private constructor(
      * @param decryptionKey the key that opens claims. With it, every relay is created with its public
      * half and a claim that is not encrypted is refused, unless a call says otherwise.
      * @param store where verifications and passes are kept: a [RelayStore] of yours, or a [StoreUrl].
-     * Without one there are the three steps.
+     * Without one there are the three steps. A SQLite file must be relaypass's own: never open it with
+     * another SQLite library in this process.
      * @param storeTimeout how long one call of the store may take; the default is 10 seconds, the most 10
      * minutes.
      * @param sealKeys the keys, 32 random bytes each, under which records are sealed before they reach

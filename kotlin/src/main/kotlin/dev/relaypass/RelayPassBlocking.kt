@@ -120,7 +120,10 @@ public class RelayPassBlocking internal constructor(
         /** The key that opens claims. */
         public fun decryptionKey(key: EncryptionKey): Builder = apply { decryptionKey = key }
 
-        /** A built-in store: `memory:`, `sqlite:///absolute/path` or `postgres://…`. */
+        /**
+         * A built-in store: `memory:`, `sqlite:///absolute/path` or `postgres://…`. A SQLite file must be
+         * relaypass's own: never open it with another SQLite library in this process.
+         */
         public fun store(url: String): Builder = apply { store = StoreUrl(url) }
 
         /** A store of yours, written in Java. */
@@ -302,6 +305,14 @@ public class VerificationsBlocking internal constructor(
     /** See [Verifications.recover]. */
     @Throws(InterruptedException::class)
     public fun recover(): Long = await { verifications.recover(timeout) }
+
+    /** See [Verifications.prune]. */
+    @Throws(InterruptedException::class)
+    public fun prune(): Long = await { verifications.prune(timeout) }
+
+    /** See [Verifications.createTable]. */
+    @Throws(InterruptedException::class)
+    public fun createTable(): Unit = await { verifications.createTable(timeout) }
 }
 
 /** [Passes], blocking. */

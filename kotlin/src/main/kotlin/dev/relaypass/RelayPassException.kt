@@ -263,6 +263,13 @@ public class CancelledException(
     cause: Throwable? = null,
 ) : RelayPassException("cancelled", message, facts, cause)
 
+/** relaypass itself failed, which is a mistake of ours. Ask what came of the call as after a crash. */
+public class InternalException(
+    message: String,
+    facts: ErrorFacts = ErrorFacts(),
+    cause: Throwable? = null,
+) : RelayPassException("internal", message, facts, cause)
+
 /** A code that this package does not know, which would be a mistake of ours: they are built together. */
 internal class UnknownCodeException(
     code: String,
@@ -299,5 +306,6 @@ internal fun makeException(
         "outcome_unknown" -> OutcomeUnknownException(message, facts, cause)
         "closed" -> ClosedException(message, facts, cause)
         "cancelled" -> CancelledException(message, facts, cause)
+        "internal" -> InternalException(message, facts, cause)
         else -> UnknownCodeException(code, message, facts, cause)
     }

@@ -1,6 +1,9 @@
 package dev.relaypass
 
-import dev.relaypass.generated.Redemption
+import dev.relaypass.generated.ClaimArguments
+import dev.relaypass.generated.CreateArguments
+import dev.relaypass.generated.IssueArguments
+import dev.relaypass.generated.NativeClient
 import kotlin.time.Duration
 
 /**
@@ -34,7 +37,7 @@ public class Relays internal constructor(
         claimType: String,
         encryptionKey: String? = null,
         timeout: Duration? = null,
-    ): Relay = client.call(timeout) { number, seconds -> create(claimType, encryptionKey, number, seconds) }.lift()
+    ): Relay = client.call(timeout, CreateArguments(claimType, encryptionKey), NativeClient::create).lift()
 
     /** As the other [create], with the public half of [encryptionKey]. */
     public suspend fun create(
@@ -128,16 +131,10 @@ public class Relays internal constructor(
         idempotencyKey: String? = null,
         timeout: Duration? = null,
     ): GeneratedClaim {
-        val redemption =
-            Redemption(
-                relayToken,
-                relaySecret,
-                privacyPassToken,
-                claimType,
-                decryptionKey?.privateKeyPem,
-                idempotencyKey,
-            )
-        return client.call(timeout) { number, seconds -> generateClaim(redemption, number, seconds) }.lift()
+        val key = decryptionKey?.privateKeyPem
+        val arguments =
+            ClaimArguments(relayToken, relaySecret, privacyPassToken, claimType, key, idempotencyKey)
+        return client.call(timeout, arguments, NativeClient::generateClaim).lift()
     }
 
     /** A call that does nothing on the way that all calls take: for the benchmark. */
@@ -154,6 +151,6 @@ public class Relays internal constructor(
         timeout: Duration? = null,
     ): PrivacyPass =
         client
-            .call(timeout) { number, seconds -> issuePrivacyPass(claimType, relayToken, relaySecret, number, seconds) }
+            .call(timeout, IssueArguments(claimType, relayToken, relaySecret), NativeClient::issuePrivacyPass)
             .lift()
 }

@@ -1,5 +1,13 @@
 package dev.relaypass
 
+import dev.relaypass.generated.CompleteArguments
+import dev.relaypass.generated.CreateTableArguments
+import dev.relaypass.generated.ForgetArguments
+import dev.relaypass.generated.GetArguments
+import dev.relaypass.generated.NativeClient
+import dev.relaypass.generated.PruneArguments
+import dev.relaypass.generated.RecoverArguments
+import dev.relaypass.generated.StartArguments
 import kotlin.time.Duration
 
 /**
@@ -36,7 +44,7 @@ public class Verifications internal constructor(
         reference: String? = null,
         timeout: Duration? = null,
     ): Verification =
-        client.call(timeout) { number, seconds -> startVerification(claimType, reference, number, seconds) }.lift()
+        client.call(timeout, StartArguments(claimType, reference), NativeClient::startVerification).lift()
 
     /**
      * Asks for the answer. Once it is known it is returned as it was stored, without a network call.
@@ -64,7 +72,7 @@ public class Verifications internal constructor(
         reissue: Boolean = false,
         timeout: Duration? = null,
     ): Completion =
-        client.call(timeout) { number, seconds -> completeVerification(id, reissue, number, seconds) }.lift()
+        client.call(timeout, CompleteArguments(id, reissue), NativeClient::completeVerification).lift()
 
     /**
      * A verification as it is stored. Nothing is sent, and nothing is changed.
@@ -75,7 +83,7 @@ public class Verifications internal constructor(
     public suspend fun get(
         id: String,
         timeout: Duration? = null,
-    ): Verification = client.call(timeout) { number, seconds -> getVerification(id, number, seconds) }.lift()
+    ): Verification = client.call(timeout, GetArguments(id), NativeClient::getVerification).lift()
 
     /**
      * Deletes what is stored of a verification. A pass that is certainly unspent goes to the pool; what
@@ -86,7 +94,7 @@ public class Verifications internal constructor(
     public suspend fun forget(
         id: String,
         timeout: Duration? = null,
-    ): Unit = client.call(timeout) { number, seconds -> forgetVerification(id, number, seconds) }
+    ): Unit = client.call(timeout, ForgetArguments(id), NativeClient::forgetVerification)
 
     /**
      * Drives on whatever a crash or a broken network left behind, and says how many records it drove
@@ -97,5 +105,25 @@ public class Verifications internal constructor(
      * @throws InvalidArgumentException without a store; or [StoreException].
      */
     public suspend fun recover(timeout: Duration? = null): Long =
-        client.call(timeout) { number, seconds -> recoverVerifications(number, seconds) }.saturated()
+        client.call(timeout, RecoverArguments(), NativeClient::recoverVerifications).saturated()
+
+    /**
+     * Deletes what need not be kept any more from a built-in store, and says how many records that were:
+     * verifications that ended 30 days ago, above all. What is open stays. When the time is up, the rest
+     * waits for the next call.
+     *
+     * @throws InvalidArgumentException with a store of yours: delete there what `expiresAt` allows; or
+     * [StoreException].
+     */
+    public suspend fun prune(timeout: Duration? = null): Long =
+        client.call(timeout, PruneArguments(), NativeClient::pruneVerifications).saturated()
+
+    /**
+     * Creates the table of a built-in store, unless it is there. Only PostgreSQL needs it.
+     *
+     * @throws InvalidArgumentException with a store of yours; or [StoreException],
+     * [RequestTimeoutException].
+     */
+    public suspend fun createTable(timeout: Duration? = null): Unit =
+        client.call(timeout, CreateTableArguments(), NativeClient::createTable)
 }

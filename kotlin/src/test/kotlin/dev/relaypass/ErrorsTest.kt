@@ -1,6 +1,7 @@
 package dev.relaypass
 
 import dev.relaypass.generated.exampleFailures
+import dev.relaypass.generated.panic
 import dev.relaypass.support.Sandbox
 import dev.relaypass.support.thrownBy
 import java.lang.reflect.Modifier
@@ -47,6 +48,7 @@ class ErrorsTest {
             "outcome_unknown" to OutcomeUnknownException::class,
             "closed" to ClosedException::class,
             "cancelled" to CancelledException::class,
+            "internal" to InternalException::class,
         )
 
     @Test
@@ -68,6 +70,14 @@ class ErrorsTest {
         val sealed = RelayPassException::class.java.permittedSubclasses.toSet()
         assertEquals(classes.values.map { it.java }.toSet(), sealed - UnknownCodeException::class.java)
     }
+
+    @Test
+    fun `a panic is an internal error that does not repeat it`() =
+        runBlocking<Unit> {
+            val error = thrownBy<InternalException> { callNative(timeout = null) { number, _ -> panic(number) } }
+            assertEquals("internal", error.code)
+            assertFalse("canary" in error.stackTraceToString())
+        }
 
     @Test
     fun `an unknown code is an exception of the base`() {

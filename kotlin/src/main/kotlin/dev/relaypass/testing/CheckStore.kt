@@ -9,12 +9,11 @@ import dev.relaypass.Call
 import dev.relaypass.NativeThreads
 import dev.relaypass.RelayStore
 import dev.relaypass.StoreAdapter
+import dev.relaypass.callNow
 import dev.relaypass.caught
-import dev.relaypass.generated.CheckException
+import dev.relaypass.generated.Checked
 import dev.relaypass.generated.HostReopen
-import dev.relaypass.generated.InternalException
 import dev.relaypass.generated.Reopened
-import dev.relaypass.mistakeOfOurs
 import java.util.concurrent.Callable
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.runBlocking
@@ -77,13 +76,15 @@ public suspend fun checkStore(
                 override suspend fun reopen() = caught(call) { Reopened(adapt(it())) }
             }
         }
-    try {
-        val report = checkNatively(adapt(store), opener)
-        return StoreReport(report.passed, report.skipped)
-    } catch (broken: CheckException.Violation) {
-        throw StoreViolation(broken.text, broken.rule, broken.found, broken.thrown?.let(call::thrown))
-    } catch (_: InternalException) {
-        throw mistakeOfOurs()
+    return when (val checked = callNow { checkNatively(adapt(store), opener) }) {
+        is Checked.Passed -> {
+            StoreReport(checked.report.passed, checked.report.skipped)
+        }
+
+        is Checked.Broken -> {
+            val (message, rule, found, thrown) = checked.violation
+            throw StoreViolation(message, rule, found, thrown?.let(call::thrown))
+        }
     }
 }
 

@@ -1,0 +1,25 @@
+//! What only tests need. No package that people install has it.
+
+use napi::Env;
+use napi_derive::napi;
+use relaypass::{Error, ErrorKind};
+
+use crate::answer::Nothing;
+use crate::call::{promise, CancelToken, Promised};
+use crate::errors::ErrorRecord;
+
+/// One error of every kind, for the test that walks them all.
+#[napi(catch_unwind)]
+pub fn example_errors() -> Vec<ErrorRecord> {
+    let examples = ErrorKind::ALL.into_iter().map(Error::example);
+    examples.map(ErrorRecord::from).collect()
+}
+
+/// A call that panics with a secret.
+#[napi(catch_unwind)]
+pub fn panic<'env>(
+    env: &'env Env,
+    token: Option<&CancelToken>,
+) -> napi::Result<Promised<'env, Nothing>> {
+    promise::<(), _>(env, token, async { panic!("canary") })
+}

@@ -1,0 +1,110 @@
+//! The calls of a client: arguments in, an answer out.
+//!
+//! The list stands once, here. A binding names a macro that makes a method of its host's language of
+//! each call.
+
+use std::future::Future;
+
+use super::caught::caught_now;
+use crate::client::{rules, Client, ClientArguments};
+use crate::described::{described, Plain, Record, Rule};
+use crate::error::Result;
+use crate::secret::Secret;
+
+/// Hands every call but `close` to a macro: `calls!(then)`. A call has a method, the arguments that
+/// must be given before the semicolon and those that may be left out behind it, and what it answers.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! calls {
+    ($then:ident) => {
+        $then! {
+            create: CreateArguments {
+                claim_type: Text;
+                encryption_key: Text
+            } -> RelayRecord,
+            issue_privacy_pass: IssueArguments {
+                ;
+                claim_type: Text, relay_token: Text, relay_secret: SecretText
+            } -> PrivacyPassRecord,
+            generate_claim: ClaimArguments {
+                relay_token: Text, relay_secret: SecretText, privacy_pass_token: SecretText;
+                claim_type: Text, decryption_key: SecretText, idempotency_key: SecretText
+            } -> GeneratedClaimRecord,
+            start_verification: StartArguments {
+                claim_type: Text;
+                reference: Text
+            } -> VerificationRecord,
+            complete_verification: CompleteArguments {
+                id: Text;
+                reissue: Flag
+            } -> CompletionRecord,
+            get_verification: GetArguments { id: Text; } -> VerificationRecord,
+            forget_verification: ForgetArguments { id: Text; } -> Nothing,
+            recover_verifications: RecoverArguments { ; } -> Count,
+            prune_verifications: PruneArguments { ; } -> Count,
+            create_table: CreateTableArguments { ; } -> Nothing,
+            prefetch_passes: PrefetchArguments { claim_type: Text, count: Whole; } -> Count,
+            count_passes: CountArguments { claim_type: Text; } -> Count,
+        }
+    };
+}
+
+/// Makes a client. Nothing is sent.
+///
+/// # Errors
+/// `invalid_argument`, and what to change.
+pub fn open(arguments: &ClientArguments) -> Result<Client> {
+    caught_now(|| arguments.parse()?.build())
+}
+
+/// Arguments that a client answers.
+pub trait Call: Record + Send + Sized + 'static {
+    /// As errors name it: `relays.create`.
+    const NAME: &'static str;
+    /// Whether it may tell events, or have much to do, before it waits for the first time.
+    const IS_LONG: bool;
+    /// What comes of it.
+    type Answer: Send + 'static;
+
+    /// Checks the arguments, and makes the call within so many seconds.
+    fn run(
+        self,
+        client: &Client,
+        seconds: Option<f64>,
+    ) -> impl Future<Output = Result<Self::Answer>> + Send;
+}
+
+type Text = String;
+type SecretText = Secret<String>;
+type Flag = bool;
+type Whole = i64;
+
+macro_rules! declare {
+    ($($method:ident: $arguments:ident {
+        $($needed:ident: $needed_type:ident),*;
+        $($other:ident: $other_type:ident),*
+    } -> $answer:ident,)*) => {$(
+        described! {
+            /// The arguments of a call: see its [`Call::NAME`].
+            pub struct $arguments {
+                $(pub $needed: $needed_type => rule!($needed),)*
+                $(pub $other: Option<$other_type> => rule!($other),)*
+            }
+        }
+    )*};
+}
+
+/// What is allowed in an argument of this name.
+macro_rules! rule {
+    (reissue) => {
+        Rule::ANY.by_default(Plain::Flag(false))
+    };
+    (count) => {
+        rules::PREFETCH
+    };
+    ($other:ident) => {
+        Rule::ANY
+    };
+}
+
+calls!(declare);
