@@ -12,7 +12,6 @@ import contextlib
 import contextvars
 import inspect
 import itertools
-import os
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -109,9 +108,9 @@ def _start_store_thread() -> None:
 
 
 def _serve_stores() -> None:
-    process = os.getpid()
+    process = _native.process()
     # A store that forks leaves its child a copy of this thread, which has nothing to do there.
-    while os.getpid() == process and (fetched := _native.next_store_call()) is not None:
+    while _native.process() == process and (fetched := _native.next_store_call()) is not None:
         call, must_start_another = fetched
         del fetched
         if must_start_another:
@@ -205,7 +204,7 @@ async def _await_and_reply(call: _native.StoreCall, answer: Awaitable[Any]) -> N
 
 def _own_loop() -> asyncio.AbstractEventLoop:
     """The event loop that we run ourselves, for those who have none. One per process."""
-    process = os.getpid()
+    process = _native.process()
     loop = _own_loops.get(process)
     if loop is None:
         made = asyncio.new_event_loop()
@@ -236,8 +235,8 @@ def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _tell_of_events() -> None:
-    process = os.getpid()
-    while os.getpid() == process and (fetched := _native.next_event()) is not None:
+    process = _native.process()
+    while _native.process() == process and (fetched := _native.next_event()) is not None:
         number, members = fetched
         callbacks = _callbacks.get(number)
         if callbacks is not None and callbacks.on_event is not None:

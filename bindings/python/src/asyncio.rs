@@ -8,7 +8,7 @@
 
 use std::future::Future;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::{io, mem, process, thread};
+use std::{io, mem, thread};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use crate::answer::Answer;
 use crate::exit::{self, gate};
 use crate::outcome::Outcome;
-use crate::per_process::PerProcess;
+use crate::per_process::{PerProcess, Process};
 use crate::runtime::{no_threads, Engine};
 
 /// Starts the call, and returns what aborts it.
@@ -47,7 +47,7 @@ pub(crate) fn start(
         }
     });
     Ok(WhenDone {
-        pid: process::id(),
+        process: Process::current(),
         task: task.abort_handle(),
     })
 }
@@ -55,7 +55,7 @@ pub(crate) fn start(
 /// Called by the future when it is settled or cancelled. Only then is there something to abort.
 #[pyclass(frozen, module = "relaypass._native")]
 pub(crate) struct WhenDone {
-    pid: u32,
+    process: Process,
     task: AbortHandle,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct WhenDone {
 impl WhenDone {
     fn __call__(&self, _future: &Bound<'_, PyAny>) {
         // In a forked child the task belongs to a runtime that must not be touched.
-        if self.pid == process::id() {
+        if self.process == Process::current() {
             self.task.abort();
         }
     }

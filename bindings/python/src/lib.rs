@@ -32,6 +32,7 @@ use pyo3::prelude::*;
 
 #[pymodule(name = "_native", gil_used = true)]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    per_process::count_forks()?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<client::Client>()?;
     module.add_class::<call::Call>()?;
@@ -51,5 +52,6 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(events::event_thread_failed, module)?)?;
     module.add_function(wrap_pyfunction!(events::next_event, module)?)?;
     module.add_function(wrap_pyfunction!(events::example_events, module)?)?;
+    module.add_function(wrap_pyfunction!(per_process::process_number, module)?)?;
     exit::watch(module)
 }

@@ -6,8 +6,8 @@
 //! sees all there is, even a store that holds its own client.
 
 use std::future::Future;
+use std::mem;
 use std::sync::Mutex;
-use std::{mem, process};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::exit;
 use crate::inbox::{errands, MustStartAnother};
+use crate::per_process::Process;
 use crate::released::{lock, Raised, Released};
 use crate::runtime::away;
 use crate::store_answer::{loaded, number, scanned, swapped, type_name, wrong};
@@ -80,7 +81,7 @@ impl PythonStore {
         let question = question(reply);
         let method = question.method();
         let call = StoreCall {
-            pid: process::id(),
+            process: Process::current(),
             callbacks: self.callbacks,
             caller: CALLER.try_with(|caller| *caller).ok(),
             question: Mutex::new(Some(question)),
@@ -198,7 +199,7 @@ impl Question {
 /// raised.
 #[pyclass(frozen, module = "relaypass._native")]
 pub(crate) struct StoreCall {
-    pid: u32,
+    process: Process,
     callbacks: CallbacksNumber,
     /// `None`: in the background there is no caller.
     caller: Option<CallerNumber>,
@@ -277,13 +278,13 @@ impl StoreCall {
     fn take(&self) -> Option<Question> {
         let mut question = lock(&self.question);
         // In a forked child, whoever waits for the answer is the parent's.
-        (self.pid == process::id()).then(|| question.take())?
+        (self.process == Process::current()).then(|| question.take())?
     }
 }
 
 impl Drop for StoreCall {
     fn drop(&mut self) {
-        if self.pid != process::id() {
+        if self.process != Process::current() {
             mem::forget(mem::replace(&mut self.question, Mutex::new(None)));
         }
     }
