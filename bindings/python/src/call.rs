@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::answer::Answer;
 use crate::asyncio::{self, WhenDone};
 use crate::outcome::Outcome;
-use crate::runtime::Engine;
+use crate::runtime::{away, Engine};
 use crate::store::{called_by, CallerNumber};
 
 /// What is to be done for a call. Nothing is before it is polled, so that a call may be prepared
@@ -62,5 +62,15 @@ impl Call {
     ) -> PyResult<WhenDone> {
         let work = called_by(caller, self.take()?);
         asyncio::start(work, call_soon_threadsafe, settle)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let work = self.work.get_mut();
+        if let Some(work) = work.unwrap_or_else(PoisonError::into_inner).take() {
+            // It was never made, and its client may end with it: see there.
+            Python::attach(|py| away(py, || drop(work)));
+        }
     }
 }
