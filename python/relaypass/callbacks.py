@@ -1,7 +1,7 @@
 """How code that is not ours is called: a store's methods, and whoever listens to events.
 
 The native module says what is to be called, and daemon threads of this module fetch it there
-(``inbox.rs`` says why they are Python's). It knows of all this no more than numbers: the objects
+(``inbox.rs`` says why they are Python's). It knows of the objects no more than a number: they
 live here and are the garbage collector's, even a store that holds its own client.
 """
 
@@ -60,13 +60,11 @@ class Caller:
     Every call of a client has its own; work in the background has the one of its client.
     """
 
-    __slots__ = ("__weakref__", "_context", "loop", "number")
+    __slots__ = ("_context", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.loop = loop
-        self.number = next(_numbers)
         self._context = contextvars.copy_context()
-        _callers[self.number] = self
 
     def context(self) -> contextvars.Context:
         """The context variables. A copy for each use: no two can run in one context at once."""
@@ -92,7 +90,6 @@ def is_called_back() -> bool:
 _called_back = contextvars.ContextVar("relaypass_called_back", default=False)
 _numbers = itertools.count(1)
 _callbacks: WeakValueDictionary[int, Callbacks] = WeakValueDictionary()
-_callers: WeakValueDictionary[int, Caller] = WeakValueDictionary()
 
 
 def _start(work: Callable[[], None], name: str, failed: Callable[[], None]) -> None:
@@ -124,18 +121,24 @@ def _serve_stores() -> None:
 
 
 def _call_store(call: _native.StoreCall) -> None:
-    """Calls the store's method and replies, or has the reply follow when it can be awaited."""
+    """Finds whose store it is, and in whose name it is called."""
+    try:
+        callbacks = _callbacks.get(call.callbacks)
+        if callbacks is None:
+            raise RuntimeError("the client of this store is no longer there")
+        caller = call.caller or callbacks.background
+        _call_method(callbacks, caller, call)
+    except BaseException as error:
+        call.fail(error)
+
+
+def _call_method(callbacks: Callbacks, caller: Caller, call: _native.StoreCall) -> None:
+    """Calls the method and replies, or has the reply follow when it can be awaited."""
     try:
         question = call.question()
         if question is None:
             return
         method, arguments = question
-        callbacks = _callbacks.get(call.callbacks)
-        if callbacks is None:
-            raise RuntimeError("the client of this store is no longer there")
-        caller = callbacks.background
-        if call.caller is not None:
-            caller = _callers.get(call.caller, caller)
         if method == "compare_and_swap":
             key, expected, new = arguments
             arguments = (key, expected, None if new is None else StoreRecord(*new))
@@ -237,15 +240,17 @@ def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
 def _tell_of_events() -> None:
     process = _native.process()
     while _native.process() == process and (fetched := _native.next_event()) is not None:
-        number, members = fetched
+        number, caller, members = fetched
         callbacks = _callbacks.get(number)
-        if callbacks is not None and callbacks.on_event is not None:
-            _tell(callbacks, callbacks.on_event, Event(*members))
-        del callbacks
+        if callbacks is not None:
+            _tell(callbacks, caller or callbacks.background, Event(*members))
+        del callbacks, caller, fetched
 
 
-def _tell(callbacks: Callbacks, on_event: Callable[[Event], object], event: Event) -> None:
+def _tell(callbacks: Callbacks, caller: Caller, event: Event) -> None:
+    on_event = callbacks.on_event
+    assert on_event is not None
     try:
-        callbacks.background.context().run(on_event, event)
+        caller.context().run(on_event, event)
     except BaseException as error:
         _native.report_unraisable(error, on_event)

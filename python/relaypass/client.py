@@ -75,8 +75,10 @@ class _Options:
             background: Whether a task in the background drives open verifications on and fills the
                 pool, about once a minute; by default it does not. It ends with the client.
             on_event: A function that is called with every :class:`Event`, for your log: in a
-                thread of relaypass, one at a time. What it raises goes to
-                :func:`sys.unraisablehook`, and disturbs no call.
+                thread of relaypass, one at a time, with the context variables of the call in which
+                it happened, or of the client's making if it happened in the background. What it
+                raises goes to :func:`sys.unraisablehook`, and disturbs no call. While it is busy,
+                up to 10,000 events wait; those that happen beyond are not told.
 
         Raises:
             InvalidArgumentError: an option cannot be right; the message says what to change.

@@ -26,7 +26,7 @@ def opened(outcome: Outcome[_Answer]) -> _Answer:
 
 def waited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
     """Makes the call in this thread. The caller lives as long as it lasts."""
-    return opened(call.wait(None if caller is None else caller.number))
+    return opened(call.wait(caller))
 
 
 async def awaited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
@@ -39,6 +39,5 @@ async def awaited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
         if not future.done():
             future.set_result(outcome)
 
-    number = None if caller is None else caller.number
-    future.add_done_callback(call.start(loop.call_soon_threadsafe, settle, number))
+    future.add_done_callback(call.start(loop.call_soon_threadsafe, settle, caller))
     return opened(await future)

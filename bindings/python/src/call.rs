@@ -9,9 +9,9 @@ use pyo3::prelude::*;
 
 use crate::answer::Answer;
 use crate::asyncio::{self, WhenDone};
+use crate::caller::{called_by, Caller};
 use crate::outcome::Outcome;
 use crate::runtime::{away, Engine};
-use crate::store::{called_by, CallerNumber};
 
 /// What is to be done for a call. Nothing is before it is polled, so that a call may be prepared
 /// in one process and made in its child.
@@ -45,9 +45,10 @@ impl Call {
 impl Call {
     /// Makes the call in this thread. A store is called in the name of `caller`.
     #[pyo3(signature = (caller=None))]
-    fn wait(&self, py: Python<'_>, caller: Option<CallerNumber>) -> PyResult<Outcome> {
+    fn wait(&self, py: Python<'_>, caller: Option<Py<PyAny>>) -> PyResult<Outcome> {
         let engine = Engine::of_this_process()?;
-        let work = called_by(caller, self.take()?);
+        let caller = caller.map(Caller::new);
+        let work = called_by(caller.clone(), self.take()?);
         engine.wait(py, Box::pin(work)).map(Outcome::new)
     }
 
@@ -58,10 +59,10 @@ impl Call {
         &self,
         call_soon_threadsafe: Py<PyAny>,
         settle: Py<PyAny>,
-        caller: Option<CallerNumber>,
+        caller: Option<Py<PyAny>>,
     ) -> PyResult<WhenDone> {
-        let work = called_by(caller, self.take()?);
-        asyncio::start(work, call_soon_threadsafe, settle)
+        let caller = caller.map(Caller::new);
+        asyncio::start(self.take()?, caller, call_soon_threadsafe, settle)
     }
 }
 

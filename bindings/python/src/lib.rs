@@ -7,13 +7,15 @@
 //! * [`outcome`]: what came of it, and why Python code raises the errors;
 //! * [`runtime`]: the tokio runtime, made when it is first needed and again after `fork`;
 //! * [`asyncio`]: how an answer gets back to the event loop;
-//! * [`store`], [`events`]: how Python code that is not ours is called, and [`inbox`]: by whom;
+//! * [`store`], [`events`]: how Python code that is not ours is called, [`inbox`]: by whom, and
+//!   [`caller`]: in whose name;
 //! * [`exit`]: why no thread of ours is inside Python while the interpreter ends.
 
 mod answer;
 mod arguments;
 mod asyncio;
 mod call;
+mod caller;
 mod client;
 mod errors;
 mod events;
