@@ -30,10 +30,13 @@ mod store;
 mod store_answer;
 mod testing;
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 #[pymodule(name = "_native", gil_used = true)]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    refuse_other_interpreters()?;
     per_process::count_forks()?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<client::Client>()?;
@@ -56,4 +59,18 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(events::example_events, module)?)?;
     module.add_function(wrap_pyfunction!(per_process::process_number, module)?)?;
     exit::watch(module)
+}
+
+/// Threads and the gate at exit belong to one interpreter, and pyo3's objects, too. Python 3.12 and
+/// later say so themselves, except to sub-interpreters of the old kind.
+fn refuse_other_interpreters() -> PyResult<()> {
+    // SAFETY: this is called by Python, so that there is a present interpreter, which stays alive.
+    let number = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    if number == 0 {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(
+        "relaypass works in the main interpreter of a process only, and this is a sub-interpreter. \
+         For mod_wsgi: WSGIApplicationGroup %{GLOBAL}. Elsewhere, use threads or processes.",
+    ))
 }
