@@ -199,7 +199,8 @@ class RelayPass(_Options):
 class AsyncRelayPass(_Options):
     """:class:`RelayPass` for asyncio: the same names, to be awaited.
 
-    A client is bound to no event loop; any loop and thread may use it.
+    A client is bound to no event loop; any loop and thread may use it. In trio a call raises
+    :class:`RuntimeError`, which says what to do.
 
     >>> import asyncio
     >>> async def main() -> bool:

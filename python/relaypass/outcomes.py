@@ -7,7 +7,8 @@ what it is given in its debug log, and an exception has to be made here (``outco
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+import sys
+from typing import Any, TypeVar
 
 from relaypass._native import Call, Outcome
 from relaypass.callbacks import Caller
@@ -31,7 +32,7 @@ def waited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
 
 async def awaited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
     """Makes the call in asyncio. Cancelling the task drops it."""
-    loop = asyncio.get_running_loop()
+    loop = running_loop()
     future: asyncio.Future[Outcome[_Answer]] = loop.create_future()
 
     def settle(outcome: Outcome[_Answer]) -> None:
@@ -41,3 +42,29 @@ async def awaited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
 
     future.add_done_callback(call.start(loop.call_soon_threadsafe, settle, caller))
     return opened(await future)
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of asyncio that runs here.
+
+    Raises:
+        RuntimeError: none does, or trio runs.
+    """
+    if _is_trio():
+        raise RuntimeError(
+            "AsyncRelayPass is awaited in asyncio, and this is trio. Call RelayPass in a thread "
+            "(trio.to_thread.run_sync, anyio.to_thread.run_sync), or run anyio with "
+            'backend="asyncio".'
+        )
+    return asyncio.get_running_loop()
+
+
+def _is_trio() -> bool:
+    # Every trio brings sniffio along, and what joins the two loops tells it which one has the turn.
+    sniffio: Any = sys.modules.get("sniffio")
+    if sniffio is None:
+        return False
+    try:
+        return bool(sniffio.current_async_library() == "trio")
+    except sniffio.AsyncLibraryNotFoundError:
+        return False
