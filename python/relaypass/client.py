@@ -82,6 +82,7 @@ class _Options:
 
         Raises:
             InvalidArgumentError: an option cannot be right; the message says what to change.
+            RuntimeError: this version of gevent cannot be worked with.
         """
         store_url = store if isinstance(store, str) else None
         store_object = None if store is None or isinstance(store, str) else checked(store)
@@ -130,7 +131,8 @@ class RelayPass(_Options):
 
     Any number of threads may share a client, and it works inside a running event loop (Jupyter).
     A call lets other threads go on, and Ctrl-C ends it. After ``os.fork`` the client works in the
-    child too: it connects anew.
+    child too: it connects anew. Where gevent or eventlet have patched Python, other greenlets go
+    on while a call waits.
 
     >>> with RelayPass(api_key=api_key, base_url=base_url) as client:
     ...     relay = client.relays.create(claim_type="age_over18_verified")

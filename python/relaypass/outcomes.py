@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from relaypass._native import Call, Outcome
 from relaypass.callbacks import Caller
 from relaypass.errors import from_native
+from relaypass.greenlets import current_hub
 
 _Answer = TypeVar("_Answer")
 
@@ -26,8 +27,14 @@ def opened(outcome: Outcome[_Answer]) -> _Answer:
 
 
 def waited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
-    """Makes the call in this thread. The caller lives as long as it lasts."""
-    return opened(call.wait(caller))
+    """Makes the call in this thread; where threads have greenlets, the others go on."""
+    hub = current_hub() if caller is None else caller.hub
+    if hub is None:
+        return opened(call.wait(caller))
+    outcome: Outcome[_Answer] = hub.waited(
+        lambda call_soon_threadsafe, settle: call.start(call_soon_threadsafe, settle, caller)
+    )
+    return opened(outcome)
 
 
 async def awaited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
