@@ -17,7 +17,15 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from support import PACKAGE, Sandbox, SilentServer, run_sandbox, run_script, start_script
+from support import (
+    PACKAGE,
+    REPOSITORY,
+    Sandbox,
+    SilentServer,
+    run_sandbox,
+    run_script,
+    start_script,
+)
 
 TESTS = PACKAGE / "tests"
 
@@ -29,14 +37,18 @@ PATCHES = {
 }
 
 
-@pytest.fixture(params=PATCHES)
-def library(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
+def needed(name: str) -> None:
     if find_spec(name) is None or find_spec("gunicorn") is None:
         text = f"{name} cannot be installed for this Python"
         if os.environ.get("REQUIRE_ALL") == "1":
             pytest.fail(f"{text}, and is required (REQUIRE_ALL=1)")
         pytest.skip(text)
+
+
+@pytest.fixture(params=PATCHES)
+def library(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    needed(name)
     return name
 
 
@@ -115,9 +127,11 @@ def script(library: str, code: str, *, late: bool = False) -> str:
     return begin.replace("PATCH", "").replace("LATE", "") + code
 
 
-def run(library: str, code: str, sandbox: Sandbox, *, late: bool = False) -> list[str]:
+def run(
+    library: str, code: str, sandbox: Sandbox, *arguments: str, late: bool = False
+) -> list[str]:
     text = script(library, code, late=late)
-    output = run_script(text, sandbox.url, sandbox.api_key, timeout=40, cwd=TESTS)
+    output = run_script(text, sandbox.url, sandbox.api_key, *arguments, timeout=60, cwd=TESTS)
     return output.splitlines()
 
 
@@ -135,6 +149,34 @@ def test_stores_of_both_kinds_work_whenever_it_is_patched(
     library: str, late: bool, sandbox: Sandbox
 ) -> None:
     assert run(library, VERIFY, sandbox, late=late) == ["passed", "passed"]
+
+
+def test_a_pool_of_psycopg_serves_many_greenlets_at_once(
+    sandbox: Sandbox, services: dict[str, str | None]
+) -> None:
+    needed("gevent")
+    if services["postgres"] is None:
+        pytest.skip("this system has no PostgreSQL")
+    code = """
+import gevent, sqlalchemy
+sys.path.append(sys.argv[4])
+from sqlalchemy_store import SQLAlchemyStore, metadata
+# Fewer connections than greenlets: they wait for each other.
+store = SQLAlchemyStore(sqlalchemy.create_engine(sys.argv[3], pool_size=4, max_overflow=0))
+metadata.create_all(store.engine)
+client = relaypass.RelayPass(store=store, **options)
+def verify():
+    started = client.verifications.start(claim_type=CLAIM_TYPE)
+    return client.verifications.complete(started.id).status
+jobs = [gevent.spawn(verify) for _ in range(20)]
+gevent.joinall(jobs)
+print({job.value for job in jobs})
+client.close()
+metadata.drop_all(store.engine)
+"""
+    url = services["postgres"].replace("postgres://", "postgresql+psycopg://")
+    examples = str(REPOSITORY / "examples/stores")
+    assert run("gevent", code, sandbox, url, examples) == ["{'passed'}"]
 
 
 def test_the_asyncio_client_works_beside_greenlets(library: str, sandbox: Sandbox) -> None:
