@@ -9,7 +9,17 @@ that fails raises a :class:`RelayPassError`; a program that misuses a client get
 
 from __future__ import annotations
 
-from relaypass._native import __version__
+try:
+    from relaypass._native import __version__
+except ImportError as error:
+    import sysconfig
+
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise ImportError(
+            "relaypass has no build for free-threaded Python: use the build with the GIL"
+        ) from error
+    raise
+
 from relaypass.client import AsyncRelayPass, RelayPass
 from relaypass.errors import (
     AuthenticationError,

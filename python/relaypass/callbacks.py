@@ -1,24 +1,25 @@
 """How code that is not ours is called: a store's methods, and whoever listens to events.
 
 The native module says what is to be called, and daemon threads of this module fetch it there
-(``inbox.rs`` says why they are Python's). It knows of all this no more than numbers: the objects
+(``inbox.rs`` says why they are Python's). It knows of the objects no more than a number: they
 live here and are the garbage collector's, even a store that holds its own client.
 """
 
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import contextvars
+import functools
 import inspect
 import itertools
-import os
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
-from relaypass import _native
+from relaypass import _native, greenlets
 from relaypass.events import Event
 from relaypass.stores import AsyncStore, Store, StoreRecord
 
@@ -26,7 +27,16 @@ from relaypass.stores import AsyncStore, Store, StoreRecord
 class Callbacks:
     """What a client was given to call: a store, and whoever listens to events."""
 
-    __slots__ = ("__weakref__", "background", "number", "on_event", "store")
+    __slots__ = (
+        "__weakref__",
+        "_events",
+        "_process",
+        "_telling",
+        "background",
+        "number",
+        "on_event",
+        "store",
+    )
 
     def __init__(
         self,
@@ -35,7 +45,10 @@ class Callbacks:
     ) -> None:
         self.store = store
         self.on_event = on_event
-        self.background = Caller()
+        self.background = Caller(None, greenlets.current_hub())
+        self._events: collections.deque[tuple[Caller | None, Event]] = collections.deque()
+        self._process = _native.process()
+        self._telling = threading.Lock()
         self.number = next(_numbers)
         _callbacks[self.number] = self
 
@@ -44,8 +57,38 @@ class Callbacks:
         if loop is not None and not self.background.has_running_loop():
             # Work in the background goes on in the first loop for as long as that runs.
             self.background.loop = loop
+        hub = greenlets.current_hub()
+        if hub is not None:
+            # It runs, while that of another thread may have ended.
+            self.background.hub = hub
         self._start_threads()
-        return Caller(loop)
+        return Caller(loop, hub)
+
+    def tell(self, caller: Caller | None, event: Event) -> None:
+        """Has the listener told: here, or in a greenlet where there are any. One at a time."""
+        process = _native.process()
+        if process != self._process:
+            # A child's copy may have been made in the middle of telling.
+            self._process, self._telling = process, threading.Lock()
+            self._events.clear()
+        hub = self.background.hub
+        if len(self._events) < _MOST_EVENTS:
+            self._events.append((caller, event))
+        if hub is None:
+            self._tell_what_waits()
+        else:
+            hub.spawn_soon(self._tell_what_waits)
+
+    def _tell_what_waits(self) -> None:
+        # Whoever comes in between leaves the event to the one who tells.
+        while self._events and self._telling.acquire(blocking=False):
+            try:
+                while self._events:
+                    caller, event = self._events.popleft()
+                    _tell(self, caller or self.background, event)
+                    del caller
+            finally:
+                self._telling.release()
 
     def _start_threads(self) -> None:
         # After a fork they are gone, and the native module asks for them again.
@@ -56,18 +99,17 @@ class Callbacks:
 
 
 class Caller:
-    """In whose name code is called: with which context variables, and in which event loop.
+    """In whose name code is called: with which context variables, and in which event loop or hub.
 
     Every call of a client has its own; work in the background has the one of its client.
     """
 
-    __slots__ = ("__weakref__", "_context", "loop", "number")
+    __slots__ = ("_context", "hub", "loop")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop | None, hub: greenlets.Hub | None) -> None:
         self.loop = loop
-        self.number = next(_numbers)
+        self.hub = hub
         self._context = contextvars.copy_context()
-        _callers[self.number] = self
 
     def context(self) -> contextvars.Context:
         """The context variables. A copy for each use: no two can run in one context at once."""
@@ -92,13 +134,14 @@ def is_called_back() -> bool:
 
 _called_back = contextvars.ContextVar("relaypass_called_back", default=False)
 _numbers = itertools.count(1)
+# As in `events.rs`: greenlets take them over from there.
+_MOST_EVENTS = 10_000
 _callbacks: WeakValueDictionary[int, Callbacks] = WeakValueDictionary()
-_callers: WeakValueDictionary[int, Caller] = WeakValueDictionary()
 
 
 def _start(work: Callable[[], None], name: str, failed: Callable[[], None]) -> None:
     try:
-        threading.Thread(target=work, name=name, daemon=True).start()
+        greenlets.start_thread(work, name)
     except BaseException:
         failed()
         raise
@@ -109,9 +152,9 @@ def _start_store_thread() -> None:
 
 
 def _serve_stores() -> None:
-    process = os.getpid()
+    process = _native.process()
     # A store that forks leaves its child a copy of this thread, which has nothing to do there.
-    while os.getpid() == process and (fetched := _native.next_store_call()) is not None:
+    while _native.process() == process and (fetched := _native.next_store_call()) is not None:
         call, must_start_another = fetched
         del fetched
         if must_start_another:
@@ -125,18 +168,27 @@ def _serve_stores() -> None:
 
 
 def _call_store(call: _native.StoreCall) -> None:
-    """Calls the store's method and replies, or has the reply follow when it can be awaited."""
+    """Has the store's method called: in this thread, or in a greenlet where there are any."""
+    try:
+        callbacks = _callbacks.get(call.callbacks)
+        if callbacks is None:
+            raise RuntimeError("the client of this store is no longer there")
+        caller = call.caller or callbacks.background
+        if caller.hub is None:
+            _call_method(callbacks, caller, call)
+        else:
+            caller.hub.spawn_soon(_call_method, callbacks, caller, call)
+    except BaseException as error:
+        call.fail(error)
+
+
+def _call_method(callbacks: Callbacks, caller: Caller, call: _native.StoreCall) -> None:
+    """Calls the method and replies, or has the reply follow when it can be awaited."""
     try:
         question = call.question()
         if question is None:
             return
         method, arguments = question
-        callbacks = _callbacks.get(call.callbacks)
-        if callbacks is None:
-            raise RuntimeError("the client of this store is no longer there")
-        caller = callbacks.background
-        if call.caller is not None:
-            caller = _callers.get(call.caller, caller)
         if method == "compare_and_swap":
             key, expected, new = arguments
             arguments = (key, expected, None if new is None else StoreRecord(*new))
@@ -205,18 +257,16 @@ async def _await_and_reply(call: _native.StoreCall, answer: Awaitable[Any]) -> N
 
 def _own_loop() -> asyncio.AbstractEventLoop:
     """The event loop that we run ourselves, for those who have none. One per process."""
-    process = os.getpid()
+    process = _native.process()
     loop = _own_loops.get(process)
     if loop is None:
-        made = asyncio.new_event_loop()
+        made = greenlets.new_event_loop()
         loop = _own_loops.setdefault(process, made)
         if loop is not made:
             made.close()
             return loop
         try:
-            threading.Thread(
-                target=_run_for_ever, args=(made,), name="relaypass-loop", daemon=True
-            ).start()
+            greenlets.start_thread(functools.partial(_run_for_ever, made), "relaypass-loop")
         except BaseException:
             del _own_loops[process]
             made.close()
@@ -236,17 +286,19 @@ def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _tell_of_events() -> None:
-    process = os.getpid()
-    while os.getpid() == process and (fetched := _native.next_event()) is not None:
-        number, members = fetched
+    process = _native.process()
+    while _native.process() == process and (fetched := _native.next_event()) is not None:
+        number, caller, members = fetched
         callbacks = _callbacks.get(number)
-        if callbacks is not None and callbacks.on_event is not None:
-            _tell(callbacks, callbacks.on_event, Event(*members))
-        del callbacks
+        if callbacks is not None:
+            callbacks.tell(caller, Event(*members))
+        del callbacks, caller, fetched
 
 
-def _tell(callbacks: Callbacks, on_event: Callable[[Event], object], event: Event) -> None:
+def _tell(callbacks: Callbacks, caller: Caller, event: Event) -> None:
+    on_event = callbacks.on_event
+    assert on_event is not None
     try:
-        callbacks.background.context().run(on_event, event)
+        caller.context().run(on_event, event)
     except BaseException as error:
         _native.report_unraisable(error, on_event)

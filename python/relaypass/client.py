@@ -76,11 +76,14 @@ class _Options:
             background: Whether a task in the background drives open verifications on and fills the
                 pool, about once a minute; by default it does not. It ends with the client.
             on_event: A function that is called with every :class:`Event`, for your log: in a
-                thread of relaypass, one at a time. What it raises goes to
-                :func:`sys.unraisablehook`, and disturbs no call.
+                thread of relaypass, one at a time, with the context variables of the call in which
+                it happened, or of the client's making if it happened in the background. What it
+                raises goes to :func:`sys.unraisablehook`, and disturbs no call. While it is busy,
+                up to 10,000 events wait; those that happen beyond are not told.
 
         Raises:
             InvalidArgumentError: an option cannot be right; the message says what to change.
+            RuntimeError: this version of gevent cannot be worked with.
         """
         store_url = store if isinstance(store, str) else None
         store_object = None if store is None or isinstance(store, str) else checked(store)
@@ -129,7 +132,8 @@ class RelayPass(_Options):
 
     Any number of threads may share a client, and it works inside a running event loop (Jupyter).
     A call lets other threads go on, and Ctrl-C ends it. After ``os.fork`` the client works in the
-    child too: it connects anew.
+    child too: it connects anew. Where gevent or eventlet have patched Python, other greenlets go
+    on while a call waits.
 
     >>> with RelayPass(api_key=api_key, base_url=base_url) as client:
     ...     relay = client.relays.create(claim_type="age_over18_verified")
@@ -198,7 +202,8 @@ class RelayPass(_Options):
 class AsyncRelayPass(_Options):
     """:class:`RelayPass` for asyncio: the same names, to be awaited.
 
-    A client is bound to no event loop; any loop and thread may use it.
+    A client is bound to no event loop; any loop and thread may use it. In trio a call raises
+    :class:`RuntimeError`, which says what to do.
 
     >>> import asyncio
     >>> async def main() -> bool:

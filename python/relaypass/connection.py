@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TypeVar
 
 from relaypass import _native, outcomes
@@ -48,5 +47,5 @@ class Connection:
         """Makes the call in asyncio. Cancelling the task drops it."""
         if self._callbacks is None:
             return await outcomes.awaited(call)
-        caller = self._callbacks.caller(asyncio.get_running_loop())
+        caller = self._callbacks.caller(outcomes.running_loop())
         return await outcomes.awaited(call, caller)

@@ -44,7 +44,8 @@ class EncryptionKey:
         """Generates a key pair of 2048, 3072 or 4096 bits with the system's randomness.
 
         It takes a tenth of a second and more, so in asyncio call it through
-        ``asyncio.to_thread``. Other threads go on meanwhile.
+        ``asyncio.to_thread``, and with gevent or eventlet through their pools of threads. Other
+        threads go on meanwhile.
 
         Raises:
             InvalidArgumentError: ``bits`` is another number.

@@ -7,11 +7,13 @@ what it is given in its debug log, and an exception has to be made here (``outco
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+import sys
+from typing import Any, TypeVar
 
 from relaypass._native import Call, Outcome
 from relaypass.callbacks import Caller
 from relaypass.errors import from_native
+from relaypass.greenlets import current_hub
 
 _Answer = TypeVar("_Answer")
 
@@ -25,13 +27,19 @@ def opened(outcome: Outcome[_Answer]) -> _Answer:
 
 
 def waited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
-    """Makes the call in this thread. The caller lives as long as it lasts."""
-    return opened(call.wait(None if caller is None else caller.number))
+    """Makes the call in this thread; where threads have greenlets, the others go on."""
+    hub = current_hub() if caller is None else caller.hub
+    if hub is None:
+        return opened(call.wait(caller))
+    outcome: Outcome[_Answer] = hub.waited(
+        lambda call_soon_threadsafe, settle: call.start(call_soon_threadsafe, settle, caller)
+    )
+    return opened(outcome)
 
 
 async def awaited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
     """Makes the call in asyncio. Cancelling the task drops it."""
-    loop = asyncio.get_running_loop()
+    loop = running_loop()
     future: asyncio.Future[Outcome[_Answer]] = loop.create_future()
 
     def settle(outcome: Outcome[_Answer]) -> None:
@@ -39,6 +47,31 @@ async def awaited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
         if not future.done():
             future.set_result(outcome)
 
-    number = None if caller is None else caller.number
-    future.add_done_callback(call.start(loop.call_soon_threadsafe, settle, number))
+    future.add_done_callback(call.start(loop.call_soon_threadsafe, settle, caller))
     return opened(await future)
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of asyncio that runs here.
+
+    Raises:
+        RuntimeError: none does, or trio runs.
+    """
+    if _is_trio():
+        raise RuntimeError(
+            "AsyncRelayPass is awaited in asyncio, and this is trio. Call RelayPass in a thread "
+            "(trio.to_thread.run_sync, anyio.to_thread.run_sync), or run anyio with "
+            'backend="asyncio".'
+        )
+    return asyncio.get_running_loop()
+
+
+def _is_trio() -> bool:
+    # Every trio brings sniffio along, and what joins the two loops tells it which one has the turn.
+    sniffio: Any = sys.modules.get("sniffio")
+    if sniffio is None:
+        return False
+    try:
+        return bool(sniffio.current_async_library() == "trio")
+    except sniffio.AsyncLibraryNotFoundError:
+        return False

@@ -53,6 +53,10 @@ class Store(Protocol):
     (:class:`AsyncStore`). An :class:`AsyncRelayPass` awaits it in the event loop that called the
     client; a :class:`RelayPass`, and work in the background whose loop has ended, in a loop that
     relaypass runs in a thread of its own.
+
+    **With gevent and eventlet**, once they have patched Python, each method runs in a greenlet of
+    the thread that called the client, because locks, sockets and pooled connections that greenlets
+    use work in no other. Work in the background uses the thread that called last.
     """
 
     def load(self, key: str, /) -> StoreRecord | None:

@@ -87,7 +87,7 @@ async def check_store_async(
     reopen: Callable[[], Store | AsyncStore | Awaitable[Store | AsyncStore]] | None = None,
 ) -> StoreReport:
     """:func:`check_store`, to be awaited: the store's methods are awaited in this event loop."""
-    loop = asyncio.get_running_loop()
+    loop = outcomes.running_loop()
     opened = _Opened(store, reopen, loop)
     callbacks = Callbacks(opened)
     call = _native.check_store(callbacks.number, reopen is not None)

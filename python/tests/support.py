@@ -200,10 +200,10 @@ def start_script(code: str, *arguments: str, **options: Any) -> subprocess.Popen
     )
 
 
-def run_script(code: str, *arguments: str, timeout: float = 20) -> str:
+def run_script(code: str, *arguments: str, timeout: float = 20, **options: Any) -> str:
     """Runs Python code in a process of its own, which must end well and in time, and silently but
     for its standard output."""
-    with start_script(code, *arguments) as process:
+    with start_script(code, *arguments, **options) as process:
         try:
             output, errors = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:

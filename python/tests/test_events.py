@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import itertools
 import sys
 import threading
 import time
+import weakref
 from typing import Any, get_args
 
 import pytest
@@ -66,7 +68,9 @@ def test_a_pending_answer_is_told(sandbox: Sandbox) -> None:
     assert event.message
 
 
-def test_the_listener_has_the_context_of_the_client_and_a_thread_of_its_own() -> None:
+def test_in_the_background_a_listener_has_the_context_of_the_client_and_a_thread_of_its_own() -> (
+    None
+):
     seen = []
     done = threading.Semaphore(0)
 
@@ -82,6 +86,94 @@ def test_the_listener_has_the_context_of_the_client_and_a_thread_of_its_own() ->
     for _ in KINDS:
         assert done.acquire(timeout=5)
     assert set(seen) == {("client", "relaypass-events")}
+
+
+class Told:
+    """Remembers the context in which it was told."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.told = threading.Semaphore(0)
+
+    def __call__(self, _: relaypass.Event) -> None:
+        self.names.append(NAME.get())
+        self.told.release()
+
+
+def test_a_listener_has_the_context_of_the_call(sandbox: Sandbox) -> None:
+    told = Told()
+    options: dict[str, Any] = {**sandbox.options, "api_key": sandbox.production_api_key}
+    with relaypass.RelayPass(store="memory:", on_event=told, **options) as client:
+        for name in ("first", "second"):
+            started = client.verifications.start(claim_type=CLAIM_TYPE)
+            NAME.set(name)
+            assert client.verifications.complete(started.id).status == "pending"
+            NAME.set("later")
+            assert told.told.acquire(timeout=5)
+    assert told.names == ["first", "second"]
+
+
+async def test_a_listener_has_the_context_of_the_awaited_call(sandbox: Sandbox) -> None:
+    told = Told()
+    options: dict[str, Any] = {**sandbox.options, "api_key": sandbox.production_api_key}
+
+    async def complete(name: str) -> None:
+        NAME.set(name)
+        started = await client.verifications.start(claim_type=CLAIM_TYPE)
+        assert (await client.verifications.complete(started.id)).status == "pending"
+
+    names = [f"request {number}" for number in range(20)]
+    async with relaypass.AsyncRelayPass(store="memory:", on_event=told, **options) as client:
+        await asyncio.gather(*[asyncio.create_task(complete(name)) for name in names])
+        for _ in names:
+            assert await asyncio.to_thread(told.told.acquire, timeout=5)
+    assert sorted(told.names) == sorted(names)
+
+
+def test_the_caller_of_an_event_is_let_go_of_once_it_is_told(sandbox: Sandbox) -> None:
+    class Request:
+        pass
+
+    told = Told()
+    request: contextvars.ContextVar[Request] = contextvars.ContextVar("request")
+    options: dict[str, Any] = {**sandbox.options, "api_key": sandbox.production_api_key}
+    with relaypass.RelayPass(store=DictStore(), on_event=told, **options) as client:
+
+        def complete() -> weakref.ref[Request]:
+            mine = Request()
+            request.set(mine)
+            started = client.verifications.start(claim_type=CLAIM_TYPE)
+            client.verifications.complete(started.id)
+            return weakref.ref(mine)
+
+        left = contextvars.copy_context().run(complete)
+        assert told.told.acquire(timeout=5)
+        for _ in range(500):
+            if left() is None:
+                break
+            time.sleep(0.01)
+        assert left() is None
+
+
+def test_what_a_hanging_listener_leaves_waiting_is_bounded() -> None:
+    hang = threading.Event()
+    told = 0
+
+    def listen(_: relaypass.Event) -> None:
+        nonlocal told
+        hang.wait(20)
+        told += 1
+
+    client = relaypass.RelayPass(on_event=listen)
+    for _ in range(2_000):
+        tell_examples(client)
+    hang.set()
+    before = -1
+    while told != before:
+        before = told
+        time.sleep(0.3)
+    # Those that waited, and the one that was being told.
+    assert told in (10_000, 10_001)
 
 
 def test_what_a_listener_raises_is_reported_and_the_next_event_told(

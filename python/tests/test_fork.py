@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from support import Sandbox, run_script
@@ -285,7 +290,7 @@ SCRIPTS = {
         from relaypass.outcomes import opened
         connection = call._connection
         caller = connection._callbacks.caller()
-        outcome = connection.native.get_verification(ID).wait(caller.number)
+        outcome = connection.native.get_verification(ID).wait(caller)
         def child():
             global outcome, call, connection
             del outcome, call, connection
@@ -314,3 +319,35 @@ SCRIPTS = {
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
 def test_fork(script: str, sandbox: Sandbox) -> None:
     run_script(BEGIN + textwrap.dedent(script), sandbox.url, sandbox.api_key, timeout=30)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or shutil.which("cc") is None, reason="needs Linux and a C compiler"
+)
+def test_a_child_with_the_number_of_its_parent_works(sandbox: Sandbox, tmp_path: Path) -> None:
+    # As with pid namespaces of their own, where every first process is number 1.
+    (tmp_path / "same.c").write_text("int getpid(void) { return 1; }")
+    library = tmp_path / "same.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "same.c"], check=True)
+    script = """
+        assert os.getpid() == 1
+        def everything():
+            flow(), verify(), asyncio.run(async_flow())
+        everything()
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                assert os.getpid() == 1
+                everything()
+                code = 0
+            finally:
+                os._exit(code)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        everything()
+        print("the parent too")
+    """
+    code = BEGIN + textwrap.dedent(script)
+    environment = {**os.environ, "LD_PRELOAD": str(library)}
+    output = run_script(code, sandbox.url, sandbox.api_key, timeout=40, env=environment)
+    assert output == "0\nthe parent too\n"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import threading
 import time
+from pathlib import Path
 
 import pytest
 from support import Sandbox, SilentServer, run_script, start_script
+
+import relaypass
 
 SYNC = """
     import sys, relaypass
@@ -78,6 +83,94 @@ def test_the_call_hears_ctrl_c_within_half_a_second_and_drops_its_connection(
     assert errors == ""
     # 100 ms for us, the rest for a busy machine.
     assert float(output) <= 0.5
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counted by Linux only")
+def test_a_call_in_another_thread_sleeps_until_its_answer_comes(
+    silent_server: SilentServer,
+) -> None:
+    def call() -> None:
+        client = relaypass.RelayPass(base_url=silent_server.url, retries=0)
+        with pytest.raises(relaypass.RequestTimeoutError):
+            client.relays.create(claim_type="a", timeout=3)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert silent_server.opened.acquire(timeout=10)
+    time.sleep(0.5)
+    assert thread.native_id is not None
+    before = switches(thread.native_id)
+    time.sleep(1.5)
+    assert switches(thread.native_id) - before <= 1
+    thread.join()
+
+
+def switches(thread: int) -> int:
+    """How often a thread of this process went to sleep."""
+    status = Path(f"/proc/self/task/{thread}/status").read_text()
+    return int(status.split("\nvoluntary_ctxt_switches:")[1].split()[0])
+
+
+def test_ctrl_c_ends_a_call_of_the_main_thread_beside_those_of_others(
+    silent_server: SilentServer,
+) -> None:
+    script = """
+        import sys, threading, relaypass
+        client = relaypass.RelayPass(base_url=sys.argv[1], retries=0)
+        def call():
+            client.relays.create(claim_type="a")
+        threading.Thread(target=call, daemon=True).start()
+        try:
+            client.relays.create(claim_type="a")
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    with start_script(script, silent_server.url) as process:
+        assert silent_server.opened.acquire(timeout=10)
+        assert silent_server.opened.acquire(timeout=10)
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        output, errors = process.communicate(timeout=10)
+    assert (process.returncode, output, errors) == (0, "interrupted\n", "")
+    assert time.monotonic() - started < 5
+
+
+def test_ctrl_c_ends_a_call_of_a_child_that_another_thread_forked(
+    silent_server: SilentServer,
+) -> None:
+    # There, Python handles signals in the thread that forked.
+    script = """
+        import os, sys, threading, warnings, relaypass
+        warnings.simplefilter("ignore")
+        client = relaypass.RelayPass(base_url=sys.argv[1], retries=0)
+        def fork():
+            try:
+                client.relays.create(claim_type="a", timeout=0.1)
+            except relaypass.RequestTimeoutError:
+                pass
+            child = os.fork()
+            if child == 0:
+                try:
+                    client.relays.create(claim_type="a")
+                except KeyboardInterrupt:
+                    os._exit(7)
+                os._exit(8)
+            print(child, flush=True)
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        thread = threading.Thread(target=fork)
+        thread.start()
+        thread.join()
+    """
+    with start_script(script, silent_server.url) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        assert silent_server.opened.acquire(timeout=10)
+        assert silent_server.opened.acquire(timeout=10)
+        os.kill(child, signal.SIGINT)
+        started = time.monotonic()
+        output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (0, "7\n", "")
+    assert time.monotonic() - started < 5
 
 
 def test_a_signal_handler_may_call_and_the_waiting_call_goes_on(

@@ -105,6 +105,7 @@ def measure_binding(env: dict[str, str]) -> str:
     rows = []
     for name, command, goal in (
         ("Python, sync", [*PYTHON, str(BENCH / "binding.py")], 20),
+        ("Python, asyncio", [*PYTHON, str(BENCH / "binding.py"), "asyncio"], 150),
         ("Node", [*NODE, str(BENCH / "binding.mjs")], 50),
         ("Kotlin", [*KOTLIN, "tests.bench.BindingKt"], 30),
         ("Swift", [*SWIFT, "binding"], 30),

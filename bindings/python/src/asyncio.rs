@@ -8,21 +8,24 @@
 
 use std::future::Future;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::{io, mem, process, thread};
+use std::sync::Arc;
+use std::{io, mem, thread};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use tokio::task::AbortHandle;
 
 use crate::answer::Answer;
+use crate::caller::{called_by, Caller};
 use crate::exit::{self, gate};
 use crate::outcome::Outcome;
-use crate::per_process::PerProcess;
+use crate::per_process::{PerProcess, Process};
 use crate::runtime::{no_threads, Engine};
 
-/// Starts the call, and returns what aborts it.
+/// Starts the call in the name of `caller`, and returns what aborts it.
 pub(crate) fn start(
     work: impl Future<Output = relaypass::Result<Answer>> + Send + 'static,
+    caller: Option<Arc<Caller>>,
     call_soon_threadsafe: Py<PyAny>,
     settle: Py<PyAny>,
 ) -> PyResult<WhenDone> {
@@ -37,17 +40,18 @@ pub(crate) fn start(
             call_soon_threadsafe,
             settle,
             outcome: Outcome::none(),
+            caller: caller.clone(),
         }),
         outbox: Messenger::of_this_process()?.outbox.clone(),
     };
     let task = engine.runtime().spawn(async move {
-        let result = work.await;
+        let result = called_by(caller, work).await;
         if let Some(letter) = &mut delivery.letter {
             letter.outcome = Outcome::new(result);
         }
     });
     Ok(WhenDone {
-        pid: process::id(),
+        process: Process::current(),
         task: task.abort_handle(),
     })
 }
@@ -55,7 +59,7 @@ pub(crate) fn start(
 /// Called by the future when it is settled or cancelled. Only then is there something to abort.
 #[pyclass(frozen, module = "relaypass._native")]
 pub(crate) struct WhenDone {
-    pid: u32,
+    process: Process,
     task: AbortHandle,
 }
 
@@ -63,7 +67,7 @@ pub(crate) struct WhenDone {
 impl WhenDone {
     fn __call__(&self, _future: &Bound<'_, PyAny>) {
         // In a forked child the task belongs to a runtime that must not be touched.
-        if self.pid == process::id() {
+        if self.process == Process::current() {
             self.task.abort();
         }
     }
@@ -74,6 +78,8 @@ struct Letter {
     call_soon_threadsafe: Py<PyAny>,
     settle: Py<PyAny>,
     outcome: Outcome,
+    /// Held until here, inside Python.
+    caller: Option<Arc<Caller>>,
 }
 
 /// Sends its letter when it is dropped, which happens however the call ends.
@@ -138,5 +144,6 @@ impl Letter {
             .call_soon_threadsafe
             .bind(py)
             .call1((self.settle, self.outcome));
+        drop(self.caller);
     }
 }

@@ -10,9 +10,9 @@ use relaypass::surface::caught;
 
 use crate::answer::{Answer, ToPython};
 use crate::asyncio::{self, WhenDone};
+use crate::caller::{called_by, Caller};
 use crate::outcome::Outcome;
-use crate::runtime::Engine;
-use crate::store::{called_by, CallerNumber};
+use crate::runtime::{away, Engine};
 
 /// What is to be done for a call. Nothing is before it is polled, so that a call may be prepared
 /// in one process and made in its child.
@@ -47,9 +47,10 @@ impl Call {
 impl Call {
     /// Makes the call in this thread. A store is called in the name of `caller`.
     #[pyo3(signature = (caller=None))]
-    fn wait(&self, py: Python<'_>, caller: Option<CallerNumber>) -> PyResult<Outcome> {
+    fn wait(&self, py: Python<'_>, caller: Option<Py<PyAny>>) -> PyResult<Outcome> {
         let engine = Engine::of_this_process()?;
-        let work = called_by(caller, self.take()?);
+        let caller = caller.map(Caller::new);
+        let work = called_by(caller.clone(), self.take()?);
         engine.wait(py, Box::pin(work)).map(Outcome::new)
     }
 
@@ -60,9 +61,19 @@ impl Call {
         &self,
         call_soon_threadsafe: Py<PyAny>,
         settle: Py<PyAny>,
-        caller: Option<CallerNumber>,
+        caller: Option<Py<PyAny>>,
     ) -> PyResult<WhenDone> {
-        let work = called_by(caller, self.take()?);
-        asyncio::start(work, call_soon_threadsafe, settle)
+        let caller = caller.map(Caller::new);
+        asyncio::start(self.take()?, caller, call_soon_threadsafe, settle)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let work = self.work.get_mut();
+        if let Some(work) = work.unwrap_or_else(PoisonError::into_inner).take() {
+            // It was never made, and its client may end with it: see there.
+            Python::attach(|py| away(py, || drop(work)));
+        }
     }
 }

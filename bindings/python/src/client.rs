@@ -158,6 +158,10 @@ impl Drop for Client {
         if let (Some(store), Some(callbacks)) = (store, self.callbacks.take()) {
             store.inherit(callbacks);
         }
+        if let Some(connection) = Arc::get_mut(&mut self.connection) {
+            // It closes its database, and that takes what the disk takes.
+            Python::attach(|py| away(py, || connection.connected = PerProcess::new()));
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Events on their way to Python: a thread of Python's fetches them, one after the other.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
 use relaypass::{Event, Listener};
 
+use crate::caller::Caller;
 use crate::exit;
 use crate::inbox::Inbox;
 use crate::per_process::PerProcess;
@@ -15,9 +17,15 @@ use crate::store::CallbacksNumber;
 /// The members of `relaypass.Event`.
 type EventTuple = (&'static str, Option<String>, Option<String>, String);
 
-/// What happened in this process, and which client is to be told.
-pub(crate) fn events() -> &'static Inbox<(CallbacksNumber, Event)> {
-    static EVENTS: PerProcess<Inbox<(CallbacksNumber, Event)>> = PerProcess::new();
+/// An event, in whose call it happened, and which client is to be told.
+type Told = (CallbacksNumber, Option<Arc<Caller>>, Event);
+
+/// So many events wait for a listener that is busy. Those that happen meanwhile are not told.
+const MOST_EVENTS: usize = 10_000;
+
+/// What happened in this process.
+fn events() -> &'static Inbox<Told> {
+    static EVENTS: PerProcess<Inbox<Told>> = PerProcess::new();
     // One thread keeps them in their order.
     let Ok(events) = EVENTS.get_or_try_make(|| Ok::<_, Infallible>(Inbox::new(1)));
     events
@@ -25,7 +33,11 @@ pub(crate) fn events() -> &'static Inbox<(CallbacksNumber, Event)> {
 
 /// Who tells this client of events. It returns at once, and never enters Python.
 pub(crate) fn listener(callbacks: CallbacksNumber) -> Listener {
-    Listener::new(move |event: &Event| events().put((callbacks, event.clone())))
+    Listener::new(move |event: &Event| put(callbacks, event.clone()))
+}
+
+pub(crate) fn put(callbacks: CallbacksNumber, event: Event) {
+    events().put_up_to(MOST_EVENTS, (callbacks, Caller::of_this_task(), event));
 }
 
 /// Whether the caller must start the thread that tells of events.
@@ -40,11 +52,13 @@ pub(crate) fn event_thread_failed() {
     events().thread_failed();
 }
 
-/// Waits for an event, and says whom to tell.
+/// Waits for an event, and says whom to tell, and in whose name; nobody's in the background.
 #[pyfunction]
-pub(crate) fn next_event(py: Python<'_>) -> Option<(CallbacksNumber, EventTuple)> {
+pub(crate) fn next_event(
+    py: Python<'_>,
+) -> Option<(CallbacksNumber, Option<Py<PyAny>>, EventTuple)> {
     let next = away(py, || events().next());
-    next.map(|((callbacks, event), _)| {
+    next.map(|((callbacks, caller, event), _)| {
         let Event {
             kind,
             verification_id,
@@ -53,6 +67,7 @@ pub(crate) fn next_event(py: Python<'_>) -> Option<(CallbacksNumber, EventTuple)
         } = event;
         (
             callbacks,
+            caller.and_then(|caller| caller.object(py)),
             (kind.name(), verification_id, request_id, message),
         )
     })

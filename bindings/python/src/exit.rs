@@ -7,14 +7,13 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::process;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use pyo3::prelude::*;
 
-use crate::per_process::PerProcess;
+use crate::per_process::{PerProcess, Process};
 
 thread_local! {
     /// Whether this is the thread that ends the interpreter; it alone may still go in.
@@ -23,11 +22,11 @@ thread_local! {
 
 /// The process whose gate is closed; 0: none. A child
 /// that a thread forks meanwhile has an interpreter of its own, which goes on.
-static CLOSED_IN: AtomicU32 = AtomicU32::new(0);
+static CLOSED_IN: AtomicU64 = AtomicU64::new(0);
 
 /// Whether threads that are outside stay there for ever.
 pub(crate) fn is_closed() -> bool {
-    CLOSED_IN.load(Ordering::SeqCst) == process::id()
+    CLOSED_IN.load(Ordering::SeqCst) == Process::current().number()
 }
 
 /// Whether the interpreter ends: nothing may be left behind that would have to go in later.
@@ -91,7 +90,7 @@ pub(crate) fn watch(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction(name = "_close_gate")]
 fn close_gate(py: Python<'_>) {
     ENDS_THE_INTERPRETER.set(true);
-    CLOSED_IN.store(process::id(), Ordering::SeqCst);
+    CLOSED_IN.store(Process::current().number(), Ordering::SeqCst);
     py.detach(|| {
         while !gate().is_empty() {
             thread::sleep(Duration::from_millis(1));

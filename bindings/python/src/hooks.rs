@@ -5,7 +5,7 @@ use relaypass::{Error, ErrorKind, Event, EventKind};
 
 use crate::answer::Nothing;
 use crate::call::Call;
-use crate::events::events;
+use crate::events::put;
 use crate::outcome::Outcome;
 use crate::store::CallbacksNumber;
 
@@ -32,7 +32,7 @@ fn example_events(callbacks: CallbacksNumber) {
             request_id: None,
             message: format!("an example of {}", kind.name()),
         };
-        events().put((callbacks, event));
+        put(callbacks, event);
     }
 }
 

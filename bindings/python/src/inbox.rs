@@ -65,6 +65,15 @@ impl<T> Inbox<T> {
         self.arrived.notify_one();
     }
 
+    /// [`Inbox::put`], unless so much waits already.
+    pub(crate) fn put_up_to(&self, most: usize, work: T) {
+        let mut state = self.state();
+        if state.waiting.len() < most {
+            state.waiting.push_back(work);
+            self.arrived.notify_one();
+        }
+    }
+
     /// Whether the caller must start the first thread.
     pub(crate) fn needs_first_thread(&self) -> bool {
         let mut state = self.state();

@@ -7,13 +7,15 @@
 //! * [`outcome`]: what came of it, and why Python code raises the errors;
 //! * [`runtime`]: the tokio runtime, made when it is first needed and again after `fork`;
 //! * [`asyncio`]: how an answer gets back to the event loop;
-//! * [`store`], [`events`]: how Python code that is not ours is called, and [`inbox`]: by whom;
+//! * [`store`], [`events`]: how Python code that is not ours is called, [`inbox`]: by whom, and
+//!   [`caller`]: in whose name;
 //! * [`exit`]: why no thread of ours is inside Python while the interpreter ends.
 
 mod answer;
 mod arguments;
 mod asyncio;
 mod call;
+mod caller;
 mod client;
 mod errors;
 mod events;
@@ -30,10 +32,14 @@ mod store;
 mod store_answer;
 mod testing;
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 #[pymodule(name = "_native", gil_used = true)]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    refuse_other_interpreters()?;
+    per_process::count_forks()?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<client::Client>()?;
     module.add_class::<call::Call>()?;
@@ -51,7 +57,22 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(events::events_need_thread, module)?)?;
     module.add_function(wrap_pyfunction!(events::event_thread_failed, module)?)?;
     module.add_function(wrap_pyfunction!(events::next_event, module)?)?;
+    module.add_function(wrap_pyfunction!(per_process::process_number, module)?)?;
     #[cfg(feature = "test-hooks")]
     hooks::add(module)?;
     exit::watch(module)
+}
+
+/// Threads and the gate at exit belong to one interpreter, and pyo3's objects, too. Python 3.12 and
+/// later say so themselves, except to sub-interpreters of the old kind.
+fn refuse_other_interpreters() -> PyResult<()> {
+    // SAFETY: this is called by Python, so that there is a present interpreter, which stays alive.
+    let number = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    if number == 0 {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(
+        "relaypass works in the main interpreter of a process only, and this is a sub-interpreter. \
+         For mod_wsgi: WSGIApplicationGroup %{GLOBAL}. Elsewhere, use threads or processes.",
+    ))
 }

@@ -7,9 +7,54 @@
 //! moment leaves the child a slot that works.
 
 use std::marker::PhantomData;
-use std::process;
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::{io, process, ptr};
+
+use pyo3::prelude::*;
+
+/// A process, told from its parent and its children. Its number alone does not tell: a child in a
+/// pid namespace of its own may have its parent's, and numbers of processes that ended are given
+/// anew. How often was forked does, but not where a process is made without `fork`'s handlers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process(u64);
+
+/// How many forks lie between the process that loaded this module and the present one.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+impl Process {
+    pub(crate) fn current() -> Self {
+        let forks = FORKS.load(Ordering::Relaxed);
+        Self(u64::from(process::id()) << 32 | u64::from(forks))
+    }
+
+    /// Never 0.
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// For threads of Python's, which end in a forked child.
+#[pyfunction(name = "process")]
+pub(crate) fn process_number() -> u64 {
+    Process::current().number()
+}
+
+/// Counts forks from now on.
+pub(crate) fn count_forks() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        unsafe extern "C" fn forked() {
+            FORKS.fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: the handler is a function without a state, which does what a signal's handler
+        // may do, and Python never unloads this module.
+        let status = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+        if status != 0 {
+            return Err(io::Error::from_raw_os_error(status));
+        }
+    }
+    Ok(())
+}
 
 /// Holds nothing at first; then what the first caller made, until the process forks.
 pub(crate) struct PerProcess<T> {
@@ -19,7 +64,7 @@ pub(crate) struct PerProcess<T> {
 }
 
 struct Made<T> {
-    pid: u32,
+    process: Process,
     value: T,
 }
 
@@ -44,7 +89,7 @@ impl<T: Send + Sync> PerProcess<T> {
             return Ok(value);
         }
         let made = Box::into_raw(Box::new(Made {
-            pid: process::id(),
+            process: Process::current(),
             value: make()?,
         }));
         let exchanged = self
@@ -70,7 +115,7 @@ impl<T: Send + Sync> PerProcess<T> {
         // the returned reference borrows it; a value of the parent process is never freed. Nobody
         // has a mutable reference to it, and `T: Sync` lets threads share it.
         let made = unsafe { seen.as_ref() }?;
-        (made.pid == process::id()).then_some(&made.value)
+        (made.process == Process::current()).then_some(&made.value)
     }
 }
 
@@ -78,7 +123,8 @@ impl<T> Drop for PerProcess<T> {
     fn drop(&mut self) {
         let made = *self.slot.get_mut();
         // SAFETY: as in `read`; `&mut self` proves that no reference is left.
-        let is_ours = unsafe { made.as_ref() }.is_some_and(|made| made.pid == process::id());
+        let is_ours =
+            unsafe { made.as_ref() }.is_some_and(|made| made.process == Process::current());
         if is_ours {
             // SAFETY: the pointer came from `Box::into_raw`, and the slot, which is gone after
             // this, was its only owner.

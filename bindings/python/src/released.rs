@@ -1,11 +1,12 @@
 //! Python objects that Rust holds for a while, and how they are let go.
 
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::{mem, process};
 
 use pyo3::prelude::*;
 
 use crate::inbox::errands;
+use crate::per_process::Process;
 
 /// What a store's method raised, on its way back to the caller. It is here once.
 pub(crate) type Raised = Mutex<Option<Released>>;
@@ -13,14 +14,14 @@ pub(crate) type Raised = Mutex<Option<Released>>;
 /// A Python object that a thread of Python's lets go of, wherever Rust drops it: what is behind it
 /// may run code that is not ours.
 pub(crate) struct Released {
-    pid: u32,
+    process: Process,
     object: Option<Py<PyAny>>,
 }
 
 impl Released {
     pub(crate) fn new(object: Py<PyAny>) -> Self {
         Self {
-            pid: process::id(),
+            process: Process::current(),
             object: Some(object),
         }
     }
@@ -35,7 +36,7 @@ impl Drop for Released {
         let Some(object) = self.object.take() else {
             return;
         };
-        if self.pid == process::id() {
+        if self.process == Process::current() {
             errands().put(Box::new(|_| Ok(object)));
         } else {
             // In a forked child it is a copy of the parent's.

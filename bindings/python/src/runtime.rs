@@ -1,16 +1,17 @@
 //! The tokio runtime, once per process, and how Python waits for it.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 use std::{io, mem, ptr};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use tokio::runtime::Runtime;
 
 use crate::exit::gate;
-use crate::per_process::PerProcess;
+use crate::per_process::{PerProcess, Process};
 
 /// How long Ctrl-C may go unnoticed.
 const SIGNALS_ARE_CHECKED_EVERY: Duration = Duration::from_millis(100);
@@ -46,7 +47,7 @@ impl Engine {
     }
 
     /// Waits in this thread, while the others go on with Python, and looks for signals now and
-    /// then. The future is dropped when a signal's handler raises, even if it is ready by then.
+    /// then, if this is the thread whose business they are. The future is dropped when a signal's handler raises, even if it is ready by then.
     ///
     /// Handlers run between two waits, outside the runtime: they may call us.
     pub(crate) fn wait<T: Send>(
@@ -54,6 +55,9 @@ impl Engine {
         py: Python<'_>,
         mut future: Pin<Box<dyn Future<Output = T> + Send>>,
     ) -> PyResult<T> {
+        if !handles_signals(py) {
+            return Ok(away(py, || self.runtime.block_on(future)));
+        }
         loop {
             let waited = away(py, || {
                 self.runtime.block_on(async {
@@ -87,6 +91,28 @@ impl Engine {
 
     fn is_of_this_process(&self) -> bool {
         Self::existing().is_some_and(|engine| ptr::eq(engine, self))
+    }
+}
+
+/// Whether this is the one thread in which Python runs the handlers of signals.
+fn handles_signals(py: Python<'_>) -> bool {
+    thread_local! {
+        /// The answer, and the process it is about: a child goes on in the thread that forked.
+        static ANSWER: Cell<Option<(Process, bool)>> = const { Cell::new(None) };
+    }
+    let process = Process::current();
+    match ANSWER.get() {
+        Some((asked_in, answer)) if asked_in == process => answer,
+        _ => {
+            // Other threads Python refuses this with a `ValueError`; in this one, whatever gevent
+            // has made of `threading`, it goes on to find that there is no such descriptor.
+            let refused = py
+                .import("signal")
+                .and_then(|signal| signal.call_method1("set_wakeup_fd", (-2,)));
+            let answer = refused.is_err_and(|error| error.is_instance_of::<PyOSError>(py));
+            ANSWER.set(Some((process, answer)));
+            answer
+        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! A store that is an object of Python's.
 //!
-//! Its methods are called by threads of Python's ([`crate::inbox`]). Rust knows numbers, under which
-//! `relaypass/callbacks.py` finds the object, and the context variables and event loop of whoever
-//! called the client. It holds no reference while the client lives; so Python's garbage collector
-//! sees all there is, even a store that holds its own client.
+//! Its methods are called by threads of Python's ([`crate::inbox`]). Rust knows a number, under which
+//! `relaypass/callbacks.py` finds the object, and while a call lasts its [`Caller`]. It holds no
+//! other reference while the client lives; so Python's garbage collector sees all there is, even a
+//! store that holds its own client.
 
-use std::future::Future;
-use std::sync::Mutex;
-use std::{mem, process};
+use std::mem;
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -16,30 +15,16 @@ use relaypass::surface::Thrown;
 use relaypass::transport::BoxFuture;
 use tokio::sync::oneshot;
 
+use crate::caller::Caller;
 use crate::exit;
 use crate::inbox::{errands, MustStartAnother};
+use crate::per_process::Process;
 use crate::released::{lock, Raised, Released};
 use crate::runtime::away;
 use crate::store_answer::{loaded, number, scanned, swapped, type_name, wrong};
 
 /// Names a client's `Callbacks` of `relaypass/callbacks.py`.
 pub(crate) type CallbacksNumber = u64;
-
-/// Names a `Caller` there.
-pub(crate) type CallerNumber = u64;
-
-tokio::task_local! {
-    /// Who made the call that is under way in this task.
-    static CALLER: CallerNumber;
-}
-
-/// Does the work of a call in the name of its caller.
-pub(crate) async fn called_by<T>(caller: Option<CallerNumber>, work: impl Future<Output = T>) -> T {
-    match caller {
-        Some(caller) => CALLER.scope(caller, work).await,
-        None => work.await,
-    }
-}
 
 /// The core's view of the store.
 pub(crate) struct PythonStore {
@@ -81,9 +66,9 @@ impl PythonStore {
         let question = question(reply);
         let method = question.method();
         let call = StoreCall {
-            pid: process::id(),
+            process: Process::current(),
             callbacks: self.callbacks,
-            caller: CALLER.try_with(|caller| *caller).ok(),
+            caller: Caller::of_this_task(),
             question: Mutex::new(Some(question)),
         };
         errands().put(Box::new(|py| Ok(Py::new(py, call)?.into_any())));
@@ -199,10 +184,10 @@ impl Question {
 /// raised.
 #[pyclass(frozen, module = "relaypass._native")]
 pub(crate) struct StoreCall {
-    pid: u32,
+    process: Process,
     callbacks: CallbacksNumber,
     /// `None`: in the background there is no caller.
-    caller: Option<CallerNumber>,
+    caller: Option<Arc<Caller>>,
     /// `None` once it is answered.
     question: Mutex<Option<Question>>,
 }
@@ -217,8 +202,8 @@ impl StoreCall {
 
     /// In whose name the method is called; nobody's in the background.
     #[getter]
-    fn caller(&self) -> Option<CallerNumber> {
-        self.caller
+    fn caller(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.caller.as_ref()?.object(py)
     }
 
     /// The method and its arguments, a record as a tuple of its members; nothing if nobody waits
@@ -278,13 +263,13 @@ impl StoreCall {
     fn take(&self) -> Option<Question> {
         let mut question = lock(&self.question);
         // In a forked child, whoever waits for the answer is the parent's.
-        (self.pid == process::id()).then(|| question.take())?
+        (self.process == Process::current()).then(|| question.take())?
     }
 }
 
 impl Drop for StoreCall {
     fn drop(&mut self) {
-        if self.pid != process::id() {
+        if self.process != Process::current() {
             mem::forget(mem::replace(&mut self.question, Mutex::new(None)));
         }
     }
