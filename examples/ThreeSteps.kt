@@ -15,16 +15,17 @@ import java.net.http.HttpRequest
 import java.net.http.HttpRequest.BodyPublishers
 import java.net.http.HttpResponse.BodyHandlers
 
-private val baseUrl: String? = System.getenv("RELAYPASS_BASE_URL") // in production: leave it out
+private val sandboxUrl: String? = System.getenv("RELAYPASS_BASE_URL") // in production: leave it out
 private const val CLAIM_TYPE = "age_over18_verified"
 
 suspend fun main() {
+    val key = EncryptionKey.generate() // in production: made once, and kept
     val client =
-        RelayPass(
-            apiKey = System.getenv("RELAYPASS_API_KEY"),
-            baseUrl = baseUrl,
-            decryptionKey = EncryptionKey.generate(), // in production: made once, and kept
-        )
+        RelayPass {
+            apiKey = System.getenv("RELAYPASS_API_KEY")
+            baseUrl = sandboxUrl
+            decryptionKey = key
+        }
 
     // 1. Open a session for the visitor. Names nobody.
     val relay = client.relays.create(CLAIM_TYPE)
@@ -46,7 +47,7 @@ suspend fun main() {
 private fun visitorVerifies(relayToken: String) {
     val request =
         HttpRequest
-            .newBuilder(URI("$baseUrl/_sandbox/relays/$relayToken/finish"))
+            .newBuilder(URI("$sandboxUrl/_sandbox/relays/$relayToken/finish"))
             .header("content-type", "application/json")
             .POST(BodyPublishers.ofString("""{"result": "passed"}"""))
             .build()

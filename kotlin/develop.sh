@@ -43,45 +43,6 @@ if ! cmp -s "$built" "$resources/$library"; then
   mv "$resources/$library.new" "$resources/$library"
 fi
 
-# Puts `internal` before every declaration of the outermost level that is not `private` or `internal`
-# already, so that nothing generated shows in the module's API: the Kotlin compiler then refuses a
-# public declaration of ours that mentions one. The level is known by counting braces; annotations
-# and the end of a comment on the same line stay in front.
-make_internal() {
-  awk '
-    function count(text, brace,   copy) { copy = text; return gsub(brace, "", copy) }
-    {
-      line = $0
-      # Its warnings are not ours.
-      # A callback runs whatever happens: were it cancelled before it begins, Rust would never be
-      # answered. And by itself it changes no thread: all of ours begin by going to where they belong.
-      sub(/GlobalScope\.launch coroutineBlock@/,
-        "GlobalScope.launch(kotlinx.coroutines.Dispatchers.Unconfined, kotlinx.coroutines.CoroutineStart.UNDISPATCHED) coroutineBlock@", line)
-      # The place for the status of a native call is used again: making one costs as much as the call.
-      if (sub(/var status = UniffiRustCallStatus\(\)/, "var status = dev.relaypass.SpareStatus.take()", line)) reused++
-      if (sub(/^    uniffiCheckCallStatus\(errorHandler, status\)/, "&; dev.relaypass.SpareStatus.putBack(status)", line)) reused++
-      if (line ~ /^@file:Suppress/) { print "@file:Suppress(\"warnings\")"; next }
-      if (depth == 0) {
-        match(line, /^[ \t]*(\*\/)?[ \t]*(@[A-Za-z.]+(\([^)]*\))?[ \t]+)*/)
-        before = substr(line, 1, RLENGTH)
-        rest = substr(line, RLENGTH + 1)
-        sub(/^public[ \t]+/, "", rest)
-        if (rest ~ /^(abstract|annotation|class|const|data|enum|fun|inline|interface|object|open|sealed|suspend|typealias|val|value|var)[ \t<]/)
-          line = before "internal " rest
-      }
-      print line
-      text = $0
-      sub(/^[ \t]*\*\//, "", text)  # code may follow the end of a comment,
-      sub(/^[ \t]*(\/\/|\*|\/\*).*/, "", text)  # which may hold a brace of its own
-      depth += count(text, "[{(]") - count(text, "[})]")
-    }
-    END {
-      if (depth != 0) { print "unbalanced braces in the generated code" > "/dev/stderr"; exit 1 }
-      if (reused != 2) { print "the generated code calls differently" > "/dev/stderr"; exit 1 }
-    }
-  '
-}
-
 generated=target/generated-sources/uniffi/dev/relaypass/generated/relaypass_ffi.kt
 looked_at=target/generated
 if [[ ! -f $generated || $built -nt $looked_at || $generator -nt $looked_at || develop.sh -nt $looked_at ||
@@ -92,9 +53,10 @@ if [[ ! -f $generated || $built -nt $looked_at || $generator -nt $looked_at || d
   # From the root: the generator finds uniffi.toml through cargo. From the archive: a shared library
   # that is stripped has lost its interface.
   (cd "$root" && "$generator" kotlin "${built%.*}.a" "$OLDPWD/$raw")
-  make_internal < "$raw/dev/relaypass/generated/relaypass_ffi.kt" > "$generated.new"
   # Unchanged code is not compiled again.
-  if cmp -s "$generated.new" "$generated"; then rm "$generated.new"; else mv "$generated.new" "$generated"; fi
+  if ! cmp -s "$raw/dev/relaypass/generated/relaypass_ffi.kt" "$generated"; then
+    mv "$raw/dev/relaypass/generated/relaypass_ffi.kt" "$generated"
+  fi
   touch "$looked_at"
 fi
 

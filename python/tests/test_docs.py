@@ -56,8 +56,8 @@ def test_examples_in_docstrings(sandbox: Sandbox) -> None:
         test = parser.get_doctest(text, names, str(documented), None, 0)
         with_examples += bool(test.examples)
         assert runner.run(test).failed == 0
-    # Both clients, the three steps, keys, opening a claim, five of verifications, two of passes.
-    assert with_examples == 14
+    # Both clients, the three steps, keys, opening a claim, seven of verifications, two of passes.
+    assert with_examples == 16
 
 
 def test_everything_public_is_documented() -> None:

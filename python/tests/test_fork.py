@@ -290,7 +290,7 @@ SCRIPTS = {
         from relaypass.outcomes import opened
         connection = call._connection
         caller = connection._callbacks.caller()
-        outcome = connection.native.get_verification(ID).wait(caller)
+        outcome = connection.native.get_verification(id=ID).wait(caller)
         def child():
             global outcome, call, connection
             del outcome, call, connection

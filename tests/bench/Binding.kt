@@ -9,10 +9,10 @@ import kotlinx.coroutines.runBlocking
 
 fun main(arguments: Array<String>) {
     val client =
-        RelayPass(
-            baseUrl = System.getenv("RELAYPASS_BASE_URL"),
-            apiKey = System.getenv("RELAYPASS_API_KEY"),
-        )
+        RelayPass {
+            baseUrl = System.getenv("RELAYPASS_BASE_URL")
+            apiKey = System.getenv("RELAYPASS_API_KEY")
+        }
     val rounds = arguments.firstOrNull()?.toInt() ?: 20_000
     runBlocking {
         repeat(rounds) { client.relays.noop() }

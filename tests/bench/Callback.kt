@@ -44,12 +44,12 @@ private suspend fun micros(
     rounds: Int,
 ): Double {
     val client =
-        RelayPass(
-            apiKey = System.getenv("RELAYPASS_API_KEY"),
-            baseUrl = System.getenv("RELAYPASS_BASE_URL"),
-            store = store,
-        )
-    val (id) = client.verifications.start("age_over18_verified")
+        RelayPass {
+            apiKey = System.getenv("RELAYPASS_API_KEY")
+            baseUrl = System.getenv("RELAYPASS_BASE_URL")
+            this.store = store
+        }
+    val id = client.verifications.start("age_over18_verified").id
     val completion = client.verifications.complete(id)
     check(completion is Completion.Passed) { completion.status }
     repeat(rounds) { client.verifications.get(id) }

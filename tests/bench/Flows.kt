@@ -15,10 +15,10 @@ private const val CLAIM_TYPE = "age_over18_verified"
 fun main(arguments: Array<String>) {
     val (count, concurrency, warmup) = arguments.map(String::toInt)
     val client =
-        RelayPass(
-            baseUrl = System.getenv("RELAYPASS_BASE_URL"),
-            apiKey = System.getenv("RELAYPASS_API_KEY"),
-        )
+        RelayPass {
+            baseUrl = System.getenv("RELAYPASS_BASE_URL")
+            apiKey = System.getenv("RELAYPASS_API_KEY")
+        }
     val left = AtomicInteger()
 
     suspend fun work() {

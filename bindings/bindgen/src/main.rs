@@ -1,12 +1,19 @@
 //! `relaypass-bindgen kotlin|swift LIBRARY FOLDER`: writes what uniffi generates for a language from
 //! the built library of `bindings/uniffi`.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use uniffi_bindgen::bindings::{
     generate, generate_swift_bindings, GenerateOptions, SwiftBindingsOptions, TargetLanguage,
 };
+
+mod kotlin;
+
+/// Where uniffi puts what it generates for Kotlin: by the package's name in uniffi.toml.
+const KOTLIN_FILE: &str = "dev/relaypass/generated/relaypass_ffi.kt";
 
 #[derive(Parser)]
 struct Arguments {
@@ -33,12 +40,14 @@ fn main() -> ExitCode {
         Language::Kotlin => generate(GenerateOptions {
             languages: vec![TargetLanguage::Kotlin],
             source: library.into(),
-            out_dir: folder.into(),
+            out_dir: folder.clone().into(),
             config_override: None,
             format: false,
             crate_filter: None,
             metadata_no_deps: true,
-        }),
+        })
+        .map_err(|error| format!("{error:?}"))
+        .and_then(|()| fit_kotlin(PathBuf::from(folder).join(KOTLIN_FILE))),
         // The source, the header and its module map.
         Language::Swift => generate_swift_bindings(SwiftBindingsOptions {
             generate_swift_sources: true,
@@ -52,13 +61,21 @@ fn main() -> ExitCode {
             metadata_no_deps: true,
             link_frameworks: Vec::new(),
             config: None,
-        }),
+        })
+        .map_err(|error| format!("{error:?}")),
     };
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("relaypass-bindgen: {error:?}");
+            eprintln!("relaypass-bindgen: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Changes the generated file in its place.
+fn fit_kotlin(file: PathBuf) -> Result<(), String> {
+    let told = |error: std::io::Error| format!("{}: {error}", file.display());
+    let code = fs::read_to_string(&file).map_err(told)?;
+    fs::write(&file, kotlin::fit(&code)?).map_err(told)
 }

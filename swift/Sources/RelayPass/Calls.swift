@@ -104,7 +104,7 @@ private func translate(_ error: any Error, thrown: (UInt64) -> (any Error)?) -> 
   case .Failed(let failure): RelayPassError(failure, cause: failure.thrown.flatMap(thrown))
   case .Cancelled: CancellationError()
   // A mistake of ours. What it says may hold anything, so it is not shown.
-  case nil: RelayPassError.internal(.broken)
+  case nil: RelayPassError.broken
   }
 }
 

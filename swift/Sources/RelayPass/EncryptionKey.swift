@@ -24,7 +24,7 @@ public struct EncryptionKey: Sendable, Hashable {
   /// ```
   ///
   /// - Parameter bits: 2048, 3072 or 4096.
-  /// - Throws: ``RelayPassError/invalidArgument(_:)`` for another size.
+  /// - Throws: ``RelayPassError/Code/invalidArgument`` for another size.
   public static func generate(bits: Int = 2048) async throws -> EncryptionKey {
     let pair = try await call { number, _ in
       try await generateKeys(bits: Int64(bits), number: number)
@@ -39,7 +39,7 @@ public struct EncryptionKey: Sendable, Hashable {
   /// let key = try EncryptionKey(pem: String(contentsOfFile: path, encoding: .utf8))
   /// ```
   ///
-  /// - Throws: ``RelayPassError/invalidArgument(_:)`` for anything else.
+  /// - Throws: ``RelayPassError/Code/invalidArgument`` for anything else.
   public init(pem: String) throws {
     self.init(try translatingErrors { try readKeys(privatePem: pem) })
   }

@@ -9,24 +9,35 @@
 /// ```
 public struct RelayPassEvent: Sendable, Hashable {
   /// What happened. Stable, and the same in every language of relaypass.
-  public enum Kind: Sendable, Hashable {
+  ///
+  /// An open type: a later version may have more of them, so a `switch` needs a `default`.
+  public struct Kind: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    /// The name, the same in every language: `possible_double_charge`.
+    public let rawValue: String
+
+    /// A kind by its name.
+    public init(rawValue: String) {
+      self.rawValue = rawValue
+    }
+
     /// A blinded message that may have been billed already is sent under a new idempotency key.
-    case possibleDoubleCharge
+    public static let possibleDoubleCharge = Kind(rawValue: "possible_double_charge")
     /// Nobody can tell whether a pass was billed, or whether it is spent.
-    case unknownOutcome
+    public static let unknownOutcome = Kind(rawValue: "unknown_outcome")
     /// Persona signs with another key than before.
-    case keyChanged
+    public static let keyChanged = Kind(rawValue: "key_changed")
     /// Persona does not answer the question yet.
-    case pending
+    public static let pending = Kind(rawValue: "pending")
     /// A pass that was not consumed went back to the pool.
-    case refunded
-    /// Two signatures in a row were no use: the pool buys no more passes of this claim type for an hour,
-    /// or until one that is bought otherwise is good.
-    case poolStopped
+    public static let refunded = Kind(rawValue: "refunded")
+    /// Two signatures in a row were no use: the pool buys no more passes of this claim type for an
+    /// hour, or until one that is bought otherwise is good.
+    public static let poolStopped = Kind(rawValue: "pool_stopped")
     /// Work in the background failed, and will be tried again.
-    case backgroundFailure
-    /// One that this package does not know, by its name.
-    case other(String)
+    public static let backgroundFailure = Kind(rawValue: "background_failure")
+
+    /// The name.
+    public var description: String { rawValue }
   }
 
   /// What happened.
@@ -46,40 +57,6 @@ public struct RelayPassEvent: Sendable, Hashable {
     self.requestID = requestID
     self.message = message
   }
-}
-
-extension RelayPassEvent.Kind: RawRepresentable, CustomStringConvertible {
-  /// The kind by its name, the same in every language: `possible_double_charge`.
-  public init(rawValue: String) {
-    self =
-      switch rawValue {
-      case "possible_double_charge": .possibleDoubleCharge
-      case "unknown_outcome": .unknownOutcome
-      case "key_changed": .keyChanged
-      case "pending": .pending
-      case "refunded": .refunded
-      case "pool_stopped": .poolStopped
-      case "background_failure": .backgroundFailure
-      default: .other(rawValue)
-      }
-  }
-
-  /// The name, the same in every language.
-  public var rawValue: String {
-    switch self {
-    case .possibleDoubleCharge: "possible_double_charge"
-    case .unknownOutcome: "unknown_outcome"
-    case .keyChanged: "key_changed"
-    case .pending: "pending"
-    case .refunded: "refunded"
-    case .poolStopped: "pool_stopped"
-    case .backgroundFailure: "background_failure"
-    case .other(let name): name
-    }
-  }
-
-  /// The name.
-  public var description: String { rawValue }
 }
 
 /// A listener that never throws: nobody could catch it.

@@ -33,7 +33,7 @@ public final class RelayPass: Sendable {
 
   /// Checks everything; nothing is sent.
   ///
-  /// - Throws: ``RelayPassError/invalidArgument(_:)``, and what to change.
+  /// - Throws: ``RelayPassError/Code/invalidArgument``, and what to change.
   public init(_ options: RelayPassOptions = RelayPassOptions()) throws {
     let client = try translatingErrors { try NativeClient.open(options: options.native) }
     self.client = client
@@ -43,7 +43,7 @@ public final class RelayPass: Sendable {
     environment = Environment(rawValue: client.environment())
   }
 
-  /// Closes the client, in order. From now on every new call throws ``RelayPassError/closed(_:)``.
+  /// Closes the client, in order. From now on every new call throws ``RelayPassError/Code/closed``.
   /// Calls under way, purchases of ``Verifications/start(claimType:reference:timeout:)`` and the work
   /// of ``RelayPassOptions/background`` come to their end. Then a built-in store is closed, and one
   /// of yours is not called any more.
@@ -60,7 +60,7 @@ public final class RelayPass: Sendable {
   ///
   /// - Parameter timeout: How long to wait for what is under way; by default the time of one call:
   ///   30 seconds, or ``RelayPassOptions/timeout``, if that is longer.
-  /// - Throws: ``RelayPassError/timeout(_:)`` when something was still under way when the time was
+  /// - Throws: ``RelayPassError/Code/timeout`` when something was still under way when the time was
   ///   up: the client is closed, and work in the background was broken off, as in a crash.
   public func close(timeout: Duration? = nil) async throws {
     let (client, isCalledBack) = (client, Calls.isCalledBack)

@@ -1,7 +1,7 @@
 public import Foundation
 @preconcurrency internal import RelayPassGenerated
 
-/// A call that failed: one case for each code, by who can do something about it.
+/// A call that failed. Its ``code`` says who can do something about it.
 ///
 /// It may be logged: its text and what shows of it hold no secret. ``claimPayload`` and
 /// ``idempotencyKey`` are secret, and show only where they are read.
@@ -11,227 +11,192 @@ public import Foundation
 /// ```swift
 /// do {
 ///   return try await client.verifications.complete(id)
-/// } catch RelayPassError.notFound {
+/// } catch RelayPassError.Code.notFound {
 ///   return nil
 /// } catch let error as RelayPassError where error.retryable {
 ///   throw AskAgainLater(error.requestID)
 /// }
 /// ```
-public enum RelayPassError: Error, Sendable {
-  /// An argument cannot be right. Nothing was sent, unless there is a ``status`` (400): then
-  /// Persona found the mistake.
-  case invalidArgument(Failure)
-  /// Persona does not accept the API key (401).
-  case authentication(Failure)
-  /// Persona denies permission (403). On redemption this most likely means that the person has not
-  /// finished yet, and is ``retryable``.
-  case permissionDenied(Failure)
-  /// Persona does not know it (404): an unknown relay, a wrong relay secret, an unknown key id. Or
-  /// the store does not have the verification.
-  case notFound(Failure)
-  /// Another request is in the way (409).
-  case conflict(Failure)
-  /// Persona understood the request and refuses it (422).
-  case unprocessable(Failure)
-  /// Too many requests (429); see ``rateLimit``.
-  case rateLimited(Failure)
-  /// Persona failed (5xx).
-  case serverError(Failure)
-  /// No answer in time.
-  case timeout(Failure)
-  /// The way to Persona is broken: name resolution, connection, TLS, proxy.
-  case network(Failure)
-  /// Persona broke the protocol: a bad challenge, key, signature or body. Its ``code`` is
-  /// `protocol`.
-  case protocolViolation(Failure)
-  /// Persona does not accept the Privacy Pass (401 on redemption).
-  case passRejected(Failure)
-  /// The Privacy Pass is older than 90 days.
-  case passExpired(Failure)
-  /// The claim does not open with the given key, or a stored record with none of the seal keys; see ``claimPayload``.
-  case decryption(Failure)
-  /// The claim is not the one that was asked for, or was not encrypted as asked.
-  case claimMismatch(Failure)
-  /// The caller's store failed. ``cause`` is what its method threw, the same object; there is none
-  /// if it took too long.
-  case store(Failure)
-  /// A request was sent, its answer never arrived, and nobody can tell what came of it.
-  case outcomeUnknown(Failure)
-  /// The client was closed before the call began. Nothing was sent; make a new client.
-  case closed(Failure)
-  /// The work was cancelled by the native library itself.
-  case cancelled(Failure)
-  /// relaypass itself failed, which is a mistake of ours. Ask what came of the call as after a crash.
-  case `internal`(Failure)
-  /// A code that this package does not know.
-  case other(Failure)
-
-  /// What is known about a call that failed.
+public struct RelayPassError: Error, Sendable {
+  /// What went wrong. Stable, and the same text in every language of relaypass.
+  ///
+  /// An open type: a later version may have more of them, so a `switch` needs a `default`. As the
+  /// pattern of a `catch` it matches an error with this code.
   ///
   /// ```swift
-  /// let error = RelayPassError(.init(code: "rate_limited", message: "slow down", status: 429))
+  /// switch error.code {
+  /// case .rateLimited, .serverError: askAgainLater()
+  /// default: throw error
+  /// }
   /// ```
-  public struct Failure: Sendable {
-    /// See ``RelayPassError/code``.
-    public var code: String
-    /// See ``RelayPassError/message``.
-    public var message: String
-    /// See ``RelayPassError/operation``.
-    public var operation: String
-    /// See ``RelayPassError/retryable``.
-    public var retryable: Bool
-    /// See ``RelayPassError/status``.
-    public var status: Int?
-    /// See ``RelayPassError/title``.
-    public var title: String?
-    /// See ``RelayPassError/details``.
-    public var details: String?
-    /// See ``RelayPassError/meta``.
-    public var meta: String?
-    /// See ``RelayPassError/requestID``.
-    public var requestID: String?
-    /// See ``RelayPassError/rateLimit``.
-    public var rateLimit: RateLimit?
-    /// See ``RelayPassError/claimPayload``.
-    public var claimPayload: String?
-    /// See ``RelayPassError/tokenConsumed``.
-    public var tokenConsumed: Bool?
-    /// See ``RelayPassError/idempotencyKey``.
-    public var idempotencyKey: String?
-    /// See ``RelayPassError/cause``.
-    public var cause: (any Error)?
+  public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    /// The text, the same in every language: `not_found`.
+    public let rawValue: String
 
-    /// For tests of code that handles errors; relaypass makes its own.
-    public init(
-      code: String,
-      message: String,
-      operation: String = "",
-      retryable: Bool = false,
-      status: Int? = nil,
-      title: String? = nil,
-      details: String? = nil,
-      meta: String? = nil,
-      requestID: String? = nil,
-      rateLimit: RateLimit? = nil,
-      claimPayload: String? = nil,
-      tokenConsumed: Bool? = nil,
-      idempotencyKey: String? = nil,
-      cause: (any Error)? = nil
-    ) {
-      self.code = code
-      self.message = message
-      self.operation = operation
-      self.retryable = retryable
-      self.status = status
-      self.title = title
-      self.details = details
-      self.meta = meta
-      self.requestID = requestID
-      self.rateLimit = rateLimit
-      self.claimPayload = claimPayload
-      self.tokenConsumed = tokenConsumed
-      self.idempotencyKey = idempotencyKey
-      self.cause = cause
+    /// A code by its text.
+    public init(rawValue: String) {
+      self.rawValue = rawValue
+    }
+
+    /// An argument cannot be right. Nothing was sent, unless there is a ``RelayPassError/status``
+    /// (400): then Persona found the mistake.
+    public static let invalidArgument = Code(rawValue: "invalid_argument")
+    /// Persona does not accept the API key (401).
+    public static let authentication = Code(rawValue: "authentication")
+    /// Persona denies permission (403). On redemption this most likely means that the person has not
+    /// finished yet, and is ``RelayPassError/retryable``.
+    public static let permissionDenied = Code(rawValue: "permission_denied")
+    /// Persona does not know it (404): an unknown relay, a wrong relay secret, an unknown key id. Or
+    /// the store does not have the verification.
+    public static let notFound = Code(rawValue: "not_found")
+    /// Another request is in the way (409).
+    public static let conflict = Code(rawValue: "conflict")
+    /// Persona understood the request and refuses it (422).
+    public static let unprocessable = Code(rawValue: "unprocessable")
+    /// Too many requests (429); see ``RelayPassError/rateLimit``.
+    public static let rateLimited = Code(rawValue: "rate_limited")
+    /// Persona failed (5xx).
+    public static let serverError = Code(rawValue: "server_error")
+    /// No answer in time.
+    public static let timeout = Code(rawValue: "timeout")
+    /// The way to Persona is broken: name resolution, connection, TLS, proxy.
+    public static let network = Code(rawValue: "network")
+    /// Persona broke the protocol: a bad challenge, key, signature or body. Its raw value is
+    /// `protocol`.
+    public static let protocolViolation = Code(rawValue: "protocol")
+    /// Persona does not accept the Privacy Pass (401 on redemption).
+    public static let passRejected = Code(rawValue: "pass_rejected")
+    /// The Privacy Pass is older than 90 days.
+    public static let passExpired = Code(rawValue: "pass_expired")
+    /// The claim does not open with the given key, or a stored record with none of the seal keys;
+    /// see ``RelayPassError/claimPayload``.
+    public static let decryption = Code(rawValue: "decryption")
+    /// The claim is not the one that was asked for, or was not encrypted as asked.
+    public static let claimMismatch = Code(rawValue: "claim_mismatch")
+    /// The caller's store failed. ``RelayPassError/cause`` is what its method threw, the same
+    /// object; there is none if it took too long.
+    public static let store = Code(rawValue: "store")
+    /// A request was sent, its answer never arrived, and nobody can tell what came of it.
+    public static let outcomeUnknown = Code(rawValue: "outcome_unknown")
+    /// The client was closed before the call began. Nothing was sent; make a new client.
+    public static let closed = Code(rawValue: "closed")
+    /// The work was cancelled by the native library itself.
+    public static let cancelled = Code(rawValue: "cancelled")
+    /// A mistake of relaypass itself; please report it. Its raw value is `internal`.
+    public static let internalError = Code(rawValue: "internal")
+
+    /// The text.
+    public var description: String { rawValue }
+
+    /// Whether an error is one with this code: for `catch`.
+    public static func ~= (code: Code, error: any Error) -> Bool {
+      (error as? RelayPassError)?.code == code
     }
   }
 
-  /// The case of the failure's code.
-  public init(_ failure: Failure) {
-    self =
-      switch failure.code {
-      case "invalid_argument": .invalidArgument(failure)
-      case "authentication": .authentication(failure)
-      case "permission_denied": .permissionDenied(failure)
-      case "not_found": .notFound(failure)
-      case "conflict": .conflict(failure)
-      case "unprocessable": .unprocessable(failure)
-      case "rate_limited": .rateLimited(failure)
-      case "server_error": .serverError(failure)
-      case "timeout": .timeout(failure)
-      case "network": .network(failure)
-      case "protocol": .protocolViolation(failure)
-      case "pass_rejected": .passRejected(failure)
-      case "pass_expired": .passExpired(failure)
-      case "decryption": .decryption(failure)
-      case "claim_mismatch": .claimMismatch(failure)
-      case "store": .store(failure)
-      case "outcome_unknown": .outcomeUnknown(failure)
-      case "closed": .closed(failure)
-      case "cancelled": .cancelled(failure)
-      case "internal": .internal(failure)
-      default: .other(failure)
-      }
-  }
-
-  /// All that is known.
-  public var failure: Failure {
-    switch self {
-    case .invalidArgument(let failure), .authentication(let failure),
-      .permissionDenied(let failure), .notFound(let failure), .conflict(let failure),
-      .unprocessable(let failure), .rateLimited(let failure), .serverError(let failure),
-      .timeout(let failure), .network(let failure), .protocolViolation(let failure),
-      .passRejected(let failure), .passExpired(let failure), .decryption(let failure),
-      .claimMismatch(let failure), .store(let failure), .outcomeUnknown(let failure),
-      .closed(let failure), .cancelled(let failure), .internal(let failure),
-      .other(let failure):
-      failure
-    }
-  }
-
-  /// What went wrong. Stable, and the same text in every language of relaypass: `not_found`.
-  public var code: String { failure.code }
+  /// What went wrong.
+  public let code: Code
   /// What to show: one line, and no secret.
-  public var message: String { failure.message }
+  public let message: String
   /// The call that failed, such as `relays.create` or `verifications.start`; empty where no call
   /// was made yet. The same text in every language.
-  public var operation: String { failure.operation }
+  public let operation: String
   /// Whether the same call may well succeed later, without a risk of being billed twice.
-  public var retryable: Bool { failure.retryable }
+  public let retryable: Bool
   /// The HTTP status, if Persona answered.
-  public var status: Int? { failure.status }
+  public let status: Int?
   /// Persona's own name for the error.
-  public var title: String? { failure.title }
+  public let title: String?
   /// Persona's explanation.
-  public var details: String? { failure.details }
+  public let details: String?
   /// What else Persona says, if it is small: an object in JSON.
-  public var meta: String? { failure.meta }
+  public let meta: String?
   /// Persona's `Request-Id`: what their support asks for.
-  public var requestID: String? { failure.requestID }
+  public let requestID: String?
   /// The rate limit, if Persona reported it.
-  public var rateLimit: RateLimit? { failure.rateLimit }
-  /// What led to it: with ``store(_:)`` what the store's method threw, the same object; otherwise a
-  /// ``NativeCause``, or nothing.
-  public var cause: (any Error)? { failure.cause }
-
-  /// A claim that arrived and could not be opened or accepted, with ``decryption(_:)``,
-  /// ``claimMismatch(_:)`` and, on redemption, ``protocolViolation(_:)``; else `nil`.
+  public let rateLimit: RateLimit?
+  /// A claim that arrived and could not be opened or accepted, with ``Code/decryption``,
+  /// ``Code/claimMismatch`` and, on redemption, ``Code/protocolViolation``; else `nil`.
   ///
   /// The pass behind it may be spent, so keep it:
   /// ``openClaim(claimPayload:decryptionKey:claimType:)`` reads it with the right key. It does not
   /// show when the error is logged.
-  public var claimPayload: String? { failure.claimPayload }
+  public let claimPayload: String?
   /// Whether the pass behind ``claimPayload`` is spent; `nil` without one, or if the answer does
   /// not say.
-  public var tokenConsumed: Bool? { failure.tokenConsumed }
+  public let tokenConsumed: Bool?
   /// Whenever an answer to a redemption was lost, whatever came after it: the key under which
-  /// Persona keeps the answer for 24 hours. Give it to `generateClaim` with the same relay and pass. It is as secret as the pass,
-  /// and does not show when the error is logged; else `nil`.
-  public var idempotencyKey: String? { failure.idempotencyKey }
-}
+  /// Persona keeps the answer for 24 hours. Give it to `generateClaim` with the same relay and
+  /// pass. It is as secret as the pass, and does not show when the error is logged; else `nil`.
+  public let idempotencyKey: String?
+  /// What led to it: with ``Code/store`` what the store's method threw, the same object; otherwise a
+  /// ``NativeCause``, or nothing.
+  public let cause: (any Error)?
 
-/// What led to an error outside of Swift: a text without secrets, and what led to that.
-///
-/// ```swift
-/// if let cause = error.cause as? NativeCause { logger.debug("\(cause)") }
-/// ```
-public struct NativeCause: Error, Sendable, CustomStringConvertible {
-  /// What happened: one line, and no secret.
-  public let message: String
-  /// What led to it, the nearest cause first.
-  public let causes: [String]
+  /// For tests of code that handles errors; relaypass makes its own.
+  ///
+  /// ```swift
+  /// let error = RelayPassError(code: .rateLimited, message: "slow down", status: 429)
+  /// ```
+  public init(
+    code: Code,
+    message: String,
+    operation: String = "",
+    retryable: Bool = false,
+    status: Int? = nil,
+    title: String? = nil,
+    details: String? = nil,
+    meta: String? = nil,
+    requestID: String? = nil,
+    rateLimit: RateLimit? = nil,
+    claimPayload: String? = nil,
+    tokenConsumed: Bool? = nil,
+    idempotencyKey: String? = nil,
+    cause: (any Error)? = nil
+  ) {
+    self.code = code
+    self.message = message
+    self.operation = operation
+    self.retryable = retryable
+    self.status = status
+    self.title = title
+    self.details = details
+    self.meta = meta
+    self.requestID = requestID
+    self.rateLimit = rateLimit
+    self.claimPayload = claimPayload
+    self.tokenConsumed = tokenConsumed
+    self.idempotencyKey = idempotencyKey
+    self.cause = cause
+  }
 
-  /// The message.
-  public var description: String { message }
+  init(_ native: RelayPassGenerated.ErrorRecord, cause: (any Error)?) {
+    self.init(
+      code: Code(rawValue: native.code),
+      message: native.message,
+      operation: native.operation,
+      retryable: native.retryable,
+      status: native.status.map(Int.init),
+      title: native.title,
+      details: native.details,
+      meta: native.meta,
+      requestID: native.requestId,
+      rateLimit: native.rateLimit.map(RateLimit.init),
+      claimPayload: native.claimPayload,
+      tokenConsumed: native.tokenConsumed,
+      idempotencyKey: native.idempotencyKey,
+      cause: cause
+        ?? native.causes.first.map {
+          NativeCause(message: $0, causes: Array(native.causes.dropFirst()))
+        })
+  }
+
+  /// A mistake of ours, as when Rust panics.
+  static var broken: RelayPassError {
+    RelayPassError(
+      code: .internalError,
+      message: "This is a mistake of relaypass, please report it.")
+  }
 }
 
 extension RelayPassError: CustomStringConvertible, CustomDebugStringConvertible, LocalizedError,
@@ -239,27 +204,16 @@ extension RelayPassError: CustomStringConvertible, CustomDebugStringConvertible,
 {
   /// ``message``.
   public var description: String { message }
-  /// Code and message.
-  public var debugDescription: String { "RelayPassError.\(code): \(message)" }
-  /// ``message``.
-  public var errorDescription: String? { message }
-  /// What a debugger and `dump` see: all but the secrets.
-  public var customMirror: Mirror { failure.customMirror }
-}
-
-extension RelayPassError.Failure: CustomStringConvertible, CustomDebugStringConvertible,
-  CustomReflectable
-{
-  /// ``message``.
-  public var description: String { message }
   /// All but the secrets.
   public var debugDescription: String { describe(self) }
+  /// ``message``.
+  public var errorDescription: String? { message }
   /// What a debugger and `dump` see: all but the secrets.
   public var customMirror: Mirror {
     Mirror(
       self,
       children: [
-        "code": code,
+        "code": code.rawValue,
         "message": message,
         "operation": operation,
         "retryable": retryable,
@@ -277,37 +231,25 @@ extension RelayPassError.Failure: CustomStringConvertible, CustomDebugStringConv
       ],
       displayStyle: .struct)
   }
-
-  init(_ native: RelayPassGenerated.ErrorRecord, thrown: (any Error)?) {
-    self.init(
-      code: native.code,
-      message: native.message,
-      operation: native.operation,
-      retryable: native.retryable,
-      status: native.status.map(Int.init),
-      title: native.title,
-      details: native.details,
-      meta: native.meta,
-      requestID: native.requestId,
-      rateLimit: native.rateLimit.map(RateLimit.init),
-      claimPayload: native.claimPayload,
-      tokenConsumed: native.tokenConsumed,
-      idempotencyKey: native.idempotencyKey,
-      cause: thrown
-        ?? native.causes.first.map {
-          NativeCause(message: $0, causes: Array(native.causes.dropFirst()))
-        })
-  }
-
-  /// A mistake of ours, as when Rust panics.
-  static var broken: RelayPassError.Failure {
-    RelayPassError.Failure(
-      code: "internal", message: "This is a mistake of relaypass, please report it.")
-  }
 }
 
-extension RelayPassError {
-  init(_ native: RelayPassGenerated.ErrorRecord, cause: (any Error)?) {
-    self.init(Failure(native, thrown: cause))
+/// What led to an error outside of Swift: a text without secrets, and what led to that.
+///
+/// ```swift
+/// if let cause = error.cause as? NativeCause { logger.debug("\(cause)") }
+/// ```
+public struct NativeCause: Error, Sendable, CustomStringConvertible {
+  /// What happened: one line, and no secret.
+  public let message: String
+  /// What led to it, the nearest cause first.
+  public let causes: [String]
+
+  /// For tests of code that handles errors; relaypass makes its own.
+  public init(message: String, causes: [String] = []) {
+    self.message = message
+    self.causes = causes
   }
+
+  /// The message.
+  public var description: String { message }
 }

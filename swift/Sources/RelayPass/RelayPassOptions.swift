@@ -19,10 +19,10 @@ public struct RelayPassOptions: Sendable {
   /// The environment; by default the API key's prefix tells (`persona_production_` or
   /// `persona_sandbox_`), and a client without key is for production.
   public var environment: RelayPass.Environment?
-  /// How long one request may take; the default is 10 seconds, the most 600. A call with its
-  /// retries takes at most 30 seconds, or this, whichever is longer.
+  /// How long one request may take; the default is 10 seconds, the most 600 seconds. A call
+  /// with its retries takes at most 30 seconds, or this, whichever is longer.
   public var timeout: Duration?
-  /// How often a failed request is asked again; the default is 3, the most 10.
+  /// How often a failed request is asked again: 0 to 10; the default is 3.
   public var retries: Int?
   /// Certificates to trust beside the public ones, in PEM: a company's own authority.
   public var caPEM: String?
@@ -37,7 +37,7 @@ public struct RelayPassOptions: Sendable {
   /// Without one there are the three steps. A SQLite file must be relaypass's own: never open it
   /// with another SQLite library in this process.
   public var store: StoreSource?
-  /// How long one call of the store may take; the default is 10 seconds, the most 600.
+  /// How long one call of the store may take; the default is 10 seconds, the most 600 seconds.
   public var storeTimeout: Duration?
   /// The keys, 32 random bytes each, under which records are sealed before they reach the store.
   /// The first seals and all open: to rotate, put the new one first. Without one, records are
@@ -45,11 +45,11 @@ public struct RelayPassOptions: Sendable {
   public var sealKeys: [Data]
   /// What verifications bind their passes to; the default is ``RelayPass/PassBinding/claimType``.
   public var passBinding: RelayPass.PassBinding?
-  /// How many passes to hold ready for each claim type that is asked for: 0 (the default) to 100.
-  /// ``background`` fills the pool.
+  /// How many passes to hold ready for each claim type that is asked for: 0 to 100; the default is
+  /// 0. ``background`` fills the pool.
   public var passPool: Int?
   /// Whether to drive open verifications on and fill the pool, about once a minute, from the first
-  /// call that needs the store for as long as the client lives; by default `false`.
+  /// call that needs the store for as long as the client lives; the default is `false`.
   ///
   /// What the process was doing there when it ended is done by the next one, as after a crash.
   public var background: Bool?

@@ -10,8 +10,8 @@ public struct StoreRecord: Sendable, Hashable, Codable {
   /// Opaque bytes, up to 64 KiB; any byte may occur in them, zero included. Secret, unless the
   /// client has ``RelayPassOptions/sealKeys``.
   public var value: Data
-  /// Set by relaypass: by chance for the first record under a key, and one more with every swap; at
-  /// most 2^53, so its column is a `bigint`.
+  /// Set by relaypass: drawn at random, up to 2⁵², for the first record under a key, and one more
+  /// with every swap; at most 2⁵³, so its column is a `bigint`.
   public var version: UInt64
   /// When somebody should look at it again, in milliseconds since the epoch; `nil`: never.
   public var dueAt: UInt64?

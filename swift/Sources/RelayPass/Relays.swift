@@ -116,7 +116,7 @@ public struct Relays: Sendable {
   ///     Left out, the call makes one of its own. For one relay and pass only. The same key asks
   ///     for the same answer for 24 hours, after a lost answer, a cancellation or a crash. The call
   ///     goes out under this key alone, and "not finished yet" ends it. After
-  ///     ``RelayPassError/permissionDenied(_:)`` without an `idempotencyKey` make a new one: Persona
+  ///     ``RelayPassError/Code/permissionDenied`` without an `idempotencyKey` make a new one: Persona
   ///     keeps that answer too. An error with an `idempotencyKey`, whatever its kind, asks to be
   ///     repeated with that key. It is as secret as the pass.
   ///   - timeout: How long the whole call may take.

@@ -61,7 +61,7 @@ public struct Verification: Sendable, Hashable, Codable {
 
   init(_ native: VerificationRecord) throws {
     guard let status = VerificationStatus(rawValue: native.status) else {
-      throw RelayPassError.internal(.broken)
+      throw RelayPassError.broken
     }
     id = native.id
     claimType = native.claimType
@@ -136,7 +136,7 @@ public enum Completion: Sendable, Hashable, Codable {
     case ("failed", let claim?): self = .failed(Claim(claim))
     case ("pending", nil): self = .pending
     case ("expired", nil): self = .expired
-    default: throw RelayPassError.internal(.broken)
+    default: throw RelayPassError.broken
     }
   }
 }

@@ -3,7 +3,7 @@
 /// Durable verifications: whatever crashes when, nothing is billed twice and no claim is lost.
 ///
 /// They need a ``RelayPassOptions/store``. Every method may be called any number of times, from any
-/// process that has the same store, and throws ``RelayPassError/store(_:)`` when the store fails:
+/// process that has the same store, and throws ``RelayPassError/Code/store`` when the store fails:
 /// its ``RelayPassError/cause`` is what the store threw. A cancelled call leaves the verification
 /// as it is stored; call again.
 ///

@@ -115,7 +115,7 @@ import func RelayPassGenerated.uniffiForeignFutureHandleCountRelaypassFfi
         switch what {
         case "noop": try await client.relays.noop()
         default:
-          let code = what == "throws" ? "store" : "not_found"
+          let code = what == "throws" ? RelayPassError.Code.store : .notFound
           do {
             try await StoreMethod.load.reach(client)
           } catch let error as RelayPassError where error.code == code {}

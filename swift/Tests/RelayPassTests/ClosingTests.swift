@@ -24,7 +24,7 @@ import Testing
     try await Task.sleep(for: .milliseconds(200))
     #expect(await store.counts == counts)
     let error = await thrown { try await client.passes.count(claimType: claimType) }
-    #expect((error as? RelayPassError)?.code == "closed")
+    #expect((error as? RelayPassError)?.code == .closed)
   }
 
   @Test func aStoreThatHangsIsWaitedForNoLongerThanSaid() async throws {
@@ -40,7 +40,7 @@ import Testing
     let recovering = Task { try await client.verifications.recover() }
     try await called.opened()
     let error = await thrown { try await client.close(timeout: .milliseconds(200)) }
-    #expect((error as? RelayPassError)?.code == "timeout")
+    #expect((error as? RelayPassError)?.code == .timeout)
     #expect((error as? RelayPassError)?.operation == "close")
     await goOn.open()
     // It takes up nothing more, and the store is called no more.

@@ -76,7 +76,7 @@ import Testing
     try Data().write(to: records)
     let client = try RelayPass(.init(apiKey: "persona_sandbox_x", store: .custom(store)))
     let error = await thrown { try await client.verifications.get(UUID().uuidString.lowercased()) }
-    #expect((error as? RelayPassError)?.code == "store")
+    #expect((error as? RelayPassError)?.code == .store)
     #expect((error as? RelayPassError)?.cause is CocoaError)
   }
 }

@@ -281,7 +281,7 @@ private final class Player {
     switch outcome {
     case .result: try check(code == nil, "\(place): \(code ?? "") is expected, and it succeeds")
     case .error(let error):
-      try check(error.code == code, "\(place) fails with \(error.code): \(error.message)")
+      try check(error.code.rawValue == code, "\(place) fails with \(error.code): \(error.message)")
     }
     for (path, value) in members {
       let actual = try lookUp(outcome.members, path[...], place)

@@ -145,7 +145,7 @@ import Testing
         throw own
       }
       let error = await thrown { try await method.reach(sandbox.client(store: store)) }
-      guard case .store(let failure) = error as? RelayPassError else {
+      guard let failure = error as? RelayPassError, failure.code == .store else {
         Issue.record("\(String(describing: error))")
         continue
       }
@@ -162,7 +162,7 @@ import Testing
     struct Empty: Error {}
     let strange: [any Error] = [
       Empty(), CancellationError(), NSError(domain: "mine", code: 7), POSIXError(.EIO),
-      RelayPassError(.init(code: "not_found", message: "of another client")),
+      RelayPassError(code: .notFound, message: "of another client"),
     ]
     for thrownByStore in strange {
       let store = method.store { throw thrownByStore }
@@ -343,5 +343,5 @@ actor Flag {
 }
 
 func code(of error: (any Error)?) -> String? {
-  (error as? RelayPassError)?.code
+  (error as? RelayPassError)?.code.rawValue
 }

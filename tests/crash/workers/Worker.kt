@@ -244,14 +244,14 @@ private fun openClient(
     onEvent: ((RelayPassEvent) -> Unit)? = null,
 ): RelayPass {
     val sealKey = System.getenv("RELAYPASS_SEAL_KEY").orEmpty()
-    return RelayPass(
-        apiKey = System.getenv("RELAYPASS_API_KEY"),
-        baseUrl = System.getenv("RELAYPASS_BASE_URL"),
-        store = store,
-        storeTimeout = storeTimeout,
-        sealKeys = if (sealKey.isEmpty()) emptyList() else listOf(bytesOf(sealKey)),
-        onEvent = onEvent,
-    )
+    return RelayPass {
+        apiKey = System.getenv("RELAYPASS_API_KEY")
+        baseUrl = System.getenv("RELAYPASS_BASE_URL")
+        this.store = store
+        this.storeTimeout = storeTimeout
+        sealKeys = if (sealKey.isEmpty()) emptyList() else listOf(bytesOf(sealKey))
+        this.onEvent = onEvent
+    }
 }
 
 /** The built-in store, or, with `example+` before it, the example that a user would copy. */

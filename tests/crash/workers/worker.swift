@@ -29,7 +29,7 @@ struct Worker: Sendable {
       let answer = try await perform(command)
       say(answer.merging(["number": number]) { answer, _ in answer })
     } catch let error as RelayPassError {
-      say(["number": number, "error": error.code, "message": error.message])
+      say(["number": number, "error": error.code.rawValue, "message": error.message])
     } catch {
       fatalError("\(error)")
     }
@@ -180,7 +180,7 @@ func verifyOnBrokenStore(_ how: String, _ nth: Int) async throws -> Members {
       status = try await client.verifications.complete(started!.id).status.rawValue
     } catch let error as RelayPassError {
       let isOwn = (error.cause as? BrokenStore.OwnError) === store.error
-      failures.append(["code": error.code, "is_own": isOwn])
+      failures.append(["code": error.code.rawValue, "is_own": isOwn])
       if case .notFound = error { started = nil }
     }
   }

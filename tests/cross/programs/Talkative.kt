@@ -6,6 +6,7 @@ package tests.cross
 import dev.relaypass.EncryptionKey
 import dev.relaypass.RelayPass
 import dev.relaypass.RelayPassException
+import dev.relaypass.RelayPassOptions
 import dev.relaypass.StoreUrl
 import dev.relaypass.openClaim
 import java.io.File
@@ -21,6 +22,10 @@ private const val CLAIM_TYPE = "age_over18_verified"
 
 private val apiKey = System.getenv("RELAYPASS_API_KEY")
 private val baseUrl = System.getenv("RELAYPASS_BASE_URL")
+
+/** A client of the sandbox, with more options. */
+private fun client(configure: RelayPassOptions.() -> Unit = {}) =
+    RelayPass(RelayPassOptions().also { it.apiKey = apiKey }.also { it.baseUrl = baseUrl }.apply(configure))
 
 private fun show(thing: Any?) {
     println(thing)
@@ -57,7 +62,7 @@ private fun visitorVerifies(relayToken: String) {
 }
 
 private suspend fun threeSteps(key: EncryptionKey) {
-    val client = RelayPass(apiKey = apiKey, baseUrl = baseUrl, decryptionKey = key)
+    val client = client { decryptionKey = key }
     listOf(client, client.relays, client.verifications, client.passes).forEach(::show)
     val relay = client.relays.create(CLAIM_TYPE).also(::show)
     val pass = client.relays.issuePrivacyPass(CLAIM_TYPE).also(::show)
@@ -68,14 +73,15 @@ private suspend fun threeSteps(key: EncryptionKey) {
 /** Secrets where they do not belong: the complaint must not repeat them. */
 private suspend fun misuse(key: EncryptionKey) {
     val pem = key.privateKeyPem
-    refused { RelayPass(apiKey = "$apiKey\n", baseUrl = baseUrl) }
-    refused { RelayPass(apiKey = apiKey, baseUrl = "http://$apiKey@127.0.0.1") }
-    refused { RelayPass(apiKey = apiKey, baseUrl = "x$apiKey") }
-    refused { RelayPass(apiKey = apiKey, baseUrl = baseUrl, identifiedProxy = "ftp://$apiKey@127.0.0.1") }
-    refused { RelayPass(apiKey = apiKey, baseUrl = baseUrl, caPem = pem) }
-    refused { RelayPass(apiKey = apiKey, baseUrl = baseUrl, store = StoreUrl(apiKey)) }
-    refused { RelayPass(apiKey = apiKey, baseUrl = baseUrl, sealKeys = listOf(apiKey.toByteArray())) }
-    val relays = RelayPass(apiKey = apiKey, baseUrl = baseUrl).relays
+    val secret = apiKey
+    refused { client { apiKey = "$secret\n" } }
+    refused { client { baseUrl = "http://$secret@127.0.0.1" } }
+    refused { client { baseUrl = "x$secret" } }
+    refused { client { identifiedProxy = "ftp://$secret@127.0.0.1" } }
+    refused { client { caPem = pem } }
+    refused { client { store = StoreUrl(secret) } }
+    refused { client { sealKeys = listOf(secret.toByteArray()) } }
+    val relays = client().relays
     refused { relays.create(CLAIM_TYPE, encryptionKey = pem) }
     refused { relays.create("$apiKey ") }
     refused { relays.generateClaim("$apiKey ", "$apiKey ", apiKey) }

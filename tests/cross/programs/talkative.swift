@@ -35,7 +35,6 @@ func showError(_ error: any Error) {
   show((error as NSError).userInfo)
   print(error.localizedDescription)
   guard let error = error as? RelayPassError else { return }
-  show(error.failure)
   for member in [
     error.code, error.operation, error.title, error.details, error.meta, error.requestID,
     error.cause, error.rateLimit,

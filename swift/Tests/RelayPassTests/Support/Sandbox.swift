@@ -29,7 +29,7 @@ final class Sandbox: Sendable {
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
 
-  private static var executable: URL {
+  static var executable: URL {
     let environment = ProcessInfo.processInfo.environment
     if let path = environment["RELAYPASS_CLI"] { return URL(fileURLWithPath: path) }
     let target = URL(

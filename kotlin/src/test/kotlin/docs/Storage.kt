@@ -10,11 +10,11 @@ import java.net.http.HttpRequest.BodyPublishers
 import java.net.http.HttpResponse.BodyHandlers
 
 suspend fun main() {
-    val client = RelayPass(
-        apiKey = System.getenv("RELAYPASS_API_KEY"),
-        baseUrl = System.getenv("RELAYPASS_BASE_URL"),
-        store = StoreUrl("sqlite://${File("verifications.sqlite").absolutePath}"),
-    )
+    val client = RelayPass {
+        apiKey = System.getenv("RELAYPASS_API_KEY")
+        baseUrl = System.getenv("RELAYPASS_BASE_URL")
+        store = StoreUrl("sqlite://${File("verifications.sqlite").absolutePath}")
+    }
     val verification = client.verifications.start("age_over18_verified", reference = "order-1234")
     // … the visitor opens verification.hostedUrl; here, a click on the sandbox's page …
     val click = HttpRequest.newBuilder(URI(verification.hostedUrl!!)).POST(BodyPublishers.ofString("result=passed"))

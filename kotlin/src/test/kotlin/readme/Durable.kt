@@ -6,13 +6,13 @@ import dev.relaypass.Verification
 import dev.relaypass.VerificationStatus
 import java.util.HexFormat
 
-val client = RelayPass(
-    apiKey = System.getenv("PERSONA_API_KEY"),
-    baseUrl = System.getenv("PERSONA_URL"), // unset: Persona itself
-    store = StoreUrl(System.getenv("RELAYPASS_STORE")), // sqlite:///path, postgres://…; or an object of yours
-    sealKeys = listOf(HexFormat.of().parseHex(System.getenv("RELAYPASS_SEAL_KEY"))), // 32 bytes: no secret in your table
-    onEvent = { println("${it.kind}: ${it.message}") },
-)
+val client = RelayPass {
+    apiKey = System.getenv("PERSONA_API_KEY")
+    baseUrl = System.getenv("PERSONA_URL") // unset: Persona itself
+    store = StoreUrl(System.getenv("RELAYPASS_STORE")) // sqlite:///path, postgres://…; or an object of yours
+    sealKeys = listOf(HexFormat.of().parseHex(System.getenv("RELAYPASS_SEAL_KEY"))) // 32 bytes: no secret in your table
+    onEvent = { println("${it.kind}: ${it.message}") }
+}
 
 /** Where the visitor goes. The same order gives the same verification. */
 suspend fun begin(order: Int): Verification =

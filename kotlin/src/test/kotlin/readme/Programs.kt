@@ -14,16 +14,16 @@ fun main(arguments: Array<String>) {
     runBlocking {
         when (arguments[0]) {
             "durable" -> {
-                val (id) = begin(7)
+                val id = begin(7).id
                 println("${begin(7).id == id} ${end(id)}")
             }
             "errors" -> {
                 val (_, token, secret, pass) = arguments
-                println(claimOf(Relay(token, secret, "", null, null), PrivacyPass(pass, null, null))?.passed ?: "not yet")
+                println(claimOf(Relay(token, secret, ""), PrivacyPass(pass))?.passed ?: "not yet")
             }
             "java" -> {
                 val shop = Shop()
-                val (id) = shop.begin(7)
+                val id = shop.begin(7).id
                 println("${shop.begin(7).id == id} ${shop.passed(id)}")
             }
         }

@@ -6,11 +6,12 @@ import dev.relaypass.RelayPass
 const val CLAIM_TYPE = "age_over18_verified"
 
 suspend fun main() {
-    val client = RelayPass(
-        apiKey = System.getenv("PERSONA_API_KEY"),
-        baseUrl = System.getenv("PERSONA_URL"), // unset: Persona itself
-        decryptionKey = EncryptionKey.generate(), // the claim travels encrypted
-    )
+    val key = EncryptionKey.generate() // the claim travels encrypted
+    val client = RelayPass {
+        apiKey = System.getenv("PERSONA_API_KEY")
+        baseUrl = System.getenv("PERSONA_URL") // unset: Persona itself
+        decryptionKey = key
+    }
 
     // 1. A relay for the visitor. Only relaySessionAccessToken may go to the browser.
     val relay = client.relays.create(CLAIM_TYPE)

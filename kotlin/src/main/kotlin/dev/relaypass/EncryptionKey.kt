@@ -13,7 +13,7 @@ import dev.relaypass.generated.readKeys
  *
  * ```
  * val key = EncryptionKey.generate()
- * val client = RelayPass(apiKey = apiKey, decryptionKey = key)
+ * val client = RelayPass { decryptionKey = key }
  * ```
  */
 public class EncryptionKey private constructor(

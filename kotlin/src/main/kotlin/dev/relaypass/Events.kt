@@ -52,12 +52,31 @@ public enum class EventKind(
  * @property requestId Persona's `Request-Id`, if an answer led to it.
  * @property message what happened, in a sentence.
  */
-public data class RelayPassEvent(
+public class RelayPassEvent @JvmOverloads constructor(
     public val kind: EventKind,
-    public val verificationId: String?,
-    public val requestId: String?,
+    public val verificationId: String? = null,
+    public val requestId: String? = null,
     public val message: String,
-)
+) {
+    private val members
+        get() =
+            Members(
+                "RelayPassEvent",
+                "kind" to kind,
+                "verificationId" to verificationId,
+                "requestId" to requestId,
+                "message" to message,
+            )
+
+    /** Whether the other has the same members. */
+    override fun equals(other: Any?): Boolean = other is RelayPassEvent && members == other.members
+
+    /** As [equals] wants it. */
+    override fun hashCode(): Int = members.hashCode()
+
+    /** Every member. */
+    override fun toString(): String = "$members"
+}
 
 /**
  * A listener that never throws: nobody could catch it. The first that it throws becomes a warning in

@@ -60,20 +60,21 @@ internal fun EventRecord.lift(): RelayPassEvent = RelayPassEvent(EventKind.of(ki
 /** The exception of a failure; `call` has what the caller's store threw during it. */
 @JvmSynthetic
 internal fun ErrorRecord.toException(call: Call?): RelayPassException {
+    val record = this
     val facts =
-        ErrorFacts(
-            operation = operation,
-            retryable = retryable,
-            status = status?.toInt(),
-            title = title,
-            details = details,
-            meta = meta,
-            requestId = requestId,
-            rateLimit = rateLimit?.lift(),
-            claimPayload = claimPayload,
-            tokenConsumed = tokenConsumed,
-            idempotencyKey = idempotencyKey,
-        )
+        ErrorFacts {
+            operation = record.operation
+            retryable = record.retryable
+            status = record.status?.toInt()
+            title = record.title
+            details = record.details
+            meta = record.meta
+            requestId = record.requestId
+            rateLimit = record.rateLimit?.lift()
+            claimPayload = record.claimPayload
+            tokenConsumed = record.tokenConsumed
+            idempotencyKey = record.idempotencyKey
+        }
     val cause = thrown?.let { call?.thrown(it) } ?: causes.foldRight(null, ::CoreException)
     return makeException(code, message, facts, cause)
 }

@@ -73,109 +73,75 @@ public class RelayPassBlocking internal constructor(
 
     /**
      * How a [RelayPassBlocking] is described; each method returns the builder. What is not said has the
-     * default that the constructor of [RelayPass] has.
+     * default that [RelayPassOptions] tells.
      */
     public class Builder internal constructor() {
-        private var apiKey: String? = null
-        private var baseUrl: String? = null
-        private var environment: Environment? = null
-        private var timeout: JavaDuration? = null
-        private var retries: Int? = null
-        private var caPem: String? = null
-        private var anonymousProxy: String? = null
-        private var identifiedProxy: String? = null
-        private var decryptionKey: EncryptionKey? = null
-        private var store: Store? = null
-        private var storeTimeout: JavaDuration? = null
-        private var sealKeys: List<ByteArray> = emptyList()
-        private var passBinding: PassBinding? = null
-        private var passPool: Int? = null
-        private var background: Boolean? = null
-        private var onEvent: Consumer<RelayPassEvent>? = null
+        private val options = RelayPassOptions()
 
-        /** The API key. Without one the client can create and redeem, but not issue. */
-        public fun apiKey(apiKey: String?): Builder = apply { this.apiKey = apiKey }
+        /** See [RelayPassOptions.apiKey]. */
+        public fun apiKey(apiKey: String?): Builder = apply { options.apiKey = apiKey }
 
-        /** Where Persona is; `null`: Persona itself. */
-        public fun baseUrl(baseUrl: String?): Builder = apply { this.baseUrl = baseUrl }
+        /** See [RelayPassOptions.baseUrl]. `null`: Persona itself. */
+        public fun baseUrl(baseUrl: String?): Builder = apply { options.baseUrl = baseUrl }
 
-        /** The environment; by default the API key's prefix tells. */
-        public fun environment(environment: Environment): Builder = apply { this.environment = environment }
+        /** See [RelayPassOptions.environment]. */
+        public fun environment(environment: Environment): Builder = apply { options.environment = environment }
 
-        /** How long one request may take; the default is 10 seconds. */
-        public fun timeout(timeout: JavaDuration): Builder = apply { this.timeout = timeout }
+        /** See [RelayPassOptions.timeout]. */
+        public fun timeout(timeout: JavaDuration): Builder = apply { options.timeout = timeout.toKotlinDuration() }
 
-        /** How often a failed request is asked again; the default is 3, the most 10. */
-        public fun retries(retries: Int): Builder = apply { this.retries = retries }
+        /** See [RelayPassOptions.retries]. */
+        public fun retries(retries: Int): Builder = apply { options.retries = retries }
 
-        /** Certificates to trust beside the public ones, in PEM. */
-        public fun caPem(caPem: String): Builder = apply { this.caPem = caPem }
+        /** See [RelayPassOptions.caPem]. */
+        public fun caPem(caPem: String): Builder = apply { options.caPem = caPem }
 
-        /** The way out for the calls that must not name us. */
-        public fun anonymousProxy(url: String): Builder = apply { anonymousProxy = url }
+        /** See [RelayPassOptions.anonymousProxy]. */
+        public fun anonymousProxy(url: String): Builder = apply { options.anonymousProxy = url }
 
-        /** The way out for the one call that names us. */
-        public fun identifiedProxy(url: String): Builder = apply { identifiedProxy = url }
+        /** See [RelayPassOptions.identifiedProxy]. */
+        public fun identifiedProxy(url: String): Builder = apply { options.identifiedProxy = url }
 
-        /** The key that opens claims. */
-        public fun decryptionKey(key: EncryptionKey): Builder = apply { decryptionKey = key }
+        /** See [RelayPassOptions.decryptionKey]. */
+        public fun decryptionKey(key: EncryptionKey): Builder = apply { options.decryptionKey = key }
 
         /**
          * A built-in store: `memory:`, `sqlite:///absolute/path` or `postgres://…`. A SQLite file must be
          * relaypass's own: never open it with another SQLite library in this process.
          */
-        public fun store(url: String): Builder = apply { store = StoreUrl(url) }
+        public fun store(url: String): Builder = apply { options.store = StoreUrl(url) }
 
         /** A store of yours, written in Java. */
-        public fun store(store: BlockingRelayStore): Builder = apply { this.store = BlockingStoreAdapter(store) }
+        public fun store(store: BlockingRelayStore): Builder = apply { options.store = BlockingStoreAdapter(store) }
 
         /** A store of yours, written in Kotlin. */
-        public fun store(store: RelayStore): Builder = apply { this.store = store }
+        public fun store(store: RelayStore): Builder = apply { options.store = store }
 
-        /** How long one call of the store may take; the default is 10 seconds. */
-        public fun storeTimeout(timeout: JavaDuration): Builder = apply { storeTimeout = timeout }
+        /** See [RelayPassOptions.storeTimeout]. */
+        public fun storeTimeout(timeout: JavaDuration): Builder =
+            apply { options.storeTimeout = timeout.toKotlinDuration() }
 
-        /** The keys, 32 random bytes each, that records are sealed with: the first seals, all open. */
-        public fun sealKeys(vararg keys: ByteArray): Builder = apply { sealKeys = keys.toList() }
+        /** See [RelayPassOptions.sealKeys]. */
+        public fun sealKeys(vararg keys: ByteArray): Builder = apply { options.sealKeys = keys.toList() }
 
-        /** What verifications bind their passes to; by default the claim type. */
-        public fun passBinding(binding: PassBinding): Builder = apply { passBinding = binding }
+        /** See [RelayPassOptions.passBinding]. */
+        public fun passBinding(binding: PassBinding): Builder = apply { options.passBinding = binding }
 
-        /** How many passes to hold ready for each claim type: 0 (the default) to 100. */
-        public fun passPool(size: Int): Builder = apply { passPool = size }
+        /** See [RelayPassOptions.passPool]. */
+        public fun passPool(size: Int): Builder = apply { options.passPool = size }
 
-        /** Whether to drive open verifications on and fill the pool in the background. */
-        public fun background(background: Boolean): Builder = apply { this.background = background }
+        /** See [RelayPassOptions.background]. */
+        public fun background(background: Boolean): Builder = apply { options.background = background }
 
-        /** Is told what your log should know, on a thread of relaypass: it must return soon. */
-        public fun onEvent(listener: Consumer<RelayPassEvent>): Builder = apply { onEvent = listener }
+        /** See [RelayPassOptions.onEvent]. */
+        public fun onEvent(listener: Consumer<RelayPassEvent>): Builder = apply { options.onEvent = listener::accept }
 
         /**
          * Checks everything; nothing is sent.
          *
          * @throws InvalidArgumentException and what to change.
          */
-        public fun build(): RelayPassBlocking =
-            RelayPassBlocking(
-                RelayPass(
-                    apiKey = apiKey,
-                    baseUrl = baseUrl,
-                    environment = environment,
-                    timeout = timeout?.toKotlinDuration(),
-                    retries = retries,
-                    caPem = caPem,
-                    anonymousProxy = anonymousProxy,
-                    identifiedProxy = identifiedProxy,
-                    decryptionKey = decryptionKey,
-                    store = store,
-                    storeTimeout = storeTimeout?.toKotlinDuration(),
-                    sealKeys = sealKeys,
-                    passBinding = passBinding,
-                    passPool = passPool,
-                    background = background,
-                    onEvent = onEvent?.let { listener -> { event -> listener.accept(event) } },
-                ),
-            )
+        public fun build(): RelayPassBlocking = RelayPassBlocking(RelayPass(options))
 
         /** Nothing of what it was told. */
         override fun toString(): String = "RelayPassBlocking.Builder"

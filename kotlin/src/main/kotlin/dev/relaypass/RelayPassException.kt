@@ -3,37 +3,66 @@ package dev.relaypass
 /**
  * What is known about a call that failed, beside its message. Its text shows no secret.
  *
- * @property operation see [RelayPassException.operation].
- * @property retryable see [RelayPassException.retryable].
- * @property status see [RelayPassException.status].
- * @property title see [RelayPassException.title].
- * @property details see [RelayPassException.details].
- * @property meta see [RelayPassException.meta].
- * @property requestId see [RelayPassException.requestId].
- * @property rateLimit see [RelayPassException.rateLimit].
- * @property claimPayload see [RelayPassException.claimPayload].
- * @property tokenConsumed see [RelayPassException.tokenConsumed].
- * @property idempotencyKey see [RelayPassException.idempotencyKey].
+ * ```
+ * val error = RateLimitedException("slow down", ErrorFacts { status = 429 })
+ * ```
  */
-public data class ErrorFacts(
-    public val operation: String = "",
-    public val retryable: Boolean = false,
-    public val status: Int? = null,
-    public val title: String? = null,
-    public val details: String? = null,
-    public val meta: String? = null,
-    public val requestId: String? = null,
-    public val rateLimit: RateLimit? = null,
-    public val claimPayload: String? = null,
-    public val tokenConsumed: Boolean? = null,
-    public val idempotencyKey: String? = null,
+public class ErrorFacts(
+    configure: ErrorFacts.() -> Unit = {},
 ) {
+    /** See [RelayPassException.operation]. */
+    public var operation: String = ""
+
+    /** See [RelayPassException.retryable]. */
+    public var retryable: Boolean = false
+
+    /** See [RelayPassException.status]. */
+    public var status: Int? = null
+
+    /** See [RelayPassException.title]. */
+    public var title: String? = null
+
+    /** See [RelayPassException.details]. */
+    public var details: String? = null
+
+    /** See [RelayPassException.meta]. */
+    public var meta: String? = null
+
+    /** See [RelayPassException.requestId]. */
+    public var requestId: String? = null
+
+    /** See [RelayPassException.rateLimit]. */
+    public var rateLimit: RateLimit? = null
+
+    /** See [RelayPassException.claimPayload]. */
+    public var claimPayload: String? = null
+
+    /** See [RelayPassException.tokenConsumed]. */
+    public var tokenConsumed: Boolean? = null
+
+    /** See [RelayPassException.idempotencyKey]. */
+    public var idempotencyKey: String? = null
+
+    init {
+        configure()
+    }
+
     /** Everything but the secrets. */
     override fun toString(): String =
-        "ErrorFacts(operation=$operation, retryable=$retryable, status=$status, title=$title, " +
-            "details=$details, meta=$meta, requestId=$requestId, rateLimit=$rateLimit, " +
-            "claimPayload=${claimPayload?.let { REDACTED }}, tokenConsumed=$tokenConsumed, " +
-            "idempotencyKey=${idempotencyKey?.let { REDACTED }})"
+        Members(
+            "ErrorFacts",
+            "operation" to operation,
+            "retryable" to retryable,
+            "status" to status,
+            "title" to title,
+            "details" to details,
+            "meta" to meta,
+            "requestId" to requestId,
+            "rateLimit" to rateLimit,
+            "claimPayload" to secret(claimPayload),
+            "tokenConsumed" to tokenConsumed,
+            "idempotencyKey" to secret(idempotencyKey),
+        ).toString()
 }
 
 /**
@@ -116,14 +145,14 @@ public sealed class RelayPassException(
  * An argument cannot be right. Nothing was sent, unless there is a [status] (400): then Persona found
  * the mistake.
  */
-public class InvalidArgumentException(
+public class InvalidArgumentException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("invalid_argument", message, facts, cause)
 
 /** Persona does not accept the API key (401). */
-public class AuthenticationException(
+public class AuthenticationException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
@@ -133,7 +162,7 @@ public class AuthenticationException(
  * Persona denies permission (403). On redemption this most likely means that the person has not
  * finished yet, and is [retryable].
  */
-public class PermissionDeniedException(
+public class PermissionDeniedException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
@@ -143,70 +172,70 @@ public class PermissionDeniedException(
  * Persona does not know it (404): an unknown relay, a wrong relay secret, an unknown key id; or the
  * store does not have the verification.
  */
-public class NotFoundException(
+public class NotFoundException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("not_found", message, facts, cause)
 
 /** Another request is in the way (409). */
-public class ConflictException(
+public class ConflictException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("conflict", message, facts, cause)
 
 /** Persona understood the request and refuses it (422). */
-public class UnprocessableException(
+public class UnprocessableException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("unprocessable", message, facts, cause)
 
 /** Too many requests (429); see [rateLimit]. */
-public class RateLimitedException(
+public class RateLimitedException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("rate_limited", message, facts, cause)
 
 /** Persona failed (5xx). */
-public class ServerException(
+public class ServerException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("server_error", message, facts, cause)
 
 /** No answer in time. */
-public class RequestTimeoutException(
+public class RequestTimeoutException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("timeout", message, facts, cause)
 
 /** The way to Persona is broken: name resolution, connection, TLS, proxy. */
-public class NetworkException(
+public class NetworkException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("network", message, facts, cause)
 
 /** Persona broke the protocol: a bad challenge, key, signature or body. */
-public class ProtocolException(
+public class ProtocolException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("protocol", message, facts, cause)
 
 /** Persona does not accept the Privacy Pass (401 on redemption). */
-public class PassRejectedException(
+public class PassRejectedException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("pass_rejected", message, facts, cause)
 
 /** The Privacy Pass is older than 90 days. */
-public class PassExpiredException(
+public class PassExpiredException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
@@ -216,14 +245,14 @@ public class PassExpiredException(
  * The claim does not open with the given key; see [claimPayload]. Or a stored record does not open with
  * the seal keys.
  */
-public class DecryptionException(
+public class DecryptionException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("decryption", message, facts, cause)
 
 /** The claim is not the one that was asked for, or was not encrypted as asked. */
-public class ClaimMismatchException(
+public class ClaimMismatchException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
@@ -233,21 +262,21 @@ public class ClaimMismatchException(
  * The caller's store failed. [cause] is what its method threw, the same object; there is none if it took
  * too long.
  */
-public class StoreException(
+public class StoreException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("store", message, facts, cause)
 
 /** A request was sent, its answer never arrived, and nobody can tell what came of it. */
-public class OutcomeUnknownException(
+public class OutcomeUnknownException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
 ) : RelayPassException("outcome_unknown", message, facts, cause)
 
 /** The client was closed before the call began. Nothing was sent; make a new client. */
-public class ClosedException(
+public class ClosedException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,
@@ -257,7 +286,7 @@ public class ClosedException(
  * The call was cancelled. A call whose coroutine is cancelled ends with that coroutine's
  * `CancellationException` instead.
  */
-public class CancelledException(
+public class CancelledException @JvmOverloads constructor(
     message: String,
     facts: ErrorFacts = ErrorFacts(),
     cause: Throwable? = null,

@@ -8,7 +8,7 @@ public sealed interface Store
  * the URL, which may hold a password.
  *
  * ```
- * val client = RelayPass(apiKey = key, store = StoreUrl("sqlite:///var/lib/shop/relaypass.db"))
+ * val client = RelayPass { store = StoreUrl("sqlite:///var/lib/shop/relaypass.db") }
  * ```
  */
 public class StoreUrl(
@@ -29,8 +29,8 @@ public class StoreUrl(
  *
  * @property value opaque bytes, up to 64 KiB; any byte may occur in them, zero included. Those given
  * to a store are its to keep. They may be secret, and show in no text.
- * @property version set by relaypass: by chance for the first record under a key, and one more with
- * every swap; at most 2^53, so its column is a `bigint`.
+ * @property version set by relaypass: drawn at random, up to 2^52, for the first record under a key, and
+ * one more with every swap; at most 2^53, so its column is a `bigint`.
  * @property dueAt when somebody should look at it again, in milliseconds since the epoch; `null`:
  * never.
  * @property expiresAt after this time, in milliseconds since the epoch, the store may drop the record,

@@ -58,7 +58,7 @@ public class Relays internal constructor(
      * Cancelling may leave a pass that is billed and that nobody gets.
      *
      * ```
-     * val (privacyPassToken) = client.relays.issuePrivacyPass("age_over18_verified")
+     * val pass = client.relays.issuePrivacyPass("age_over18_verified")
      * ```
      *
      * Source: Persona, "Create a Privacy Pass"; RFC 9474.
@@ -91,10 +91,10 @@ public class Relays internal constructor(
      *
      * ```
      * val idempotencyKey = UUID.randomUUID().toString() // stored beside the relay
-     * val (_, tokenConsumed, claim) = client.relays.generateClaim(
+     * val answer = client.relays.generateClaim(
      *     relay.relayToken,
      *     relay.relaySecret,
-     *     privacyPassToken,
+     *     pass.privacyPassToken,
      *     claimType = "age_over18_verified",
      *     idempotencyKey = idempotencyKey,
      * )

@@ -9,11 +9,29 @@ import java.time.Instant
  * @property remaining requests left in the current window.
  * @property resetSeconds seconds until the window begins anew.
  */
-public data class RateLimit(
+public class RateLimit(
     public val limit: Long,
     public val remaining: Long,
     public val resetSeconds: Long,
-)
+) {
+    private val members
+        get() =
+            Members(
+                "RateLimit",
+                "limit" to limit,
+                "remaining" to remaining,
+                "resetSeconds" to resetSeconds,
+            )
+
+    /** Whether the other has the same members. */
+    override fun equals(other: Any?): Boolean = other is RateLimit && members == other.members
+
+    /** As [equals] wants it. */
+    override fun hashCode(): Int = members.hashCode()
+
+    /** Every member. */
+    override fun toString(): String = "$members"
+}
 
 /**
  * One way in which Persona checked a claim.
@@ -21,10 +39,21 @@ public data class RateLimit(
  * @property method such as `facial_age_estimation`, `document_selfie`, `live_selfie`; the set is open.
  * @property result `passed` or `failed`; Persona may add others.
  */
-public data class Method(
+public class Method(
     public val method: String,
     public val result: String,
-)
+) {
+    private val members get() = Members("Method", "method" to method, "result" to result)
+
+    /** Whether the other has the same members. */
+    override fun equals(other: Any?): Boolean = other is Method && members == other.members
+
+    /** As [equals] wants it. */
+    override fun hashCode(): Int = members.hashCode()
+
+    /** Every member. */
+    override fun toString(): String = "$members"
+}
 
 /**
  * The answer about a person.
@@ -34,18 +63,36 @@ public data class Method(
  * @property passed whether the answer is yes: anything but a [claimResult] of `passed` is not.
  * @property methodology how Persona found out; empty if it does not say.
  */
-public data class Claim(
+public class Claim @JvmOverloads constructor(
     public val claimType: String,
     public val claimResult: String,
     public val passed: Boolean,
-    public val methodology: List<Method>,
-)
+    public val methodology: List<Method> = emptyList(),
+) {
+    private val members
+        get() =
+            Members(
+                "Claim",
+                "claimType" to claimType,
+                "claimResult" to claimResult,
+                "passed" to passed,
+                "methodology" to methodology,
+            )
+
+    /** Whether the other has the same members. */
+    override fun equals(other: Any?): Boolean = other is Claim && members == other.members
+
+    /** As [equals] wants it. */
+    override fun hashCode(): Int = members.hashCode()
+
+    /** Every member. */
+    override fun toString(): String = "$members"
+}
 
 /**
  * A relay session. It lives 30 minutes.
  *
- * Its text leaves out the secrets; its members, `copy` and destructuring keep them, for that is how
- * callers store them.
+ * Its text leaves out the secrets; its members keep them, for that is how callers store them.
  *
  * @property relayToken names the relay in later calls.
  * @property relaySecret redeems the claim. **Secret**: Persona returns it this once, and it stays on
@@ -55,17 +102,32 @@ public data class Claim(
  * @property requestId Persona's `Request-Id`: what their support asks for.
  * @property rateLimit the rate limit, if Persona reported it.
  */
-public data class Relay(
+public class Relay @JvmOverloads constructor(
     public val relayToken: String,
     public val relaySecret: String,
     public val relaySessionAccessToken: String,
-    public val requestId: String?,
-    public val rateLimit: RateLimit?,
+    public val requestId: String? = null,
+    public val rateLimit: RateLimit? = null,
 ) {
+    private val members
+        get() =
+            Members(
+                "Relay",
+                "relayToken" to relayToken,
+                "relaySecret" to secret(relaySecret),
+                "relaySessionAccessToken" to secret(relaySessionAccessToken),
+                "requestId" to requestId,
+                "rateLimit" to rateLimit,
+            )
+
+    /** Whether the other has the same members. */
+    override fun equals(other: Any?): Boolean = other is Relay && members == other.members
+
+    /** As [equals] wants it. */
+    override fun hashCode(): Int = members.hashCode()
+
     /** Everything but the secrets. */
-    override fun toString(): String =
-        "Relay(relayToken=$relayToken, relaySecret=$REDACTED, relaySessionAccessToken=$REDACTED, " +
-            "requestId=$requestId, rateLimit=$rateLimit)"
+    override fun toString(): String = "$members"
 }
 
 /**
@@ -75,14 +137,28 @@ public data class Relay(
  * @property requestId Persona's `Request-Id`: what their support asks for.
  * @property rateLimit the rate limit, if Persona reported it.
  */
-public data class PrivacyPass(
+public class PrivacyPass @JvmOverloads constructor(
     public val privacyPassToken: String,
-    public val requestId: String?,
-    public val rateLimit: RateLimit?,
+    public val requestId: String? = null,
+    public val rateLimit: RateLimit? = null,
 ) {
+    private val members
+        get() =
+            Members(
+                "PrivacyPass",
+                "privacyPassToken" to secret(privacyPassToken),
+                "requestId" to requestId,
+                "rateLimit" to rateLimit,
+            )
+
+    /** Whether the other has the same members. */
+    override fun equals(other: Any?): Boolean = other is PrivacyPass && members == other.members
+
+    /** As [equals] wants it. */
+    override fun hashCode(): Int = members.hashCode()
+
     /** Everything but the secret. */
-    override fun toString(): String =
-        "PrivacyPass(privacyPassToken=$REDACTED, requestId=$requestId, rateLimit=$rateLimit)"
+    override fun toString(): String = "$members"
 }
 
 /**
@@ -96,17 +172,32 @@ public data class PrivacyPass(
  * @property requestId Persona's `Request-Id`: what their support asks for.
  * @property rateLimit the rate limit, if Persona reported it.
  */
-public data class GeneratedClaim(
+public class GeneratedClaim @JvmOverloads constructor(
     public val claimPayload: String,
     public val tokenConsumed: Boolean,
-    public val claim: Claim?,
-    public val requestId: String?,
-    public val rateLimit: RateLimit?,
+    public val claim: Claim? = null,
+    public val requestId: String? = null,
+    public val rateLimit: RateLimit? = null,
 ) {
+    private val members
+        get() =
+            Members(
+                "GeneratedClaim",
+                "claimPayload" to secret(claimPayload),
+                "tokenConsumed" to tokenConsumed,
+                "claim" to claim,
+                "requestId" to requestId,
+                "rateLimit" to rateLimit,
+            )
+
+    /** Whether the other has the same members. */
+    override fun equals(other: Any?): Boolean = other is GeneratedClaim && members == other.members
+
+    /** As [equals] wants it. */
+    override fun hashCode(): Int = members.hashCode()
+
     /** Everything but the secret. */
-    override fun toString(): String =
-        "GeneratedClaim(claimPayload=$REDACTED, tokenConsumed=$tokenConsumed, claim=$claim, " +
-            "requestId=$requestId, rateLimit=$rateLimit)"
+    override fun toString(): String = "$members"
 }
 
 /** How far a verification is. */
@@ -145,20 +236,36 @@ public enum class VerificationStatus(
  * verification is over. The page refuses requests that carry a `Referer`.
  * @property expiresAt when the session ends: 30 minutes after it began.
  */
-public data class Verification(
+public class Verification @JvmOverloads constructor(
     public val id: String,
     public val claimType: String,
     public val status: VerificationStatus,
-    public val claim: Claim?,
-    public val sessionAccessToken: String?,
-    public val hostedUrl: String?,
+    public val claim: Claim? = null,
+    public val sessionAccessToken: String? = null,
+    public val hostedUrl: String? = null,
     public val expiresAt: Instant,
 ) {
+    private val members
+        get() =
+            Members(
+                "Verification",
+                "id" to id,
+                "claimType" to claimType,
+                "status" to status,
+                "claim" to claim,
+                "sessionAccessToken" to secret(sessionAccessToken),
+                "hostedUrl" to secret(hostedUrl),
+                "expiresAt" to expiresAt,
+            )
+
+    /** Whether the other has the same members. */
+    override fun equals(other: Any?): Boolean = other is Verification && members == other.members
+
+    /** As [equals] wants it. */
+    override fun hashCode(): Int = members.hashCode()
+
     /** Everything but the secrets. */
-    override fun toString(): String =
-        "Verification(id=$id, claimType=$claimType, status=$status, claim=$claim, " +
-            "sessionAccessToken=${sessionAccessToken?.let { REDACTED }}, " +
-            "hostedUrl=${hostedUrl?.let { REDACTED }}, expiresAt=$expiresAt)"
+    override fun toString(): String = "$members"
 }
 
 /**
@@ -181,17 +288,35 @@ public sealed interface Completion {
     public val claim: Claim?
 
     /** The claim is true. */
-    public data class Passed(
+    public class Passed(
         override val claim: Claim,
     ) : Completion {
         override val status: VerificationStatus get() = VerificationStatus.PASSED
+
+        /** Whether the other has the same claim. */
+        override fun equals(other: Any?): Boolean = other is Passed && claim == other.claim
+
+        /** As [equals] wants it. */
+        override fun hashCode(): Int = claim.hashCode()
+
+        /** With the claim. */
+        override fun toString(): String = "Passed(claim=$claim)"
     }
 
     /** The claim is not true, or Persona could not find out. */
-    public data class Failed(
+    public class Failed(
         override val claim: Claim,
     ) : Completion {
         override val status: VerificationStatus get() = VerificationStatus.FAILED
+
+        /** Whether the other has the same claim. */
+        override fun equals(other: Any?): Boolean = other is Failed && claim == other.claim
+
+        /** As [equals] wants it. */
+        override fun hashCode(): Int = claim.hashCode()
+
+        /** With the claim. */
+        override fun toString(): String = "Failed(claim=$claim)"
     }
 
     /** There is no answer yet: the person has most likely not finished. */
@@ -206,6 +331,3 @@ public sealed interface Completion {
         override val claim: Claim? get() = null
     }
 }
-
-/** What stands for a secret in a text. */
-internal const val REDACTED: String = "[redacted]"

@@ -49,7 +49,7 @@ class CancelTest {
     @Test
     fun `a cancelled call hangs up, and ends with what it was cancelled with`() =
         runBlocking<Unit>(Dispatchers.IO) {
-            val client = RelayPass(baseUrl = silent.url)
+            val client = RelayPass { baseUrl = silent.url }
             var caught: Throwable? = null
             val reason = CancellationException("mine")
             val call =
@@ -73,7 +73,7 @@ class CancelTest {
     @Test
     fun `withTimeout takes a call back`() =
         runBlocking<Unit> {
-            val client = RelayPass(baseUrl = silent.url)
+            val client = RelayPass { baseUrl = silent.url }
             thrownBy<TimeoutCancellationException> { withTimeout(50.milliseconds) { client.relays.create(CLAIM_TYPE) } }
             silent.asked().hungUp()
             assertTrue(currentCoroutineContext().isActive)
@@ -82,7 +82,7 @@ class CancelTest {
     @Test
     fun `a failing sibling takes a call back`() =
         runBlocking<Unit>(Dispatchers.IO) {
-            val client = RelayPass(baseUrl = silent.url)
+            val client = RelayPass { baseUrl = silent.url }
             val error =
                 thrownBy<IllegalStateException> {
                     coroutineScope {
@@ -178,7 +178,7 @@ class CancelTest {
     fun `timeout limits one call, the client's own every request`() =
         runBlocking<Unit> {
             for ((own, ofCall) in listOf(60.seconds to 50.milliseconds, 50.milliseconds to null)) {
-                val client = RelayPass(baseUrl = silent.url, timeout = own, retries = 0)
+                val client = RelayPass { baseUrl = silent.url; timeout = own; retries = 0 }
                 thrownBy<RequestTimeoutException> { client.relays.create(CLAIM_TYPE, timeout = ofCall) }
                 silent.asked()
             }
@@ -198,7 +198,7 @@ class CancelTest {
         runBlocking<Unit> {
             val error = thrownBy<IllegalArgumentException> { sandbox.client().relays.create("canary\uD800") }
             assertEquals("A text is not well-formed Unicode.", error.message)
-            thrownBy<IllegalArgumentException> { RelayPass(apiKey = "canary\uD800") }
+            thrownBy<IllegalArgumentException> { RelayPass { apiKey = "canary\uD800" } }
             assertEquals(0, Calls.count)
         }
 }

@@ -98,7 +98,7 @@ class ClosingTest {
             val own = AtomicReference<RelayPass>()
             val client = sandbox.client(store = MapStore(), onEvent = { own.get().close() })
             own.set(client)
-            val (id) = client.verifications.start(CLAIM_TYPE)
+            val id = client.verifications.start(CLAIM_TYPE).id
             assertEquals(Completion.Pending, withTimeout(5.seconds) { client.verifications.complete(id) })
             thrownBy<ClosedException> { client.relays.create(CLAIM_TYPE) }
         }

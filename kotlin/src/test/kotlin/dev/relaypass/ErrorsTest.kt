@@ -101,14 +101,14 @@ class ErrorsTest {
     @Test
     fun `a broken way to Persona has its cause`() =
         runBlocking<Unit> {
-            val client = RelayPass(baseUrl = "http://127.0.0.1:1", retries = 0)
+            val client = RelayPass { baseUrl = "http://127.0.0.1:1"; retries = 0 }
             val error = thrownBy<NetworkException> { client.relays.create(CLAIM_TYPE) }
             assertNotEquals("", error.cause!!.message)
         }
 
     @Test
     fun `a mistake in the options names it, and shows no secret`() {
-        val error = thrownBy<InvalidArgumentException> { RelayPass(apiKey = "canary canary") }
+        val error = thrownBy<InvalidArgumentException> { RelayPass { apiKey = "canary canary" } }
         assertNull(error.cause)
         assertFalse("canary" in error.stackTraceToString())
         assertTrue("ErrorsTest" in error.stackTraceToString())
@@ -160,7 +160,7 @@ class ErrorsTest {
 
     @Test
     fun `a caller can make an exception to test its own handling`() {
-        val error: RelayPassException = RateLimitedException("slow down", ErrorFacts(retryable = true, status = 429))
+        val error: RelayPassException = RateLimitedException("slow down", ErrorFacts { retryable = true; status = 429 })
         assertInstanceOf(RuntimeException::class.java, error)
         assertEquals("rate_limited", error.code)
         assertEquals(429, error.status)

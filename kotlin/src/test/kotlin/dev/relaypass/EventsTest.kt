@@ -36,7 +36,7 @@ class EventsTest {
     /** A person who has not finished is asked about twice. */
     private suspend fun askTwice(onEvent: (RelayPassEvent) -> Unit): String {
         val verifications = sandbox.client(store = MapStore(), onEvent = onEvent).verifications
-        val (id) = verifications.start(CLAIM_TYPE)
+        val id = verifications.start(CLAIM_TYPE).id
         repeat(2) { assertEquals(Completion.Pending, verifications.complete(id)) }
         return id
     }
@@ -74,7 +74,7 @@ class EventsTest {
                     event.verificationId?.let { id -> statuses += runBlocking { verifications.get(id).status } }
                 })
             verifications = client.verifications
-            val (id) = verifications.start(CLAIM_TYPE)
+            val id = verifications.start(CLAIM_TYPE).id
             withTimeout(20.seconds) { repeat(2) { verifications.complete(id) } }
             assertTrue(statuses.isNotEmpty())
             assertEquals(setOf(VerificationStatus.PENDING), statuses.toSet())

@@ -82,7 +82,7 @@ class LifetimeTest {
     fun `a client closed with a call in flight whose caller then leaves hangs up`() =
         runBlocking<Unit>(Dispatchers.IO) {
             SilentServer().use { silent ->
-                val client = RelayPass(baseUrl = silent.url)
+                val client = RelayPass { baseUrl = silent.url }
                 val call = async { client.relays.create(CLAIM_TYPE) }
                 val connection = silent.asked()
                 thrownBy<RequestTimeoutException> { client.closeAndJoin(within = 50.milliseconds) }
@@ -176,7 +176,7 @@ class LifetimeTest {
         runBlocking<Unit> {
             val before = tables()
             repeat(1_000) {
-                RelayPass(store = MapStore(), onEvent = {}).close()
+                RelayPass { store = MapStore(); onEvent = {} }.close()
             }
             await("the tables are as before") { tables() == before }
         }

@@ -122,23 +122,23 @@ class ScenariosTest {
             // A client without a key has no prefix to tell the environment by.
             val environment =
                 options.textOrNull("environment") ?: described.textOrNull("environment").takeIf { apiKey == null }
-            return RelayPass(
-                apiKey = apiKey,
-                baseUrl = described.textOrNull("base_url") ?: sandbox.url,
-                environment = environment?.let(Environment::of),
-                timeout = options["timeout"]?.jsonPrimitive?.double?.seconds,
-                retries = options["retries"]?.jsonPrimitive?.int,
-                caPem = options.textOrNull("ca_pem"),
-                anonymousProxy = options.textOrNull("anonymous_proxy"),
-                identifiedProxy = options.textOrNull("identified_proxy"),
-                decryptionKey = options.textOrNull("decryption_key")?.let(EncryptionKey::fromPem),
-                store = options.textOrNull("store")?.let { if (it == "host") hostStore else StoreUrl(it) },
-                sealKeys = listOfNotNull(options.textOrNull("seal_key")?.let(::bytesOf)),
+            return RelayPass {
+                this.apiKey = apiKey
+                baseUrl = described.textOrNull("base_url") ?: sandbox.url
+                this.environment = environment?.let(Environment::of)
+                timeout = options["timeout"]?.jsonPrimitive?.double?.seconds
+                retries = options["retries"]?.jsonPrimitive?.int
+                caPem = options.textOrNull("ca_pem")
+                anonymousProxy = options.textOrNull("anonymous_proxy")
+                identifiedProxy = options.textOrNull("identified_proxy")
+                decryptionKey = options.textOrNull("decryption_key")?.let(EncryptionKey::fromPem)
+                store = options.textOrNull("store")?.let { if (it == "host") hostStore else StoreUrl(it) }
+                sealKeys = listOfNotNull(options.textOrNull("seal_key")?.let(::bytesOf))
                 passBinding =
-                    options.textOrNull("pass_binding")?.let { code -> PassBinding.entries.first { it.code == code } },
-                passPool = options["pass_pool"]?.jsonPrimitive?.int,
-                onEvent = { event -> told += event.kind },
-            ).also { checkKnown(options, KNOWN_OPTIONS) }
+                    options.textOrNull("pass_binding")?.let { code -> PassBinding.entries.first { it.code == code } }
+                passPool = options["pass_pool"]?.jsonPrimitive?.int
+                onEvent = { event -> told += event.kind }
+            }.also { checkKnown(options, KNOWN_OPTIONS) }
         }
 
         private fun fillIn(value: JsonElement): JsonElement =

@@ -357,7 +357,7 @@ class StoreTest {
         runBlocking<Unit> {
             val store = MapStore()
             val client = sandbox.client(store = store)
-            val (id) = client.verifications.start(CLAIM_TYPE)
+            val id = client.verifications.start(CLAIM_TYPE).id
             client.verifications.complete(id) // nothing is left to the background
             val key = store.records.keys.single { it.endsWith(id) }
             for (bytes in listOf(ByteArray(0), "canary".toByteArray(), ByteArray(70_000), byteArrayOf(9))) {

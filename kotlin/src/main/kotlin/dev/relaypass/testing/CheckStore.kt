@@ -6,6 +6,7 @@ package dev.relaypass.testing
 import dev.relaypass.BlockingRelayStore
 import dev.relaypass.BlockingStoreAdapter
 import dev.relaypass.Call
+import dev.relaypass.Members
 import dev.relaypass.NativeThreads
 import dev.relaypass.RelayStore
 import dev.relaypass.StoreAdapter
@@ -25,10 +26,21 @@ import dev.relaypass.generated.checkStore as checkNatively
  * @property passed the parts of the suite that passed.
  * @property skipped the parts that could not run: `reopening`, without `reopen`.
  */
-public data class StoreReport(
+public class StoreReport(
     public val passed: List<String>,
     public val skipped: List<String>,
-)
+) {
+    private val members get() = Members("StoreReport", "passed" to passed, "skipped" to skipped)
+
+    /** Whether the other has the same members. */
+    override fun equals(other: Any?): Boolean = other is StoreReport && members == other.members
+
+    /** As [equals] wants it. */
+    override fun hashCode(): Int = members.hashCode()
+
+    /** Every member. */
+    override fun toString(): String = "$members"
+}
 
 /**
  * A store breaks its contract. `cause` is what a method threw, if one did: the same object.
@@ -36,7 +48,7 @@ public data class StoreReport(
  * @property rule the rule, in one sentence.
  * @property found what happened instead.
  */
-public class StoreViolation(
+public class StoreViolation @JvmOverloads constructor(
     message: String,
     public val rule: String,
     public val found: String,

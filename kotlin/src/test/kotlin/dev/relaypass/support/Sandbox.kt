@@ -52,20 +52,20 @@ class Sandbox private constructor(
         passBinding: PassBinding? = null,
         background: Boolean? = null,
         onEvent: ((RelayPassEvent) -> Unit)? = null,
-    ) = RelayPass(
-        apiKey = apiKey,
-        baseUrl = url,
-        environment = environment,
-        timeout = timeout,
-        retries = retries,
-        decryptionKey = decryptionKey,
-        store = store,
-        storeTimeout = storeTimeout,
-        sealKeys = sealKeys,
-        passBinding = passBinding,
-        background = background,
-        onEvent = onEvent,
-    )
+    ) = RelayPass {
+        this.apiKey = apiKey
+        baseUrl = url
+        this.environment = environment
+        this.timeout = timeout
+        this.retries = retries
+        this.decryptionKey = decryptionKey
+        this.store = store
+        this.storeTimeout = storeTimeout
+        this.sealKeys = sealKeys
+        this.passBinding = passBinding
+        this.background = background
+        this.onEvent = onEvent
+    }
 
     fun post(
         path: String,

@@ -1,0 +1,126 @@
+package dev.relaypass
+
+import dev.relaypass.generated.ClientOptions
+import kotlin.time.Duration
+import kotlin.time.DurationUnit.SECONDS
+
+/**
+ * How a [RelayPass] is described. What is not set has its default. Nothing is read from environment
+ * variables.
+ *
+ * ```
+ * val client = RelayPass {
+ *     apiKey = System.getenv("PERSONA_API_KEY")
+ *     store = StoreUrl("sqlite:///var/lib/shop/relaypass.db")
+ *     background = true
+ * }
+ * ```
+ *
+ * A variable that is called as an option is hides it there: `this.apiKey = apiKey`. The text shows no
+ * option.
+ */
+public class RelayPassOptions {
+    /** The API key. Without one the client can create and redeem, but not issue. */
+    public var apiKey: String? = null
+
+    /**
+     * Where Persona is; the default is `https://api.withpersona.com`. Plain `http` is for loopback
+     * addresses only.
+     */
+    public var baseUrl: String? = null
+
+    /**
+     * The environment; by default the API key's prefix tells (`persona_production_` or
+     * `persona_sandbox_`), and a client without key is for production.
+     */
+    public var environment: Environment? = null
+
+    /**
+     * How long one request may take; the default is 10 seconds, the most 600 seconds. A call with its
+     * retries takes at most 30 seconds, or this, whichever is longer.
+     */
+    public var timeout: Duration? = null
+
+    /** How often a failed request is asked again: 0 to 10; the default is 3. */
+    public var retries: Int? = null
+
+    /** Certificates to trust beside the public ones, in PEM: a company's own authority. */
+    public var caPem: String? = null
+
+    /** The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`. */
+    public var anonymousProxy: String? = null
+
+    /** The way out for the one call that names us. */
+    public var identifiedProxy: String? = null
+
+    /**
+     * The key that opens claims. With it, every relay is created with its public half and a claim that
+     * is not encrypted is refused, unless a call says otherwise.
+     */
+    public var decryptionKey: EncryptionKey? = null
+
+    /**
+     * Where verifications and passes are kept: a [RelayStore] of yours, or a [StoreUrl]. Without one
+     * there are the three steps. A SQLite file must be relaypass's own: never open it with another
+     * SQLite library in this process.
+     */
+    public var store: Store? = null
+
+    /** How long one call of the store may take; the default is 10 seconds, the most 600 seconds. */
+    public var storeTimeout: Duration? = null
+
+    /**
+     * The keys, 32 random bytes each, under which records are sealed before they reach the store. The
+     * first seals and all open: to rotate, put the new one first. Without one, records are stored as
+     * they are, secrets included.
+     */
+    public var sealKeys: List<ByteArray> = emptyList()
+
+    /** What verifications bind their passes to; the default is [PassBinding.CLAIM_TYPE]. */
+    public var passBinding: PassBinding? = null
+
+    /**
+     * How many passes to hold ready for each claim type that is asked for: 0 to 100; the default is 0.
+     * [background] fills the pool.
+     */
+    public var passPool: Int? = null
+
+    /**
+     * Whether to drive open verifications on and fill the pool, about once a minute, from the first call
+     * that needs the store for as long as the client is open; the default is `false`. What the process
+     * was doing there when it ended is done by the next one, as after a crash.
+     */
+    public var background: Boolean? = null
+
+    /**
+     * Is told what your log should know, on a thread of relaypass, with the elements of the caller's
+     * coroutine context (such as a logging context), before the call goes on: it must return soon. What
+     * it throws is ignored, with one warning in the platform's log (`dev.relaypass`).
+     */
+    public var onEvent: ((RelayPassEvent) -> Unit)? = null
+
+    /** No option: some are secrets. */
+    override fun toString(): String = "RelayPassOptions"
+
+    @JvmSynthetic
+    internal fun lower() =
+        ClientOptions(
+            apiKey = apiKey,
+            baseUrl = baseUrl,
+            environment = environment?.code,
+            timeoutSeconds = timeout?.toDouble(SECONDS),
+            retries = retries?.toLong(),
+            caPem = caPem,
+            anonymousProxy = anonymousProxy,
+            identifiedProxy = identifiedProxy,
+            decryptionKey = decryptionKey?.privateKeyPem,
+            storeUrl = (store as? StoreUrl)?.url,
+            store = (store as? RelayStore)?.let(::StoreAdapter),
+            storeTimeoutSeconds = storeTimeout?.toDouble(SECONDS),
+            sealKeys = sealKeys,
+            passBinding = passBinding?.code,
+            passPool = passPool?.toLong(),
+            background = background,
+            onEvent = onEvent?.let(::ListenerAdapter),
+        )
+}
