@@ -28,7 +28,7 @@ REFERENCES = [
 _NAMES = {
     r"\{@link (\w+)\}": r"\1",
     r":class:": "",
-    r"RelayPassError/": "",
+    r"RelayPassError/(Code/)?": "",
     r"\(_:\)": "",
     r"PermissionDenied(Error|Exception)|permissionDenied": "permission_denied",
     r"idempotencyKey": "idempotency_key",

@@ -254,6 +254,8 @@ def wait_until_refused(gateway: Gateway) -> None:
             socket.create_connection(gateway.address, timeout=5).close()
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:
+            pass  # It waited to be accepted when the listener was closed.
         return False
 
     proofs.eventually(is_refused)

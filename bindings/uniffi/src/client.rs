@@ -26,7 +26,8 @@ impl NativeClient {
         timeout: Timeout,
     ) -> Result<R, CallError> {
         let client = self.client.clone();
-        let call = async move { arguments.run(&client, timeout.0).await };
+        // A call's future is large, and the stack of a caller's thread may be small.
+        let call = Box::pin(async move { arguments.run(&client, timeout.0).await });
         if C::IS_LONG {
             drive_apart(number, call).await
         } else {

@@ -175,7 +175,7 @@ impl Known {
                 "signature lost, and no request got through for 22 hours"
             }
             "outcome_unknown" if any(is_error) && !is_rotated => {
-                "an error stored in a signature's place, and never seen twice in one call"
+                "an error stored in a signature's place, and nothing proves that it is"
             }
             "outcome_unknown" if any(is_error) => "two errors stored in a signature's place",
             "outcome_unknown" if any(is_denied) => {
