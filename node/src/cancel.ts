@@ -27,6 +27,11 @@ export async function call<T>(
   start: (token: NativeCancelToken | undefined) => Promised<T>,
 ): Promise<T> {
   const outcome = signal === undefined ? await start(undefined) : await callUntil(signal, start);
+  if (outcome === undefined) {
+    // This thread is ending, and nothing can be called any more. An error would have whoever repeats a
+    // call at once go round for as long as his last microtasks run.
+    return new Promise(() => {});
+  }
   if (outcome === null) {
     throw signal?.reason;
   }
