@@ -3,7 +3,8 @@
 #
 #   swift/test.sh [OPTIONS OF swift test]       such as --filter StoreTests
 #
-# Needs: cargo build -p relaypass-uniffi -p relaypass-bindgen -p relaypass-cli
+# Needs: cargo build -p relaypass-uniffi -p relaypass-bindgen -p relaypass-cli \
+#   --features relaypass-uniffi/test-hooks
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 

@@ -179,6 +179,25 @@ async fn a_missing_table_says_how_to_create_it() {
     insert(&*store, "key").await;
 }
 
+/// Made anew in a schema that comes first, it would hide the one that holds all there is.
+#[tokio::test]
+async fn a_table_in_another_schema_of_the_search_path_is_the_table() {
+    let Some(url) = Services::start().postgres_database().await else {
+        return;
+    };
+    create_table(&url).await.unwrap();
+    insert(&*open(&url).unwrap(), "key").await;
+    connect(&url)
+        .await
+        .batch_execute("CREATE SCHEMA own")
+        .await
+        .unwrap();
+    let with_own = format!("{url}?options=-csearch_path%3Down,public");
+    create_table(&with_own).await.unwrap();
+    let found = open(&with_own).unwrap().load("key").await.unwrap();
+    assert!(found.is_some());
+}
+
 #[tokio::test]
 async fn nobody_listens() {
     let store = PostgresStore::open("postgres://user:canary@127.0.0.1:1/d").unwrap();

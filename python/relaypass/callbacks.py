@@ -72,12 +72,17 @@ class Callbacks:
             self._process, self._telling = process, threading.Lock()
             self._events.clear()
         hub = self.background.hub
-        if len(self._events) < _MOST_EVENTS:
-            self._events.append((caller, event))
+        if len(self._events) >= _MOST_EVENTS:
+            return
+        self._events.append((caller, event))
         if hub is None:
             self._tell_what_waits()
-        else:
+            return
+        try:
             hub.spawn_soon(self._tell_what_waits)
+        except BaseException:
+            # That hub has ended, and nobody waits for anything in it.
+            self._tell_what_waits()
 
     def _tell_what_waits(self) -> None:
         # Whoever comes in between leaves the event to the one who tells.

@@ -76,7 +76,8 @@ pub fn promise<'env, T: Send + 'static, R: From<T> + Answered>(
     call: impl Future<Output = Result<T>> + Send + 'static,
 ) -> napi::Result<Promised<'env, R>> {
     let token = token.map(|token| Arc::clone(&token.cancelled));
-    let call = caught(call);
+    // A call's future is large, and each layer around it would move it on the caller's stack.
+    let call = caught(Box::pin(call));
     env.spawn_future(async move {
         let Some(cancelled) = token else {
             return Ok(Some(outcome(call.await)));

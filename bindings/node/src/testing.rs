@@ -8,7 +8,7 @@ use napi::{Either, Env, Status};
 use napi_derive::napi;
 use relaypass::store::conformance::{self, Reopen};
 use relaypass::store::{Store, StoreError};
-use relaypass::surface::Thrown;
+use relaypass::surface::{caught, Thrown};
 
 use crate::answer::record;
 use crate::errors::{thrown_among_causes_of, ThrownValue};
@@ -27,8 +27,11 @@ pub fn check_store(
     reopen: Option<HostReopen>,
 ) -> napi::Result<PromiseRaw<'_, Either<ReportRecord, ViolationRecord>>> {
     let reopen = reopen.map(opener);
+    let check = Box::pin(async move { Ok(conformance::check(Arc::new(store), reopen).await) });
     env.spawn_future(async move {
-        Ok(match conformance::check(Arc::new(store), reopen).await {
+        let checked = caught(check).await;
+        let checked = checked.map_err(|mistake| napi::Error::from_reason(mistake.to_string()))?;
+        Ok(match checked {
             Ok(report) => Either::A(ReportRecord::from(&report)),
             Err(violation) => {
                 let thrown = thrown_among_causes_of(&violation);

@@ -28,6 +28,8 @@ impl Call {
     pub(crate) fn new<R: ToPython + 'static>(
         work: impl Future<Output = relaypass::Result<R>> + Send + 'static,
     ) -> Self {
+        // A call's future is large, and each layer around it would move it on the caller's stack.
+        let work = Box::pin(work);
         let work = async move { caught(work).await.map(Answer::new) };
         Self {
             work: Mutex::new(Some(Box::pin(work))),

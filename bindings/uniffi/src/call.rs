@@ -134,7 +134,8 @@ where
     T: Send + 'static,
 {
     let (open, cancelled) = Open::call(number);
-    let call = caught(call);
+    // A call's future is large, and the stack of a caller's thread may be small.
+    let call = caught(Box::pin(call));
     let work = NUMBER.scope(number, async move {
         tokio::select! {
             biased;

@@ -26,8 +26,7 @@ impl NativeClient {
         timeout: Timeout,
     ) -> Result<R, CallError> {
         let client = self.client.clone();
-        // A call's future is large, and the stack of a caller's thread may be small.
-        let call = Box::pin(async move { arguments.run(&client, timeout.0).await });
+        let call = async move { arguments.run(&client, timeout.0).await };
         if C::IS_LONG {
             drive_apart(number, call).await
         } else {

@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::future::{poll_fn, Future};
+use std::io::{stderr, Write};
 use std::panic::{catch_unwind, set_hook, take_hook, AssertUnwindSafe};
 use std::pin::pin;
 use std::sync::Once;
@@ -61,7 +62,11 @@ fn hide_what_panics_say() {
             if !CATCHES.get() && thread::current().name() != Some(THREAD_NAME) {
                 print(panic);
             } else if let Some(place) = panic.location() {
-                eprintln!("relaypass failed inside at {place}; please report it.");
+                // Where nobody reads that, nobody is told: a second panic here would end the process.
+                let _ = writeln!(
+                    stderr(),
+                    "relaypass failed inside at {place}; please report it."
+                );
             }
         }));
     });

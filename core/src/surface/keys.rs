@@ -34,7 +34,8 @@ impl GenerateKeyArguments {
     pub async fn generate(self) -> Result<DecryptionKey> {
         // What is no size at all is none that there is.
         let bits = self.bits.map_or(Ok(KEY_SIZES[0]), usize::try_from);
-        let generating = spawn_blocking(move || generate_key_pair(bits.unwrap_or(0)));
+        let generating =
+            spawn_blocking(move || caught_now(|| generate_key_pair(bits.unwrap_or(0))));
         generating.await.unwrap_or_else(|_| Err(mistake()))
     }
 }

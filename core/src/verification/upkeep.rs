@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use tokio::time::{timeout, timeout_at, Instant};
+
 use super::Verifications;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{store_failed, AT_ONCE};
@@ -19,17 +21,22 @@ impl Verifications<'_> {
         let prune = async {
             let _call = self.begin_call()?;
             let store = &self.client.inner.keeping()?.store;
-            let began = SystemTime::now();
-            let now = began.duration_since(SystemTime::UNIX_EPOCH);
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let now = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+            let ends_at = self.limit.map(|limit| Instant::now() + limit);
             let mut deleted = 0;
             loop {
                 let batch = store.keep_up("prune", |store| store.delete_expired(now, AT_ONCE));
-                let batch = batch.await.map_err(store_failed)?;
-                let batch = batch.ok_or_else(not_built_in)?;
+                let batch = match ends_at {
+                    None => batch.await,
+                    Some(ends_at) => match timeout_at(ends_at, batch).await {
+                        Ok(batch) => batch,
+                        Err(_) => return Ok(deleted),
+                    },
+                };
+                let batch = batch.map_err(store_failed)?.ok_or_else(not_built_in)?;
                 deleted += batch as u64;
-                let took = began.elapsed().unwrap_or_default();
-                if batch < AT_ONCE || self.limit.is_some_and(|limit| took >= limit) {
+                if batch < AT_ONCE {
                     return Ok(deleted);
                 }
             }
@@ -52,7 +59,7 @@ impl Verifications<'_> {
             let creating = store.keep_up("create_table", |store| store.create_table());
             let created = match self.limit {
                 None => creating.await,
-                Some(limit) => tokio::time::timeout(limit, creating).await.map_err(|_| {
+                Some(limit) => timeout(limit, creating).await.map_err(|_| {
                     Error::new(ErrorKind::Timeout, "The table was not there in time.")
                 })?,
             };

@@ -71,12 +71,16 @@ impl Connections {
         }
     }
 
-    /// Makes the table and the index, in one transaction.
+    /// Makes the table and the index, in one transaction, unless statements find a table already: in
+    /// another schema of the search path, maybe, and somebody else's.
     pub(super) async fn create_table(&self) -> Result<(), StoreError> {
         let lent = self.lend().await?;
         let result = lent
             .connection()
-            .batch_execute(&format!("{CREATE_LOCK}{POSTGRES_DDL}"))
+            .batch_execute(&format!(
+                "{CREATE_LOCK}DO $$BEGIN IF to_regclass('relaypass_records') IS NULL THEN \
+                 {POSTGRES_DDL} END IF; END$$;"
+            ))
             .await;
         match result {
             Ok(()) => {
