@@ -59,6 +59,14 @@ pub(crate) struct Arguments {
     /// What verifications bind their passes to: claim_type, or relay (Persona's first generation)
     #[arg(long, env = "RELAYPASS_PASS_BINDING", default_value = "claim_type")]
     pass_binding: String,
+    /// Seconds after its relay within which a verification buys its pass, at a random moment; 0 to
+    /// 1200, and 0 buys at once
+    #[arg(
+        long,
+        env = "RELAYPASS_PURCHASE_WINDOW_SECONDS",
+        default_value_t = 120.0
+    )]
+    purchase_window_seconds: f64,
     /// How many passes to hold ready for the verification endpoints, 0 to 100 for each claim type
     #[arg(long, env = "RELAYPASS_PASS_POOL", default_value_t = 0)]
     pass_pool: u32,
@@ -186,10 +194,16 @@ impl Arguments {
             retries: Some(self.retries),
             pass_binding: PassBinding::parse(&self.pass_binding)
                 .map_err(|error| format!("--pass-binding: {error}"))?,
+            purchase_window: Some(self.purchase_window()?),
             pass_pool: self.pass_pool,
             tls: self.tls()?,
             limits: self.limits()?,
         })
+    }
+
+    fn purchase_window(&self) -> Result<Duration, String> {
+        let window = Duration::try_from_secs_f64(self.purchase_window_seconds);
+        window.map_err(|_| "--purchase-window-seconds: must be from 0 to 1200".to_owned())
     }
 
     fn decryption_key(&self) -> Result<Option<DecryptionKey>, String> {
@@ -252,6 +266,7 @@ fn explain(error: StartError) -> String {
         "identified_proxy" => "RELAYPASS_IDENTIFIED_PROXY",
         "timeout" => "--timeout-seconds",
         "retries" => "--retries",
+        "purchase_window" => "--purchase-window-seconds",
         "pass_pool" => "--pass-pool",
         "tls" => "--tls-cert, --tls-key",
         _ => return error.message().to_owned(),

@@ -30,6 +30,11 @@ pub enum EventKind {
     UnknownOutcome,
     /// Persona signs with another key than before.
     KeyChanged,
+    /// A pass was bought before its random moment ([`ClientBuilder::purchase_window`]), because the
+    /// answer was asked for: Persona can tell by the clock which relay it is for.
+    ///
+    /// [`ClientBuilder::purchase_window`]: crate::ClientBuilder::purchase_window
+    LinkableByTime,
     /// Persona does not answer the question yet.
     Pending,
     /// A pass that was not consumed went back to the pool.
@@ -43,10 +48,11 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, for tests and tables that must not forget one.
-    pub const ALL: [EventKind; 7] = [
+    pub const ALL: [EventKind; 8] = [
         EventKind::PossibleDoubleCharge,
         EventKind::UnknownOutcome,
         EventKind::KeyChanged,
+        EventKind::LinkableByTime,
         EventKind::Pending,
         EventKind::Refunded,
         EventKind::PoolStopped,
@@ -59,6 +65,7 @@ impl EventKind {
             EventKind::PossibleDoubleCharge => "possible_double_charge",
             EventKind::UnknownOutcome => "unknown_outcome",
             EventKind::KeyChanged => "key_changed",
+            EventKind::LinkableByTime => "linkable_by_time",
             EventKind::Pending => "pending",
             EventKind::Refunded => "refunded",
             EventKind::PoolStopped => "pool_stopped",

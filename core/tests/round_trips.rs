@@ -51,20 +51,24 @@ impl Store for Counting {
 }
 
 #[tokio::test]
-async fn a_verification_costs_four_swaps_and_a_known_answer_one_load() {
+async fn a_verification_costs_five_swaps_and_a_known_answer_one_load() {
     let persona = Persona::start().await;
     let store = Arc::new(Counting::default());
-    let client = persona.client().store(store.clone()).build().unwrap();
+    let client = (persona.client().store(store.clone()))
+        .purchase_window(Duration::from_millis(200))
+        .build()
+        .unwrap();
     let verifications = client.verifications();
 
     let request = StartVerification::new(claim_type());
     let started = verifications.start(request).await.unwrap();
     persona.visit(&started, "passed").await;
     // The pass is bought in the background: wait until it is stored.
-    while store.swaps.load(Ordering::SeqCst) < 2 {
+    while store.swaps.load(Ordering::SeqCst) < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(store.take(), [0, 2, 1], "loads, swaps, scans of start");
+    let made = "loads, swaps, scans of start and of the purchase";
+    assert_eq!(store.take(), [1, 3, 1], "{made}");
     let answer = verifications.complete(&started.id, false).await.unwrap();
     assert_eq!(answer.status, Status::Passed);
     assert_eq!(store.take(), [1, 2, 0], "loads, swaps, scans of complete");
@@ -74,6 +78,20 @@ async fn a_verification_costs_four_swaps_and_a_known_answer_one_load() {
     assert_eq!(answer.status, Status::Passed);
     assert_eq!(store.take(), [1, 0, 0], "of a known answer");
     assert_eq!(persona.requests().await, requests, "calls to Persona");
+    persona.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_bought_at_once_costs_a_swap_and_a_load_less() {
+    let persona = Persona::start().await;
+    let store = Arc::new(Counting::default());
+    let client = persona.client().store(store.clone()).build().unwrap();
+    let request = StartVerification::new(claim_type());
+    client.verifications().start(request).await.unwrap();
+    while store.swaps.load(Ordering::SeqCst) < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(store.take(), [0, 2, 1], "loads, swaps, scans");
     persona.stop().await;
 }
 

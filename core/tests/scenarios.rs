@@ -212,6 +212,8 @@ impl<'a> Runner<'a> {
             }),
             seal_keys: text("seal_key").iter().map(|hex| from_hex(hex)).collect(),
             pass_binding: text("pass_binding"),
+            // Nothing waits in scenarios, unless they say so.
+            purchase_window_seconds: Some(options["purchase_window"].as_f64().unwrap_or(0.0)),
             pass_pool: options["pass_pool"].as_i64(),
             on_event: Some({
                 let told = Arc::clone(&self.told);

@@ -191,6 +191,12 @@ fn client_settings(options: &Options) -> Vec<(&'static str, Set)> {
         }),
     );
     add(
+        "purchase_window",
+        options.purchase_window.map(|window| -> Set {
+            Box::new(move |builder: ClientBuilder| builder.purchase_window(window))
+        }),
+    );
+    add(
         "pass_pool",
         Some(Box::new(move |builder| builder.pass_pool(pass_pool))),
     );

@@ -43,6 +43,8 @@ pub struct Options {
     pub retries: Option<u32>,
     /// What verifications bind their passes to.
     pub pass_binding: PassBinding,
+    /// How long after its relay a verification may buy its pass; by default 2 minutes.
+    pub purchase_window: Option<Duration>,
     /// How many passes to hold ready for the verification endpoints.
     pub pass_pool: u32,
     /// Certificate and key, to serve `https`.
@@ -67,6 +69,7 @@ impl Default for Options {
             timeout: None,
             retries: None,
             pass_binding: PassBinding::default(),
+            purchase_window: None,
             pass_pool: 0,
             tls: None,
             limits: Limits::default(),

@@ -80,6 +80,13 @@ export interface RelayPassOptions {
    */
   readonly passBinding?: 'claim_type' | 'relay' | undefined;
   /**
+   * How long after its relay a verification may buy its pass, in milliseconds: at a random moment of
+   * this time, so that Persona cannot tell by the clock which relay a signature is for. The default
+   * is 120,000, the most 1,200,000; 0 buys at once. A `complete` before that moment buys then, and
+   * `onEvent` is told `linkable_by_time`.
+   */
+  readonly purchaseWindowMs?: number | undefined;
+  /**
    * How many passes to hold ready for each claim type that is asked for: 0 (the default) to 100.
    * `background` fills the pool.
    */
@@ -122,6 +129,7 @@ const OPTIONS = [
   'storeTimeoutMs',
   'sealKey',
   'passBinding',
+  'purchaseWindowMs',
   'passPool',
   'background',
   'onEvent',
@@ -186,6 +194,11 @@ export class RelayPass {
         storeTimeoutSeconds: optional(readMilliseconds, given.storeTimeoutMs, 'storeTimeoutMs'),
         sealKeys: optional(readKeys, given.sealKey, 'sealKey') ?? [],
         passBinding: optional(readText, given.passBinding, 'passBinding'),
+        purchaseWindowSeconds: optional(
+          readMilliseconds,
+          given.purchaseWindowMs,
+          'purchaseWindowMs',
+        ),
         passPool: optional(readInteger, given.passPool, 'passPool'),
         background: optional(readFlag, given.background, 'background'),
         onEvent: onEvent === undefined ? undefined : makeListener(onEvent),

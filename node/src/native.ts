@@ -136,6 +136,7 @@ export interface NativeClientOptions {
   storeTimeoutSeconds: number | undefined;
   sealKeys: Uint8Array[];
   passBinding: string | undefined;
+  purchaseWindowSeconds: number | undefined;
   passPool: number | undefined;
   background: boolean | undefined;
   onEvent: ((scope: number | null, event: RelayPassEvent) => void) | undefined;

@@ -46,8 +46,9 @@ export class Verifications {
 
   /**
    * Starts a verification: creates a relay, and returns as soon as it is stored. The pass is taken
-   * from the pool, or bought in the background, which does not keep the process alive; if it ends
-   * meanwhile, {@link Verifications.complete} does what is missing.
+   * from the pool, or bought in the background at a random moment (`purchaseWindowMs`), which does not
+   * keep the process alive; if it ends meanwhile, {@link Verifications.complete} or
+   * {@link Verifications.recover} does what is missing.
    *
    * @throws {@link InvalidArgumentError} without a store or an API key, or if the open verification
    * of the reference asks for another claim type; {@link StoreError}, and what `relays.create`

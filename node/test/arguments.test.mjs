@@ -32,6 +32,7 @@ for (const [name, value] of Object.entries({
   storeTimeoutMs: '10',
   sealKey: 'canary',
   passBinding: 1,
+  purchaseWindowMs: '1',
   passPool: '1',
   background: 1,
   onEvent: 'canary',
@@ -58,6 +59,9 @@ test('new RelayPass: a pool or a time out of range', () => {
   const store = 'memory:';
   for (const passPool of [-1, 101, 2 ** 32, 2 ** 53]) {
     assert.throws(() => new RelayPass({ store, passPool }), { code: 'invalid_argument' });
+  }
+  for (const purchaseWindowMs of [-1, NaN, Infinity, 1_200_001]) {
+    assert.throws(() => new RelayPass({ store, purchaseWindowMs }), { code: 'invalid_argument' });
   }
   for (const storeTimeoutMs of [0, -1, NaN, Infinity, 600_001]) {
     assert.throws(() => new RelayPass({ store, storeTimeoutMs }), { code: 'invalid_argument' });

@@ -159,6 +159,7 @@ async function durable(signal: AbortSignal): Promise<boolean> {
     sealKey: [new Uint8Array(32), Buffer.alloc(32)],
     storeTimeoutMs: 5,
     passBinding: 'relay',
+    purchaseWindowMs: 60_000,
     passPool: 3,
     background: true,
     onEvent: (event) => kinds.push(event.kind),

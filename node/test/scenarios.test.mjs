@@ -73,13 +73,16 @@ function makeClient(described, hostStore, told) {
   const key = described.environment === 'sandbox' ? sandbox.apiKey : sandbox.productionApiKey;
   const { api_key: apiKey = key, base_url: baseUrl = sandbox.url } = described;
   const given = Object.entries(described.options ?? {}).filter(([, value]) => value !== null);
-  const { timeout, store, seal_key: sealKey, ...options } = Object.fromEntries(given);
+  const { timeout, purchase_window: purchaseWindow, store, seal_key: sealKey, ...options } =
+    Object.fromEntries(given);
   const client = new RelayPass({
     // A client without a key has no prefix to tell the environment by.
     ...(apiKey === null ? { environment: described.environment } : { apiKey }),
     baseUrl,
     onEvent: (event) => told.push(event.kind),
     ...camelCase(options),
+    // Nothing waits in scenarios, unless they say so.
+    purchaseWindowMs: (purchaseWindow ?? 0) * 1_000,
     ...(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }),
     ...(store === undefined ? {} : { store: store === 'host' ? hostStore : store }),
     ...(sealKey === undefined ? {} : { sealKey: Buffer.from(sealKey, 'hex') }),

@@ -39,6 +39,7 @@ class _Options:
         store_timeout: float | None = None,
         seal_key: bytes | list[bytes] | None = None,
         pass_binding: PassBinding | None = None,
+        purchase_window: float | None = None,
         pass_pool: int | None = None,
         background: bool | None = None,
         on_event: Callable[[Event], object] | None = None,
@@ -72,6 +73,10 @@ class _Options:
                 one first, and drop the old one when nothing open is left that it sealed.
             pass_binding: What verifications bind their passes to: ``"claim_type"`` (the default),
                 or ``"relay"`` (Persona's first generation).
+            purchase_window: Seconds after its relay within which a verification buys its pass, at a
+                random moment, so that Persona cannot tell by the clock which relay a signature is
+                for; the default is 120, the longest 1200, and 0 buys at once. A ``complete`` before
+                that moment buys then, and ``on_event`` is told ``linkable_by_time``.
             pass_pool: How many passes to hold ready for each claim type: 0 (the default) to 100.
             background: Whether a task in the background drives open verifications on and fills the
                 pool, about once a minute; by default it does not. It ends with the client.
@@ -106,6 +111,7 @@ class _Options:
             "store_timeout": store_timeout,
             "seal_key": seal_key,
             "pass_binding": pass_binding,
+            "purchase_window": purchase_window,
             "pass_pool": pass_pool,
             "background": background,
         }

@@ -9,6 +9,7 @@ EventKind: TypeAlias = Literal[
     "possible_double_charge",
     "unknown_outcome",
     "key_changed",
+    "linkable_by_time",
     "pending",
     "refunded",
     "pool_stopped",

@@ -23,9 +23,11 @@ class Verifications:
     def start(
         self, *, claim_type: str, reference: str | None = None, timeout: float | None = None
     ) -> Verification:
-        """Starts a verification: creates a relay, and buys a pass meanwhile.
+        """Starts a verification: creates a relay, and returns as soon as it is stored.
 
-        It returns as soon as the relay is stored. :meth:`complete` finishes whatever is missing.
+        The pass is taken from the pool, or bought in the background at a random moment
+        (``purchase_window``); if the process ends meanwhile, :meth:`complete` or :meth:`recover`
+        does what is missing.
 
         Args:
             claim_type: What is asked about the person, such as ``"age_over18_verified"``.

@@ -26,6 +26,7 @@ OPTIONS: dict[str, dict[str, Any]] = {option["name"]: option for option in SURFA
 IN_GATEWAY = {
     "ca_pem": "--ca",
     "timeout": "--timeout-seconds",
+    "purchase_window": "--purchase-window-seconds",
     "decryption_key": "--decryption-key-file",
     "seal_keys": "RELAYPASS_SEAL_KEY",
     "api_key": "RELAYPASS_API_KEY",

@@ -201,14 +201,16 @@ class Play:
         """A client's options as flags and environment of the gateway."""
         flags: list[str] = []
         environment: dict[str, str] = {}
+        # Nothing waits in scenarios, unless they say so.
+        options = {"purchase_window": 0, **options}
         for name, value in options.items():
             match name:
                 case "store" | "environment":
                     pass
                 case _ if value is None:
                     pass
-                case "timeout":
-                    flags.append(f"--timeout-seconds={value}")
+                case "timeout" | "purchase_window":
+                    flags.append(f"--{name.replace('_', '-')}-seconds={value}")
                 case "retries" | "pass_binding" | "pass_pool":
                     flags.append(f"--{name.replace('_', '-')}={value}")
                 case "decryption_key":

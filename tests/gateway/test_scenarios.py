@@ -61,6 +61,7 @@ SUBJECTS = {
     "anonymous_proxy": "proxy",
     "ca_pem": "certificate",
     "decryption_key": "decryption key",
+    "purchase_window": "purchase window",
     "pass_pool": "held ready",
     "pass_binding": "pass binding",
     "seal_key": "seal key",

@@ -46,6 +46,8 @@ described! {
         pub seal_keys: Vec<Secret<Vec<u8>>>,
         /// `claim_type` or `relay`: [`ClientBuilder::pass_binding`].
         pub pass_binding: Option<String> => rules::PASS_BINDING,
+        /// Seconds: [`ClientBuilder::purchase_window`].
+        pub purchase_window_seconds: Option<f64> => rules::PURCHASE_WINDOW,
         /// [`ClientBuilder::pass_pool`].
         pub pass_pool: Option<i64> => rules::PASS_POOL,
         /// [`ClientBuilder::background`].
@@ -73,6 +75,7 @@ macro_rules! plain_options {
             decryption_key: SecretText,
             store_timeout_seconds: Seconds,
             pass_binding: Text,
+            purchase_window_seconds: Seconds,
             pass_pool: Whole,
             background: Flag,
         }
@@ -188,6 +191,12 @@ impl ClientArguments {
         builder = builder.seal_keys(seal_keys.collect::<Result<_>>()?);
         if let Some(binding) = &self.pass_binding {
             builder = builder.pass_binding(PassBinding::parse(binding)?);
+        }
+        if let Some(seconds) = self.purchase_window_seconds {
+            let window = Duration::try_from_secs_f64(seconds).map_err(|_| {
+                Error::invalid_argument("The purchase window must be from 0 to 1200 seconds.")
+            })?;
+            builder = builder.purchase_window(window);
         }
         if let Some(target) = self.pass_pool {
             let target = u32::try_from(target).map_err(|_| {

@@ -104,6 +104,7 @@ pub(crate) struct Keeping {
     pub(crate) store: Arc<Timed>,
     pub(crate) sealer: Sealer,
     pub(crate) pass_binding: PassBinding,
+    pub(crate) purchase_window: Duration,
     pub(crate) pass_pool: u32,
     pub(crate) background: bool,
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::rules::{DEFAULT_RETRIES, DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MOST_PASSES, MOST_RETRIES};
+use super::rules::{
+    DEFAULT_PURCHASE_WINDOW, DEFAULT_RETRIES, DEFAULT_TIMEOUT, LONGEST_PURCHASE_WINDOW,
+    LONGEST_TIMEOUT, MOST_PASSES, MOST_RETRIES,
+};
 use super::{Client, Inner, Keeping};
 use crate::claim::DecryptionKey;
 use crate::credential::{ApiKey, SealKey};
@@ -104,6 +107,7 @@ pub struct ClientBuilder {
     store_timeout: Option<Duration>,
     seal_keys: Vec<SealKey>,
     pass_binding: PassBinding,
+    purchase_window: Option<Duration>,
     pass_pool: u32,
     background: bool,
     listener: Option<Listener>,
@@ -223,6 +227,16 @@ impl ClientBuilder {
         self
     }
 
+    /// How long after its relay a verification may buy its pass: at a random moment of this time, so
+    /// that Persona cannot tell by the clock which relay a signature is for. The default is 2 minutes,
+    /// the longest 20; 0 buys at once. It is bought in the background, or by the next
+    /// [`complete`](crate::Verifications::complete) or [`recover`](crate::Verifications::recover); a
+    /// `complete` before that moment buys then, and tells so with the event `linkable_by_time`.
+    pub fn purchase_window(mut self, window: Duration) -> Self {
+        self.purchase_window = Some(window);
+        self
+    }
+
     /// How many passes to hold ready for each claim type that is asked for: 0 (none, the default)
     /// to 100. The pool is filled in the background ([`ClientBuilder::background`]).
     pub fn pass_pool(mut self, target: u32) -> Self {
@@ -275,6 +289,13 @@ impl ClientBuilder {
                 "The store's timeout must be more than nothing and at most 10 minutes.",
             ));
         }
+        let purchase_window =
+            (self.purchase_window).unwrap_or(Duration::from_secs(DEFAULT_PURCHASE_WINDOW));
+        if purchase_window > Duration::from_secs(LONGEST_PURCHASE_WINDOW) {
+            return Err(Error::invalid_argument(
+                "The purchase window must be at most 20 minutes: a session lasts 30.",
+            ));
+        }
         if self.pass_pool > MOST_PASSES {
             return Err(Error::invalid_argument(
                 "At most 100 passes of a claim type can be held ready.",
@@ -318,6 +339,7 @@ impl ClientBuilder {
                     store: Arc::new(Timed::new(store, store_timeout)),
                     sealer: Sealer::new(self.seal_keys.clone()),
                     pass_binding: self.pass_binding,
+                    purchase_window,
                     pass_pool: self.pass_pool,
                     background: self.background,
                 }),

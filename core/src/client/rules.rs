@@ -25,6 +25,12 @@ pub(super) const RETRIES: Rule = Rule::count(DEFAULT_RETRIES as u64, MOST_RETRIE
 pub(super) const PASS_BINDING: Rule =
     Rule::one_of(&[Plain::Text("claim_type"), Plain::Text("relay")])
         .by_default(Plain::Text("claim_type"));
+/// Within so many seconds of its relay a verification buys its pass, at a random moment.
+pub(super) const DEFAULT_PURCHASE_WINDOW: u64 = 120;
+/// A session lasts 30 minutes; the pass is there well before its end.
+pub(crate) const LONGEST_PURCHASE_WINDOW: u64 = 1_200;
+pub(super) const PURCHASE_WINDOW: Rule =
+    Rule::count(DEFAULT_PURCHASE_WINDOW, LONGEST_PURCHASE_WINDOW);
 pub(super) const PASS_POOL: Rule = Rule::count(0, MOST_PASSES as u64);
 pub(super) const BACKGROUND: Rule = Rule::ANY.by_default(Plain::Flag(false));
 

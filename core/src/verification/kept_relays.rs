@@ -192,6 +192,7 @@ mod tests {
             relay_bound: true,
             relay: None,
             state,
+            buy_at: None,
         };
         let record = Durable::begin(beginning, now, &mut os_random());
         let vault = Vault::new(store.clone(), Sealer::default());

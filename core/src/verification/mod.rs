@@ -33,6 +33,7 @@ mod api;
 mod background;
 mod engine;
 mod kept_relays;
+mod later;
 #[cfg(test)]
 mod limits;
 mod machine;
@@ -105,8 +106,9 @@ impl Verifications<'_> {
     }
 
     /// Creates a relay for a visitor and stores the verification. The pass is taken from the pool,
-    /// or bought in the background; if the process ends meanwhile, [`Verifications::complete`] does
-    /// what is missing.
+    /// or bought in the background, at a random moment of the purchase window
+    /// ([`ClientBuilder::purchase_window`](crate::ClientBuilder::purchase_window)); if the process ends
+    /// meanwhile, [`Verifications::complete`] or [`Verifications::recover`] does what is missing.
     ///
     /// With a [`reference`](StartVerification::reference), the same reference returns the same
     /// verification for as long as it is open and its session lasts. Once it is over, passed too, the
@@ -145,10 +147,7 @@ impl Verifications<'_> {
             if is_new {
                 // It goes on when this call is over, and has its own time.
                 let engine = Engine::of_many(&self.client.inner, None)?;
-                self.client.inner.lifecycle.spawn(async move {
-                    // What stopped it is for `complete` to tell.
-                    let _ = engine.prepare(stored).await;
-                });
+                (self.client.inner.lifecycle).spawn(later::prepare(engine, stored));
             }
             verification
         };
@@ -314,6 +313,9 @@ impl Engine {
         Self {
             ports,
             binding: keeping.map_or_else(Default::default, |keeping| keeping.pass_binding),
+            purchase_window: keeping.map_or(0, |keeping| {
+                u64::try_from(keeping.purchase_window.as_millis()).unwrap_or(u64::MAX)
+            }),
         }
     }
 }

@@ -52,6 +52,7 @@ pub(super) fn engine(store: Arc<dyn Store>, seller: Arc<Seller>) -> Engine {
             },
         },
         binding: PassBinding::ClaimType,
+        purchase_window: 0,
     }
 }
 

@@ -99,6 +99,7 @@ impl Engine {
         Self {
             ports: Ports::without_store(inner, limit),
             binding: Default::default(),
+            purchase_window: 0,
         }
     }
 }

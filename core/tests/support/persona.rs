@@ -1,4 +1,6 @@
 //! A sandbox and a visitor, for tests of whole verifications.
+use std::time::Duration;
+
 use relaypass::{ClaimType, Client, ClientBuilder, Relay, Verification};
 use relaypass_sandbox::{Options, Sandbox};
 use serde_json::{json, Value};
@@ -21,8 +23,10 @@ impl Persona {
     }
 
     /// A client of the production environment, where billing shows.
+    /// Nothing waits for a random moment.
     pub fn client(&self) -> ClientBuilder {
         Client::builder()
+            .purchase_window(Duration::ZERO)
             .base_url(&self.0.ready().url)
             .api_key(&self.0.ready().production_api_key)
     }

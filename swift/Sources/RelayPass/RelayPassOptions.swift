@@ -45,6 +45,13 @@ public struct RelayPassOptions: Sendable {
   public var sealKeys: [Data]
   /// What verifications bind their passes to; the default is ``RelayPass/PassBinding/claimType``.
   public var passBinding: RelayPass.PassBinding?
+  /// How long after its relay a verification may buy its pass: at a random moment of this time, so
+  /// that Persona cannot tell by the clock which relay a signature is for. The default is 120 seconds,
+  /// the most 1,200 seconds; `.zero` buys at once.
+  ///
+  /// A `complete` before that moment buys then, and ``onEvent`` is told
+  /// ``RelayPassEvent/Kind/linkableByTime``.
+  public var purchaseWindow: Duration?
   /// How many passes to hold ready for each claim type that is asked for: 0 to 100; the default is
   /// 0. ``background`` fills the pool.
   public var passPool: Int?
@@ -74,6 +81,7 @@ public struct RelayPassOptions: Sendable {
     storeTimeout: Duration? = nil,
     sealKeys: [Data] = [],
     passBinding: RelayPass.PassBinding? = nil,
+    purchaseWindow: Duration? = nil,
     passPool: Int? = nil,
     background: Bool? = nil,
     onEvent: (@Sendable (RelayPassEvent) throws -> Void)? = nil
@@ -91,6 +99,7 @@ public struct RelayPassOptions: Sendable {
     self.storeTimeout = storeTimeout
     self.sealKeys = sealKeys
     self.passBinding = passBinding
+    self.purchaseWindow = purchaseWindow
     self.passPool = passPool
     self.background = background
     self.onEvent = onEvent
@@ -109,6 +118,7 @@ public struct RelayPassOptions: Sendable {
       decryptionKey: decryptionKey?.privatePEM,
       storeTimeoutSeconds: storeTimeout?.inSeconds,
       passBinding: passBinding?.rawValue,
+      purchaseWindowSeconds: purchaseWindow?.inSeconds,
       passPool: passPool.map(Int64.init),
       background: background,
       storeUrl: store?.url,
@@ -144,6 +154,7 @@ extension RelayPassOptions: CustomStringConvertible, CustomDebugStringConvertibl
         "storeTimeout": storeTimeout as Any,
         "sealKeys": redact(sealKeys.isEmpty ? nil : sealKeys),
         "passBinding": passBinding as Any,
+        "purchaseWindow": purchaseWindow as Any,
         "passPool": passPool as Any,
         "background": background as Any,
       ],

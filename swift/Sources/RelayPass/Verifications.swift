@@ -21,8 +21,9 @@ public struct Verifications: Sendable {
   }
 
   /// Starts a verification: creates a relay, and returns as soon as it is stored. The pass is taken
-  /// from the pool, or bought in the background; if the process ends meanwhile,
-  /// ``complete(_:reissue:timeout:)`` does what is missing.
+  /// from the pool, or bought in the background at a random moment
+  /// (``RelayPassOptions/purchaseWindow``); if the process ends meanwhile,
+  /// ``complete(_:reissue:timeout:)`` or ``recover(timeout:)`` does what is missing.
   ///
   /// ```swift
   /// let started = try await client.verifications.start(

@@ -129,6 +129,8 @@ private final class Player {
       baseURL: described["base_url"]?.string ?? sandbox.url)
     // A client without a key has no prefix to tell the environment by.
     if options.apiKey == nil { options.environment = environment.map(RelayPass.Environment.init) }
+    // Nothing waits in scenarios, unless they say so.
+    options.purchaseWindow = .zero
     for (option, value) in described["options"]?.object ?? [:] where value != .null {
       try set(option, to: value, in: &options)
     }
@@ -148,6 +150,7 @@ private final class Player {
     case "store": options.store = value == "host" ? .custom(hostStore) : .url(value.string!)
     case "seal_key": options.sealKeys = [Data(hex: value.string!)]
     case "pass_binding": options.passBinding = RelayPass.PassBinding(rawValue: value.string!)
+    case "purchase_window": options.purchaseWindow = .seconds(value.number!)
     case "pass_pool": options.passPool = value.int!
     default: throw Broken("the scenario has the option \(option), which this runner does not know")
     }

@@ -129,6 +129,7 @@ fn world(delay: Duration, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> W
     });
     let store = Arc::new(Watched::default());
     let builder = Client::builder()
+        .purchase_window(Duration::ZERO)
         .api_key("persona_sandbox_x")
         .retries(0)
         .identified_transport(transport.clone())

@@ -83,7 +83,7 @@ fn numbers_at_the_edge_are_taken_and_those_beyond_are_refused() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 8, "an option with a range is not checked");
+    assert_eq!(checked, 10, "an option with a range is not checked");
 }
 
 #[test]
@@ -102,6 +102,8 @@ fn what_is_left_out_is_as_described() {
     assert_eq!(default("timeout"), inner.timeout.as_secs());
     assert_eq!(default("retries"), inner.retries);
     let keeping = inner.keeping.as_ref().unwrap();
+    let window = keeping.purchase_window.as_secs();
+    assert_eq!(default("purchase_window"), window);
     assert_eq!(default("pass_pool"), keeping.pass_pool);
     assert_eq!(default("background"), keeping.background);
     assert_eq!(default("pass_binding"), "claim_type");
@@ -141,6 +143,7 @@ fn with(name: &str, number: f64) -> ClientArguments {
     match name {
         "timeout" => arguments.timeout_seconds = Some(number),
         "store_timeout" => arguments.store_timeout_seconds = Some(number),
+        "purchase_window" => arguments.purchase_window_seconds = Some(number),
         "retries" => arguments.retries = Some(number as i64),
         "pass_pool" => arguments.pass_pool = Some(number as i64),
         _ => panic!("{name} has a range: set it here"),

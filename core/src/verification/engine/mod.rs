@@ -22,6 +22,8 @@ use crate::secret::Secret;
 pub(crate) struct Engine {
     pub(crate) ports: Ports,
     pub(crate) binding: PassBinding,
+    /// Within how many milliseconds of its relay a verification buys its pass.
+    pub(crate) purchase_window: u64,
 }
 
 /// What a verification came to so far.
@@ -75,6 +77,7 @@ impl Engine {
         Self {
             ports: self.ports.for_one_call(),
             binding: self.binding,
+            purchase_window: self.purchase_window,
         }
     }
 

@@ -160,6 +160,7 @@ impl Durable {
             relay_bound: false,
             relay: None,
             state,
+            buy_at: None,
         };
         let mut view = Self::begin(beginning, now, &mut crate::secret::os_random());
         // Whose turn it is, the place's own record says.

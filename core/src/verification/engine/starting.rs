@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::outcome::Budget;
 use crate::passes::Purchase;
 use crate::records::{Changed, Kept, Loaded, NameKey, Stored, KEEP_FINISHED};
+use crate::secret::rand_core::Rng;
 use crate::secret::IdempotencyKey;
 use crate::verification::api::StartVerification;
 use crate::verification::machine::{Goal, Run};
@@ -91,6 +92,15 @@ impl Engine {
         self.drive(stored, run, false).await?.map(|_| ())
     }
 
+    /// Likewise, when the moment of a purchase that was put off has come. Somebody may have bought it
+    /// meanwhile, or ended the verification.
+    pub(crate) async fn prepare_later(&self, id: &str) -> Result<()> {
+        let stored = self.load(id).await?;
+        let mut run = Run::new(Goal::Pass, self.ports.now());
+        run.is_its_moment = true;
+        self.drive(stored, run, false).await?.map(|_| ())
+    }
+
     /// Creates the relay, and stores the verification under this id unless it is there already.
     async fn begin(
         &self,
@@ -110,12 +120,25 @@ impl Engine {
                 }
             },);
         let (relay, now) = (relay?, ports.now());
+        // Neither at once, nor at a time that Persona could guess.
+        let wait = (self.purchase_window > 0)
+            .then(|| ports.random().next_u64() % self.purchase_window.max(1));
         let state = match provision {
             Provision::None => State::Created { pooled: None },
             Provision::Pooled(key) => State::Created { pooled: Some(key) },
-            Provision::Blinded(blinded) => State::Issuing {
-                purchase: Purchase::new(blinded, now, &mut ports.random()),
-            },
+            Provision::Blinded(blinded) => {
+                let purchase = Purchase::new(blinded, now, &mut ports.random());
+                State::Issuing {
+                    purchase: match wait {
+                        None => purchase,
+                        Some(_) => purchase.without_key(),
+                    },
+                }
+            }
+        };
+        let buy_at = match state {
+            State::Created { pooled: Some(_) } => None,
+            _ => wait.map(|wait| now + wait),
         };
         let beginning = Beginning {
             purpose: Purpose::Verification,
@@ -132,6 +155,7 @@ impl Engine {
                 session_access_token: Kept::new(relay.relay_session_access_token.expose().as_str()),
             }),
             state,
+            buy_at,
         };
         let record = Durable::begin(beginning, now, &mut ports.random());
         // A clock that is behind must not end a session early.

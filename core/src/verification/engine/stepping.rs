@@ -189,6 +189,7 @@ impl Engine {
             relay_bound: relay.is_some(),
             relay,
             state,
+            buy_at: None,
         };
         Durable::begin(beginning, self.ports.now(), &mut self.ports.random())
     }

@@ -8,6 +8,7 @@ mod holding_back;
 mod in_the_background;
 mod older;
 mod owners;
+mod purchase_window;
 mod recovering;
 mod references;
 mod strangers;
@@ -239,6 +240,7 @@ pub(super) async fn put(
             session_access_token: Kept::new("session"),
         }),
         state,
+        buy_at: None,
     };
     let record = Durable::begin(beginning, began, &mut os_random());
     let vault = Vault::new(store.clone() as Arc<dyn Store>, Sealer::default());

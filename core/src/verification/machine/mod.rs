@@ -10,6 +10,8 @@
 //!                         +- pending-+            side exits: expired, failed with evidence
 //! ```
 
+mod decision;
+mod event;
 mod redeeming;
 mod run;
 mod signing;
@@ -17,13 +19,13 @@ mod signing;
 mod tests;
 mod verdict;
 
-use std::sync::Arc;
-
+pub(crate) use self::decision::{Decision, Effect};
+pub(crate) use self::event::Event;
 use self::redeeming::{ask_next, not_redeemed, redeemed, take_up_redeeming};
 pub(super) use self::redeeming::{first_request, needs_renewal};
 pub(crate) use self::run::Run;
 use self::signing::{
-    never_bought, not_signed, out_of_patience, reissue, reissued, take_up_signing,
+    buying, never_bought, not_signed, out_of_patience, reissue, reissued, take_up_signing,
 };
 use super::record::{Durable, Purpose, Refund, Request, State};
 use crate::claim::Claim;
@@ -41,140 +43,6 @@ pub(crate) enum Goal {
     Pass,
     /// The answer, or that there is none yet.
     Answer,
-}
-
-/// What happened.
-#[derive(Clone)]
-pub(crate) enum Event {
-    /// The record was just loaded, or a step is done: what now?
-    Continue,
-    /// The caller accepts that a pass may be billed a second time.
-    Reissue,
-    /// The pool's pass, or that it is gone.
-    Pooled(Option<PaidPass>),
-    /// A challenge was fetched and a message blinded.
-    Blinded(Kept),
-    /// A pass was signed for this blinded message, and its signature verified.
-    Signed { blinded: Kept, token: Kept },
-    /// No pass was signed.
-    NotSigned(Arc<Attempt>),
-    /// The answer came, for this pass.
-    Redeemed {
-        pass: Kept,
-        payload: Kept,
-        consumed: bool,
-        /// None: the caller opens it himself.
-        opened: Option<Arc<Result<Claim, Error>>>,
-    },
-    /// No answer to the question came.
-    NotRedeemed(Arc<Attempt>),
-    /// The call has no time or no tries left; what the last attempt was.
-    OutOfPatience(ErrorKind),
-    /// Another pass of the pool for one that Persona does not take, or that there is none.
-    Replacement(Option<String>),
-    /// The refund is in the pool.
-    Refunded,
-}
-
-impl Event {
-    /// Whether it brings what Persona gives once.
-    pub(crate) fn is_won(&self) -> bool {
-        matches!(self, Event::Signed { .. } | Event::Redeemed { .. })
-    }
-
-    /// Whether it says what became of a request that is at stake.
-    pub(crate) fn is_reply(&self) -> bool {
-        let is_failure = matches!(
-            self,
-            Event::NotSigned(_) | Event::NotRedeemed(_) | Event::OutOfPatience(_)
-        );
-        is_failure || self.is_won()
-    }
-}
-
-/// What to do next, after the record is stored.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Effect {
-    /// Take this pass out of the pool.
-    TakePooled(String),
-    /// Fetch a challenge and blind a message for it.
-    Blind,
-    /// Ask for the signature.
-    Sign,
-    /// Ask the question.
-    Redeem,
-    /// As before, after a pause, as far as the budget goes.
-    Again,
-    /// As before, after a pause, for as long as the call may take.
-    AgainUntilDeadline,
-    /// Look for another pass in the pool.
-    FindReplacement,
-    /// Give the pass that was not consumed back to the pool.
-    Refund(Refund),
-    /// Wait for the worker who holds the lease, then look again.
-    Wait,
-    /// Look at the record again.
-    Continue,
-    /// Tell the caller what the record says.
-    Tell,
-    /// Tell the caller that there is no answer yet.
-    TellPending,
-    /// Tell the caller of the attempt that failed.
-    Fail(ErrorKind),
-    /// Likewise; nothing is lost, and the same call may succeed later.
-    Later(ErrorKind),
-}
-
-impl Effect {
-    /// Whether the worker leaves with the error of its last attempt.
-    pub(crate) fn fails(&self) -> bool {
-        matches!(self, Effect::Fail(_) | Effect::Later(_))
-    }
-
-    /// Whether the worker leaves.
-    fn leaves(&self) -> bool {
-        matches!(
-            self,
-            Effect::Tell | Effect::TellPending | Effect::Fail(_) | Effect::Later(_)
-        )
-    }
-}
-
-/// A decision: the record to store, if it changed; what to do then; what to tell the caller's log.
-pub(crate) struct Decision {
-    pub(crate) store: Option<Durable>,
-    pub(crate) effect: Effect,
-    pub(crate) notice: Option<EventKind>,
-}
-
-impl Decision {
-    fn just(effect: Effect) -> Self {
-        Self {
-            store: None,
-            effect,
-            notice: None,
-        }
-    }
-
-    fn store(mut record: Durable, effect: Effect) -> Self {
-        if effect.leaves() {
-            // This worker leaves: nobody needs to wait for it.
-            record.leased_until = None;
-        }
-        Self {
-            store: Some(record),
-            effect,
-            notice: None,
-        }
-    }
-
-    fn noting(self, notice: EventKind) -> Self {
-        self.noting_if(Some(notice))
-    }
-
-    fn noting_if(self, notice: Option<EventKind>) -> Self {
-        Self { notice, ..self }
-    }
 }
 
 /// Decides what follows from `event`.
@@ -219,8 +87,8 @@ fn decide_on(
         (Event::Blinded(blinded), State::Created { .. }) => {
             let purchase = Purchase::new(blinded, now, random);
             run.attempts = Some(Attempts::open());
-            let state = State::Issuing { purchase };
-            Decision::store(record.moved(state, now, random), Effect::Sign)
+            let moved = record.moved(State::Issuing { purchase }, now, random);
+            buying(record, run, moved, now)
         }
         // Whatever somebody else stored about this purchase meanwhile: here is the pass.
         (Event::Signed { blinded, token }, State::Issuing { purchase })
@@ -297,6 +165,7 @@ fn decide_on(
 fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Decision {
     match &record.state {
         State::Created { pooled: Some(key) } => Decision::just(Effect::TakePooled(key.clone())),
+        _ if run.goal == Goal::Pass && run.is_put_off(record, now) => Decision::just(Effect::Tell),
         State::Created { pooled: None } if record.is_dead(now) => never_bought(record, now, random),
         State::Created { pooled: None } => Decision::just(Effect::Blind),
         State::Issuing { purchase } if purchase.key.is_none() && record.is_dead(now) => {

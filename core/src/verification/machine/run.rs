@@ -22,6 +22,8 @@ pub(crate) struct Run {
     pub(crate) attempts: Option<Attempts>,
     /// Whether the call has time and tries left for another attempt.
     pub(crate) may_retry: bool,
+    /// Whether the moment of a purchase that was put off has come, whatever the clock says.
+    pub(crate) is_its_moment: bool,
     /// Whether no key may be made: the caller has the one that there is.
     pub(crate) only_this_key: bool,
     /// The present key as it was before this call asked it.
@@ -46,6 +48,7 @@ impl Run {
             is_own: false,
             attempts: None,
             may_retry: true,
+            is_its_moment: false,
             only_this_key: false,
             asked: None,
             set_aside: Vec::new(),
@@ -55,6 +58,11 @@ impl Run {
             reissues: false,
             caller: None,
         }
+    }
+
+    /// Whether the purchase is still to wait for its moment.
+    pub(super) fn is_put_off(&self, record: &Durable, now: u64) -> bool {
+        !self.is_its_moment && record.is_put_off_for(now).is_some()
     }
 
     /// How the next attempt is to travel.

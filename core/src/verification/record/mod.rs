@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::claim::StoredClaim;
 pub(crate) use self::request::Request;
+use crate::client::rules::LONGEST_PURCHASE_WINDOW;
 use crate::client::Owner;
 use crate::passes::{new_pool_key, PaidPass, Purchase};
-use crate::records::{Evidence, Kept, DAY, LEASE, MINUTE};
+use crate::records::{Evidence, Kept, DAY, LEASE, MINUTE, SECOND};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::Secret;
 
@@ -78,6 +79,9 @@ pub(crate) struct Durable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) relay: Option<StoredRelay>,
     pub(super) state: State,
+    /// Its pass is bought from this time on, unless the answer is asked for before; none: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) buy_at: Option<u64>,
     /// A pass that was not consumed, on its way to the pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) refund: Option<Refund>,
@@ -169,6 +173,7 @@ pub(super) struct Beginning {
     pub(super) relay_bound: bool,
     pub(super) relay: Option<StoredRelay>,
     pub(super) state: State,
+    pub(super) buy_at: Option<u64>,
 }
 
 impl Durable {
@@ -193,7 +198,9 @@ impl Durable {
             state: beginning.state,
             refund: None,
             tries: 0,
-            leased_until: Some(now + LEASE),
+            // Nobody is at work on what is put off.
+            leased_until: beginning.buy_at.is_none().then_some(now + LEASE),
+            buy_at: beginning.buy_at,
             due_at: None,
             expires_at: None,
         };
@@ -288,6 +295,18 @@ impl Durable {
             State::Issuing { purchase } => purchase.may_go_on(now) && !purchase.is_too_late(now),
             _ => false,
         }
+    }
+
+    /// How much longer its purchase is put off, in milliseconds; none if it is not.
+    pub(super) fn is_put_off_for(&self, now: u64) -> Option<u64> {
+        let is_unsent = match &self.state {
+            State::Created { pooled } => pooled.is_none(),
+            State::Issuing { purchase } => purchase.key.is_none() && purchase.stuck.is_none(),
+            _ => false,
+        };
+        let left = self.buy_at?.checked_sub(now)?;
+        // A time from far ahead was written by a clock that is wrong.
+        (is_unsent && left > 0 && left <= LONGEST_PURCHASE_WINDOW * SECOND).then_some(left)
     }
 
     /// Whether it is too late to buy a pass for it.

@@ -85,6 +85,8 @@ impl Durable {
         };
         self.due_at = if self.is_closed() && self.refund.is_none() {
             None
+        } else if let Some(left) = self.is_put_off_for(now) {
+            Some(now + left)
         } else if waiting && !self.is_over(now) {
             // Only the session's end changes anything; the person has time until then.
             Some(

@@ -144,7 +144,14 @@ async fn worker(key: &str, record: &serde_json::Value, now: u64) -> (Engine, Arc
         lifecycle: Arc::default(),
     };
     let binding = PassBinding::ClaimType;
-    (Engine { ports, binding }, persona)
+    (
+        Engine {
+            ports,
+            binding,
+            purchase_window: 0,
+        },
+        persona,
+    )
 }
 
 /// The key that is asked first: the oldest whose answer was lost.

@@ -28,6 +28,8 @@ struct Flow {
     encrypted: bool,
     binding: PassBinding,
     pooled: bool,
+    /// The pass is bought at a random moment.
+    is_put_off: bool,
     ending: Ending,
     /// The statuses of an unfinished person and of a spent pass.
     unfinished: u16,
@@ -59,12 +61,25 @@ fn flows() -> Vec<Flow> {
                     encrypted,
                     binding,
                     pooled,
+                    is_put_off: false,
                     ending,
                     unfinished: 403,
                     spent: 409,
                 });
             }
         }
+    }
+    // Bought when the answer is asked for, or by recovery.
+    for binding in [PassBinding::ClaimType, PassBinding::Relay] {
+        flows.push(Flow {
+            encrypted: false,
+            binding,
+            pooled: false,
+            is_put_off: true,
+            ending: Ending::PendingTwiceThenPassed,
+            unfinished: 403,
+            spent: 409,
+        });
     }
     flows
 }
@@ -82,7 +97,10 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
     let server = Server::new(mapping, Visitors::Scripted(Some(visitor)));
     let faults = Faults::scripted(stops.iter().map(|stop| (stop.at, stop.fate)).collect());
     let setting = Setting::new(1, faults, server);
-    let engine = || setting.engine(flow.encrypted, flow.binding);
+    let engine = || Engine {
+        purchase_window: u64::from(flow.is_put_off) * 2 * MINUTE,
+        ..setting.engine(flow.encrypted, flow.binding)
+    };
     let mut executor = setting.executor();
 
     if flow.pooled {

@@ -98,6 +98,7 @@ impl Setting {
                 },
             },
             binding,
+            purchase_window: 0,
         }
     }
 }

@@ -271,6 +271,7 @@ fn an_answer_that_makes_no_sense_comes_with_what_was_sent() {
             consumed: None,
             evidence: Evidence::of(&Error::new(ErrorKind::Protocol, "It cannot be read.")),
         },
+        buy_at: None,
     };
     let record = Durable::begin(beginning, BEGIN, &mut crate::secret::os_random());
     let error = engine.tell(&record).expect_err("nobody can read it");

@@ -11,9 +11,9 @@ use super::executor::{Sim, Worker, BEGIN};
 use super::setting::{claim_type, request, Setting};
 use crate::client::PassBinding;
 use crate::error::Result;
-use crate::records::{World, HOUR, MINUTE, SECOND};
+use crate::records::{Loaded, World, HOUR, MINUTE, SECOND};
 use crate::verification::engine::{Engine, Told};
-use crate::verification::record::record_key;
+use crate::verification::record::{record_key, Durable};
 
 pub(super) const WORKERS: usize = 4;
 pub(super) const ALL: [Worker; WORKERS] = [0, 1, 2, 3];
@@ -50,6 +50,8 @@ pub(super) struct Habits {
     pub(super) binding: PassBinding,
     pub(super) pooled: bool,
     pub(super) reissues: bool,
+    /// In milliseconds.
+    pub(super) purchase_window: u64,
 }
 
 impl Habits {
@@ -67,6 +69,7 @@ impl Habits {
             binding,
             pooled: binding == PassBinding::ClaimType && dice.hits(5_000),
             reissues: dice.hits(5_000),
+            purchase_window: dice.one_of(&[0, 2 * MINUTE, 20 * MINUTE]),
         }
     }
 }
@@ -90,7 +93,11 @@ impl Town {
     pub(super) fn new_engine(&self, worker: Worker) -> Engine {
         let habits = &self.habits;
         let has_key = habits.has_key[worker];
-        (self.setting).worker(Some(worker), habits.retries, has_key, habits.binding)
+        let engine = (self.setting).worker(Some(worker), habits.retries, has_key, habits.binding);
+        Engine {
+            purchase_window: habits.purchase_window,
+            ..engine
+        }
     }
 
     /// Has a worker do something, with the engine it has at that time. If its machine sleeps,
@@ -201,12 +208,22 @@ impl Town {
                 let id = stored.content.id().to_owned();
                 self.ids.lock().expect("not poisoned").insert(visitor, id);
                 if is_new {
-                    let _ = engine.prepare(stored).await;
+                    self.prepare(engine, stored).await;
                 }
                 return;
             }
             self.pause(SECOND, MINUTE).await;
         }
+    }
+
+    /// As a client does it in the background.
+    async fn prepare(&self, engine: Engine, stored: Loaded<Durable>) {
+        let Some(pause) = stored.content.is_put_off_for(engine.ports.now()) else {
+            let _ = engine.prepare(stored).await;
+            return;
+        };
+        self.sim().sleep(Duration::from_millis(pause)).await;
+        let _ = engine.prepare_later(stored.content.id()).await;
     }
 
     fn id_of(&self, visitor: u64) -> Option<String> {

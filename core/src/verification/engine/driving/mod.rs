@@ -359,6 +359,10 @@ impl Drive<'_> {
             EventKind::UnknownOutcome => {
                 "Nobody can tell what became of a request; the verification says what is known."
             }
+            EventKind::LinkableByTime => {
+                "The answer was asked for before the pass was bought, at its random moment: it is \
+                 bought now, and Persona can tell by the clock which relay it is for."
+            }
             EventKind::Pending => "Persona has no answer yet.",
             EventKind::Refunded => "A pass that was not consumed went back to the pool.",
             EventKind::KeyChanged | EventKind::PoolStopped | EventKind::BackgroundFailure => "",

@@ -1,10 +1,13 @@
 //! One test per row of the table, and per fear.
 
 mod lost_keys;
+mod put_off;
 mod redeeming;
 mod rejected;
 mod signing;
 mod workers;
+
+use std::sync::Arc;
 
 use super::*;
 use crate::error::ResponseInfo;
@@ -48,6 +51,7 @@ impl Worker {
                 session_access_token: Kept::new("session"),
             }),
             state,
+            buy_at: None,
         };
         Self {
             record: Durable::begin(beginning, BEGIN, &mut os_random()),

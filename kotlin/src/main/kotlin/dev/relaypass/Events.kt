@@ -22,6 +22,12 @@ public enum class EventKind(
     /** Persona signs with another key than before. */
     KEY_CHANGED("key_changed"),
 
+    /**
+     * A pass was bought before its random moment, because the answer was asked for: Persona can tell by the
+     * clock which relay it is for.
+     */
+    LINKABLE_BY_TIME("linkable_by_time"),
+
     /** Persona does not answer the question yet. */
     PENDING("pending"),
 

@@ -127,6 +127,10 @@ public class RelayPassBlocking internal constructor(
         /** See [RelayPassOptions.passBinding]. */
         public fun passBinding(binding: PassBinding): Builder = apply { options.passBinding = binding }
 
+        /** See [RelayPassOptions.purchaseWindow]. */
+        public fun purchaseWindow(window: JavaDuration): Builder =
+            apply { options.purchaseWindow = window.toKotlinDuration() }
+
         /** See [RelayPassOptions.passPool]. */
         public fun passPool(size: Int): Builder = apply { options.passPool = size }
 

@@ -80,6 +80,14 @@ public class RelayPassOptions {
     public var passBinding: PassBinding? = null
 
     /**
+     * How long after its relay a verification may buy its pass: at a random moment of this time, so that
+     * Persona cannot tell by the clock which relay a signature is for. The default is 120 seconds, the
+     * most 1,200 seconds; nothing buys at once. A `complete` before that moment buys then, and [onEvent]
+     * is told [EventKind.LINKABLE_BY_TIME].
+     */
+    public var purchaseWindow: Duration? = null
+
+    /**
      * How many passes to hold ready for each claim type that is asked for: 0 to 100; the default is 0.
      * [background] fills the pool.
      */
@@ -119,6 +127,7 @@ public class RelayPassOptions {
             storeTimeoutSeconds = storeTimeout?.toDouble(SECONDS),
             sealKeys = sealKeys,
             passBinding = passBinding?.code,
+            purchaseWindowSeconds = purchaseWindow?.toDouble(SECONDS),
             passPool = passPool?.toLong(),
             background = background,
             onEvent = onEvent?.let(::ListenerAdapter),

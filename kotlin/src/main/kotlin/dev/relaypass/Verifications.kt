@@ -23,8 +23,8 @@ public class Verifications internal constructor(
 ) {
     /**
      * Starts a verification: creates a relay, and returns as soon as it is stored. The pass is taken
-     * from the pool, or bought in the background; if the process ends meanwhile, [complete] does what
-     * is missing.
+     * from the pool, or bought in the background at a random moment ([RelayPassOptions.purchaseWindow]); if
+     * the process ends meanwhile, [complete] or [recover] does what is missing.
      *
      * ```
      * val started = client.verifications.start("age_over18_verified", reference = order.number)

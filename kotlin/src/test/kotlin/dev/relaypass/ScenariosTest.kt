@@ -136,6 +136,8 @@ class ScenariosTest {
                 sealKeys = listOfNotNull(options.textOrNull("seal_key")?.let(::bytesOf))
                 passBinding =
                     options.textOrNull("pass_binding")?.let { code -> PassBinding.entries.first { it.code == code } }
+                // Nothing waits in scenarios, unless they say so.
+                purchaseWindow = (options["purchase_window"]?.jsonPrimitive?.double ?: 0.0).seconds
                 passPool = options["pass_pool"]?.jsonPrimitive?.int
                 onEvent = { event -> told += event.kind }
             }.also { checkKnown(options, KNOWN_OPTIONS) }
@@ -243,10 +245,10 @@ class ScenariosTest {
 
 private val KNOWN_OPTIONS =
     setOf("environment", "timeout", "retries", "decryption_key", "ca_pem", "anonymous_proxy", "identified_proxy") +
-        setOf("store", "seal_key", "pass_binding", "pass_pool")
+        setOf("store", "seal_key", "pass_binding", "purchase_window", "pass_pool")
 
 private val NO_OPTIONS =
-    ClientOptions(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, emptyList(), null)
+    ClientOptions(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, emptyList(), null)
 
 private fun checkKnown(
     given: JsonObject,

@@ -1,0 +1,58 @@
+//! What the machine is told.
+
+use std::sync::Arc;
+
+use crate::claim::Claim;
+use crate::error::{Error, ErrorKind};
+use crate::http::Attempt;
+use crate::passes::PaidPass;
+use crate::records::Kept;
+
+/// What happened.
+#[derive(Clone)]
+pub(crate) enum Event {
+    /// The record was just loaded, or a step is done: what now?
+    Continue,
+    /// The caller accepts that a pass may be billed a second time.
+    Reissue,
+    /// The pool's pass, or that it is gone.
+    Pooled(Option<PaidPass>),
+    /// A challenge was fetched and a message blinded.
+    Blinded(Kept),
+    /// A pass was signed for this blinded message, and its signature verified.
+    Signed { blinded: Kept, token: Kept },
+    /// No pass was signed.
+    NotSigned(Arc<Attempt>),
+    /// The answer came, for this pass.
+    Redeemed {
+        pass: Kept,
+        payload: Kept,
+        consumed: bool,
+        /// None: the caller opens it himself.
+        opened: Option<Arc<Result<Claim, Error>>>,
+    },
+    /// No answer to the question came.
+    NotRedeemed(Arc<Attempt>),
+    /// The call has no time or no tries left; what the last attempt was.
+    OutOfPatience(ErrorKind),
+    /// Another pass of the pool for one that Persona does not take, or that there is none.
+    Replacement(Option<String>),
+    /// The refund is in the pool.
+    Refunded,
+}
+
+impl Event {
+    /// Whether it brings what Persona gives once.
+    pub(crate) fn is_won(&self) -> bool {
+        matches!(self, Event::Signed { .. } | Event::Redeemed { .. })
+    }
+
+    /// Whether it says what became of a request that is at stake.
+    pub(crate) fn is_reply(&self) -> bool {
+        let is_failure = matches!(
+            self,
+            Event::NotSigned(_) | Event::NotRedeemed(_) | Event::OutOfPatience(_)
+        );
+        is_failure || self.is_won()
+    }
+}
