@@ -39,10 +39,15 @@ class Sandbox {
     this.caPem = ready.ca_pem;
   }
 
-  /** A client of this sandbox, with its production key. */
+  /** A client of this sandbox, with its production key. It waits for no random moment. */
   client(options = {}) {
     return this.made(
-      new RelayPass({ apiKey: this.productionApiKey, baseUrl: this.url, ...options }),
+      new RelayPass({
+        apiKey: this.productionApiKey,
+        baseUrl: this.url,
+        purchaseWindowMs: 0,
+        ...options,
+      }),
     );
   }
 

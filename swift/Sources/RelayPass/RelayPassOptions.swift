@@ -46,8 +46,8 @@ public struct RelayPassOptions: Sendable {
   /// What verifications bind their passes to; the default is ``RelayPass/PassBinding/claimType``.
   public var passBinding: RelayPass.PassBinding?
   /// How long after its relay a verification may buy its pass: at a random moment of this time, so
-  /// that Persona cannot tell by the clock which relay a signature is for. The default is 120 seconds,
-  /// the most 1,200 seconds; `.zero` buys at once.
+  /// that Persona cannot tell by the clock which relay a signature is for. From 0, which buys at once, to
+  /// 1200 seconds; the default is 120 seconds.
   ///
   /// A `complete` before that moment buys then, and ``onEvent`` is told
   /// ``RelayPassEvent/Kind/linkableByTime``.

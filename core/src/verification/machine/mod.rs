@@ -28,12 +28,10 @@ use self::signing::{
     buying, never_bought, not_signed, out_of_patience, reissue, reissued, take_up_signing,
 };
 use super::record::{Durable, Purpose, Refund, Request, State};
-use crate::claim::Claim;
-use crate::error::{Error, ErrorKind};
+use crate::error::ErrorKind;
 use crate::events::EventKind;
-use crate::http::Attempt;
 use crate::passes::{Attempts, PaidPass, Purchase};
-use crate::records::{Evidence, Kept};
+use crate::records::Evidence;
 use crate::secret::rand_core::CryptoRng;
 
 /// What somebody wants of a verification.

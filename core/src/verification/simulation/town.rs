@@ -1,6 +1,6 @@
 //! A world with its four workers, its visitors, and what they are told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,6 +36,8 @@ pub(super) struct Town {
     pub(super) engines: Mutex<Vec<Engine>>,
     /// The ids that the application knows, by the number of the visitor.
     ids: Mutex<BTreeMap<u64, String>>,
+    /// All that it was ever told.
+    known: Mutex<BTreeSet<String>>,
     /// What it was told, and must be told for ever.
     told: Mutex<BTreeMap<String, String>>,
     /// Callers who keep their own relays and passes.
@@ -81,6 +83,7 @@ impl Town {
             setting,
             engines: Mutex::default(),
             ids: Mutex::default(),
+            known: Mutex::default(),
             told: Mutex::default(),
             callers: Mutex::default(),
             habits,
@@ -206,6 +209,10 @@ impl Town {
             let request = request(reference.clone());
             if let Ok((stored, is_new)) = engine.start(&request).await {
                 let id = stored.content.id().to_owned();
+                self.known
+                    .lock()
+                    .expect("not poisoned")
+                    .insert(record_key(&id));
                 self.ids.lock().expect("not poisoned").insert(visitor, id);
                 if is_new {
                     self.prepare(engine, stored).await;
@@ -224,6 +231,12 @@ impl Town {
         };
         self.sim().sleep(Duration::from_millis(pause)).await;
         let _ = engine.prepare_later(stored.content.id()).await;
+    }
+
+    /// Whether somebody was told of this verification. If not, no person was ever sent to it: another
+    /// start under its reference was faster, and it was withdrawn; or its start was cut off.
+    pub(super) fn is_known(&self, key: &str) -> bool {
+        self.known.lock().expect("not poisoned").contains(key)
     }
 
     fn id_of(&self, visitor: u64) -> Option<String> {

@@ -75,10 +75,10 @@ final class Sandbox: Sendable {
     }
   }
 
-  /// Options of a client of this sandbox, with its production key.
+  /// Options of a client of this sandbox, with its production key. It waits for no random moment.
   func options(store: (any RelayStore)? = nil) -> RelayPassOptions {
     RelayPassOptions(
-      apiKey: productionAPIKey, baseURL: url, store: store.map(StoreSource.custom))
+      apiKey: productionAPIKey, baseURL: url, store: store.map(StoreSource.custom), purchaseWindow: .zero)
   }
 
   func client(store: (any RelayStore)? = nil) throws -> RelayPass {

@@ -10,10 +10,11 @@ mod workers;
 use std::sync::Arc;
 
 use super::*;
-use crate::error::ResponseInfo;
-use crate::http::{Connection, FailureCause, SendFailure, Sent};
+use crate::claim::Claim;
+use crate::error::{Error, ResponseInfo};
+use crate::http::{Attempt, Connection, FailureCause, SendFailure, Sent};
 use crate::outcome::Answer;
-use crate::records::{Evidence, Stored, DAY, HOUR, MINUTE};
+use crate::records::{Evidence, Kept, Stored, DAY, HOUR, MINUTE};
 use crate::secret::{os_random, Secret};
 use crate::verification::record::{Beginning, Purpose, StoredRelay};
 use crate::wire::ResponseHead;

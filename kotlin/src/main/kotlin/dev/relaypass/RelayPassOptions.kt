@@ -81,9 +81,9 @@ public class RelayPassOptions {
 
     /**
      * How long after its relay a verification may buy its pass: at a random moment of this time, so that
-     * Persona cannot tell by the clock which relay a signature is for. The default is 120 seconds, the
-     * most 1,200 seconds; nothing buys at once. A `complete` before that moment buys then, and [onEvent]
-     * is told [EventKind.LINKABLE_BY_TIME].
+     * Persona cannot tell by the clock which relay a signature is for. From 0, which buys
+     * at once, to 1200 seconds; the default is 120 seconds. A `complete` before that moment buys then, and
+     * [onEvent] is told [EventKind.LINKABLE_BY_TIME].
      */
     public var purchaseWindow: Duration? = null
 

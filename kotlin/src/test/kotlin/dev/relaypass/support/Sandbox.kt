@@ -39,7 +39,7 @@ class Sandbox private constructor(
     val apiKey = ready.text("api_key")
     val productionApiKey = ready.text("production_api_key")
 
-    /** A client of this sandbox, with its production key. */
+    /** A client of this sandbox, with its production key. It waits for no random moment. */
     fun client(
         apiKey: String? = productionApiKey,
         environment: Environment? = null,
@@ -63,6 +63,7 @@ class Sandbox private constructor(
         this.storeTimeout = storeTimeout
         this.sealKeys = sealKeys
         this.passBinding = passBinding
+        this.purchaseWindow = Duration.ZERO
         this.background = background
         this.onEvent = onEvent
     }
