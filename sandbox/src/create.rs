@@ -1,12 +1,9 @@
 //! Step 1: a relay is created.
 
 use hyper::StatusCode;
-use rsa::pkcs1::DecodeRsaPublicKey as _;
-use rsa::pkcs8::DecodePublicKey as _;
-use rsa::traits::PublicKeyParts as _;
-use rsa::RsaPublicKey;
 use serde_json::Value;
 
+use crate::encryption_key::EncryptionKey;
 use crate::keys::{Environment, Namespace};
 use crate::random::{random_token, random_uuid};
 use crate::relays::Relay;
@@ -69,17 +66,8 @@ pub(crate) fn claim_type(members: &mut Members) -> Result<String, Refusal> {
     }
 }
 
-fn encryption_key(pem: &str) -> Result<RsaPublicKey, Refusal> {
-    let refused = || {
+fn encryption_key(pem: &str) -> Result<EncryptionKey, Refusal> {
+    EncryptionKey::from_pem(pem).ok_or_else(|| {
         Refusal::bad_request("encryption-key-pem must be an RSA public key of 2048 to 4096 bits")
-    };
-    let pem = pem.trim();
-    let key = RsaPublicKey::from_public_key_pem(pem)
-        .or_else(|_| RsaPublicKey::from_pkcs1_pem(pem))
-        .map_err(|_| refused())?;
-    if (2048..=4096).contains(&key.n().bits()) {
-        Ok(key)
-    } else {
-        Err(refused())
-    }
+    })
 }

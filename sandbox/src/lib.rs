@@ -26,6 +26,7 @@ mod clock;
 mod control;
 mod create;
 mod delivery;
+mod encryption_key;
 mod faults;
 mod hosted;
 mod idempotency;

@@ -106,7 +106,7 @@ pub(crate) async fn generate_claim(
         outcome
     };
 
-    let payload = claim::payload(&relay, outcome, settings.oaep_hash).await;
+    let payload = claim::payload(&relay, outcome, settings.oaep_hash);
     Ok(Reply {
         status: StatusCode::OK,
         members: vec![

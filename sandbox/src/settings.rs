@@ -30,13 +30,12 @@ pub(crate) struct Settings {
     pub(crate) record_requests: bool,
 }
 
-/// How a claim is encrypted: RSA-OAEP with this hash, and with this hash in MGF1.
+/// How a claim is encrypted: RSA-OAEP with this hash, in MGF1 too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OaepHash {
     Sha256,
     Sha1,
-    Sha256Mgf1Sha1,
 }
 
 impl Settings {

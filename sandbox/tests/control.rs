@@ -143,6 +143,7 @@ async fn a_mistaken_setting_is_accepted_or_half_applied() {
         json!({ "spent_status": 200 }),
         json!({ "spent_status": "409" }),
         json!({ "oaep_hash": "md5" }),
+        json!({ "oaep_hash": "sha256_mgf1_sha1" }),
         json!([]),
     ] {
         let answer = api.post("/_sandbox/settings", &[], changes.clone()).await;
