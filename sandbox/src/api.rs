@@ -7,13 +7,15 @@ use hyper::{Method, StatusCode};
 use serde_json::{json, Value};
 use tokio::time::sleep;
 
+use crate::call::Call;
+use crate::claim::WrongClaim;
 use crate::delivery::Delivery;
-use crate::faults::{Fault, Kind, Step, Substitute};
+use crate::faults::{Fault, Kind, Substitute};
 use crate::idempotency::{Begun, Fingerprint};
-use crate::keys::{Environment, Namespace};
+use crate::keys::Environment;
 use crate::random::random_token;
 use crate::redeem::{self, Presented};
-use crate::wire::{check_version, Answer, Inflection, Members, Received, Refusal, REQUEST_ID};
+use crate::wire::{check_version, Answer, Inflection, Received, Refusal, REQUEST_ID};
 use crate::world::{Sandboxed, World};
 use crate::{challenge, create, sign};
 
@@ -76,78 +78,6 @@ pub(crate) async fn answer(
     (deliver(kind, answer).await, name)
 }
 
-/// One of the four calls, as its path tells.
-#[derive(Clone, Copy)]
-enum Call<'a> {
-    Create,
-    Challenge,
-    Sign,
-    Redeem { relay_token: &'a str },
-}
-
-impl<'a> Call<'a> {
-    fn route(path: &'a str) -> Option<Self> {
-        match path {
-            "/api/v1/privacy-passes" => return Some(Self::Sign),
-            "/api/privacy/v1/relays" => return Some(Self::Create),
-            "/api/privacy/v1/relays/challenge" => return Some(Self::Challenge),
-            _ => {}
-        }
-        let relay_token = path
-            .strip_prefix("/api/privacy/v1/relays/")?
-            .strip_suffix("/generate-claim")?;
-        let is_one_segment = !relay_token.is_empty() && !relay_token.contains('/');
-        is_one_segment.then_some(Self::Redeem { relay_token })
-    }
-
-    fn step(self) -> Step {
-        match self {
-            Self::Create => Step::Create,
-            Self::Challenge => Step::Challenge,
-            Self::Sign => Step::Sign,
-            Self::Redeem { .. } => Step::Redeem,
-        }
-    }
-
-    /// Whose rate limit the call counts against.
-    fn environment(self, sandboxed: &Sandboxed, world: &World, received: &Received) -> Environment {
-        match self {
-            Self::Sign => {
-                sign::authenticate(sandboxed, received).unwrap_or(Environment::Production)
-            }
-            Self::Redeem { relay_token } => redeem::environment(world, relay_token),
-            Self::Create | Self::Challenge => Members::parse(received)
-                .and_then(|mut members| members.flag("sandbox"))
-                .map_or(Environment::Production, Environment::from_flag),
-        }
-    }
-
-    /// Whose key the call is about.
-    fn namespace(
-        self,
-        sandboxed: &Sandboxed,
-        world: &World,
-        received: &Received,
-    ) -> Option<Namespace> {
-        let mut members = Members::parse(received);
-        let mut text = |name| members.as_mut().ok()?.text(name).ok();
-        match self {
-            Self::Sign => {
-                let key = sandboxed.keys.by_id(&text("key-id")?)?;
-                Some(key.namespace.clone())
-            }
-            Self::Redeem { relay_token } => {
-                let relay = world.relays.by_token(relay_token)?;
-                Some(relay.namespace.clone())
-            }
-            Self::Create | Self::Challenge => Some(Namespace {
-                claim_type: text("claim-type")?,
-                environment: self.environment(sandboxed, world, received),
-            }),
-        }
-    }
-}
-
 /// A call being answered.
 struct Execution<'a> {
     sandboxed: &'a Sandboxed,
@@ -176,23 +106,25 @@ impl Execution<'_> {
             other => other,
         };
         let mut answer = self.execute(substitute).await;
-        if let Some(Kind::WrongSignature { stored: false }) = self.kind() {
-            if answer.status == StatusCode::CREATED {
-                if let Some(other) = sign::other_signature(self.sandboxed, self.received).await {
-                    let mut body: Value =
-                        serde_json::from_slice(&answer.body).expect("our answers are JSON");
-                    for member in body
-                        .as_object_mut()
-                        .into_iter()
-                        .flat_map(|o| o.values_mut())
-                    {
-                        *member = json!(other);
-                    }
-                    answer.body = body.to_string().into();
-                }
+        if answer.status.is_success() {
+            if let Some(other) = self.other_text().await {
+                replace_text(&mut answer, &other);
             }
         }
         answer
+    }
+
+    /// The signature or claim that a fault puts into an answer on its way out.
+    async fn other_text(&self) -> Option<String> {
+        match (self.kind()?, self.call) {
+            (Kind::WrongSignature { stored: false }, Call::Sign) => {
+                sign::other_signature(self.sandboxed, self.received).await
+            }
+            (Kind::WrongClaim(wrong), Call::Redeem { relay_token }) if !wrong.stored => {
+                redeem::wrong_payload(self.world, relay_token, wrong)
+            }
+            _ => None,
+        }
     }
 
     fn kind(&self) -> Option<&Kind> {
@@ -285,7 +217,7 @@ impl Execution<'_> {
                 sign::create(sandboxed, world, environment, received, wrong).await
             }
             (_, Asker::Bearer(presented)) => {
-                redeem::generate_claim(world, presented, received).await
+                redeem::generate_claim(world, presented, received, self.stored_wrong_claim())
             }
         };
         reply.map(|reply| reply.into_answer(inflection))
@@ -294,6 +226,23 @@ impl Execution<'_> {
     fn wrong_key_id(&self) -> bool {
         matches!(self.kind(), Some(Kind::WrongKeyId {}))
     }
+
+    fn stored_wrong_claim(&self) -> Option<&WrongClaim> {
+        match self.kind() {
+            Some(Kind::WrongClaim(wrong)) if wrong.stored => Some(wrong),
+            _ => None,
+        }
+    }
+}
+
+/// Puts another text in the place of the one that a signature's or a claim's answer has.
+fn replace_text(answer: &mut Answer, other: &str) {
+    let mut body: Value = serde_json::from_slice(&answer.body).expect("our answers are JSON");
+    let members = body.as_object_mut().expect("our answers are objects");
+    for member in members.values_mut().filter(|member| member.is_string()) {
+        *member = json!(other);
+    }
+    answer.body = body.to_string().into();
 }
 
 async fn deliver(kind: Option<&Kind>, answer: Answer) -> Delivery {

@@ -20,6 +20,7 @@
 #![deny(missing_docs)]
 
 mod api;
+mod call;
 mod challenge;
 mod claim;
 mod clock;
@@ -30,6 +31,7 @@ mod encryption_key;
 mod faults;
 mod hosted;
 mod idempotency;
+mod jwe;
 mod keys;
 mod ledger;
 mod limits;

@@ -14,7 +14,14 @@ pub(crate) struct Settings {
     pub(crate) spent_status: u16,
     /// Redeeming a pass of another claim type or environment.
     pub(crate) mismatch_status: u16,
+    /// The forms in which create takes an encryption key.
+    pub(crate) encryption_forms: EncryptionForms,
+    /// Of claims for a key in PEM. A JWE has SHA-256 always.
     pub(crate) oaep_hash: OaepHash,
+    /// The `kid` in the header of a JWE.
+    pub(crate) jwe_kid: JweKeyId,
+    /// Whether the header of a JWE has `typ` and `cty`.
+    pub(crate) jwe_typ_and_cty: bool,
     pub(crate) key_bits: usize,
     /// Requests a minute, for each environment. Persona's default is 300; the sandbox's is out of
     /// the way of load tests.
@@ -28,6 +35,25 @@ pub(crate) struct Settings {
     /// Whether every challenge has a MAC of its own, with which an issuer could tag a client.
     pub(crate) challenge_per_client: bool,
     pub(crate) record_requests: bool,
+}
+
+/// Persona's docs have shown a PEM text, and then a JSON Web Key in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EncryptionForms {
+    Pem,
+    Jwk,
+    Both,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum JweKeyId {
+    None,
+    /// The thumbprint of the relay's key (RFC 7638).
+    Thumbprint,
+    /// An id that the asker never saw.
+    Unknown,
 }
 
 /// How a claim is encrypted: RSA-OAEP with this hash, in MGF1 too.
@@ -44,7 +70,10 @@ impl Settings {
             unfinished_status: 403,
             spent_status: 401,
             mismatch_status: 422,
+            encryption_forms: EncryptionForms::Both,
             oaep_hash: OaepHash::Sha256,
+            jwe_kid: JweKeyId::None,
+            jwe_typ_and_cty: false,
             key_bits,
             rate_limit: 1_000_000,
             relay_bound_challenges: true,

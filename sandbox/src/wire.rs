@@ -236,6 +236,10 @@ impl Members {
         Ok(Self(members))
     }
 
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     pub(crate) fn take(&mut self, name: &str) -> Result<Value, Refusal> {
         self.0
             .remove(name)

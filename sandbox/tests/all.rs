@@ -1,6 +1,7 @@
 //! The sandbox's tests from outside, in one binary: each further one would link everything again.
 
 mod control;
+mod encryption;
 mod faults;
 mod idempotency;
 mod issuing;

@@ -131,7 +131,8 @@ async fn a_mistaken_setting_is_accepted_or_half_applied() {
         before,
         json!({
             "unfinished_status": 403, "spent_status": 401, "mismatch_status": 422,
-            "oaep_hash": "sha256", "key_bits": 2048, "rate_limit": 1_000_000,
+            "encryption_forms": "both", "oaep_hash": "sha256",
+            "jwe_kid": "none", "jwe_typ_and_cty": false, "key_bits": 2048, "rate_limit": 1_000_000,
             "relay_bound_challenges": true, "opaque_key_id": false,
             "extra_challenge_field": false, "challenge_per_client": false,
             "record_requests": true,
@@ -143,6 +144,8 @@ async fn a_mistaken_setting_is_accepted_or_half_applied() {
         json!({ "spent_status": 200 }),
         json!({ "spent_status": "409" }),
         json!({ "oaep_hash": "md5" }),
+        json!({ "encryption_forms": "none" }),
+        json!({ "jwe_kid": null }),
         json!({ "oaep_hash": "sha256_mgf1_sha1" }),
         json!([]),
     ] {

@@ -335,6 +335,13 @@ async fn a_fault_that_makes_no_sense_is_accepted() {
         json!({ "step": "sign", "fault": "status", "status": 500, "headers": { "a b": "c" } }),
         json!({ "step": "sign", "fault": "respond", "body": "", "body_base64": "" }),
         json!({ "step": "sign", "fault": "respond", "body_base64": "?" }),
+        json!({ "step": "redeem", "fault": "wrong_claim" }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "stored": true }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "format": "jws" }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "format": "jwe", "more": 1 }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "claim_type": "no name" }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "cut_part": 5 }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "parts": 6 }),
     ] {
         let answer = api
             .post("/_sandbox/faults", &[], json!({ "faults": [fault] }))

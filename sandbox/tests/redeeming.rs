@@ -1,15 +1,8 @@
-//! What a pass is good for, and how a claim is told.
+//! What a pass is good for.
 
-use crate::support::{changed, Api, CLAIM_TYPE, CREATE};
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
-use aws_lc_rs::rsa::{
-    KeyPair, KeySize, OaepPrivateDecryptingKey, PrivateDecryptingKey, OAEP_SHA1_MGF1SHA1,
-    OAEP_SHA256_MGF1SHA256,
-};
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use crate::support::{changed, Api, CLAIM_TYPE};
+use base64::engine::general_purpose::URL_SAFE;
 use base64::Engine as _;
-use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
-use rsa::RsaPrivateKey;
 use serde_json::{json, Value};
 
 const DAY: i64 = 24 * 3600;
@@ -240,70 +233,3 @@ async fn a_rotated_key_voids_the_passes_it_signed_or_still_signs() {
     let pass = api.pass_of(&after, api.production_key()).await;
     assert_eq!(api.redeem(&relay, &pass).await.status, 200);
 }
-
-#[tokio::test]
-async fn an_encrypted_claim_cannot_be_decrypted() {
-    let api = Api::start().await;
-    let pair = KeyPair::generate(KeySize::Rsa3072).unwrap();
-    let pkcs8: Pkcs8V1Der = pair.as_der().unwrap();
-    let private = RsaPrivateKey::from_pkcs8_der(pkcs8.as_ref()).unwrap();
-    let pem = rsa::RsaPublicKey::from(&private)
-        .to_public_key_pem(Default::default())
-        .unwrap();
-    let aws = || {
-        let key = PrivateDecryptingKey::from_pkcs8(pkcs8.as_ref()).unwrap();
-        OaepPrivateDecryptingKey::new(key).unwrap()
-    };
-
-    for (hash, algorithm) in [
-        ("sha256", &OAEP_SHA256_MGF1SHA256),
-        ("sha1", &OAEP_SHA1_MGF1SHA1),
-    ] {
-        api.set("oaep_hash", hash).await;
-        let body = json!({ "claim-type": CLAIM_TYPE, "encryption-key-pem": pem });
-        let relay = api.create_with(body).await;
-        api.finish(&relay, "passed").await;
-        let answer = api.redeem(&relay, &api.pass().await).await;
-        let payload = answer.json()["claim-payload"].as_str().unwrap().to_owned();
-        let ciphertext = STANDARD.decode(payload).unwrap();
-        assert_eq!(ciphertext.len(), 384);
-        let mut plaintext = vec![0; 384];
-        let claim = (aws().decrypt(algorithm, &ciphertext, &mut plaintext, None)).unwrap();
-        let claim: Value = serde_json::from_slice(claim).unwrap();
-        assert_eq!(claim["claim_result"], "passed", "{hash}");
-    }
-}
-
-#[tokio::test]
-async fn an_unfit_encryption_key_is_taken() {
-    let api = Api::start().await;
-    for key in [
-        json!("garbage"),
-        json!(""),
-        json!(7),
-        json!(SMALL_RSA),
-        json!(ELLIPTIC),
-    ] {
-        let body = json!({ "claim-type": CLAIM_TYPE, "encryption-key-pem": key });
-        assert_eq!(api.post(CREATE, &[], body).await.status, 400, "{key}");
-    }
-    let body = json!({ "claim-type": CLAIM_TYPE });
-    assert_eq!(api.post(CREATE, &[], body).await.status, 400, "left out");
-    assert_eq!(api.ledger("relays").await, 0);
-}
-
-/// 1024 bits.
-const SMALL_RSA: &str = "-----BEGIN PUBLIC KEY-----
-MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC9vtK3I/ybmz14COxpOtacPMD2
-io92vV13Eep3muYlWRvDkeF0cCExMVZPGjxuFeDthy5Yzv0mJpI2eTTZmw+tAWw7
-q80KUDcDfL0kaICxQz7X/+zSP4TcoSc0DRUaxtW5ZXYKkMMfvryCSg0JOvcCgOJE
-B6AqW30ktmcC3GIS+wIDAQAB
------END PUBLIC KEY-----
-";
-
-/// P-256.
-const ELLIPTIC: &str = "-----BEGIN PUBLIC KEY-----
-MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFTRI3fJz9L6ntwYe7TLniAvc08BM
-5ziUFusvya06I6Fbbtg9pu/L1aA0j8a4Uu1hKwDFP0a/mZWgFQtWlTlgOQ==
------END PUBLIC KEY-----
-";
