@@ -138,7 +138,7 @@ impl Execution<'_> {
             Err(refusal) => return refusal.into_answer(),
         };
         let Some(key) = self.received.headers.get("idempotency-key") else {
-            return self.run(asker, stored).await;
+            return self.run(asker, stored).await.0;
         };
         let Some(key) = key.to_str().ok().filter(|key| !key.is_empty()) else {
             return Refusal::bad_request("Idempotency-Key must be visible ASCII").into_answer();
@@ -154,8 +154,10 @@ impl Execution<'_> {
             Begun::Replay(answer) => answer,
             Begun::Refused(refusal) => refusal.into_answer(),
             Begun::Run(running) => {
-                let answer = self.run(asker, stored).await;
-                running.complete(&answer, self.world.clock.now());
+                let (answer, stored) = self.run(asker, stored).await;
+                if stored {
+                    running.complete(&answer, self.world.clock.now());
+                }
                 answer
             }
         }
@@ -179,23 +181,27 @@ impl Execution<'_> {
         }
     }
 
-    async fn run(&self, asker: Asker, stored: Option<Substitute>) -> Answer {
+    /// The answer, and whether an idempotency key keeps it.
+    async fn run(&self, asker: Asker, stored: Option<Substitute>) -> (Answer, bool) {
         if let Some(Kind::DelayBeforeCommit { milliseconds }) = self.kind() {
             sleep(Duration::from_millis(*milliseconds)).await;
         }
-        let mut answer = match stored {
-            Some(stored) if !stored.executed => stored.answer,
+        let (mut answer, stored) = match stored {
+            Some(stored) if !stored.executed => (stored.answer, true),
             Some(stored) => {
                 let _ = self.handle(asker).await;
-                stored.answer
+                (stored.answer, true)
             }
-            None => self
-                .handle(asker)
-                .await
-                .unwrap_or_else(Refusal::into_answer),
+            None => match self.handle(asker).await {
+                Ok(answer) => (answer, true),
+                Err(refusal) => {
+                    let stored = refusal.stored;
+                    (refusal.into_answer(), stored)
+                }
+            },
         };
         write_request_id(&mut answer);
-        answer
+        (answer, stored)
     }
 
     async fn handle(&self, asker: Asker) -> Result<Answer, Refusal> {

@@ -95,7 +95,8 @@ pub(crate) fn generate_claim(
             return Err(pass_refused(
                 settings.unfinished_status,
                 "The verification is not finished",
-            ));
+            )
+            .stored(settings.unfinished_stored));
         };
         match outcome {
             Outcome::Passed => {

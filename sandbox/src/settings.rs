@@ -10,6 +10,8 @@ pub(crate) const KEY_BITS: [usize; 3] = [2048, 3072, 4096];
 pub(crate) struct Settings {
     /// Redeeming a production relay whose check is not finished.
     pub(crate) unfinished_status: u16,
+    /// Whether the idempotency layer keeps that answer.
+    pub(crate) unfinished_stored: bool,
     /// Redeeming a pass that is spent.
     pub(crate) spent_status: u16,
     /// Redeeming a pass of another claim type or environment.
@@ -68,6 +70,7 @@ impl Settings {
     pub(crate) fn new(key_bits: usize) -> Self {
         Self {
             unfinished_status: 403,
+            unfinished_stored: true,
             spent_status: 401,
             mismatch_status: 422,
             encryption_forms: EncryptionForms::Both,

@@ -68,6 +68,8 @@ pub(crate) struct Refusal {
     title: Cow<'static, str>,
     details: Option<String>,
     www_authenticate: Option<String>,
+    /// Whether the idempotency layer keeps it.
+    pub(crate) stored: bool,
 }
 
 impl Refusal {
@@ -81,6 +83,7 @@ impl Refusal {
             title: title.into(),
             details: Some(details.into()),
             www_authenticate: None,
+            stored: true,
         }
     }
 
@@ -108,6 +111,11 @@ impl Refusal {
     pub(crate) fn with_status(status: u16, details: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).expect("settings hold statuses of 400 to 599");
         Self::new(status, default_title(status), details)
+    }
+
+    pub(crate) fn stored(mut self, stored: bool) -> Self {
+        self.stored = stored;
+        self
     }
 
     pub(crate) fn challenging(mut self, www_authenticate: String) -> Self {

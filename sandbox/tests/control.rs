@@ -130,7 +130,7 @@ async fn a_mistaken_setting_is_accepted_or_half_applied() {
     assert_eq!(
         before,
         json!({
-            "unfinished_status": 403, "spent_status": 401, "mismatch_status": 422,
+            "unfinished_status": 403, "unfinished_stored": true, "spent_status": 401, "mismatch_status": 422,
             "encryption_forms": "both", "oaep_hash": "sha256",
             "jwe_kid": "none", "jwe_typ_and_cty": false, "key_bits": 2048, "rate_limit": 1_000_000,
             "relay_bound_challenges": true, "opaque_key_id": false,
