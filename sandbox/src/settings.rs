@@ -16,6 +16,12 @@ pub(crate) struct Settings {
     pub(crate) spent_status: u16,
     /// Redeeming a pass of another claim type or environment.
     pub(crate) mismatch_status: u16,
+    /// Whether the API keys have the permission `privacy_pass.write`.
+    pub(crate) privacy_pass_write: bool,
+    /// Whether the organization has Relay.
+    pub(crate) relay_enabled: bool,
+    /// Signing for an organization without Relay.
+    pub(crate) not_enabled_status: u16,
     /// The forms in which create takes an encryption key.
     pub(crate) encryption_forms: EncryptionForms,
     /// Of claims for a key in PEM. A JWE has SHA-256 always.
@@ -73,6 +79,9 @@ impl Settings {
             unfinished_stored: true,
             spent_status: 401,
             mismatch_status: 422,
+            privacy_pass_write: true,
+            relay_enabled: true,
+            not_enabled_status: 403,
             encryption_forms: EncryptionForms::Both,
             oaep_hash: OaepHash::Sha256,
             jwe_kid: JweKeyId::None,
@@ -103,6 +112,7 @@ impl Settings {
             settings.unfinished_status,
             settings.spent_status,
             settings.mismatch_status,
+            settings.not_enabled_status,
         ];
         if statuses.iter().any(|status| !(400..=599).contains(status)) {
             return Err("a status must be from 400 to 599".to_owned());

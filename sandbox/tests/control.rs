@@ -131,6 +131,7 @@ async fn a_mistaken_setting_is_accepted_or_half_applied() {
         before,
         json!({
             "unfinished_status": 403, "unfinished_stored": true, "spent_status": 401, "mismatch_status": 422,
+            "privacy_pass_write": true, "relay_enabled": true, "not_enabled_status": 403,
             "encryption_forms": "both", "oaep_hash": "sha256",
             "jwe_kid": "none", "jwe_typ_and_cty": false, "key_bits": 2048, "rate_limit": 1_000_000,
             "relay_bound_challenges": true, "opaque_key_id": false,
@@ -142,6 +143,7 @@ async fn a_mistaken_setting_is_accepted_or_half_applied() {
         json!({ "spent_status": 409, "unheard_of": 1 }),
         json!({ "spent_status": 409, "key_bits": 1024 }),
         json!({ "spent_status": 200 }),
+        json!({ "not_enabled_status": 200 }),
         json!({ "spent_status": "409" }),
         json!({ "oaep_hash": "md5" }),
         json!({ "encryption_forms": "none" }),
