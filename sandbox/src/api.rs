@@ -29,10 +29,13 @@ pub(crate) async fn answer(
     received: &Received,
 ) -> (Delivery, Option<String>) {
     let Some(call) = Call::route(&received.path) else {
-        return refused(Refusal::not_found("There is nothing at this path"));
+        return refused(world, Refusal::not_found("There is nothing at this path"));
     };
     if received.method != Method::POST {
-        return refused(Refusal::with_status(405, "This endpoint takes POST only"));
+        return refused(
+            world,
+            Refusal::with_status(405, "This endpoint takes POST only"),
+        );
     }
 
     let now = world.clock.now();
@@ -71,8 +74,8 @@ pub(crate) async fn answer(
         };
         execution.answer(substitute).await
     };
-    if !verbatim {
-        standing.write(&mut answer.headers);
+    if !verbatim && world.settings().optional_headers {
+        standing.write(&mut answer);
         write_identity(sandboxed, environment, &mut answer);
     }
     (deliver(kind, answer).await, name)
@@ -200,7 +203,9 @@ impl Execution<'_> {
                 }
             },
         };
-        write_request_id(&mut answer);
+        if self.world.settings().optional_headers {
+            write_request_id(&mut answer);
+        }
         (answer, stored)
     }
 
@@ -273,9 +278,11 @@ async fn deliver(kind: Option<&Kind>, answer: Answer) -> Delivery {
 }
 
 /// A refusal of what is not a call, or not one that can be read.
-pub(crate) fn refused(refusal: Refusal) -> (Delivery, Option<String>) {
+pub(crate) fn refused(world: &World, refusal: Refusal) -> (Delivery, Option<String>) {
     let mut answer = refusal.into_answer();
-    write_request_id(&mut answer);
+    if world.settings().optional_headers {
+        write_request_id(&mut answer);
+    }
     (Delivery::Whole(answer), None)
 }
 

@@ -130,7 +130,7 @@ async fn respond(
 
     let Ok(body) = body else {
         let refusal = Refusal::with_status(413, "The body is longer than 1 MiB");
-        return api::refused(refusal).0.into_response();
+        return api::refused(&world, refusal).0.into_response();
     };
     let (delivery, fault) = if path == "/relay" {
         let request = Request::from_parts(parts, Body::from(body.clone()));
@@ -168,14 +168,12 @@ async fn api(
     received: Received,
 ) -> (Delivery, Option<String>) {
     let sandboxed = Arc::clone(sandboxed);
-    let world = Arc::clone(world);
-    tokio::spawn(async move { api::answer(&sandboxed, &world, &received).await })
+    let its_world = Arc::clone(world);
+    tokio::spawn(async move { api::answer(&sandboxed, &its_world, &received).await })
         .await
         .unwrap_or_else(|_| {
-            api::refused(Refusal::with_status(
-                500,
-                "The sandbox has a defect: a call panicked",
-            ))
+            let defect = "The sandbox has a defect: a call panicked";
+            api::refused(world, Refusal::with_status(500, defect))
         })
 }
 

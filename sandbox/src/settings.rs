@@ -42,6 +42,9 @@ pub(crate) struct Settings {
     pub(crate) extra_challenge_field: bool,
     /// Whether every challenge has a MAC of its own, with which an issuer could tag a client.
     pub(crate) challenge_per_client: bool,
+    /// Whether answers have the headers that a client cannot count on: `Request-Id`, `RateLimit-*`,
+    /// `Persona-Environment-Id`, `Persona-Organization-Id`.
+    pub(crate) optional_headers: bool,
     pub(crate) record_requests: bool,
 }
 
@@ -92,6 +95,7 @@ impl Settings {
             opaque_key_id: false,
             extra_challenge_field: false,
             challenge_per_client: false,
+            optional_headers: true,
             record_requests: true,
         }
     }

@@ -136,7 +136,7 @@ async fn a_mistaken_setting_is_accepted_or_half_applied() {
             "jwe_kid": "none", "jwe_typ_and_cty": false, "key_bits": 2048, "rate_limit": 1_000_000,
             "relay_bound_challenges": true, "opaque_key_id": false,
             "extra_challenge_field": false, "challenge_per_client": false,
-            "record_requests": true,
+            "optional_headers": true, "record_requests": true,
         })
     );
     for changes in [

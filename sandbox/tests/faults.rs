@@ -169,6 +169,26 @@ async fn status_breaks_the_contract_of_a_401() {
 }
 
 #[tokio::test]
+async fn status_429_says_that_something_is_left() {
+    let api = Api::start().await;
+    let challenge = async |members: serde_json::Value| {
+        let mut fault = json!({ "step": "challenge", "fault": "status", "status": 429 });
+        let fault_members = fault.as_object_mut().unwrap();
+        fault_members.extend(members.as_object().unwrap().clone());
+        api.fault(fault).await;
+        let answer = api
+            .post(CHALLENGE, &[], json!({ "claim-type": CLAIM_TYPE }))
+            .await;
+        assert_eq!(answer.status, 429);
+        answer.header("ratelimit-remaining").to_owned()
+    };
+    assert_eq!(challenge(json!({})).await, "0");
+    assert_eq!(challenge(json!({ "executed": true })).await, "0");
+    let told = json!({ "headers": { "ratelimit-remaining": "12" } });
+    assert_eq!(challenge(told).await, "12");
+}
+
+#[tokio::test]
 async fn wrong_signature_verifies_or_stays() {
     let (api, blinded) = started().await;
     api.fault(json!({ "step": "sign", "fault": "wrong_signature" }))

@@ -143,6 +143,46 @@ async fn an_answer_lacks_its_headers() {
 }
 
 #[tokio::test]
+async fn an_optional_header_is_there_though_none_is_wanted() {
+    let api = Api::start().await;
+    api.set("optional_headers", false).await;
+    let relay = api.passed_relay().await;
+    let pass = api.pass().await;
+    api.fault(json!({ "step": "challenge", "fault": "status", "status": 429 }))
+        .await;
+    let challenge = json!({ "claim-type": CLAIM_TYPE });
+    let mut answers = vec![
+        api.redeem(&relay, &pass).await,
+        api.post(CHALLENGE, &[], challenge.clone()).await,
+        api.post(CHALLENGE, &[], json!({})).await,
+        api.post("/nowhere", &[], json!({})).await,
+        api.sign("wrong", &[], json!({})).await,
+    ];
+    let long = format!("\"{}\"", "x".repeat(1 << 20));
+    answers.push(api.try_post(CREATE, &[], long).await.unwrap());
+    api.set("rate_limit", 0).await;
+    answers.push(api.post(CHALLENGE, &[], challenge.clone()).await);
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200, 429, 400, 404, 401, 413, 429]);
+    for answer in &answers {
+        let mut names: Vec<_> = answer.headers.keys().map(|name| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-length", "content-type", "date"]);
+    }
+
+    // What a test asks for by name is there.
+    let headers = json!({ "RateLimit-Remaining": "7" });
+    api.set("rate_limit", 1_000_000).await;
+    api.fault(json!({
+        "step": "challenge", "fault": "status", "status": 429, "headers": headers,
+    }))
+    .await;
+    let answer = api.post(CHALLENGE, &[], challenge).await;
+    assert_eq!(answer.header("ratelimit-remaining"), "7");
+    assert!(!answer.headers.contains_key("ratelimit-reset"));
+}
+
+#[tokio::test]
 async fn the_rate_limit_is_not_kept_or_never_ends() {
     let api = Api::start().await;
     api.set("rate_limit", 2).await;
