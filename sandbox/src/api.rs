@@ -211,7 +211,7 @@ impl Execution<'_> {
 
     async fn handle(&self, asker: Asker) -> Result<Answer, Refusal> {
         let inflection = Inflection::of(self.received)?;
-        check_version(self.received)?;
+        check_version(self.received, &self.world.settings())?;
         let Self {
             sandboxed,
             world,

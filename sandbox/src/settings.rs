@@ -38,10 +38,12 @@ pub(crate) struct Settings {
     pub(crate) relay_bound_challenges: bool,
     /// Whether key ids are something else than the SHA-256 of the key, as in published samples.
     pub(crate) opaque_key_id: bool,
-    /// Whether challenges carry a field that nobody documents, oddly spelled.
-    pub(crate) extra_challenge_field: bool,
+    /// Whether challenges carry a field that nobody documents.
+    pub(crate) extra_challenge_field: ExtraField,
     /// Whether every challenge has a MAC of its own, with which an issuer could tag a client.
     pub(crate) challenge_per_client: bool,
+    /// Whether a `Persona-Version` that is not published is taken.
+    pub(crate) unknown_versions: bool,
     /// Whether answers have the headers that a client cannot count on: `Request-Id`, `RateLimit-*`,
     /// `Persona-Environment-Id`, `Persona-Organization-Id`.
     pub(crate) optional_headers: bool,
@@ -65,6 +67,17 @@ pub(crate) enum JweKeyId {
     Thumbprint,
     /// An id that the asker never saw.
     Unknown,
+}
+
+/// What of a challenge must come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ExtraField {
+    None,
+    /// A field that stays as it is when the object is parsed and written compactly, members in order.
+    Compact,
+    /// A field that does not: it must come back byte for byte.
+    Verbatim,
 }
 
 /// How a claim is encrypted: RSA-OAEP with this hash, in MGF1 too.
@@ -93,8 +106,9 @@ impl Settings {
             rate_limit: 1_000_000,
             relay_bound_challenges: true,
             opaque_key_id: false,
-            extra_challenge_field: false,
+            extra_challenge_field: ExtraField::None,
             challenge_per_client: false,
+            unknown_versions: false,
             optional_headers: true,
             record_requests: true,
         }

@@ -135,8 +135,8 @@ async fn a_mistaken_setting_is_accepted_or_half_applied() {
             "encryption_forms": "both", "oaep_hash": "sha256",
             "jwe_kid": "none", "jwe_typ_and_cty": false, "key_bits": 2048, "rate_limit": 1_000_000,
             "relay_bound_challenges": true, "opaque_key_id": false,
-            "extra_challenge_field": false, "challenge_per_client": false,
-            "optional_headers": true, "record_requests": true,
+            "extra_challenge_field": "none", "challenge_per_client": false,
+            "unknown_versions": false, "optional_headers": true, "record_requests": true,
         })
     );
     for changes in [
@@ -147,6 +147,7 @@ async fn a_mistaken_setting_is_accepted_or_half_applied() {
         json!({ "spent_status": "409" }),
         json!({ "oaep_hash": "md5" }),
         json!({ "encryption_forms": "none" }),
+        json!({ "extra_challenge_field": true }),
         json!({ "jwe_kid": null }),
         json!({ "oaep_hash": "sha256_mgf1_sha1" }),
         json!([]),

@@ -179,13 +179,41 @@ async fn a_forged_pass_is_taken() {
 #[tokio::test]
 async fn a_challenge_that_was_written_anew_is_taken() {
     let api = Api::start().await;
-    api.set("extra_challenge_field", true).await;
+    api.set("extra_challenge_field", "verbatim").await;
     let pass = api.pass().await;
     let relay = api.passed_relay().await;
     let json: Value = serde_json::from_slice(&crate::support::decode(&pass)).unwrap();
     assert_eq!(json["challenge"]["x_note"], "café / naïve");
     let anew = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json.to_string());
     assert_eq!(api.redeem(&relay, &anew).await.status, 401);
+    assert_eq!(api.redeem(&relay, &pass).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_challenge_that_was_written_compactly_is_refused() {
+    let api = Api::start().await;
+    api.set("extra_challenge_field", "compact").await;
+    let pass = api.pass().await;
+    let relay = api.passed_relay().await;
+    let text = String::from_utf8(crate::support::decode(&pass)).unwrap();
+    let challenge = &text[text.find("\"challenge\":").unwrap() + 12..text.len() - 1];
+    let parsed: Value = serde_json::from_str(challenge).unwrap();
+    assert_eq!(parsed.as_object().unwrap().len(), 6);
+    // As clients write it that keep the order of members: JavaScript, Python, Ruby.
+    let members: Vec<_> = [
+        "token_type",
+        "issuer_name",
+        "origin_info",
+        "expires_at",
+        "mac",
+        "x_note",
+    ]
+    .map(|name| format!("\"{name}\":{}", parsed[name]))
+    .into();
+    assert_eq!(challenge, format!("{{{}}}", members.join(",")));
+    // And a client that drops the field is still found out.
+    let dropped = changed(&pass, &format!(",{}", members[5]), "");
+    assert_eq!(api.redeem(&relay, &dropped).await.status, 401);
     assert_eq!(api.redeem(&relay, &pass).await.status, 200);
 }
 

@@ -83,21 +83,8 @@ async fn a_body_out_of_contract_is_accepted() {
         );
     }
     let url = format!("{}{CREATE}", api.sandbox.ready().url);
-    let untyped = api.http.post(&url).body(good.clone()).send().await.unwrap();
+    let untyped = api.http.post(&url).body(good).send().await.unwrap();
     assert_eq!(untyped.status(), 400, "no content type");
-    let version = [("persona-version", "1999-01-01")];
-    assert_eq!(
-        api.try_post(CREATE, &version, good.clone())
-            .await
-            .unwrap()
-            .status,
-        400
-    );
-    let version = [("persona-version", "2025-12-08")];
-    assert_eq!(
-        api.try_post(CREATE, &version, good).await.unwrap().status,
-        201
-    );
     assert_eq!(api.http.get(url).send().await.unwrap().status(), 405);
 
     let long = format!("\"{}\"", "x".repeat(1 << 20));
@@ -117,6 +104,26 @@ async fn a_body_out_of_contract_is_accepted() {
     assert_eq!(more.status, 400, "unknown property on redeem");
     let nothing = api.try_post(&path, &headers, "").await.unwrap();
     assert_eq!(nothing.status, 200, "no body on redeem");
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_published_is_taken_unasked() {
+    let api = Api::start().await;
+    let create = async |version: &str| {
+        let body = json!({ "claim-type": CLAIM_TYPE, "encryption-key-pem": null });
+        let version = [("persona-version", version)];
+        api.post(CREATE, &version, body).await.status
+    };
+    for (version, status) in [
+        ("2025-12-08", 201),
+        ("2026-09-29", 201),
+        ("1999-01-01", 400),
+        ("latest", 400),
+    ] {
+        assert_eq!(create(version).await, status, "{version}");
+    }
+    api.set("unknown_versions", true).await;
+    assert_eq!(create("1999-01-01").await, 201);
 }
 
 #[tokio::test]
