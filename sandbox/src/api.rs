@@ -78,7 +78,7 @@ pub(crate) async fn answer(
         standing.write(&mut answer);
         write_identity(sandboxed, environment, &mut answer);
     }
-    (deliver(kind, answer).await, name)
+    (deliver(kind, answer), name)
 }
 
 /// A call being answered.
@@ -256,7 +256,7 @@ fn replace_text(answer: &mut Answer, other: &str) {
     answer.body = body.to_string().into();
 }
 
-async fn deliver(kind: Option<&Kind>, answer: Answer) -> Delivery {
+fn deliver(kind: Option<&Kind>, answer: Answer) -> Delivery {
     match kind {
         Some(Kind::DropAfterCommit {}) => Delivery::Dropped,
         Some(Kind::Truncate {}) => Delivery::Truncated(answer),
@@ -269,10 +269,10 @@ async fn deliver(kind: Option<&Kind>, answer: Answer) -> Delivery {
             answer,
             pause: Duration::from_millis(*milliseconds),
         },
-        Some(Kind::Delay { milliseconds }) => {
-            sleep(Duration::from_millis(*milliseconds)).await;
-            Delivery::Whole(answer)
-        }
+        Some(Kind::Delay { milliseconds }) => Delivery::Late {
+            answer,
+            pause: Duration::from_millis(*milliseconds),
+        },
         _ => Delivery::Whole(answer),
     }
 }

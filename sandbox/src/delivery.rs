@@ -16,6 +16,11 @@ use crate::wire::Answer;
 
 pub(crate) enum Delivery {
     Whole(Answer),
+    /// Whole, after a pause.
+    Late {
+        answer: Answer,
+        pause: Duration,
+    },
     /// The connection is closed without an answer.
     Dropped,
     /// Half of the body under the whole's length, then the connection is closed.
@@ -37,7 +42,9 @@ impl Delivery {
     /// The answer, with the body as far as it is worth recording.
     pub(crate) fn recorded(&self) -> Option<Answer> {
         match self {
-            Self::Whole(answer) | Self::Dripped { answer, .. } => Some(answer.clone()),
+            Self::Whole(answer) | Self::Late { answer, .. } | Self::Dripped { answer, .. } => {
+                Some(answer.clone())
+            }
             Self::Dropped => None,
             Self::Truncated(answer) => Some(Answer {
                 body: half(&answer.body),
@@ -50,9 +57,13 @@ impl Delivery {
         }
     }
 
-    pub(crate) fn into_response(self) -> Result<Response<Outgoing>, Dropped> {
+    pub(crate) async fn into_response(self) -> Result<Response<Outgoing>, Dropped> {
         match self {
             Self::Whole(answer) => Ok(respond(&answer, Outgoing::Whole(Some(answer.body.clone())))),
+            Self::Late { answer, pause } => {
+                sleep(pause).await;
+                Ok(respond(&answer, Outgoing::Whole(Some(answer.body.clone()))))
+            }
             Self::Dropped => Err(Dropped),
             Self::Truncated(answer) => {
                 let first = Some(half(&answer.body));

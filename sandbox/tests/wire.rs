@@ -1,6 +1,6 @@
 //! Casing, closed bodies, headers, the rate limit, and what the request log shows.
 
-use crate::support::{Api, CHALLENGE, CLAIM_TYPE, CREATE};
+use crate::support::{Api, Blinded, CHALLENGE, CLAIM_TYPE, CREATE, SIGN};
 use relaypass_sandbox::Options;
 use serde_json::{json, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -281,6 +281,52 @@ async fn the_log_loses_spelling_order_or_bodies() {
     api.set("record_requests", false).await;
     api.challenge().await;
     assert_eq!(api.look("requests").await, json!({ "requests": [] }));
+}
+
+#[tokio::test]
+async fn a_request_whose_client_went_away_is_missing_in_the_log() {
+    let api = Api::start().await;
+    let address = (api.sandbox.ready().url)
+        .strip_prefix("http://")
+        .unwrap()
+        .to_owned();
+    let blinded = Blinded::new(&api.challenge().await);
+    let url = format!("{}/_sandbox/requests", api.sandbox.ready().url);
+    api.http.delete(url).send().await.unwrap();
+    for (number, fault) in ["delay_before_commit", "delay"].into_iter().enumerate() {
+        let fault = json!({ "step": "sign", "fault": fault, "milliseconds": 300 });
+        api.fault(fault).await;
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let body = blinded.request().to_string();
+        let request = format!(
+            "POST {SIGN} HTTP/1.1\r\nhost: {address}\r\nAuthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            api.production_key(),
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        while !api.look("faults").await["faults"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+        {}
+        drop(stream);
+
+        let entry = loop {
+            let log = api.look("requests").await;
+            let entry = log["requests"][number].clone();
+            if entry["abandoned"] == true {
+                break entry;
+            }
+        };
+        assert_eq!(entry["path"], SIGN);
+        assert_eq!(entry["body"], body);
+        assert_eq!(entry["response"]["status"], 201, "what it would have got");
+        assert_eq!(api.ledger("billed").await, number as u64 + 1);
+    }
+    api.challenge().await;
+    let log = api.look("requests").await;
+    assert_eq!(log["requests"][2]["abandoned"], false);
 }
 
 #[tokio::test]
