@@ -14,6 +14,10 @@ use tokio::time::{sleep, Sleep};
 
 use crate::wire::Answer;
 
+/// What is not written when a body breaks off is not sent. hyper writes while a body is not ready;
+/// for HTTP/2 it does so in another task.
+const TIME_TO_WRITE: Duration = Duration::from_millis(20);
+
 pub(crate) enum Delivery {
     Whole(Answer),
     /// Whole, after a pause.
@@ -21,9 +25,9 @@ pub(crate) enum Delivery {
         answer: Answer,
         pause: Duration,
     },
-    /// The connection is closed without an answer.
+    /// The connection is closed without an answer; of HTTP/2, the stream is reset.
     Dropped,
-    /// Half of the body under the whole's length, then the connection is closed.
+    /// Half of the body under the whole's length, then the same.
     Truncated(Answer),
     /// As many spaces as wanted, instead of the body.
     Oversized {
@@ -71,7 +75,7 @@ impl Delivery {
                     &answer,
                     Outgoing::Truncated {
                         first,
-                        flushed: false,
+                        breaking: None,
                     },
                 );
                 let length = HeaderValue::from(answer.body.len());
@@ -116,7 +120,7 @@ fn half(body: &Bytes) -> Bytes {
     body.slice(..body.len() / 2)
 }
 
-/// Tells hyper to close the connection: the fault wanted no answer, or no more of it.
+/// Tells hyper to close the connection, or to reset the stream: the fault wanted no answer, or no more of it.
 #[derive(Debug)]
 pub(crate) struct Dropped;
 
@@ -139,7 +143,7 @@ pub(crate) enum Outgoing {
     Whole(Option<Bytes>),
     Truncated {
         first: Option<Bytes>,
-        flushed: bool,
+        breaking: Option<Pin<Box<Sleep>>>,
     },
     Spaces {
         remaining: u64,
@@ -163,14 +167,11 @@ impl Body for Outgoing {
 
         let frame = match self.get_mut() {
             Self::Whole(body) => body.take().filter(|body| !body.is_empty()),
-            Self::Truncated { first, flushed } => match first.take() {
+            Self::Truncated { first, breaking } => match first.take() {
                 Some(first) if !first.is_empty() => Some(first),
-                _ if *flushed => return Poll::Ready(Some(Err(Dropped))),
                 _ => {
-                    // hyper writes out what it has when a body is not ready, and not when it fails.
-                    *flushed = true;
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
+                    let breaking = breaking.get_or_insert_with(|| Box::pin(sleep(TIME_TO_WRITE)));
+                    return breaking.as_mut().poll(context).map(|()| Some(Err(Dropped)));
                 }
             },
             Self::Spaces { remaining } => {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
+use hyper::Version;
 use serde_json::{json, Value};
 
 use crate::clock;
@@ -37,23 +38,32 @@ pub(crate) struct Entry {
 
 /// The beginning of a request.
 pub(crate) struct Head {
+    version: Version,
     method: String,
     /// With the query.
     path: String,
-    /// In the order and spelling of the wire.
+    /// In the order and spelling of the wire, as far as the version has them.
     headers: Vec<(String, String)>,
 }
 
 impl Head {
     pub(crate) fn of(parts: &Parts, tap: &Tap) -> Self {
         let method = parts.method.as_str().to_owned();
-        let path = parts.uri.to_string();
-        let headers = (tap.headers(&method, &path)).unwrap_or_else(|| {
-            (parts.headers.iter())
-                .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
-                .collect()
+        let path = match parts.uri.path_and_query() {
+            Some(path) if parts.version == Version::HTTP_2 => path.to_string(),
+            _ => parts.uri.to_string(),
+        };
+        let headers = tap.headers(&method, &path).unwrap_or_else(|| {
+            let authority = (parts.version == Version::HTTP_2)
+                .then(|| parts.uri.authority())
+                .flatten()
+                .map(|authority| (":authority".to_owned(), authority.to_string()));
+            let headers = (parts.headers.iter())
+                .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())));
+            authority.into_iter().chain(headers).collect()
         });
         Self {
+            version: parts.version,
             method,
             path,
             headers,
@@ -108,6 +118,7 @@ impl Entry {
             "at": clock::rfc3339_milliseconds(self.at),
             "connection": self.connection,
             "tls": tls,
+            "version": format!("{:?}", self.head.version),
             "method": self.head.method,
             "path": self.head.path,
             "headers": self.head.headers,

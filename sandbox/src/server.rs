@@ -8,10 +8,10 @@ use axum::body::{to_bytes, Body};
 use axum::Router;
 use hyper::body::{Bytes, Incoming};
 use hyper::http::request::Parts;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::{service_fn, Service as _};
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use rustls::HandshakeKind;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::delivery::{Delivery, Dropped, Outgoing};
 use crate::requests::{Entry, Handshake, Head};
 use crate::tap::{Tap, Tapped};
+use crate::tls::HTTP_2;
 use crate::wire::{Answer, Received, Refusal};
 use crate::world::{Sandboxed, World};
 use crate::{api, control, hosted};
@@ -86,7 +87,11 @@ async fn connection(stream: TcpStream, acceptor: Option<TlsAcceptor>, mut origin
         Some(HandshakeKind::Resumed) => Handshake::Resumed,
         _ => Handshake::Full,
     });
-    serve(stream, origin).await;
+    if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) {
+        serve_http2(stream, origin).await;
+    } else {
+        serve(stream, origin).await;
+    }
 }
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, origin: Origin) {
@@ -95,6 +100,15 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, origin: Origin) {
     let service = service_fn(|request| respond(Arc::clone(&origin), request));
     // An error is a client that went away, or a fault that wanted just that.
     let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+/// Without a tap: on the wire, headers are lower-case and compressed.
+async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin>(stream: S, origin: Origin) {
+    let origin = Arc::new(origin);
+    let service = service_fn(move |request| respond(Arc::clone(&origin), request));
+    let _ = http2::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }

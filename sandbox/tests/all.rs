@@ -3,6 +3,7 @@
 mod control;
 mod encryption;
 mod faults;
+mod http2;
 mod idempotency;
 mod issuing;
 mod redeeming;
