@@ -12,7 +12,7 @@ pub(crate) struct Arguments {
     /// Where to listen; loopback only. Port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Serve https with a certificate authority of its own, printed as `ca_pem`
+    /// Serve https, HTTP/2 and HTTP/1.1, with a certificate authority of its own, printed as `ca_pem`
     #[arg(long)]
     tls: bool,
     /// Size of the keys that sign passes: 2048, 3072 or 4096

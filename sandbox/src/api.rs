@@ -7,13 +7,15 @@ use hyper::{Method, StatusCode};
 use serde_json::{json, Value};
 use tokio::time::sleep;
 
+use crate::call::Call;
+use crate::claim::WrongClaim;
 use crate::delivery::Delivery;
-use crate::faults::{Fault, Kind, Step, Substitute};
+use crate::faults::{Fault, Kind, Substitute};
 use crate::idempotency::{Begun, Fingerprint};
-use crate::keys::{Environment, Namespace};
+use crate::keys::Environment;
 use crate::random::random_token;
 use crate::redeem::{self, Presented};
-use crate::wire::{check_version, Answer, Inflection, Members, Received, Refusal, REQUEST_ID};
+use crate::wire::{check_version, Answer, Inflection, Received, Refusal, REQUEST_ID};
 use crate::world::{Sandboxed, World};
 use crate::{challenge, create, sign};
 
@@ -27,10 +29,13 @@ pub(crate) async fn answer(
     received: &Received,
 ) -> (Delivery, Option<String>) {
     let Some(call) = Call::route(&received.path) else {
-        return refused(Refusal::not_found("There is nothing at this path"));
+        return refused(world, Refusal::not_found("There is nothing at this path"));
     };
     if received.method != Method::POST {
-        return refused(Refusal::with_status(405, "This endpoint takes POST only"));
+        return refused(
+            world,
+            Refusal::with_status(405, "This endpoint takes POST only"),
+        );
     }
 
     let now = world.clock.now();
@@ -69,83 +74,11 @@ pub(crate) async fn answer(
         };
         execution.answer(substitute).await
     };
-    if !verbatim {
-        standing.write(&mut answer.headers);
+    if !verbatim && world.settings().optional_headers {
+        standing.write(&mut answer);
         write_identity(sandboxed, environment, &mut answer);
     }
-    (deliver(kind, answer).await, name)
-}
-
-/// One of the four calls, as its path tells.
-#[derive(Clone, Copy)]
-enum Call<'a> {
-    Create,
-    Challenge,
-    Sign,
-    Redeem { relay_token: &'a str },
-}
-
-impl<'a> Call<'a> {
-    fn route(path: &'a str) -> Option<Self> {
-        match path {
-            "/api/v1/privacy-passes" => return Some(Self::Sign),
-            "/api/privacy/v1/relays" => return Some(Self::Create),
-            "/api/privacy/v1/relays/challenge" => return Some(Self::Challenge),
-            _ => {}
-        }
-        let relay_token = path
-            .strip_prefix("/api/privacy/v1/relays/")?
-            .strip_suffix("/generate-claim")?;
-        let is_one_segment = !relay_token.is_empty() && !relay_token.contains('/');
-        is_one_segment.then_some(Self::Redeem { relay_token })
-    }
-
-    fn step(self) -> Step {
-        match self {
-            Self::Create => Step::Create,
-            Self::Challenge => Step::Challenge,
-            Self::Sign => Step::Sign,
-            Self::Redeem { .. } => Step::Redeem,
-        }
-    }
-
-    /// Whose rate limit the call counts against.
-    fn environment(self, sandboxed: &Sandboxed, world: &World, received: &Received) -> Environment {
-        match self {
-            Self::Sign => {
-                sign::authenticate(sandboxed, received).unwrap_or(Environment::Production)
-            }
-            Self::Redeem { relay_token } => redeem::environment(world, relay_token),
-            Self::Create | Self::Challenge => Members::parse(received)
-                .and_then(|mut members| members.flag("sandbox"))
-                .map_or(Environment::Production, Environment::from_flag),
-        }
-    }
-
-    /// Whose key the call is about.
-    fn namespace(
-        self,
-        sandboxed: &Sandboxed,
-        world: &World,
-        received: &Received,
-    ) -> Option<Namespace> {
-        let mut members = Members::parse(received);
-        let mut text = |name| members.as_mut().ok()?.text(name).ok();
-        match self {
-            Self::Sign => {
-                let key = sandboxed.keys.by_id(&text("key-id")?)?;
-                Some(key.namespace.clone())
-            }
-            Self::Redeem { relay_token } => {
-                let relay = world.relays.by_token(relay_token)?;
-                Some(relay.namespace.clone())
-            }
-            Self::Create | Self::Challenge => Some(Namespace {
-                claim_type: text("claim-type")?,
-                environment: self.environment(sandboxed, world, received),
-            }),
-        }
-    }
+    (deliver(kind, answer), name)
 }
 
 /// A call being answered.
@@ -176,23 +109,25 @@ impl Execution<'_> {
             other => other,
         };
         let mut answer = self.execute(substitute).await;
-        if let Some(Kind::WrongSignature { stored: false }) = self.kind() {
-            if answer.status == StatusCode::CREATED {
-                if let Some(other) = sign::other_signature(self.sandboxed, self.received).await {
-                    let mut body: Value =
-                        serde_json::from_slice(&answer.body).expect("our answers are JSON");
-                    for member in body
-                        .as_object_mut()
-                        .into_iter()
-                        .flat_map(|o| o.values_mut())
-                    {
-                        *member = json!(other);
-                    }
-                    answer.body = body.to_string().into();
-                }
+        if answer.status.is_success() {
+            if let Some(other) = self.other_text().await {
+                replace_text(&mut answer, &other);
             }
         }
         answer
+    }
+
+    /// The signature or claim that a fault puts into an answer on its way out.
+    async fn other_text(&self) -> Option<String> {
+        match (self.kind()?, self.call) {
+            (Kind::WrongSignature { stored: false }, Call::Sign) => {
+                sign::other_signature(self.sandboxed, self.received).await
+            }
+            (Kind::WrongClaim(wrong), Call::Redeem { relay_token }) if !wrong.stored => {
+                redeem::wrong_payload(self.world, relay_token, wrong)
+            }
+            _ => None,
+        }
     }
 
     fn kind(&self) -> Option<&Kind> {
@@ -206,7 +141,7 @@ impl Execution<'_> {
             Err(refusal) => return refusal.into_answer(),
         };
         let Some(key) = self.received.headers.get("idempotency-key") else {
-            return self.run(asker, stored).await;
+            return self.run(asker, stored).await.0;
         };
         let Some(key) = key.to_str().ok().filter(|key| !key.is_empty()) else {
             return Refusal::bad_request("Idempotency-Key must be visible ASCII").into_answer();
@@ -222,8 +157,10 @@ impl Execution<'_> {
             Begun::Replay(answer) => answer,
             Begun::Refused(refusal) => refusal.into_answer(),
             Begun::Run(running) => {
-                let answer = self.run(asker, stored).await;
-                running.complete(&answer, self.world.clock.now());
+                let (answer, stored) = self.run(asker, stored).await;
+                if stored {
+                    running.complete(&answer, self.world.clock.now());
+                }
                 answer
             }
         }
@@ -247,28 +184,34 @@ impl Execution<'_> {
         }
     }
 
-    async fn run(&self, asker: Asker, stored: Option<Substitute>) -> Answer {
+    /// The answer, and whether an idempotency key keeps it.
+    async fn run(&self, asker: Asker, stored: Option<Substitute>) -> (Answer, bool) {
         if let Some(Kind::DelayBeforeCommit { milliseconds }) = self.kind() {
             sleep(Duration::from_millis(*milliseconds)).await;
         }
-        let mut answer = match stored {
-            Some(stored) if !stored.executed => stored.answer,
+        let (mut answer, stored) = match stored {
+            Some(stored) if !stored.executed => (stored.answer, true),
             Some(stored) => {
                 let _ = self.handle(asker).await;
-                stored.answer
+                (stored.answer, true)
             }
-            None => self
-                .handle(asker)
-                .await
-                .unwrap_or_else(Refusal::into_answer),
+            None => match self.handle(asker).await {
+                Ok(answer) => (answer, true),
+                Err(refusal) => {
+                    let stored = refusal.stored;
+                    (refusal.into_answer(), stored)
+                }
+            },
         };
-        write_request_id(&mut answer);
-        answer
+        if self.world.settings().optional_headers {
+            write_request_id(&mut answer);
+        }
+        (answer, stored)
     }
 
     async fn handle(&self, asker: Asker) -> Result<Answer, Refusal> {
         let inflection = Inflection::of(self.received)?;
-        check_version(self.received)?;
+        check_version(self.received, &self.world.settings())?;
         let Self {
             sandboxed,
             world,
@@ -285,7 +228,7 @@ impl Execution<'_> {
                 sign::create(sandboxed, world, environment, received, wrong).await
             }
             (_, Asker::Bearer(presented)) => {
-                redeem::generate_claim(world, presented, received).await
+                redeem::generate_claim(world, presented, received, self.stored_wrong_claim())
             }
         };
         reply.map(|reply| reply.into_answer(inflection))
@@ -294,9 +237,26 @@ impl Execution<'_> {
     fn wrong_key_id(&self) -> bool {
         matches!(self.kind(), Some(Kind::WrongKeyId {}))
     }
+
+    fn stored_wrong_claim(&self) -> Option<&WrongClaim> {
+        match self.kind() {
+            Some(Kind::WrongClaim(wrong)) if wrong.stored => Some(wrong),
+            _ => None,
+        }
+    }
 }
 
-async fn deliver(kind: Option<&Kind>, answer: Answer) -> Delivery {
+/// Puts another text in the place of the one that a signature's or a claim's answer has.
+fn replace_text(answer: &mut Answer, other: &str) {
+    let mut body: Value = serde_json::from_slice(&answer.body).expect("our answers are JSON");
+    let members = body.as_object_mut().expect("our answers are objects");
+    for member in members.values_mut().filter(|member| member.is_string()) {
+        *member = json!(other);
+    }
+    answer.body = body.to_string().into();
+}
+
+fn deliver(kind: Option<&Kind>, answer: Answer) -> Delivery {
     match kind {
         Some(Kind::DropAfterCommit {}) => Delivery::Dropped,
         Some(Kind::Truncate {}) => Delivery::Truncated(answer),
@@ -309,18 +269,20 @@ async fn deliver(kind: Option<&Kind>, answer: Answer) -> Delivery {
             answer,
             pause: Duration::from_millis(*milliseconds),
         },
-        Some(Kind::Delay { milliseconds }) => {
-            sleep(Duration::from_millis(*milliseconds)).await;
-            Delivery::Whole(answer)
-        }
+        Some(Kind::Delay { milliseconds }) => Delivery::Late {
+            answer,
+            pause: Duration::from_millis(*milliseconds),
+        },
         _ => Delivery::Whole(answer),
     }
 }
 
 /// A refusal of what is not a call, or not one that can be read.
-pub(crate) fn refused(refusal: Refusal) -> (Delivery, Option<String>) {
+pub(crate) fn refused(world: &World, refusal: Refusal) -> (Delivery, Option<String>) {
     let mut answer = refusal.into_answer();
-    write_request_id(&mut answer);
+    if world.settings().optional_headers {
+        write_request_id(&mut answer);
+    }
     (Delivery::Whole(answer), None)
 }
 

@@ -18,7 +18,7 @@ use crate::create::claim_type;
 use crate::keys::{Environment, Namespace};
 use crate::mac_key::{Binding, MacKey};
 use crate::random::{hex, random_bytes};
-use crate::settings::Settings;
+use crate::settings::{ExtraField, Settings};
 use crate::wire::{Members, Received, Refusal, Reply};
 use crate::world::{Sandboxed, World};
 
@@ -82,11 +82,11 @@ pub(crate) async fn materials(
 fn issue(mac_key: &MacKey, settings: &Settings, binding: &Binding<'_>, now: i64) -> String {
     // One to two hours ahead, on the hour: the same for everybody who asks within the hour.
     let expires_at = clock::rfc3339(now - now.rem_euclid(HOUR) + 2 * HOUR);
-    // A client that parses and writes this anew loses the spaces, the escapes or the order.
-    let extra = if settings.extra_challenge_field {
-        r#","x_note" : "caf\u00e9 \/ na\u00efve""#
-    } else {
-        ""
+    let extra = match settings.extra_challenge_field {
+        ExtraField::None => "",
+        ExtraField::Compact => r#","x_note":"a field of tomorrow""#,
+        // A client that parses and writes this anew loses the spaces and the escapes.
+        ExtraField::Verbatim => r#","x_note" : "caf\u00e9 \/ na\u00efve""#,
     };
     let head = format!(
         r#"{{"token_type":2,"issuer_name":"{ISSUER_NAME}","origin_info":"{ORIGIN_INFO}","expires_at":"{expires_at}","mac":""#

@@ -1,83 +1,146 @@
-//! What a redeemed relay says, in the clear or encrypted to the asker's key.
+//! What a redeemed relay says, in the clear or encrypted to the asker's key, and the ways to get it
+//! wrong.
 
-use aws_lc_rs::digest::{digest, Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine as _;
-use rsa::hazmat::rsa_encrypt;
-use rsa::traits::PublicKeyParts as _;
-use rsa::{BoxedUint, RsaPublicKey};
-use serde_json::json;
-use tokio::task::spawn_blocking;
+use serde::Deserialize;
+use serde_json::{json, Value};
 
-use crate::random::random_bytes;
+use crate::encryption_key::{EncryptionKey, Form};
+use crate::jwe;
+use crate::keys::is_claim_type;
 use crate::relays::{Outcome, Relay};
-use crate::settings::OaepHash;
+use crate::settings::{OaepHash, Settings};
+
+/// How a claim is written into `claim-payload`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Format {
+    /// The JSON text.
+    Plain,
+    /// RSA-OAEP of it, in base64: for a key in PEM.
+    Oaep,
+    /// A compact JWE of it: for a key as JWK.
+    Jwe,
+}
+
+/// What is wrong with a claim on demand: the members of the fault `wrong_claim`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrongClaim {
+    /// Whether the idempotency layer keeps the wrong claim.
+    #[serde(default)]
+    pub(crate) stored: bool,
+    format: Option<Format>,
+    /// Whether it is encrypted to a key that nobody can decrypt with.
+    #[serde(default)]
+    another_key: bool,
+    claim_type: Option<String>,
+    /// The protected header of a JWE, verbatim.
+    jwe_header: Option<String>,
+    /// The part that loses its second half, counted from 0; any other format has one part.
+    cut_part: Option<usize>,
+    /// How many parts of a JWE are sent.
+    parts: Option<usize>,
+}
+
+impl WrongClaim {
+    /// Refuses a fault that changes nothing or cannot be done.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let changes_something = self.format.is_some()
+            || self.another_key
+            || self.claim_type.is_some()
+            || self.jwe_header.is_some()
+            || self.cut_part.is_some()
+            || self.parts.is_some();
+        if !changes_something {
+            return Err("say what is wrong with the claim".to_owned());
+        }
+        if (self.claim_type.as_deref()).is_some_and(|claim_type| !is_claim_type(claim_type)) {
+            return Err("`claim_type` is not a claim type".to_owned());
+        }
+        if self.cut_part.is_some_and(|part| part > 4) || self.parts.is_some_and(|parts| parts > 4) {
+            return Err("a JWE has the parts 0 to 4".to_owned());
+        }
+        Ok(())
+    }
+}
 
 /// The `claim-payload` of a relay whose check came to `outcome`.
-pub(crate) async fn payload(relay: &Relay, outcome: Outcome, hash: OaepHash) -> String {
-    let claim_type = &relay.namespace.claim_type;
+pub(crate) fn payload(
+    relay: &Relay,
+    outcome: Outcome,
+    settings: &Settings,
+    wrong: Option<&WrongClaim>,
+) -> String {
+    let right = WrongClaim::default();
+    let wrong = wrong.unwrap_or(&right);
+    let claim_type = wrong.claim_type.as_ref();
+    let claim = claim(claim_type.unwrap_or(&relay.namespace.claim_type), outcome);
+
+    let format = wrong.format.unwrap_or(match &relay.encryption_key {
+        None => Format::Plain,
+        Some(key) => match key.form {
+            Form::Pem => Format::Oaep,
+            Form::Jwk => Format::Jwe,
+        },
+    });
+    let named = || match &relay.encryption_key {
+        Some(key) => key,
+        None => EncryptionKey::of_nobody(),
+    };
+    let key = || match wrong.another_key {
+        true => EncryptionKey::of_nobody(),
+        false => named(),
+    };
+    let payload = match format {
+        Format::Plain => claim.to_string(),
+        Format::Oaep => STANDARD.encode(oaep(key(), claim, settings.oaep_hash)),
+        Format::Jwe => {
+            let header = (wrong.jwe_header.clone())
+                .unwrap_or_else(|| jwe::protected_header(named(), settings));
+            jwe::encrypt(&header, key(), claim.to_string().as_bytes())
+        }
+    };
+    cut(payload, format, wrong)
+}
+
+fn claim(claim_type: &str, outcome: Outcome) -> Value {
     let method = if claim_type == "live_human_presence" {
         "live_selfie"
     } else {
         "facial_age_estimation"
     };
-    let claim = json!({
+    json!({
         "claim_type": claim_type,
         "claim_result": outcome.name(),
         "methodology": [{ "method": method, "result": outcome.name() }],
     })
-    .to_string();
-
-    match relay.encryption_key.clone() {
-        None => claim,
-        Some(key) => spawn_blocking(move || STANDARD.encode(encrypt(&key, claim.as_bytes(), hash)))
-            .await
-            .expect("encryption does not panic"),
-    }
 }
 
-/// RSAES-OAEP-ENCRYPT (RFC 8017 section 7.1.1) with an empty label.
-///
-/// It stands here because aws-lc-rs does not offer SHA-256 with MGF1-SHA-1, and `rsa` wants a
-/// SHA-1 that nothing else in this workspace needs. The tests decrypt with other libraries.
-fn encrypt(key: &RsaPublicKey, message: &[u8], hash: OaepHash) -> Vec<u8> {
-    let (label_hash, mask_hash) = match hash {
-        OaepHash::Sha256 => (&SHA256, &SHA256),
-        OaepHash::Sha1 => (&SHA1_FOR_LEGACY_USE_ONLY, &SHA1_FOR_LEGACY_USE_ONLY),
-        OaepHash::Sha256Mgf1Sha1 => (&SHA256, &SHA1_FOR_LEGACY_USE_ONLY),
+/// The claim under RSA-OAEP, without its methodology if the key is too short for all of it.
+fn oaep(key: &EncryptionKey, mut claim: Value, hash: OaepHash) -> Vec<u8> {
+    if claim.to_string().len() > key.capacity(hash) {
+        (claim.as_object_mut().expect("a claim is an object")).remove("methodology");
+    }
+    key.encrypt(claim.to_string().as_bytes(), hash)
+}
+
+/// The payload with as many parts, and as much of one, as the fault leaves.
+fn cut(payload: String, format: Format, wrong: &WrongClaim) -> String {
+    if wrong.cut_part.is_none() && wrong.parts.is_none() {
+        return payload;
+    }
+    let parts: Vec<&str> = match format {
+        Format::Jwe => payload.split('.').collect(),
+        Format::Plain | Format::Oaep => vec![&payload],
     };
-    let hash_length = label_hash.output_len();
-
-    // 00 || masked seed || masked (label hash || 00 … 00 || 01 || message)
-    let mut encoded = vec![0; key.size()];
-    let (seed, block) = encoded[1..].split_at_mut(hash_length);
-    seed.copy_from_slice(&random_bytes::<32>()[..hash_length]);
-    block[..hash_length].copy_from_slice(digest(label_hash, b"").as_ref());
-    let message_start = block
-        .len()
-        .checked_sub(message.len())
-        .filter(|start| *start > hash_length)
-        .expect("a claim is far shorter than what 2048 bits can carry");
-    block[message_start - 1] = 0x01;
-    block[message_start..].copy_from_slice(message);
-    mask(block, seed, mask_hash);
-    mask(seed, block, mask_hash);
-
-    let number = BoxedUint::from_be_slice(&encoded, key.n().bits_precision())
-        .expect("the encoding is as long as the modulus");
-    let ciphertext = rsa_encrypt(key, &number)
-        .expect("the encoding begins with a zero byte, so it is below the modulus")
-        .to_be_bytes();
-    let padding = ciphertext.len() - key.size();
-    ciphertext[padding..].to_vec()
-}
-
-/// Adds MGF1 of `seed` to `target` (RFC 8017 appendix B.2.1).
-fn mask(target: &mut [u8], seed: &[u8], hash: &'static Algorithm) {
-    for (counter, chunk) in (0u32..).zip(target.chunks_mut(hash.output_len())) {
-        let block = digest(hash, &[seed, &counter.to_be_bytes()].concat());
-        for (byte, mask) in chunk.iter_mut().zip(block.as_ref()) {
-            *byte ^= mask;
-        }
-    }
+    let kept = wrong.parts.unwrap_or(parts.len()).min(parts.len());
+    let parts: Vec<&str> = (parts[..kept].iter().enumerate())
+        .map(|(number, part)| match wrong.cut_part {
+            Some(cut) if cut == number => &part[..part.len() / 2],
+            _ => part,
+        })
+        .collect();
+    parts.join(".")
 }

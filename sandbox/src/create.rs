@@ -1,29 +1,24 @@
 //! Step 1: a relay is created.
 
 use hyper::StatusCode;
-use rsa::pkcs1::DecodeRsaPublicKey as _;
-use rsa::pkcs8::DecodePublicKey as _;
-use rsa::traits::PublicKeyParts as _;
-use rsa::RsaPublicKey;
 use serde_json::Value;
 
-use crate::keys::{Environment, Namespace};
+use crate::encryption_key::{EncryptionKey, Form};
+use crate::keys::{is_claim_type, Environment, Namespace};
 use crate::random::{random_token, random_uuid};
 use crate::relays::Relay;
+use crate::settings::EncryptionForms;
 use crate::wire::{Members, Received, Refusal, Reply};
 use crate::world::World;
 
-/// No claim type that Persona publishes is a quarter as long.
-const LONGEST_CLAIM_TYPE: usize = 128;
+const PEM: &str = "encryption-key-pem";
+const JWK: &str = "encryption-key-jwk";
 
 /// `POST /api/privacy/v1/relays`
 pub(crate) fn create(world: &World, received: &Received) -> Result<Reply, Refusal> {
     let mut members = Members::parse(received)?;
     let claim_type = claim_type(&mut members)?;
-    let encryption_key = members
-        .nullable_text("encryption-key-pem")?
-        .map(|pem| encryption_key(&pem))
-        .transpose()?;
+    let encryption_key = encryption_key(&mut members, world.settings().encryption_forms)?;
     let environment = Environment::from_flag(members.flag("sandbox")?);
     members.finish()?;
 
@@ -56,30 +51,53 @@ pub(crate) fn create(world: &World, received: &Received) -> Result<Reply, Refusa
     })
 }
 
-/// Takes a claim type. Persona's set is open, so any name in its style will do.
+/// Takes a claim type.
 pub(crate) fn claim_type(members: &mut Members) -> Result<String, Refusal> {
     let claim_type = members.text("claim-type")?;
-    let is_name = !claim_type.is_empty()
-        && claim_type.len() <= LONGEST_CLAIM_TYPE
-        && (claim_type.bytes()).all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if is_name {
+    if is_claim_type(&claim_type) {
         Ok(claim_type)
     } else {
         Err(Refusal::bad_request("claim-type is not a claim type"))
     }
 }
 
-fn encryption_key(pem: &str) -> Result<RsaPublicKey, Refusal> {
-    let refused = || {
-        Refusal::bad_request("encryption-key-pem must be an RSA public key of 2048 to 4096 bits")
+/// Takes the encryption key. The body is closed: a form that is not taken is not known, and of two
+/// forms only one may be there, null or not.
+fn encryption_key(
+    members: &mut Members,
+    forms: EncryptionForms,
+) -> Result<Option<EncryptionKey>, Refusal> {
+    let form = match forms {
+        EncryptionForms::Pem => Form::Pem,
+        EncryptionForms::Jwk => Form::Jwk,
+        EncryptionForms::Both => match (members.has(PEM), members.has(JWK)) {
+            (true, true) => {
+                return Err(Refusal::bad_request(format!(
+                    "{PEM} and {JWK} must not be given together"
+                )))
+            }
+            (false, true) => Form::Jwk,
+            (_, false) => Form::Pem,
+        },
     };
-    let pem = pem.trim();
-    let key = RsaPublicKey::from_public_key_pem(pem)
-        .or_else(|_| RsaPublicKey::from_pkcs1_pem(pem))
-        .map_err(|_| refused())?;
-    if (2048..=4096).contains(&key.n().bits()) {
-        Ok(key)
-    } else {
-        Err(refused())
+    match form {
+        Form::Pem => (members.nullable_text(PEM)?)
+            .map(|pem| {
+                EncryptionKey::from_pem(&pem).ok_or_else(|| {
+                    Refusal::bad_request(format!(
+                        "{PEM} must be an RSA public key of 2048 to 4096 bits"
+                    ))
+                })
+            })
+            .transpose(),
+        Form::Jwk => match members.take(JWK)? {
+            Value::Null => Ok(None),
+            Value::Object(jwk) => EncryptionKey::from_jwk(&jwk)
+                .map(Some)
+                .map_err(|wrong| Refusal::bad_request(format!("{JWK}.{wrong}"))),
+            _ => Err(Refusal::bad_request(format!(
+                "{JWK} must be an object or null"
+            ))),
+        },
     }
 }

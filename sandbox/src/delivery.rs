@@ -14,11 +14,20 @@ use tokio::time::{sleep, Sleep};
 
 use crate::wire::Answer;
 
+/// What is not written when a body breaks off is not sent. hyper writes while a body is not ready;
+/// for HTTP/2 it does so in another task.
+const TIME_TO_WRITE: Duration = Duration::from_millis(20);
+
 pub(crate) enum Delivery {
     Whole(Answer),
-    /// The connection is closed without an answer.
+    /// Whole, after a pause.
+    Late {
+        answer: Answer,
+        pause: Duration,
+    },
+    /// The connection is closed without an answer; of HTTP/2, the stream is reset.
     Dropped,
-    /// Half of the body under the whole's length, then the connection is closed.
+    /// Half of the body under the whole's length, then the same.
     Truncated(Answer),
     /// As many spaces as wanted, instead of the body.
     Oversized {
@@ -37,7 +46,9 @@ impl Delivery {
     /// The answer, with the body as far as it is worth recording.
     pub(crate) fn recorded(&self) -> Option<Answer> {
         match self {
-            Self::Whole(answer) | Self::Dripped { answer, .. } => Some(answer.clone()),
+            Self::Whole(answer) | Self::Late { answer, .. } | Self::Dripped { answer, .. } => {
+                Some(answer.clone())
+            }
             Self::Dropped => None,
             Self::Truncated(answer) => Some(Answer {
                 body: half(&answer.body),
@@ -50,9 +61,13 @@ impl Delivery {
         }
     }
 
-    pub(crate) fn into_response(self) -> Result<Response<Outgoing>, Dropped> {
+    pub(crate) async fn into_response(self) -> Result<Response<Outgoing>, Dropped> {
         match self {
             Self::Whole(answer) => Ok(respond(&answer, Outgoing::Whole(Some(answer.body.clone())))),
+            Self::Late { answer, pause } => {
+                sleep(pause).await;
+                Ok(respond(&answer, Outgoing::Whole(Some(answer.body.clone()))))
+            }
             Self::Dropped => Err(Dropped),
             Self::Truncated(answer) => {
                 let first = Some(half(&answer.body));
@@ -60,7 +75,7 @@ impl Delivery {
                     &answer,
                     Outgoing::Truncated {
                         first,
-                        flushed: false,
+                        breaking: None,
                     },
                 );
                 let length = HeaderValue::from(answer.body.len());
@@ -105,7 +120,7 @@ fn half(body: &Bytes) -> Bytes {
     body.slice(..body.len() / 2)
 }
 
-/// Tells hyper to close the connection: the fault wanted no answer, or no more of it.
+/// Tells hyper to close the connection, or to reset the stream: the fault wanted no answer, or no more of it.
 #[derive(Debug)]
 pub(crate) struct Dropped;
 
@@ -128,7 +143,7 @@ pub(crate) enum Outgoing {
     Whole(Option<Bytes>),
     Truncated {
         first: Option<Bytes>,
-        flushed: bool,
+        breaking: Option<Pin<Box<Sleep>>>,
     },
     Spaces {
         remaining: u64,
@@ -152,14 +167,11 @@ impl Body for Outgoing {
 
         let frame = match self.get_mut() {
             Self::Whole(body) => body.take().filter(|body| !body.is_empty()),
-            Self::Truncated { first, flushed } => match first.take() {
+            Self::Truncated { first, breaking } => match first.take() {
                 Some(first) if !first.is_empty() => Some(first),
-                _ if *flushed => return Poll::Ready(Some(Err(Dropped))),
                 _ => {
-                    // hyper writes out what it has when a body is not ready, and not when it fails.
-                    *flushed = true;
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
+                    let breaking = breaking.get_or_insert_with(|| Box::pin(sleep(TIME_TO_WRITE)));
+                    return breaking.as_mut().poll(context).map(|()| Some(Err(Dropped)));
                 }
             },
             Self::Spaces { remaining } => {

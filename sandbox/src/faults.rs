@@ -11,6 +11,7 @@ use hyper::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{json, Map, Value};
 
+use crate::claim::WrongClaim;
 use crate::wire::{default_title, Answer};
 
 /// One of the four calls.
@@ -75,6 +76,7 @@ pub(crate) enum Kind {
         stored: bool,
     },
     WrongKeyId {},
+    WrongClaim(WrongClaim),
     OversizedBody {
         #[serde(default = "two_gibibytes")]
         bytes: u64,
@@ -177,6 +179,9 @@ impl Fault {
         };
         // Parsed now and not when it strikes, so that a mistake shows where it was made.
         fault.try_substitute(Step::Sign)?;
+        if let Kind::WrongClaim(wrong) = &fault.kind {
+            wrong.check()?;
+        }
         Ok(fault)
     }
 

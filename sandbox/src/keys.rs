@@ -15,6 +15,9 @@ use tokio::task::spawn_blocking;
 use crate::multi_prime::{PrivateKey, PUBLIC_EXPONENT};
 use crate::random::{hex, random_bytes};
 
+/// No claim type that Persona publishes is a quarter as long.
+const LONGEST_CLAIM_TYPE: usize = 128;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Environment {
     Production,
@@ -43,6 +46,13 @@ impl Environment {
 pub(crate) struct Namespace {
     pub(crate) environment: Environment,
     pub(crate) claim_type: String,
+}
+
+/// Whether a text is a claim type. Persona's set is open, so any name in its style will do.
+pub(crate) fn is_claim_type(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= LONGEST_CLAIM_TYPE
+        && (text.bytes()).all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 pub(crate) struct IssuerKey {

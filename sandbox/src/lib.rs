@@ -20,15 +20,18 @@
 #![deny(missing_docs)]
 
 mod api;
+mod call;
 mod challenge;
 mod claim;
 mod clock;
 mod control;
 mod create;
 mod delivery;
+mod encryption_key;
 mod faults;
 mod hosted;
 mod idempotency;
+mod jwe;
 mod keys;
 mod ledger;
 mod limits;

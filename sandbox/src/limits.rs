@@ -3,9 +3,10 @@
 use std::sync::Mutex;
 
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::HeaderMap;
+use hyper::StatusCode;
 
 use crate::keys::Environment;
+use crate::wire::Answer;
 
 const WINDOW_SECONDS: i64 = 60;
 
@@ -55,15 +56,21 @@ impl RateLimits {
 }
 
 impl Standing {
-    /// Writes the standing into an answer, except where the answer has its own.
-    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+    /// Writes the standing into an answer, except where the answer has its own. Nothing is left
+    /// where the answer is a 429, though it be one that a test asked for.
+    pub(crate) fn write(&self, answer: &mut Answer) {
+        let remaining = if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            0
+        } else {
+            self.remaining
+        };
         let mut write = |name: &'static str, value: HeaderValue| {
-            headers
+            (answer.headers)
                 .entry(HeaderName::from_static(name))
                 .or_insert(value);
         };
         write("ratelimit-limit", self.limit.into());
-        write("ratelimit-remaining", self.remaining.into());
+        write("ratelimit-remaining", remaining.into());
         write("ratelimit-reset", self.reset_seconds.into());
     }
 }

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::Value;
 
 use crate::challenge::{self, Forgery};
-use crate::claim;
+use crate::claim::{self, WrongClaim};
 use crate::clock::DAY;
 use crate::keys::{Environment, Namespace};
 use crate::mac_key::Binding;
@@ -62,10 +62,11 @@ pub(crate) async fn authenticate(
 }
 
 /// `POST /api/privacy/v1/relays/{relay-token}/generate-claim`
-pub(crate) async fn generate_claim(
+pub(crate) fn generate_claim(
     world: &World,
     presented: Presented,
     received: &Received,
+    wrong: Option<&WrongClaim>,
 ) -> Result<Reply, Refusal> {
     let Presented::Pass { relay, pass } = presented else {
         return Err(Refusal::not_found("relay-token is not found"));
@@ -94,7 +95,8 @@ pub(crate) async fn generate_claim(
             return Err(pass_refused(
                 settings.unfinished_status,
                 "The verification is not finished",
-            ));
+            )
+            .stored(settings.unfinished_stored));
         };
         match outcome {
             Outcome::Passed => {
@@ -106,7 +108,7 @@ pub(crate) async fn generate_claim(
         outcome
     };
 
-    let payload = claim::payload(&relay, outcome, settings.oaep_hash).await;
+    let payload = claim::payload(&relay, outcome, &settings, wrong);
     Ok(Reply {
         status: StatusCode::OK,
         members: vec![
@@ -114,6 +116,22 @@ pub(crate) async fn generate_claim(
             ("token-consumed", Value::Bool(outcome == Outcome::Passed)),
         ],
     })
+}
+
+/// A wrong claim in the place of the one that a redemption was answered with.
+pub(crate) fn wrong_payload(
+    world: &World,
+    relay_token: &str,
+    wrong: &WrongClaim,
+) -> Option<String> {
+    let relay = world.relays.by_token(relay_token)?;
+    let outcome = relay.outcome()?;
+    Some(claim::payload(
+        &relay,
+        outcome,
+        &world.settings(),
+        Some(wrong),
+    ))
 }
 
 /// The environment of the relay in the path, for the rate limit.

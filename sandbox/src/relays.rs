@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, RwLock};
 use aws_lc_rs::hmac;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine as _;
-use rsa::RsaPublicKey;
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
+use crate::encryption_key::EncryptionKey;
 use crate::keys::{Environment, Namespace};
 use crate::random::{random_bytes, random_token};
 
@@ -20,7 +20,7 @@ pub(crate) struct Relay {
     pub(crate) token: String,
     secret: String,
     pub(crate) namespace: Namespace,
-    pub(crate) encryption_key: Option<RsaPublicKey>,
+    pub(crate) encryption_key: Option<EncryptionKey>,
     /// Seconds since the epoch.
     session_ends: i64,
     outcome: Mutex<Option<Outcome>>,
@@ -32,7 +32,7 @@ impl Relay {
         token: String,
         secret: String,
         namespace: Namespace,
-        encryption_key: Option<RsaPublicKey>,
+        encryption_key: Option<EncryptionKey>,
         now: i64,
     ) -> Self {
         Self {

@@ -1,16 +1,17 @@
 //! The accept loop, and what happens to a request between the socket and its answer.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{to_bytes, Body};
 use axum::Router;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::body::{Bytes, Incoming};
+use hyper::http::request::Parts;
+use hyper::server::conn::{http1, http2};
 use hyper::service::{service_fn, Service as _};
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use rustls::HandshakeKind;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,8 +20,9 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::delivery::{Delivery, Dropped, Outgoing};
-use crate::requests::{Entry, Handshake};
+use crate::requests::{Entry, Handshake, Head};
 use crate::tap::{Tap, Tapped};
+use crate::tls::HTTP_2;
 use crate::wire::{Answer, Received, Refusal};
 use crate::world::{Sandboxed, World};
 use crate::{api, control, hosted};
@@ -85,7 +87,11 @@ async fn connection(stream: TcpStream, acceptor: Option<TlsAcceptor>, mut origin
         Some(HandshakeKind::Resumed) => Handshake::Resumed,
         _ => Handshake::Full,
     });
-    serve(stream, origin).await;
+    if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) {
+        serve_http2(stream, origin).await;
+    } else {
+        serve(stream, origin).await;
+    }
 }
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, origin: Origin) {
@@ -98,85 +104,127 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, origin: Origin) {
         .await;
 }
 
+/// Without a tap: on the wire, headers are lower-case and compressed.
+async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin>(stream: S, origin: Origin) {
+    let origin = Arc::new(origin);
+    let service = service_fn(move |request| respond(Arc::clone(&origin), request));
+    let _ = http2::Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
 async fn respond(
     origin: Arc<Origin>,
     request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, Dropped> {
     let world = origin.sandboxed.world();
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path().to_owned();
-    if path.starts_with("/_sandbox/") {
+    if parts.uri.path().starts_with("/_sandbox/") {
         let request = Request::from_parts(parts, Body::new(body));
         let answer = page(&origin.pages, request).await;
         origin.tap.clear();
-        return Delivery::Whole(answer).into_response();
+        return Delivery::Whole(answer).into_response().await;
     }
 
-    let method = parts.method.as_str().to_owned();
-    let path_and_query = parts.uri.to_string();
-    let headers = world.recording().then(|| {
-        (origin.tap.headers(&method, &path_and_query)).unwrap_or_else(|| {
-            (parts.headers.iter())
-                .map(|(name, value)| {
-                    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                    (name.as_str().to_owned(), value)
-                })
-                .collect()
-        })
-    });
+    let head = (world.recording()).then(|| Head::of(&parts, &origin.tap));
     let body = to_bytes(Body::new(body), LONGEST_BODY).await;
     origin.tap.clear();
     let at = world.clock.now_milliseconds();
 
     let Ok(body) = body else {
         let refusal = Refusal::with_status(413, "The body is longer than 1 MiB");
-        return api::refused(refusal).0.into_response();
+        return api::refused(&world, refusal).0.into_response().await;
     };
+    let unanswered = Unanswered::default();
+    let entry = head.map(|head| Entry {
+        at,
+        connection: origin.number,
+        handshake: origin.handshake,
+        head,
+        body: body.clone(),
+        answer: None,
+        fault: None,
+        abandoned: unanswered.abandoned(),
+    });
+    // In a task of its own: a client that goes away undoes nothing, and is in the log.
+    let delivery = tokio::spawn(exchange(origin, world, parts, body, entry))
+        .await
+        .expect("a call that panics is caught in its own task");
+    let response = delivery.into_response().await;
+    unanswered.answered();
+    response
+}
+
+/// Answers a request, and records it as soon as it is executed.
+async fn exchange(
+    origin: Arc<Origin>,
+    world: Arc<World>,
+    parts: Parts,
+    body: Bytes,
+    entry: Option<Entry>,
+) -> Delivery {
+    let path = parts.uri.path().to_owned();
     let (delivery, fault) = if path == "/relay" {
-        let request = Request::from_parts(parts, Body::from(body.clone()));
+        let request = Request::from_parts(parts, Body::from(body));
         (Delivery::Whole(page(&origin.pages, request).await), None)
     } else {
         let received = Received {
             method: parts.method,
             path,
             headers: parts.headers,
-            body: body.clone(),
+            body,
         };
         api(&origin.sandboxed, &world, received).await
     };
-
-    if let Some(headers) = headers {
+    if let Some(entry) = entry {
         world.requests.record(Entry {
-            at,
-            connection: origin.number,
-            handshake: origin.handshake,
-            method,
-            path: path_and_query,
-            headers,
-            body,
             answer: delivery.recorded(),
             fault,
+            ..entry
         });
     }
-    delivery.into_response()
+    delivery
 }
 
-/// Executes a call in a task of its own: a client that goes away does not undo it.
+/// Executes a call; one that panics is answered too.
 async fn api(
     sandboxed: &Arc<Sandboxed>,
     world: &Arc<World>,
     received: Received,
 ) -> (Delivery, Option<String>) {
     let sandboxed = Arc::clone(sandboxed);
-    let world = Arc::clone(world);
-    tokio::spawn(async move { api::answer(&sandboxed, &world, &received).await })
+    let its_world = Arc::clone(world);
+    tokio::spawn(async move { api::answer(&sandboxed, &its_world, &received).await })
         .await
         .unwrap_or_else(|_| {
-            api::refused(Refusal::with_status(
-                500,
-                "The sandbox has a defect: a call panicked",
-            ))
+            let defect = "The sandbox has a defect: a call panicked";
+            api::refused(world, Refusal::with_status(500, defect))
         })
+}
+
+/// Tells the log if the request is given up, which happens when the client has gone away.
+#[derive(Default)]
+struct Unanswered {
+    abandoned: Arc<AtomicBool>,
+    answered: bool,
+}
+
+impl Unanswered {
+    fn abandoned(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.abandoned)
+    }
+
+    fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.abandoned.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 async fn page(pages: &TowerToHyperService<Router>, request: Request<Body>) -> Answer {

@@ -8,6 +8,7 @@ use hyper::StatusCode;
 use serde_json::Value;
 
 use crate::keys::{Environment, IssuerKey};
+use crate::settings::Settings;
 use crate::wire::{Members, Received, Refusal, Reply};
 use crate::world::{Sandboxed, World};
 
@@ -31,6 +32,7 @@ pub(crate) async fn create(
     received: &Received,
     wrong_signature: bool,
 ) -> Result<Reply, Refusal> {
+    authorize(&world.settings())?;
     let (key, blinded_message) = parse(sandboxed, environment, received)?;
     let message = if wrong_signature {
         key.random_message()
@@ -48,6 +50,24 @@ pub(crate) async fn create(
             Value::String(URL_SAFE_NO_PAD.encode(blind_signature)),
         )],
     })
+}
+
+/// Whether the organization's plan, and then the key's permissions, allow signing.
+fn authorize(settings: &Settings) -> Result<(), Refusal> {
+    if !settings.relay_enabled {
+        return Err(Refusal::with_status(
+            settings.not_enabled_status,
+            "Privacy Pass for Relay is not enabled",
+        ));
+    }
+    if !settings.privacy_pass_write {
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "Forbidden",
+            "API key does not have the permission privacy_pass.write",
+        ));
+    }
+    Ok(())
 }
 
 /// The key to sign with, and a blinded message that it can sign.

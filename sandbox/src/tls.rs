@@ -12,6 +12,9 @@ use rustls::ServerConfig;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::TlsAcceptor;
 
+/// The name of HTTP/2 in ALPN (RFC 9113 section 3.2).
+pub(crate) const HTTP_2: &[u8] = b"h2";
+
 pub(crate) struct Authority {
     pub(crate) ca_pem: String,
     pub(crate) acceptor: TlsAcceptor,
@@ -46,7 +49,7 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![leaf.der().clone()], key.into())
             .map_err(io::Error::other)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
         // Tickets are offered so that a client which takes them, and can be recognised, shows.
         config.ticketer = Ticketer::new().map_err(io::Error::other)?;
 

@@ -7,6 +7,8 @@ use hyper::header::{HeaderName, HeaderValue, CONTENT_TYPE, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, StatusCode};
 use serde_json::{json, Map, Value};
 
+use crate::settings::Settings;
+
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// A request, read whole.
@@ -68,6 +70,8 @@ pub(crate) struct Refusal {
     title: Cow<'static, str>,
     details: Option<String>,
     www_authenticate: Option<String>,
+    /// Whether the idempotency layer keeps it.
+    pub(crate) stored: bool,
 }
 
 impl Refusal {
@@ -81,6 +85,7 @@ impl Refusal {
             title: title.into(),
             details: Some(details.into()),
             www_authenticate: None,
+            stored: true,
         }
     }
 
@@ -108,6 +113,11 @@ impl Refusal {
     pub(crate) fn with_status(status: u16, details: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).expect("settings hold statuses of 400 to 599");
         Self::new(status, default_title(status), details)
+    }
+
+    pub(crate) fn stored(mut self, stored: bool) -> Self {
+        self.stored = stored;
+        self
     }
 
     pub(crate) fn challenging(mut self, www_authenticate: String) -> Self {
@@ -185,8 +195,10 @@ impl Inflection {
     }
 }
 
-/// The versions that Persona publishes; Relay is the same in all of them.
-const VERSIONS: [&str; 8] = [
+/// The versions that Persona publishes. Relay is the same in all of them but, perhaps, the newest:
+/// what her pages say of it there could not be read whole.
+const VERSIONS: [&str; 9] = [
+    "2026-09-29",
     "2025-12-08",
     "2025-10-27",
     "2023-01-05",
@@ -197,8 +209,9 @@ const VERSIONS: [&str; 8] = [
     "2020-05-18",
 ];
 
-pub(crate) fn check_version(received: &Received) -> Result<(), Refusal> {
-    if !received.headers.contains_key("persona-version")
+pub(crate) fn check_version(received: &Received, settings: &Settings) -> Result<(), Refusal> {
+    if settings.unknown_versions
+        || !received.headers.contains_key("persona-version")
         || received
             .header("persona-version")
             .is_some_and(|version| VERSIONS.contains(&version))
@@ -234,6 +247,10 @@ impl Members {
             }
         }
         Ok(Self(members))
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     pub(crate) fn take(&mut self, name: &str) -> Result<Value, Refusal> {

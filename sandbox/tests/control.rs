@@ -130,19 +130,26 @@ async fn a_mistaken_setting_is_accepted_or_half_applied() {
     assert_eq!(
         before,
         json!({
-            "unfinished_status": 403, "spent_status": 401, "mismatch_status": 422,
-            "oaep_hash": "sha256", "key_bits": 2048, "rate_limit": 1_000_000,
+            "unfinished_status": 403, "unfinished_stored": true, "spent_status": 401, "mismatch_status": 422,
+            "privacy_pass_write": true, "relay_enabled": true, "not_enabled_status": 403,
+            "encryption_forms": "both", "oaep_hash": "sha256",
+            "jwe_kid": "none", "jwe_typ_and_cty": false, "key_bits": 2048, "rate_limit": 1_000_000,
             "relay_bound_challenges": true, "opaque_key_id": false,
-            "extra_challenge_field": false, "challenge_per_client": false,
-            "record_requests": true,
+            "extra_challenge_field": "none", "challenge_per_client": false,
+            "unknown_versions": false, "optional_headers": true, "record_requests": true,
         })
     );
     for changes in [
         json!({ "spent_status": 409, "unheard_of": 1 }),
         json!({ "spent_status": 409, "key_bits": 1024 }),
         json!({ "spent_status": 200 }),
+        json!({ "not_enabled_status": 200 }),
         json!({ "spent_status": "409" }),
         json!({ "oaep_hash": "md5" }),
+        json!({ "encryption_forms": "none" }),
+        json!({ "extra_challenge_field": true }),
+        json!({ "jwe_kid": null }),
+        json!({ "oaep_hash": "sha256_mgf1_sha1" }),
         json!([]),
     ] {
         let answer = api.post("/_sandbox/settings", &[], changes.clone()).await;

@@ -169,6 +169,26 @@ async fn status_breaks_the_contract_of_a_401() {
 }
 
 #[tokio::test]
+async fn status_429_says_that_something_is_left() {
+    let api = Api::start().await;
+    let challenge = async |members: serde_json::Value| {
+        let mut fault = json!({ "step": "challenge", "fault": "status", "status": 429 });
+        let fault_members = fault.as_object_mut().unwrap();
+        fault_members.extend(members.as_object().unwrap().clone());
+        api.fault(fault).await;
+        let answer = api
+            .post(CHALLENGE, &[], json!({ "claim-type": CLAIM_TYPE }))
+            .await;
+        assert_eq!(answer.status, 429);
+        answer.header("ratelimit-remaining").to_owned()
+    };
+    assert_eq!(challenge(json!({})).await, "0");
+    assert_eq!(challenge(json!({ "executed": true })).await, "0");
+    let told = json!({ "headers": { "ratelimit-remaining": "12" } });
+    assert_eq!(challenge(told).await, "12");
+}
+
+#[tokio::test]
 async fn wrong_signature_verifies_or_stays() {
     let (api, blinded) = started().await;
     api.fault(json!({ "step": "sign", "fault": "wrong_signature" }))
@@ -335,6 +355,13 @@ async fn a_fault_that_makes_no_sense_is_accepted() {
         json!({ "step": "sign", "fault": "status", "status": 500, "headers": { "a b": "c" } }),
         json!({ "step": "sign", "fault": "respond", "body": "", "body_base64": "" }),
         json!({ "step": "sign", "fault": "respond", "body_base64": "?" }),
+        json!({ "step": "redeem", "fault": "wrong_claim" }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "stored": true }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "format": "jws" }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "format": "jwe", "more": 1 }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "claim_type": "no name" }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "cut_part": 5 }),
+        json!({ "step": "redeem", "fault": "wrong_claim", "parts": 6 }),
     ] {
         let answer = api
             .post("/_sandbox/faults", &[], json!({ "faults": [fault] }))

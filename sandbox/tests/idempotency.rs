@@ -54,6 +54,37 @@ async fn a_refusal_is_not_kept() {
 }
 
 #[tokio::test]
+async fn an_unfinished_check_is_kept_unasked() {
+    let api = Api::start().await;
+    api.set("unfinished_stored", false).await;
+    for status in [403, 409, 422] {
+        api.set("unfinished_status", status).await;
+        let pass = api.pass().await;
+        let relay = api.create().await;
+        for _ in 0..2 {
+            let early = api.redeem_under(&relay, &pass, "one").await;
+            assert_eq!(early.status, status);
+        }
+        api.finish(&relay, "passed").await;
+        let first = api.redeem_under(&relay, &pass, "one").await;
+        assert_eq!(first.status, 200, "the key was still free");
+        let again = api.redeem_under(&relay, &pass, "one").await;
+        assert_eq!((again.status, &again.body), (200, &first.body));
+        // Only that refusal: any other is kept as ever.
+        api.advance(25 * 3600).await;
+    }
+    assert_eq!(api.ledger("double_spends").await, 0);
+    let mut relay = api.create().await;
+    let pass = api.pass().await;
+    let secret = std::mem::replace(&mut relay.secret, "wrong".to_owned());
+    for _ in 0..2 {
+        assert_eq!(api.redeem_under(&relay, &pass, "two").await.status, 404);
+    }
+    relay.secret = secret;
+    assert_eq!(api.redeem_under(&relay, &pass, "two").await.status, 422);
+}
+
+#[tokio::test]
 async fn a_refused_signature_is_not_kept() {
     let api = Api::start().await;
     let blinded = Blinded::new(&api.challenge().await);

@@ -42,6 +42,58 @@ async fn a_pass_of_the_first_generation_does_not_redeem() {
 }
 
 #[tokio::test]
+async fn a_key_without_the_permission_signs() {
+    let api = Api::start().await;
+    let blinded = Blinded::new(&api.challenge().await);
+    api.set("privacy_pass_write", false).await;
+    let answer = api.sign(api.production_key(), &[], blinded.request()).await;
+    assert_eq!(answer.status, 403);
+    assert_eq!(
+        answer.json(),
+        json!({ "errors": [{
+            "title": "Forbidden",
+            "details": "API key does not have the permission privacy_pass.write",
+        }] })
+    );
+    assert!(answer.header("persona-organization-id").starts_with("org_"));
+    let stranger = api.sign("wrong", &[], blinded.request()).await;
+    assert_eq!(stranger.status, 401, "a permission is a key's");
+    assert_eq!(api.ledger("billed").await, 0);
+
+    // The calls that nobody is known in, and passes that were bought before, are as ever.
+    api.set("privacy_pass_write", true).await;
+    let pass = api.pass().await;
+    api.set("privacy_pass_write", false).await;
+    let relay = api.passed_relay().await;
+    assert_eq!(api.redeem(&relay, &pass).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_organization_without_relay_gets_a_signature() {
+    let api = Api::start().await;
+    let blinded = Blinded::new(&api.challenge().await);
+    api.set("relay_enabled", false).await;
+    for (status, title) in [
+        (403, "Forbidden"),
+        (404, "Record not found"),
+        (422, "Unprocessable entity"),
+    ] {
+        api.set("not_enabled_status", status).await;
+        for key in [api.production_key(), api.sandbox_key()] {
+            let answer = api.sign(key, &[], blinded.request()).await;
+            assert_eq!(answer.status, status);
+            assert_eq!(answer.title(), title);
+            assert_eq!(
+                answer.json()["errors"][0]["details"],
+                "Privacy Pass for Relay is not enabled"
+            );
+        }
+    }
+    assert_eq!(api.ledger("billed").await, 0);
+    api.create().await;
+}
+
+#[tokio::test]
 async fn a_relay_bound_pass_redeems_another_relay() {
     let api = Api::start().await;
     let relay = api.passed_relay().await;

@@ -1,6 +1,6 @@
 //! Casing, closed bodies, headers, the rate limit, and what the request log shows.
 
-use crate::support::{Api, CHALLENGE, CLAIM_TYPE, CREATE};
+use crate::support::{Api, Blinded, CHALLENGE, CLAIM_TYPE, CREATE, SIGN};
 use relaypass_sandbox::Options;
 use serde_json::{json, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -83,21 +83,8 @@ async fn a_body_out_of_contract_is_accepted() {
         );
     }
     let url = format!("{}{CREATE}", api.sandbox.ready().url);
-    let untyped = api.http.post(&url).body(good.clone()).send().await.unwrap();
+    let untyped = api.http.post(&url).body(good).send().await.unwrap();
     assert_eq!(untyped.status(), 400, "no content type");
-    let version = [("persona-version", "1999-01-01")];
-    assert_eq!(
-        api.try_post(CREATE, &version, good.clone())
-            .await
-            .unwrap()
-            .status,
-        400
-    );
-    let version = [("persona-version", "2025-12-08")];
-    assert_eq!(
-        api.try_post(CREATE, &version, good).await.unwrap().status,
-        201
-    );
     assert_eq!(api.http.get(url).send().await.unwrap().status(), 405);
 
     let long = format!("\"{}\"", "x".repeat(1 << 20));
@@ -117,6 +104,26 @@ async fn a_body_out_of_contract_is_accepted() {
     assert_eq!(more.status, 400, "unknown property on redeem");
     let nothing = api.try_post(&path, &headers, "").await.unwrap();
     assert_eq!(nothing.status, 200, "no body on redeem");
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_published_is_taken_unasked() {
+    let api = Api::start().await;
+    let create = async |version: &str| {
+        let body = json!({ "claim-type": CLAIM_TYPE, "encryption-key-pem": null });
+        let version = [("persona-version", version)];
+        api.post(CREATE, &version, body).await.status
+    };
+    for (version, status) in [
+        ("2025-12-08", 201),
+        ("2026-09-29", 201),
+        ("1999-01-01", 400),
+        ("latest", 400),
+    ] {
+        assert_eq!(create(version).await, status, "{version}");
+    }
+    api.set("unknown_versions", true).await;
+    assert_eq!(create("1999-01-01").await, 201);
 }
 
 #[tokio::test]
@@ -140,6 +147,46 @@ async fn an_answer_lacks_its_headers() {
     let sandbox = api.post(CHALLENGE, &[], sandbox).await;
     let environment = "persona-environment-id";
     assert_ne!(sandbox.header(environment), answer.header(environment));
+}
+
+#[tokio::test]
+async fn an_optional_header_is_there_though_none_is_wanted() {
+    let api = Api::start().await;
+    api.set("optional_headers", false).await;
+    let relay = api.passed_relay().await;
+    let pass = api.pass().await;
+    api.fault(json!({ "step": "challenge", "fault": "status", "status": 429 }))
+        .await;
+    let challenge = json!({ "claim-type": CLAIM_TYPE });
+    let mut answers = vec![
+        api.redeem(&relay, &pass).await,
+        api.post(CHALLENGE, &[], challenge.clone()).await,
+        api.post(CHALLENGE, &[], json!({})).await,
+        api.post("/nowhere", &[], json!({})).await,
+        api.sign("wrong", &[], json!({})).await,
+    ];
+    let long = format!("\"{}\"", "x".repeat(1 << 20));
+    answers.push(api.try_post(CREATE, &[], long).await.unwrap());
+    api.set("rate_limit", 0).await;
+    answers.push(api.post(CHALLENGE, &[], challenge.clone()).await);
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200, 429, 400, 404, 401, 413, 429]);
+    for answer in &answers {
+        let mut names: Vec<_> = answer.headers.keys().map(|name| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-length", "content-type", "date"]);
+    }
+
+    // What a test asks for by name is there.
+    let headers = json!({ "RateLimit-Remaining": "7" });
+    api.set("rate_limit", 1_000_000).await;
+    api.fault(json!({
+        "step": "challenge", "fault": "status", "status": 429, "headers": headers,
+    }))
+    .await;
+    let answer = api.post(CHALLENGE, &[], challenge).await;
+    assert_eq!(answer.header("ratelimit-remaining"), "7");
+    assert!(!answer.headers.contains_key("ratelimit-reset"));
 }
 
 #[tokio::test]
@@ -234,6 +281,52 @@ async fn the_log_loses_spelling_order_or_bodies() {
     api.set("record_requests", false).await;
     api.challenge().await;
     assert_eq!(api.look("requests").await, json!({ "requests": [] }));
+}
+
+#[tokio::test]
+async fn a_request_whose_client_went_away_is_missing_in_the_log() {
+    let api = Api::start().await;
+    let address = (api.sandbox.ready().url)
+        .strip_prefix("http://")
+        .unwrap()
+        .to_owned();
+    let blinded = Blinded::new(&api.challenge().await);
+    let url = format!("{}/_sandbox/requests", api.sandbox.ready().url);
+    api.http.delete(url).send().await.unwrap();
+    for (number, fault) in ["delay_before_commit", "delay"].into_iter().enumerate() {
+        let fault = json!({ "step": "sign", "fault": fault, "milliseconds": 300 });
+        api.fault(fault).await;
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let body = blinded.request().to_string();
+        let request = format!(
+            "POST {SIGN} HTTP/1.1\r\nhost: {address}\r\nAuthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            api.production_key(),
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        while !api.look("faults").await["faults"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+        {}
+        drop(stream);
+
+        let entry = loop {
+            let log = api.look("requests").await;
+            let entry = log["requests"][number].clone();
+            if entry["abandoned"] == true {
+                break entry;
+            }
+        };
+        assert_eq!(entry["path"], SIGN);
+        assert_eq!(entry["body"], body);
+        assert_eq!(entry["response"]["status"], 201, "what it would have got");
+        assert_eq!(api.ledger("billed").await, number as u64 + 1);
+    }
+    api.challenge().await;
+    let log = api.look("requests").await;
+    assert_eq!(log["requests"][2]["abandoned"], false);
 }
 
 #[tokio::test]

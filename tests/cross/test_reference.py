@@ -62,7 +62,9 @@ def test_the_reference_refuses_what_is_not_signed(shared: Path) -> None:
 def test_a_pass_of_the_core_satisfies_the_reference(
     sandbox: Sandbox, language: str, key_bits: int
 ) -> None:
-    sandbox.settings(key_bits=key_bits, extra_challenge_field=True, opaque_key_id=key_bits == 4096)
+    sandbox.settings(
+        key_bits=key_bits, extra_challenge_field="verbatim", opaque_key_id=key_bits == 4096
+    )
     run_three_steps(language, sandbox)
     _create, challenge, sign, redeem = sandbox.exchanges()
     _check_pass(challenge.answer, sign, redeem, key_bits)
@@ -122,7 +124,7 @@ def _check_pass(materials: dict[str, Any], sign: Exchange, redeem: Exchange, bit
 
 @pytest.mark.parametrize("key_bits", [2048, 3072])
 def test_a_pass_of_the_reference_redeems(sandbox: Sandbox, key_bits: int) -> None:
-    sandbox.settings(key_bits=key_bits, extra_challenge_field=True)
+    sandbox.settings(key_bits=key_bits, extra_challenge_field="verbatim")
     relays = f"{sandbox.url}/api/privacy/v1/relays"
     relay = _post(relays, {"claim-type": CLAIM_TYPE, "encryption-key-pem": None}, 201)
     sandbox.finish(relay["relay-token"])
