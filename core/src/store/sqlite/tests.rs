@@ -43,6 +43,34 @@ fn assert_clear(error: &StoreError, words: &str, code: rusqlite::ErrorCode) {
 }
 
 #[tokio::test]
+async fn two_who_prune_at_once_delete_each_record_once_and_nothing_that_is_kept() {
+    let folder = Folder::new("prune");
+    let open = || SqliteStore::open(folder.file());
+    let (one, other) = (open(), open());
+    for number in 0..60 {
+        let record = Record {
+            expires_at: Some(if number % 2 == 0 { 1 } else { 3 }),
+            ..large_record(1)
+        };
+        let key = format!("key-{number}");
+        let stored = one.compare_and_swap(&key, None, Some(record));
+        assert_eq!(stored.await.unwrap(), Swap::Done);
+    }
+    let prune = |store: SqliteStore| async move {
+        let mut deleted = 0;
+        loop {
+            match store.delete_expired(2, 4).await.unwrap() {
+                0 => return deleted,
+                batch => deleted += batch,
+            }
+        }
+    };
+    let (first, second) = tokio::join!(tokio::spawn(prune(one)), tokio::spawn(prune(other)));
+    assert_eq!(first.unwrap() + second.unwrap(), 30);
+    assert_eq!(open().scan("", None, 99).await.unwrap().len(), 30);
+}
+
+#[tokio::test]
 async fn the_disk_is_full() {
     let folder = Folder::new("full");
     let store = SqliteStore::with_pragmas(&folder.file(), "PRAGMA max_page_count = 10");

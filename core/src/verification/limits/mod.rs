@@ -7,6 +7,7 @@ mod filling;
 mod holding_back;
 mod in_the_background;
 mod older;
+mod overtaken;
 mod owners;
 mod purchase_window;
 mod recovering;
