@@ -94,9 +94,14 @@ pub(crate) enum Bought {
 
 impl Purchase {
     pub(crate) fn new(blinded: Kept, now: u64, random: &mut impl CryptoRng) -> Self {
+        Self::unasked(blinded, now).with_new_key(now, random)
+    }
+
+    /// A purchase that nobody asks for yet.
+    pub(crate) fn unasked(blinded: Kept, now: u64) -> Self {
         Self {
             blinded,
-            key: Some((&IdempotencyKey::random(random)).into()),
+            key: None,
             key_made_at: now,
             rotations: 0,
             failure: None,

@@ -146,8 +146,8 @@ impl Verifications<'_> {
             let verification = self.describe(&stored.content, told);
             if is_new {
                 // It goes on when this call is over, and has its own time.
-                let engine = Engine::of_many(&self.client.inner, None)?;
-                (self.client.inner.lifecycle).spawn(later::prepare(engine, stored));
+                let inner = &self.client.inner;
+                inner.lifecycle.spawn(later::prepare(inner, stored)?);
             }
             verification
         };

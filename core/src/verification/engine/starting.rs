@@ -85,11 +85,25 @@ impl Engine {
         }
     }
 
-    /// Drives a verification that was just started until there is a pass.
-    pub(crate) async fn prepare(&self, stored: Loaded<Durable>) -> Result<()> {
+    /// Drives a verification that was just started until there is a pass, or until all is done that
+    /// comes before a purchase which is put off: then it says for how many milliseconds.
+    pub(crate) async fn prepare(&self, stored: Loaded<Durable>) -> Result<Option<u64>> {
+        let id = stored.content.id().to_owned();
+        if let (State::Issuing { .. }, left @ Some(_)) = (
+            &stored.content.state,
+            stored.content.is_put_off_for(self.ports.now()),
+        ) {
+            return Ok(left);
+        }
         let mut run = Run::new(Goal::Pass, self.ports.now());
         run.is_own = true;
-        self.drive(stored, run, false).await?.map(|_| ())
+        let driven = self.drive(stored, run, false).await;
+        if self.purchase_window == 0 {
+            return driven?.map(|_| None);
+        }
+        // What failed before the moment is tried again at the moment.
+        let there = self.load(&id).await?;
+        Ok(there.content.is_put_off_for(self.ports.now()))
     }
 
     /// Likewise, when the moment of a purchase that was put off has come. Somebody may have bought it
@@ -120,25 +134,19 @@ impl Engine {
                 }
             },);
         let (relay, now) = (relay?, ports.now());
-        // Neither at once, nor at a time that Persona could guess.
-        let wait = (self.purchase_window > 0)
-            .then(|| ports.random().next_u64() % self.purchase_window.max(1));
+        // At a time that Persona cannot guess.
+        let window = self.purchase_window;
+        let buy_at = (window > 0).then(|| now + ports.random().next_u64() % window);
         let state = match provision {
             Provision::None => State::Created { pooled: None },
             Provision::Pooled(key) => State::Created { pooled: Some(key) },
             Provision::Blinded(blinded) => {
-                let purchase = Purchase::new(blinded, now, &mut ports.random());
-                State::Issuing {
-                    purchase: match wait {
-                        None => purchase,
-                        Some(_) => purchase.without_key(),
-                    },
-                }
+                let purchase = match buy_at {
+                    None => Purchase::new(blinded, now, &mut ports.random()),
+                    Some(_) => Purchase::unasked(blinded, now),
+                };
+                State::Issuing { purchase }
             }
-        };
-        let buy_at = match state {
-            State::Created { pooled: Some(_) } => None,
-            _ => wait.map(|wait| now + wait),
         };
         let beginning = Beginning {
             purpose: Purpose::Verification,

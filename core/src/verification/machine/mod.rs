@@ -25,7 +25,7 @@ use self::redeeming::{ask_next, not_redeemed, redeemed, take_up_redeeming};
 pub(super) use self::redeeming::{first_request, needs_renewal};
 pub(crate) use self::run::Run;
 use self::signing::{
-    buying, never_bought, not_signed, out_of_patience, reissue, reissued, take_up_signing,
+    never_bought, not_signed, out_of_patience, reissue, reissued, take_up_signing,
 };
 use super::record::{Durable, Purpose, Refund, Request, State};
 use crate::error::ErrorKind;
@@ -83,16 +83,23 @@ fn decide_on(
             Decision::store(record.moved(state, now, random), Effect::Continue)
         }
         (Event::Blinded(blinded), State::Created { .. }) => {
+            run.has_blinded = true;
+            if run.is_put_off(record, now) {
+                let purchase = Purchase::unasked(blinded, now);
+                let moved = record.moved(State::Issuing { purchase }, now, random);
+                return Decision::store(moved, Effect::Tell);
+            }
             let purchase = Purchase::new(blinded, now, random);
             run.attempts = Some(Attempts::open());
-            let moved = record.moved(State::Issuing { purchase }, now, random);
-            buying(record, run, moved, now)
+            let state = State::Issuing { purchase };
+            Decision::store(record.moved(state, now, random), Effect::Sign)
         }
         // Whatever somebody else stored about this purchase meanwhile: here is the pass.
         (Event::Signed { blinded, token }, State::Issuing { purchase })
             if purchase.blinded == blinded =>
         {
             run.attempts = None;
+            let is_linkable = run.buys_linkably(record);
             let pass = PaidPass {
                 token,
                 bought_at: purchase.key_made_at,
@@ -101,6 +108,7 @@ fn decide_on(
                 record.moved(ready(pass, Vec::new()), now, random),
                 Effect::Continue,
             )
+            .noting_if(is_linkable.then_some(EventKind::LinkableByTime))
         }
         (Event::NotSigned(attempt), State::Issuing { purchase }) => {
             not_signed(record, run, purchase, &attempt, now, random)
@@ -163,12 +171,13 @@ fn decide_on(
 fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Decision {
     match &record.state {
         State::Created { pooled: Some(key) } => Decision::just(Effect::TakePooled(key.clone())),
-        _ if run.goal == Goal::Pass && run.is_put_off(record, now) => Decision::just(Effect::Tell),
         State::Created { pooled: None } if record.is_dead(now) => never_bought(record, now, random),
         State::Created { pooled: None } => Decision::just(Effect::Blind),
         State::Issuing { purchase } if purchase.key.is_none() && record.is_dead(now) => {
             never_bought(record, now, random)
         }
+        // The challenge names nobody, and is fetched beside the relay. The signature waits.
+        State::Issuing { .. } if run.is_put_off(record, now) => Decision::just(Effect::Tell),
         State::Issuing { purchase } => match &purchase.stuck {
             _ if purchase.may_go_on(now) => take_up_signing(record, run, purchase, now, random),
             Some(evidence) if record.is_over(now) => fail(record, evidence, now, random),

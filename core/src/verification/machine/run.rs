@@ -33,6 +33,8 @@ pub(crate) struct Run {
     /// What the last of them was answered.
     pub(super) last_failure: ErrorKind,
     pub(super) blinded_again: bool,
+    /// Whether this call fetched the challenge.
+    pub(super) has_blinded: bool,
     pub(super) replacements: u32,
     /// Whether the caller accepts that a pass may be billed a second time.
     pub(super) reissues: bool,
@@ -54,15 +56,24 @@ impl Run {
             set_aside: Vec::new(),
             last_failure: ErrorKind::Network,
             blinded_again: false,
+            has_blinded: false,
             replacements: 0,
             reissues: false,
             caller: None,
         }
     }
 
-    /// Whether the purchase is still to wait for its moment.
+    /// Whether the purchase is still to wait for its moment. Whoever asks for the answer does not wait.
     pub(super) fn is_put_off(&self, record: &Durable, now: u64) -> bool {
-        !self.is_its_moment && record.is_put_off_for(now).is_some()
+        let waits = self.goal == Goal::Pass && !self.is_its_moment;
+        waits && record.is_put_off_for(now).is_some()
+    }
+
+    /// Whether Persona can tell by the clock which relay the pass is for that this call buys: it
+    /// names the relay right after, or has just named it for a challenge of its own.
+    pub(super) fn buys_linkably(&self, record: &Durable) -> bool {
+        let names_relay = self.has_blinded && record.relay_bound && record.buy_at.is_some();
+        record.purpose == Purpose::Verification && (self.goal == Goal::Answer || names_relay)
     }
 
     /// How the next attempt is to travel.

@@ -34,7 +34,7 @@ pub(super) fn take_up_signing(
         let purchase = purchase.with_new_key(now, random);
         run.attempts = Some(Attempts::open());
         let state = State::Issuing { purchase };
-        return buying(record, run, record.moved_in_vain(state, now, random), now);
+        return Decision::store(record.moved_in_vain(state, now, random), Effect::Sign);
     }
     run.attempts = Some(run.take_attempts(|| purchase.taken_up()));
     match run.is_own {
@@ -45,13 +45,6 @@ pub(super) fn take_up_signing(
             Effect::Sign,
         ),
     }
-}
-
-/// The signature is asked for under a new key. Before its random moment, that is told.
-pub(super) fn buying(before: &Durable, run: &Run, mut moved: Durable, now: u64) -> Decision {
-    moved.buy_at = None;
-    let is_early = run.is_put_off(before, now);
-    Decision::store(moved, Effect::Sign).noting_if(is_early.then_some(EventKind::LinkableByTime))
 }
 
 /// The call is at its end, and no pass came.

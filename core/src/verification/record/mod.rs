@@ -198,12 +198,15 @@ impl Durable {
             state: beginning.state,
             refund: None,
             tries: 0,
-            // Nobody is at work on what is put off.
-            leased_until: beginning.buy_at.is_none().then_some(now + LEASE),
+            leased_until: Some(now + LEASE),
             buy_at: beginning.buy_at,
             due_at: None,
             expires_at: None,
         };
+        if durable.is_put_off_for(now).is_some() && matches!(durable.state, State::Issuing { .. }) {
+            // There is nothing to do before its moment.
+            durable.leased_until = None;
+        }
         durable.schedule(now, random);
         durable
     }

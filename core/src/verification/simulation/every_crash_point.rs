@@ -30,6 +30,8 @@ struct Flow {
     pooled: bool,
     /// The pass is bought at a random moment.
     is_put_off: bool,
+    /// Its process is there at that moment.
+    waits: bool,
     ending: Ending,
     /// The statuses of an unfinished person and of a spent pass.
     unfinished: u16,
@@ -62,6 +64,7 @@ fn flows() -> Vec<Flow> {
                     binding,
                     pooled,
                     is_put_off: false,
+                    waits: false,
                     ending,
                     unfinished: 403,
                     spent: 409,
@@ -70,12 +73,17 @@ fn flows() -> Vec<Flow> {
         }
     }
     // Bought when the answer is asked for, or by recovery.
-    for binding in [PassBinding::ClaimType, PassBinding::Relay] {
+    for (binding, waits) in [
+        (PassBinding::ClaimType, false),
+        (PassBinding::ClaimType, true),
+        (PassBinding::Relay, true),
+    ] {
         flows.push(Flow {
             encrypted: false,
             binding,
             pooled: false,
             is_put_off: true,
+            waits,
             ending: Ending::PendingTwiceThenPassed,
             unfinished: 403,
             spent: 409,
@@ -118,13 +126,19 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
     let sim = &setting.sim;
     sim.spawn(
         1,
-        application(sim.clone(), engine(), Next::Itself, known.clone()),
+        application(
+            sim.clone(),
+            engine(),
+            Next::Itself,
+            flow.waits,
+            known.clone(),
+        ),
     );
     executor.run(BEGIN + HOUR, |worker| {
         let next = next_of(stops, worker);
         sim.spawn(
             worker + 1,
-            application(sim.clone(), engine(), next, known.clone()),
+            application(sim.clone(), engine(), next, flow.waits, known.clone()),
         );
     });
     let effects = setting.faults.effects();
@@ -146,7 +160,13 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
 }
 
 /// What an application does: starts, or goes on with what it started, and asks until it is told.
-async fn application(sim: Arc<Sim>, engine: Engine, next: Next, known: Arc<Mutex<Option<String>>>) {
+async fn application(
+    sim: Arc<Sim>,
+    engine: Engine,
+    next: Next,
+    waits: bool,
+    known: Arc<Mutex<Option<String>>>,
+) {
     let pause = |seconds| sim.sleep(Duration::from_secs(seconds));
     if next == Next::AnotherLater {
         pause(300).await;
@@ -164,7 +184,13 @@ async fn application(sim: Arc<Sim>, engine: Engine, next: Next, known: Arc<Mutex
             *known.lock().expect("not poisoned") = Some(id.clone());
             if is_new {
                 // What is missing, `complete` does.
-                let _ = engine.prepare(stored).await;
+                match engine.prepare(stored).await {
+                    Ok(Some(left)) if waits => {
+                        sim.sleep(Duration::from_millis(left)).await;
+                        let _ = engine.prepare_later(&id).await;
+                    }
+                    _ => {}
+                }
             }
             id
         }

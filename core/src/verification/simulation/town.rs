@@ -225,12 +225,11 @@ impl Town {
 
     /// As a client does it in the background.
     async fn prepare(&self, engine: Engine, stored: Loaded<Durable>) {
-        let Some(pause) = stored.content.is_put_off_for(engine.ports.now()) else {
-            let _ = engine.prepare(stored).await;
-            return;
-        };
-        self.sim().sleep(Duration::from_millis(pause)).await;
-        let _ = engine.prepare_later(stored.content.id()).await;
+        let id = stored.content.id().to_owned();
+        if let Ok(Some(pause)) = engine.prepare(stored).await {
+            self.sim().sleep(Duration::from_millis(pause)).await;
+            let _ = engine.prepare_later(&id).await;
+        }
     }
 
     /// Whether somebody was told of this verification. If not, no person was ever sent to it: another

@@ -38,6 +38,12 @@ impl Drive<'_> {
         ))
     }
 
+    /// Likewise, and that this client can buy at all.
+    pub(super) async fn check_buyer(&self) -> Result<()> {
+        self.engine.ports.persona.check_can_issue()?;
+        self.check_owner().await
+    }
+
     pub(super) async fn sign(&mut self) -> Result<Event> {
         let State::Issuing { purchase } = &self.stored.content.state else {
             return Ok(Event::Continue);

@@ -169,6 +169,10 @@ impl Drive<'_> {
         let Some(record) = next.store else {
             return Ok(Written::Done(next.effect));
         };
+        if next.effect == Effect::Sign {
+            // Whoever cannot buy leaves it as it is.
+            self.check_buyer().await?;
+        }
         // Of money better twice, or for a step that another worker takes, than never: whoever dies
         // after the swap tells nobody.
         let is_money = next.notice == Some(EventKind::PossibleDoubleCharge);
@@ -243,8 +247,7 @@ impl Drive<'_> {
                 Event::Pooled(ports.take_pooled(&place, &record.id).await?)
             }
             Effect::Blind => {
-                ports.persona.check_can_issue()?;
-                self.check_owner().await?;
+                self.check_buyer().await?;
                 let bound_to = self.engine.bound_to(record)?;
                 self.retry = 0;
                 Event::Blinded(ports.persona.blind(&bound_to, &ports.left()).await?)
@@ -360,8 +363,8 @@ impl Drive<'_> {
                 "Nobody can tell what became of a request; the verification says what is known."
             }
             EventKind::LinkableByTime => {
-                "The answer was asked for before the pass was bought, at its random moment: it is \
-                 bought now, and Persona can tell by the clock which relay it is for."
+                "The pass was bought in the call that asks for the answer: Persona can tell by the \
+                 clock which relay it is for."
             }
             EventKind::Pending => "Persona has no answer yet.",
             EventKind::Refunded => "A pass that was not consumed went back to the pool.",

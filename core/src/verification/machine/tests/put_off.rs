@@ -21,9 +21,33 @@ fn before_its_moment_nobody_buys_it_unasked() {
     let before = worker.record.clone();
     assert_eq!(worker.feed(Event::Continue), Effect::Tell);
     assert_eq!(worker.record, before);
-    // Nor is a challenge fetched, if there is none yet.
+}
+
+#[test]
+fn the_challenge_is_fetched_before_and_the_signature_waits() {
+    let mut worker = put_off(Goal::Pass, BEGIN);
     worker.record.state = State::Created { pooled: None };
+    assert_eq!(worker.feed(Event::Continue), Effect::Blind);
+    let effect = worker.feed(Event::Blinded(Kept::new("blinded")));
+    assert_eq!(effect, Effect::Tell);
+    assert_eq!(worker.purchase().key, None);
+    assert_eq!(Stored::due_at(&worker.record), Some(MOMENT));
+    assert_eq!(worker.record.leased_until, None);
     assert_eq!(worker.feed(Event::Continue), Effect::Tell);
+}
+
+#[test]
+fn a_start_that_gets_no_pass_of_the_pool_waits_for_its_moment_too() {
+    let mut worker = put_off(Goal::Pass, BEGIN);
+    worker.record.state = State::Created {
+        pooled: Some("place".to_owned()),
+    };
+    let effect = worker.feed(Event::Continue);
+    assert_eq!(effect, Effect::TakePooled("place".to_owned()));
+    assert_eq!(worker.feed(Event::Pooled(None)), Effect::Continue);
+    assert_eq!(worker.feed(Event::Continue), Effect::Blind);
+    let effect = worker.feed(Event::Blinded(Kept::new("blinded")));
+    assert_eq!(effect, Effect::Tell);
 }
 
 #[test]
@@ -39,41 +63,59 @@ fn at_its_moment_it_is_bought_and_that_is_nothing_to_tell() {
     let mut worker = put_off(Goal::Pass, MOMENT);
     assert_eq!(worker.feed(Event::Continue), Effect::Sign);
     assert_eq!(worker.purchase().key_made_at, MOMENT);
-    assert_eq!(worker.record.buy_at, None);
+    assert_eq!(worker.feed(signed("pass")), Effect::Continue);
     assert_eq!(worker.notices, []);
 }
 
 #[test]
-fn whoever_asks_for_the_answer_before_buys_it_and_is_told_once() {
+fn its_own_process_goes_by_the_time_that_it_slept_whatever_the_clock_says() {
+    let mut worker = put_off(Goal::Pass, BEGIN);
+    worker.run.is_its_moment = true;
+    assert_eq!(worker.feed(Event::Continue), Effect::Sign);
+}
+
+#[test]
+fn whoever_asks_for_the_answer_and_buys_the_pass_for_it_is_told_once_whenever_that_is() {
+    for now in [MOMENT - 1, MOMENT + HOUR] {
+        let mut worker = put_off(Goal::Answer, now);
+        assert_eq!(worker.feed(Event::Continue), Effect::Sign);
+        // The worker crashes; the next one asks for the same.
+        let key = worker.key();
+        let mut worker = worker.taken_up();
+        assert_eq!(worker.key(), key);
+        assert_eq!(worker.notices, []);
+        assert_eq!(worker.feed(signed("pass")), Effect::Continue);
+        assert_eq!(worker.notices, [EventKind::LinkableByTime]);
+    }
+}
+
+#[test]
+fn what_provably_never_left_is_nothing_to_tell() {
     let mut worker = put_off(Goal::Answer, MOMENT - 1);
     assert_eq!(worker.feed(Event::Continue), Effect::Sign);
-    assert_eq!(worker.notices, [EventKind::LinkableByTime]);
-    // The worker crashes; the next one asks for the same.
-    let key = worker.key();
-    let worker = worker.taken_up();
-    assert_eq!(worker.key(), key);
-    assert_eq!(worker.notices, [EventKind::LinkableByTime]);
-}
-
-#[test]
-fn without_a_challenge_it_is_told_when_the_signature_is_asked_for() {
-    let mut worker = put_off(Goal::Answer, MOMENT - 1);
-    worker.record.state = State::Created { pooled: None };
-    assert_eq!(worker.feed(Event::Continue), Effect::Blind);
+    assert_eq!(worker.not_signed(not_sent()), Effect::Again);
+    let effect = worker.out_of_patience(ErrorKind::Network);
+    assert_eq!(effect, Effect::Later(ErrorKind::Network));
     assert_eq!(worker.notices, []);
-    let effect = worker.feed(Event::Blinded(Kept::new("blinded")));
-    assert_eq!(effect, Effect::Sign);
-    assert_eq!(worker.notices, [EventKind::LinkableByTime]);
+    // It waits for its moment again.
+    worker.run = Run::new(Goal::Pass, MOMENT - 1);
+    assert_eq!(worker.feed(Event::Continue), Effect::Tell);
 }
 
 #[test]
-fn a_pass_of_the_pool_waits_for_nothing() {
-    let mut worker = put_off(Goal::Pass, BEGIN);
-    worker.record.state = State::Created {
-        pooled: Some("place".to_owned()),
-    };
-    let effect = worker.feed(Event::Continue);
-    assert_eq!(effect, Effect::TakePooled("place".to_owned()));
+fn a_challenge_that_names_the_relay_right_before_the_signature_is_told() {
+    for (has_moment, told) in [(true, &[EventKind::LinkableByTime][..]), (false, &[])] {
+        let mut worker = put_off(Goal::Pass, MOMENT);
+        worker.record.state = State::Created { pooled: None };
+        worker.record.relay_bound = true;
+        // Without a window, to buy beside the relay is what was chosen.
+        worker.record.buy_at = has_moment.then_some(MOMENT);
+        assert_eq!(worker.feed(Event::Continue), Effect::Blind);
+        let effect = worker.feed(Event::Blinded(Kept::new("blinded")));
+        assert_eq!(effect, Effect::Sign);
+        assert_eq!(worker.feed(signed("pass")), Effect::Continue);
+        assert_eq!(worker.notices, told);
+    }
 }
 
 #[test]
@@ -81,5 +123,4 @@ fn a_moment_that_a_wrong_clock_has_written_is_none() {
     let mut worker = put_off(Goal::Pass, BEGIN);
     worker.record.buy_at = Some(BEGIN + 25 * MINUTE);
     assert_eq!(worker.feed(Event::Continue), Effect::Sign);
-    assert_eq!(worker.notices, []);
 }
