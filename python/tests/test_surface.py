@@ -63,7 +63,8 @@ def check_parameters(function: Callable[..., Any], members: list[dict[str, Any]]
     # The others are given by name.
     by_place = [name for name, one in parameters.items() if one.kind is not one.KEYWORD_ONLY]
     assert by_place == described[: len(by_place)]
-    for member, parameter in zip(members, parameters.values(), strict=True):
+    for name, member in zip(described, members, strict=True):
+        parameter = parameters[name]
         is_required = parameter.default is inspect.Parameter.empty
         assert is_required == (not member["optional"] and not member["list"]), parameter
         if not is_required:
