@@ -126,6 +126,7 @@ export interface NativeClientOptions {
   baseUrl: string | undefined;
   environment: string | undefined;
   timeoutSeconds: number | undefined;
+  idleTimeoutSeconds: number | undefined;
   retries: number | undefined;
   caPem: string | undefined;
   anonymousProxy: string | undefined;

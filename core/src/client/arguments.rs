@@ -32,6 +32,7 @@ macro_rules! plain_options {
             base_url: Text => BASE_URL,
             environment: Text => ENVIRONMENT,
             timeout_seconds: Seconds => TIMEOUT,
+            idle_timeout_seconds: Seconds => IDLE_TIMEOUT,
             retries: Whole => RETRIES,
             ca_pem: Text,
             anonymous_proxy: SecretText,
@@ -188,6 +189,9 @@ impl ClientArguments {
         }
         if let Some(seconds) = self.timeout_seconds {
             builder = builder.timeout(parse_seconds(seconds)?);
+        }
+        if let Some(seconds) = self.idle_timeout_seconds {
+            builder = builder.idle_timeout(parse_seconds(seconds)?);
         }
         if let Some(retries) = self.retries {
             let retries = u32::try_from(retries).map_err(|_| {
