@@ -6,6 +6,7 @@ import asyncio
 import copy
 import pickle
 import traceback
+from collections.abc import Callable
 from typing import get_type_hints
 
 import pytest
@@ -108,14 +109,15 @@ def test_an_error_says_what_persona_said(sandbox: Sandbox, client: relaypass.Rel
 
 def test_an_argument_that_is_refused_names_the_call() -> None:
     client = relaypass.RelayPass()
-    for name, call in {
+    calls: dict[str, Callable[[], object]] = {
         "relays.create": lambda: client.relays.create(claim_type=CLAIM_TYPE, timeout=0),
         "relays.issue_privacy_pass": lambda: client.relays.issue_privacy_pass(),
         "verifications.get": lambda: client.verifications.get("no id"),
         "passes.count": lambda: client.passes.count(claim_type=""),
         "generate_key_pair": lambda: relaypass.EncryptionKey.generate(1),
         "read_key_pair": lambda: relaypass.EncryptionKey.from_pem(""),
-    }.items():
+    }
+    for name, call in calls.items():
         with pytest.raises(relaypass.InvalidArgumentError) as caught:
             call()
         assert caught.value.operation == name
