@@ -78,9 +78,10 @@ export const alike: [
   Alike<addon.CancelToken, ours.NativeCancelToken>,
   Alike<addon.ClientOptions, ours.NativeClientOptions>,
   Alike<addon.ErrorRecord, ours.ErrorRecord>,
+  Alike<addon.CheckRecord, ours.NativeCheck>,
   Alike<addon.ViolationRecord, ours.NativeViolation>,
   Alike<addon.KeyPairRecord, ours.KeyPair>,
-] = [true, true, true, true, true, true, true];
+] = [true, true, true, true, true, true, true, true];
 `,
 );
 const tsc = join(here, 'node_modules', '.bin', 'tsc');

@@ -1,5 +1,6 @@
 //! What an observer sees of the two lanes. Each test is named after what it fears.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -256,6 +257,31 @@ async fn the_same_question_keeps_its_key_and_a_new_one_gets_a_new_one() {
         .all(|(key, _)| redeem.iter().all(|(other, _)| key != other)));
     assert_eq!(world.get("ledger").await["billed"], 2);
     assert_eq!(world.get("ledger").await["redeemed"], 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_idle_for_too_long_is_not_used_again() {
+    for (idle_timeout, is_kept) in [
+        (Duration::from_secs(60), true),
+        (Duration::from_millis(1), false),
+    ] {
+        let world = World::start(false).await;
+        let client = world.builder().idle_timeout(idle_timeout).build().unwrap();
+        for _ in 0..2 {
+            let pass = IssuePrivacyPass::ClaimType(claim_type());
+            client.relays().issue_privacy_pass(pass).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // Each lane has its own.
+        for is_of_lane in [is_sign, |request: &Value| !is_sign(request)] {
+            let requests = world.requests().await;
+            let used = requests.iter().filter(|request| is_of_lane(request));
+            let connections: BTreeSet<u64> = used
+                .map(|request| request["connection"].as_u64().unwrap())
+                .collect();
+            assert_eq!(connections.len() == 1, is_kept, "{connections:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,12 @@ export interface RelayPassOptions {
    * with its retries takes at most 30 seconds, or this, whichever is longer.
    */
   readonly timeoutMs?: number | undefined;
+  /**
+   * How long a connection to Persona that nobody uses is kept, in milliseconds; the default is
+   * 20,000, the most 600,000. Load balancers close idle connections, many after 60 seconds: stay
+   * below, for a request sent into their closing has an unknown outcome.
+   */
+  readonly idleTimeoutMs?: number | undefined;
   /** How often a failed request is asked again; the default is 3, the most 10. */
   readonly retries?: number | undefined;
   /** Certificates to trust beside the public ones, in PEM: a company's own authority. */
@@ -120,6 +126,7 @@ const OPTIONS = [
   'baseUrl',
   'environment',
   'timeoutMs',
+  'idleTimeoutMs',
   'retries',
   'caPem',
   'anonymousProxy',
@@ -184,6 +191,7 @@ export class RelayPass {
         baseUrl: optional(readText, given.baseUrl, 'baseUrl'),
         environment: optional(readText, given.environment, 'environment'),
         timeoutSeconds: optional(readMilliseconds, given.timeoutMs, 'timeoutMs'),
+        idleTimeoutSeconds: optional(readMilliseconds, given.idleTimeoutMs, 'idleTimeoutMs'),
         retries: optional(readInteger, given.retries, 'retries'),
         caPem: optional(readText, given.caPem, 'caPem'),
         anonymousProxy: optional(readText, given.anonymousProxy, 'anonymousProxy'),

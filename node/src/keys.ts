@@ -1,5 +1,5 @@
 import { readInteger, readText } from './arguments.js';
-import { unwrap } from './cancel.js';
+import { call, unwrap } from './cancel.js';
 import { native } from './native.js';
 import type { KeyPair } from './native.js';
 import { inspect, REDACTED } from './redaction.js';
@@ -38,8 +38,8 @@ export class EncryptionKey {
    * @throws {@link InvalidArgumentError} for another size.
    */
   static async generate(bits: number = 2048): Promise<EncryptionKey> {
-    const pair = await native.generateKeys(readInteger(bits, 'bits'));
-    return new EncryptionKey(unwrap(pair));
+    const size = readInteger(bits, 'bits');
+    return new EncryptionKey(await call(undefined, () => native.generateKeys(size)));
   }
 
   /**

@@ -23,13 +23,13 @@ import type { NativeStore, StoreReport } from './store.js';
  */
 export interface Native {
   openClient(options: NativeClientOptions): Outcome<NativeClient>;
-  generateKeys(bits: number | undefined): Promise<Outcome<KeyPair>>;
+  generateKeys(bits: number | undefined): Promised<KeyPair>;
   readKeys(privateKeyPem: string): Outcome<KeyPair>;
   openClaim(claimPayload: string, decryptionKey?: string, claimType?: string): Outcome<Claim>;
   checkStore(
     store: NativeStore,
     reopen: (() => Promise<NativeStore>) | undefined,
-  ): Promise<StoreReport | NativeViolation>;
+  ): Promised<NativeCheck>;
   readonly CancelToken: new () => NativeCancelToken;
 }
 
@@ -126,6 +126,7 @@ export interface NativeClientOptions {
   baseUrl: string | undefined;
   environment: string | undefined;
   timeoutSeconds: number | undefined;
+  idleTimeoutSeconds: number | undefined;
   retries: number | undefined;
   caPem: string | undefined;
   anonymousProxy: string | undefined;
@@ -140,6 +141,11 @@ export interface NativeClientOptions {
   passPool: number | undefined;
   background: boolean | undefined;
   onEvent: ((scope: number | null, event: RelayPassEvent) => void) | undefined;
+}
+
+/** @internal */
+export interface NativeCheck extends StoreReport {
+  readonly violation: NativeViolation | null;
 }
 
 /** @internal */

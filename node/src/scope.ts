@@ -16,7 +16,8 @@ let latest = 0;
  * @internal
  */
 export async function withScope<T>(call: (scope: number) => Promise<T>): Promise<T> {
-  latest = (latest + 1) >>> 0;
+  // Never 0, which is the background's.
+  latest = (latest + 1) >>> 0 || 1;
   const scope = latest;
   SCOPES.set(scope, new AsyncResource('RELAYPASS'));
   try {

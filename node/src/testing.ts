@@ -5,6 +5,7 @@
  */
 
 import { optional, readFunction, readObject } from './arguments.js';
+import { call } from './cancel.js';
 import { native } from './native.js';
 import { adaptStore, readStoreObject } from './store.js';
 import type { Awaitable, RelayStore, StoreReport } from './store.js';
@@ -67,18 +68,18 @@ export async function checkStore(
   const checked = adaptStore(readStoreObject(store, 'store must be'));
   const given = readObject(options, 'options', ['reopen']);
   const reopen = optional(readFunction, given.reopen, 'reopen');
-  const answer = await native.checkStore(
-    checked,
-    reopen === undefined
-      ? undefined
-      : async () => adaptStore(readStoreObject(await reopen(), 'reopen must return')),
+  const { passed, skipped, violation } = await call(undefined, () =>
+    native.checkStore(
+      checked,
+      reopen === undefined
+        ? undefined
+        : async () => adaptStore(readStoreObject(await reopen(), 'reopen must return')),
+    ),
   );
-  if ('rule' in answer) {
-    const { message, rule, found, thrown } = answer;
+  if (violation !== null) {
+    const { message, rule, found, thrown } = violation;
     const cause = thrown === null ? {} : { cause: thrown.value };
     throw new StoreViolation(message, { rule, found, ...cause });
   }
-  Object.freeze(answer.passed);
-  Object.freeze(answer.skipped);
-  return Object.freeze(answer);
+  return Object.freeze({ passed: Object.freeze(passed), skipped: Object.freeze(skipped) });
 }

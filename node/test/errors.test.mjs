@@ -106,6 +106,22 @@ test('an error carries what Persona said, and a stack that leads to the caller',
   assert.doesNotMatch(inspect(error, { showHidden: true, depth: 9 }), /canary/);
 });
 
+test('an argument that is refused names the call', async () => {
+  const client = new RelayPass();
+  for (const [operation, call] of Object.entries({
+    'relays.create': () => client.relays.create({ claimType }, { timeoutMs: 0 }),
+    'relays.issue_privacy_pass': () => client.relays.issuePrivacyPass({}),
+    'verifications.get': () => client.verifications.get('no id'),
+    'passes.count': () => client.passes.count({ claimType: '' }),
+    generate_key_pair: () => relaypass.EncryptionKey.generate(1),
+    read_key_pair: async () => relaypass.EncryptionKey.fromPem(''),
+  })) {
+    const error = await thrownBy(call);
+    assert.equal(error.code, 'invalid_argument', operation);
+    assert.equal(error.operation, operation);
+  }
+});
+
 test('a broken way to Persona has its cause', async () => {
   const client = new RelayPass({ baseUrl: 'http://127.0.0.1:1', retries: 0 });
   const error = await thrownBy(() => client.relays.create({ claimType }));

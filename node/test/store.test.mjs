@@ -104,13 +104,13 @@ test('passes bought ahead are counted, and used', async () => {
 test('without a store it says so', async () => {
   const { verifications, passes } = sandbox.client();
   for (const call of [
-    verifications.start({ claimType }),
-    verifications.complete(randomUUID()),
-    verifications.get(randomUUID()),
-    verifications.forget(randomUUID()),
-    verifications.recover(),
-    passes.prefetch({ claimType, count: 1 }),
-    passes.count({ claimType }),
+    () => verifications.start({ claimType }),
+    () => verifications.complete(randomUUID()),
+    () => verifications.get(randomUUID()),
+    () => verifications.forget(randomUUID()),
+    () => verifications.recover(),
+    () => passes.prefetch({ claimType, count: 1 }),
+    () => passes.count({ claimType }),
   ]) {
     await assert.rejects(call, { code: 'invalid_argument' });
   }

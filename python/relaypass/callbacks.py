@@ -296,7 +296,7 @@ def _tell_of_events() -> None:
         number, caller, members = fetched
         callbacks = _callbacks.get(number)
         if callbacks is not None:
-            callbacks.tell(caller, Event(*members))
+            callbacks.tell(caller, Event(**members))
         del callbacks, caller, fetched
 
 

@@ -30,6 +30,7 @@ class _Options:
         base_url: str | None = None,
         environment: Environment | None = None,
         timeout: float | None = None,
+        idle_timeout: float | None = None,
         retries: int | None = None,
         ca_pem: str | None = None,
         anonymous_proxy: str | None = None,
@@ -54,6 +55,9 @@ class _Options:
                 a client without a key is for production.
             timeout: Seconds that one request may take; the default is 10, the longest 600. A call
                 with its retries takes at most 30 seconds, or this, whichever is longer.
+            idle_timeout: Seconds that an unused connection to Persona is kept; the default is 20,
+                the longest 600. Load balancers close idle connections, many after 60 seconds: stay
+                below, for a request sent into their closing has an unknown outcome.
             retries: How often a failed request is asked again: 0 to 10, by default 3.
             ca_pem: Certificates to trust beside the public ones, in PEM: a company's own.
             anonymous_proxy: The way out for the calls that must not name you: ``http://``,
@@ -102,6 +106,7 @@ class _Options:
             "base_url": base_url,
             "environment": environment,
             "timeout": timeout,
+            "idle_timeout": idle_timeout,
             "retries": retries,
             "ca_pem": ca_pem,
             "anonymous_proxy": anonymous_proxy,

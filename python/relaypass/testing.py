@@ -129,6 +129,7 @@ class _Opened:
 
 
 def _report(answer: Answer) -> StoreReport:
-    if "rule" in answer:
-        raise StoreViolation(answer["rule"], answer["found"]) from answer["thrown"]
+    violation = answer["violation"]
+    if violation is not None:
+        raise StoreViolation(violation["rule"], violation["found"]) from violation["thrown"]
     return StoreReport(tuple(answer["passed"]), tuple(answer["skipped"]))

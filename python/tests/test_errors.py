@@ -6,10 +6,11 @@ import asyncio
 import copy
 import pickle
 import traceback
+from collections.abc import Callable
 from typing import get_type_hints
 
 import pytest
-from support import CLAIM_TYPE, Sandbox
+from support import CLAIM_TYPE, Sandbox, hooks
 
 import relaypass
 from relaypass import _native
@@ -22,7 +23,7 @@ def example_error(outcome: _native.Outcome[None]) -> relaypass.RelayPassError:
     return caught.value
 
 
-EXAMPLES = [example_error(outcome) for outcome in _native._example_failures()]
+EXAMPLES = [example_error(outcome) for outcome in hooks._example_failures()]
 
 
 def test_every_code_of_the_core_has_its_class_and_every_class_its_code() -> None:
@@ -40,7 +41,7 @@ def test_every_code_of_the_core_has_its_class_and_every_class_its_code() -> None
 def test_a_panic_is_an_internal_error_that_does_not_repeat_it() -> None:
     for call in (waited, lambda call: asyncio.run(awaited(call))):
         with pytest.raises(relaypass.InternalError) as caught:
-            call(_native._panic())
+            call(hooks._panic())
         assert caught.value.code == "internal"
         assert "canary" not in "".join(traceback.format_exception(caught.value))
 
@@ -104,6 +105,22 @@ def test_an_error_says_what_persona_said(sandbox: Sandbox, client: relaypass.Rel
     assert error.title
     assert error.request_id
     assert error.rate_limit is not None
+
+
+def test_an_argument_that_is_refused_names_the_call() -> None:
+    client = relaypass.RelayPass()
+    calls: dict[str, Callable[[], object]] = {
+        "relays.create": lambda: client.relays.create(claim_type=CLAIM_TYPE, timeout=0),
+        "relays.issue_privacy_pass": lambda: client.relays.issue_privacy_pass(),
+        "verifications.get": lambda: client.verifications.get("no id"),
+        "passes.count": lambda: client.passes.count(claim_type=""),
+        "generate_key_pair": lambda: relaypass.EncryptionKey.generate(1),
+        "read_key_pair": lambda: relaypass.EncryptionKey.from_pem(""),
+    }
+    for name, call in calls.items():
+        with pytest.raises(relaypass.InvalidArgumentError) as caught:
+            call()
+        assert caught.value.operation == name
 
 
 def test_meta_is_a_dictionary(sandbox: Sandbox, client: relaypass.RelayPass) -> None:

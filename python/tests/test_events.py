@@ -12,10 +12,9 @@ import weakref
 from typing import Any, get_args
 
 import pytest
-from support import CLAIM_TYPE, DictStore, Sandbox, run_script
+from support import CLAIM_TYPE, DictStore, Sandbox, hooks, run_script
 
 import relaypass
-from relaypass import _native
 
 NAME: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="none")
 
@@ -42,7 +41,7 @@ def tell_examples(client: relaypass.RelayPass) -> None:
     callbacks = client._connection._callbacks
     assert callbacks is not None
     callbacks.caller()
-    _native._example_events(callbacks.number)
+    hooks._example_events(callbacks.number)
 
 
 KINDS = get_args(relaypass.EventKind)
@@ -228,7 +227,7 @@ def test_the_events_of_a_client_that_is_gone_are_dropped() -> None:
     assert callbacks is not None
     number = callbacks.number
     del client, callbacks
-    _native._example_events(number)
+    hooks._example_events(number)
     listening = relaypass.RelayPass(on_event=other)
     tell_examples(listening)
     other.wait(6)

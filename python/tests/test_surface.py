@@ -58,8 +58,13 @@ CALLS = [call for call in SURFACE["calls"] if call["name"] != "close"]
 def check_parameters(function: Callable[..., Any], members: list[dict[str, Any]]) -> None:
     parameters = dict(inspect.signature(function).parameters)
     parameters.pop("self", None)
-    assert list(parameters) == [RENAMED.get(member["name"], member["name"]) for member in members]
-    for member, parameter in zip(members, parameters.values(), strict=True):
+    described = [RENAMED.get(member["name"], member["name"]) for member in members]
+    assert sorted(parameters) == sorted(described)
+    # The others are given by name.
+    by_place = [name for name, one in parameters.items() if one.kind is not one.KEYWORD_ONLY]
+    assert by_place == described[: len(by_place)]
+    for name, member in zip(described, members, strict=True):
+        parameter = parameters[name]
         is_required = parameter.default is inspect.Parameter.empty
         assert is_required == (not member["optional"] and not member["list"]), parameter
         if not is_required:

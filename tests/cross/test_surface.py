@@ -34,7 +34,7 @@ IN_GATEWAY = {
     "identified_proxy": "RELAYPASS_IDENTIFIED_PROXY",
 }
 # The key's prefix tells; the gateway always works in the background, and logs events.
-NOT_IN_GATEWAY = {"environment", "background", "on_event", "store_timeout"}
+NOT_IN_GATEWAY = {"environment", "background", "on_event", "store_timeout", "idle_timeout"}
 
 
 def rows(page: str, head: str) -> list[list[str]]:

@@ -41,10 +41,8 @@ fn main() -> ExitCode {
             languages: vec![TargetLanguage::Kotlin],
             source: library.into(),
             out_dir: folder.clone().into(),
-            config_override: None,
-            format: false,
-            crate_filter: None,
             metadata_no_deps: true,
+            ..GenerateOptions::default()
         })
         .map_err(|error| format!("{error:?}"))
         .and_then(|()| fit_kotlin(PathBuf::from(folder).join(KOTLIN_FILE))),
@@ -55,12 +53,10 @@ fn main() -> ExitCode {
             generate_modulemap: true,
             source: library.into(),
             out_dir: folder.into(),
-            xcframework: false,
             module_name: Some("relaypass_ffiFFI".to_owned()),
             modulemap_filename: Some("module.modulemap".to_owned()),
             metadata_no_deps: true,
-            link_frameworks: Vec::new(),
-            config: None,
+            ..SwiftBindingsOptions::default()
         })
         .map_err(|error| format!("{error:?}")),
     };

@@ -1,7 +1,9 @@
 //! The options of a client, as JavaScript has them.
 
+use std::convert::identity;
+
 use napi_derive::napi;
-use relaypass::surface::{ClientArguments, IntoPlain, StoreArgument};
+use relaypass::{client_options, plain_options};
 
 use crate::events::{listener, Tell};
 use crate::store::{Bytes, HostStore};
@@ -12,29 +14,11 @@ pub(crate) type Flag = bool;
 pub(crate) type Seconds = f64;
 pub(crate) type Whole = f64;
 
-macro_rules! options {
-    ($($name:ident: $type:ident,)*) => {
-        /// See `relaypass::surface::ClientArguments`.
+macro_rules! record {
+    ($($item:tt)*) => {
         #[napi(object, object_to_js = false)]
-        pub struct ClientOptions {
-            $(pub $name: Option<$type>,)*
-            pub store_url: Option<String>,
-            pub store: Option<HostStore>,
-            pub seal_keys: Vec<Bytes>,
-            pub on_event: Option<Tell>,
-        }
-
-        impl From<ClientOptions> for ClientArguments {
-            fn from(options: ClientOptions) -> Self {
-                Self {
-                    $($name: options.$name.into_plain(),)*
-                    store: StoreArgument::of(options.store, options.store_url),
-                    seal_keys: options.seal_keys.into_plain(),
-                    on_event: options.on_event.map(listener),
-                }
-            }
-        }
+        $($item)*
     };
 }
 
-relaypass::plain_options!(options);
+plain_options!(client_options (record, HostStore => identity, Bytes, Tell => listener));

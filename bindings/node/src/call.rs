@@ -2,60 +2,42 @@
 //! itself.
 
 use std::future::Future;
-use std::sync::Arc;
 
-use napi::bindgen_prelude::{PromiseRaw, ToNapiValue};
-use napi::Env;
+use napi::bindgen_prelude::{retain_current_module_for_unload_safety, PromiseRaw, ToNapiValue};
+use napi::{Env, JsValue};
 use napi_derive::napi;
-use relaypass::surface::caught;
+use relaypass::surface::{shared_runtime, Begun, Cancel, Driven, BACKGROUND};
 use relaypass::Result;
-use tokio::sync::Notify;
 
 use crate::errors::{outcome, Outcome};
 
 /// Cancels the one call that it was given to.
 #[napi]
-pub struct CancelToken {
-    // Holds one permit: cancelling before the call begins to wait is not lost.
-    cancelled: Arc<Notify>,
-}
+pub struct CancelToken(Cancel);
 
 #[napi]
 impl CancelToken {
     #[napi(constructor, catch_unwind)]
     #[allow(clippy::new_without_default, reason = "it is made by JavaScript only")]
     pub fn new() -> Self {
-        Self {
-            cancelled: Arc::new(Notify::new()),
-        }
+        Self(Cancel::default())
     }
 
     /// Drops the call's future, and with it its connection.
     #[napi(catch_unwind)]
     pub fn cancel(&self) {
-        self.cancelled.notify_one();
+        self.0.cancel();
     }
-}
-
-tokio::task_local! {
-    static SCOPE: u32;
 }
 
 /// The call that is being driven here, by the number which `node/src/scope.ts` gave it; none in the
 /// background. What calls back into JavaScript names it, so that the callback runs where the caller
 /// was (`AsyncLocalStorage`).
 pub fn current_scope() -> Option<u32> {
-    SCOPE.try_with(|scope| *scope).ok()
-}
-
-/// [`promise`] for a call that may call back into JavaScript.
-pub fn promise_in_scope<'env, T: Send + 'static, R: From<T> + Answered>(
-    env: &'env Env,
-    token: Option<&CancelToken>,
-    scope: u32,
-    call: impl Future<Output = Result<T>> + Send + 'static,
-) -> napi::Result<Promised<'env, R>> {
-    promise(env, token, SCOPE.scope(scope, call))
+    match relaypass::surface::current_call() {
+        BACKGROUND => None,
+        scope => Some(scope as u32),
+    }
 }
 
 /// What JavaScript can be given.
@@ -66,26 +48,53 @@ impl<R: ToNapiValue + Send + 'static> Answered for R {}
 /// What a call comes to: its outcome, or `null` if it was cancelled first.
 pub type Promised<'env, R> = PromiseRaw<'env, Option<Outcome<R>>>;
 
-/// Runs a call of the core and promises its outcome.
-///
-/// An outcome that is there is given even if the call was cancelled meanwhile: it may have cost
-/// money.
+/// How a call is made.
+pub struct Way<'a> {
+    pub token: Option<&'a CancelToken>,
+    /// `BACKGROUND` for a call that calls nothing back.
+    pub scope: u32,
+    pub is_long: bool,
+}
+
+impl Way<'_> {
+    /// To its end, without calling back, beginning on this thread.
+    pub const AT_ONCE: Self = Self {
+        token: None,
+        scope: BACKGROUND as u32,
+        is_long: false,
+    };
+    /// The same, but on the runtime.
+    pub const AT_LENGTH: Self = Self {
+        is_long: true,
+        ..Self::AT_ONCE
+    };
+}
+
+/// Runs a call of the core and promises its outcome. One that need not wait wakes no thread.
 pub fn promise<'env, T: Send + 'static, R: From<T> + Answered>(
     env: &'env Env,
-    token: Option<&CancelToken>,
+    way: Way<'_>,
     call: impl Future<Output = Result<T>> + Send + 'static,
 ) -> napi::Result<Promised<'env, R>> {
-    let token = token.map(|token| Arc::clone(&token.cancelled));
-    // A call's future is large, and each layer around it would move it on the caller's stack.
-    let call = caught(Box::pin(call));
-    env.spawn_future(async move {
-        let Some(cancelled) = token else {
-            return Ok(Some(outcome(call.await)));
-        };
-        tokio::select! {
-            biased;
-            result = call => Ok(Some(outcome(result))),
-            () = cancelled.notified() => Ok(None),
+    // The runtime's threads outlive a worker thread that loaded the addon alone.
+    retain_current_module_for_unload_safety();
+    let driven = Driven {
+        number: way.scope.into(),
+        cancel: way.token.map(|token| token.0.clone()),
+        is_long: way.is_long,
+        call: Box::pin(call),
+    };
+    match driven.begin() {
+        Begun::Over(ended) => PromiseRaw::resolve(env, ended.map(outcome)),
+        Begun::Waits(work) => {
+            let (deferred, promise) = env.create_deferred()?;
+            let promise = PromiseRaw::new(env.raw(), promise.raw());
+            shared_runtime().spawn(async move {
+                let ended: Option<Outcome<R>> = work.await.map(outcome);
+                // A thread that is ending hears nothing any more.
+                deferred.resolve(move |_| Ok(ended));
+            });
+            Ok(promise)
         }
-    })
+    }
 }

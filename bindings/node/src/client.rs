@@ -9,7 +9,7 @@ use crate::answer::{
     VerificationRecord,
 };
 use crate::arguments::{ClientOptions, Flag, SecretText, Text, Whole};
-use crate::call::{promise, promise_in_scope, CancelToken, Promised};
+use crate::call::{promise, CancelToken, Promised, Way};
 use crate::errors::Outcome;
 
 /// See `relaypass::Client`.
@@ -23,7 +23,7 @@ pub struct Client {
 pub fn open_client(options: ClientOptions) -> Outcome<Client> {
     match surface::open(&ClientArguments::from(options)) {
         Ok(client) => Either::A(Client { client }),
-        Err(error) => Either::B(error.into()),
+        Err(error) => Either::B((&error).into()),
     }
 }
 
@@ -47,12 +47,7 @@ impl Client {
             timeout_seconds,
             is_called_back,
         };
-        let client = self.client.clone();
-        promise(
-            env,
-            None,
-            async move { arguments.parse()?.make(&client).await },
-        )
+        promise(env, Way::AT_ONCE, arguments.run(self.client.clone()))
     }
 
     /// A call that does nothing: what crossing over and back costs.
@@ -63,11 +58,15 @@ impl Client {
         timeout_seconds: Option<f64>,
         token: Option<&CancelToken>,
     ) -> napi::Result<Promised<'env, Nothing>> {
-        let client = self.client.clone();
-        promise(env, token, async move {
-            let relays = client.relays().within_seconds(timeout_seconds);
-            relays.map(|_| ())
-        })
+        let way = Way {
+            token,
+            ..Way::AT_ONCE
+        };
+        promise(
+            env,
+            way,
+            surface::noop(self.client.clone(), timeout_seconds),
+        )
     }
 }
 
@@ -95,9 +94,10 @@ macro_rules! calls {
                         $($needed: $needed.into_plain(),)*
                         $($other: $other.into_plain(),)*
                     };
+                    let way = Way { token, scope, is_long: surface::$arguments::IS_LONG };
                     let client = self.client.clone();
-                    promise_in_scope(env, token, scope, async move {
-                        arguments.run(&client, timeout_seconds).await
+                    promise(env, way, async move {
+                        surface::run(arguments, &client, timeout_seconds).await
                     })
                 }
             )*

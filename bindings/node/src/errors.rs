@@ -3,11 +3,10 @@
 use napi::Either;
 use napi_derive::napi;
 use relaypass::surface::Thrown;
-use relaypass::Error;
 
 use crate::answer::{record, RateLimitRecord};
 
-relaypass::error_record!(record, ThrownValue);
+relaypass::error_record!(record, ThrownValue, thrown_in);
 
 /// A value of JavaScript in a box: `null` and `undefined` can be thrown too.
 #[napi(object, object_from_js = false)]
@@ -24,18 +23,12 @@ pub type Outcome<T> = Either<T, ErrorRecord>;
 pub fn outcome<T, R: From<T>>(result: relaypass::Result<T>) -> Outcome<R> {
     match result {
         Ok(value) => Either::A(value.into()),
-        Err(error) => Either::B(error.into()),
-    }
-}
-
-impl From<Error> for ErrorRecord {
-    fn from(error: Error) -> Self {
-        Self::new(&error, thrown_among_causes_of(&error))
+        Err(error) => Either::B((&error).into()),
     }
 }
 
 /// What the caller's own store threw, if that led to the error: a reference to the very object.
-pub fn thrown_among_causes_of(error: &(dyn std::error::Error + 'static)) -> Option<ThrownValue> {
+pub fn thrown_in(error: &(dyn std::error::Error + 'static)) -> Option<ThrownValue> {
     let thrown: &napi::Error = Thrown::among_causes_of(error)?;
     let value = thrown.try_clone().ok()?;
     Some(ThrownValue { value })

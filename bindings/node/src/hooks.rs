@@ -5,14 +5,14 @@ use napi_derive::napi;
 use relaypass::{Error, ErrorKind};
 
 use crate::answer::Nothing;
-use crate::call::{promise, CancelToken, Promised};
+use crate::call::{promise, CancelToken, Promised, Way};
 use crate::errors::ErrorRecord;
 
 /// One error of every kind, for the test that walks them all.
 #[napi(catch_unwind)]
 pub fn example_errors() -> Vec<ErrorRecord> {
     let examples = ErrorKind::ALL.into_iter().map(Error::example);
-    examples.map(ErrorRecord::from).collect()
+    examples.map(|error| (&error).into()).collect()
 }
 
 /// A call that panics with a secret.
@@ -21,5 +21,9 @@ pub fn panic<'env>(
     env: &'env Env,
     token: Option<&CancelToken>,
 ) -> napi::Result<Promised<'env, Nothing>> {
-    promise::<(), _>(env, token, async { panic!("canary") })
+    let way = Way {
+        token,
+        ..Way::AT_ONCE
+    };
+    promise::<(), _>(env, way, async { panic!("canary") })
 }

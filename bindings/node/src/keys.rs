@@ -1,23 +1,18 @@
 //! Keys and claims, without a client.
 
-use napi::bindgen_prelude::PromiseRaw;
 use napi::Env;
 use napi_derive::napi;
 use relaypass::surface::{GenerateKeyArguments, IntoPlain, OpenArguments, ReadKeyArguments};
 
 use crate::answer::{ClaimRecord, KeyPairRecord};
+use crate::call::{promise, Promised, Way};
 use crate::errors::{outcome, Outcome};
 
 /// Generates a key pair on a thread where half a second of arithmetic blocks nobody.
 #[napi(catch_unwind)]
-pub fn generate_keys(
-    env: &Env,
-    bits: Option<f64>,
-) -> napi::Result<PromiseRaw<'_, Outcome<KeyPairRecord>>> {
-    let arguments = GenerateKeyArguments {
-        bits: bits.into_plain(),
-    };
-    env.spawn_future(async move { Ok(outcome(arguments.generate().await)) })
+pub fn generate_keys(env: &Env, bits: Option<f64>) -> napi::Result<Promised<'_, KeyPairRecord>> {
+    let bits = bits.into_plain();
+    promise(env, Way::AT_ONCE, GenerateKeyArguments { bits }.generate())
 }
 
 /// Reads a private key.

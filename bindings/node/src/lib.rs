@@ -6,8 +6,8 @@
 //!
 //! Two rules keep it sound (measured; `async fn(&self)` of napi-rs breaks both):
 //! * No future borrows from a JavaScript object. Methods are plain functions that clone what they
-//!   need and hand an owned future to [`Env::spawn_future`](napi::Env::spawn_future), so a worker
-//!   thread may end while its calls are in flight.
+//!   need and hand an owned future to [`call::promise`], so a worker thread may end while its calls
+//!   are in flight.
 //! * A call that failed *resolves*, with a [`ErrorRecord`](errors::ErrorRecord) in place of the result. A
 //!   promise of ours rejects only if the glue itself is broken.
 
@@ -20,6 +20,5 @@ mod events;
 #[cfg(feature = "test-hooks")]
 mod hooks;
 mod keys;
-mod runtime;
 mod store;
 mod testing;

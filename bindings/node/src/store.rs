@@ -1,4 +1,4 @@
-//! A store in JavaScript, as the core's [`Store`].
+//! A store in JavaScript, as the core's own.
 //!
 //! `node/src/store.ts` prepares the three methods: each is an `async` function, so that none throws
 //! at once, and each answer has the type asked for, or is a text that says what was expected. What
@@ -14,8 +14,8 @@ use napi::bindgen_prelude::{
 use napi::threadsafe_function::ThreadsafeFunction;
 use napi::{sys, Either, Status, ValueType};
 use napi_derive::napi;
-use relaypass::store::{BoxFuture, Record, Store, StoreError, Swap};
-use relaypass::surface::{IntoPlain, Thrown};
+use relaypass::store::{Record, StoreError};
+use relaypass::surface::{self, store_threw, IntoPlain};
 use relaypass::Secret;
 
 use crate::call::current_scope;
@@ -37,48 +37,32 @@ pub struct HostStore {
     pub scan: Method<ScanArguments, Vec<String>>,
 }
 
-impl Store for HostStore {
-    fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
-        Box::pin(async move {
-            let arguments = (current_scope(), key.to_owned()).into();
-            let found = ask("load", &self.load, arguments).await?;
-            Ok(found.map(Record::from))
-        })
+impl surface::HostStore for HostStore {
+    async fn load(&self, key: String) -> Result<Option<Record>, StoreError> {
+        let found = ask("load", &self.load, (current_scope(), key).into()).await?;
+        Ok(found.map(Record::from))
     }
 
-    fn compare_and_swap<'a>(
-        &'a self,
-        key: &'a str,
+    async fn compare_and_swap(
+        &self,
+        key: String,
         expected: Option<u64>,
         new: Option<Record>,
-    ) -> BoxFuture<'a, Result<Swap, StoreError>> {
-        Box::pin(async move {
-            let arguments = (
-                current_scope(),
-                key.to_owned(),
-                expected.map(number),
-                new.map(StoreRecord::from),
-            );
-            let swapped = ask("compareAndSwap", &self.compare_and_swap, arguments.into()).await?;
-            Ok(if swapped { Swap::Done } else { Swap::Refused })
-        })
+    ) -> Result<bool, StoreError> {
+        let expected = expected.map(number);
+        let arguments = (current_scope(), key, expected, new.map(StoreRecord::from));
+        ask("compareAndSwap", &self.compare_and_swap, arguments.into()).await
     }
 
-    fn scan<'a>(
-        &'a self,
-        prefix: &'a str,
+    async fn scan(
+        &self,
+        prefix: String,
         due_before: Option<u64>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        Box::pin(async move {
-            let arguments = (
-                current_scope(),
-                prefix.to_owned(),
-                due_before.map(number),
-                number(limit as u64),
-            );
-            ask("scan", &self.scan, arguments.into()).await
-        })
+        limit: u64,
+    ) -> Result<Vec<String>, StoreError> {
+        let due_before = due_before.map(number);
+        let arguments = (current_scope(), prefix, due_before, number(limit));
+        ask("scan", &self.scan, arguments.into()).await
     }
 }
 
@@ -97,10 +81,7 @@ where
         Err(error) if error.status == Status::Closing => Err(StoreError::new(format!(
             "The store's {name} cannot be called: its thread is ending."
         ))),
-        Err(error) => Err(StoreError::caused_by(
-            format!("The store's {name} failed; the cause is what it threw."),
-            Thrown(error),
-        )),
+        Err(error) => Err(store_threw(name, error)),
     }
 }
 

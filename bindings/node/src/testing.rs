@@ -2,55 +2,37 @@
 
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Promise, PromiseRaw};
+use napi::bindgen_prelude::Promise;
 use napi::threadsafe_function::ThreadsafeFunction;
-use napi::{Either, Env, Status};
+use napi::{Env, Status};
 use napi_derive::napi;
-use relaypass::store::conformance::{self, Reopen};
-use relaypass::store::{Store, StoreError};
-use relaypass::surface::{caught, Thrown};
+use relaypass::surface::{self, store_threw};
 
 use crate::answer::record;
-use crate::errors::{thrown_among_causes_of, ThrownValue};
+use crate::call::{promise, Promised, Way};
+use crate::errors::{thrown_in, ThrownValue};
 use crate::store::HostStore;
 
 /// Gives another handle on the same data.
 type HostReopen = ThreadsafeFunction<(), Promise<HostStore>, (), Status, false, true>;
 
-relaypass::check_records!(record, ThrownValue);
+relaypass::check_records!(record, ThrownValue, thrown_in);
 
-/// See `relaypass::store::conformance::check`. Promises a report, or the rule that is broken.
+/// See `relaypass::store::conformance::check`.
 #[napi(catch_unwind)]
 pub fn check_store(
     env: &Env,
     store: HostStore,
     reopen: Option<HostReopen>,
-) -> napi::Result<PromiseRaw<'_, Either<ReportRecord, ViolationRecord>>> {
-    let reopen = reopen.map(opener);
-    let check = Box::pin(async move { Ok(conformance::check(Arc::new(store), reopen).await) });
-    env.spawn_future(async move {
-        let checked = caught(check).await;
-        let checked = checked.map_err(|mistake| napi::Error::from_reason(mistake.to_string()))?;
-        Ok(match checked {
-            Ok(report) => Either::A(ReportRecord::from(&report)),
-            Err(violation) => {
-                let thrown = thrown_among_causes_of(&violation);
-                Either::B(ViolationRecord::new(&violation, thrown))
+) -> napi::Result<Promised<'_, CheckRecord>> {
+    let reopen = reopen.map(Arc::new).map(|reopen| {
+        move || {
+            let reopen = Arc::clone(&reopen);
+            async move {
+                let opened = async { reopen.call_async_catch(()).await?.await };
+                opened.await.map_err(|error| store_threw("reopen", error))
             }
-        })
-    })
-}
-
-fn opener(reopen: HostReopen) -> Reopen {
-    let reopen = Arc::new(reopen);
-    Box::new(move || {
-        let reopen = Arc::clone(&reopen);
-        Box::pin(async move {
-            let opened = async { reopen.call_async_catch(()).await?.await };
-            let store: Arc<dyn Store> = Arc::new(opened.await.map_err(|error| {
-                StoreError::caused_by("reopen failed; the cause is what it threw.", Thrown(error))
-            })?);
-            Ok(store)
-        })
-    })
+        }
+    });
+    promise(env, Way::AT_LENGTH, surface::check_store(store, reopen))
 }

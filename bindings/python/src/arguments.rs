@@ -105,7 +105,7 @@ pub(crate) fn options(
     on_event: Option<Listener>,
 ) -> PyResult<ClientArguments> {
     macro_rules! read {
-        ($($name:ident: $type:ident,)*) => {
+        ($($name:ident: $type:ident $(=> $rule:ident)?,)*) => {
             ClientArguments {
                 $($name: option(given, stringify!($name))?,)*
                 store: store.or(option(given, "store_url")?.map(StoreArgument::Url)),

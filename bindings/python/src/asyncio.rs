@@ -8,7 +8,6 @@
 
 use std::future::Future;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::Arc;
 use std::{io, mem, thread};
 
 use pyo3::exceptions::PyRuntimeError;
@@ -19,13 +18,13 @@ use crate::answer::Answer;
 use crate::caller::{called_by, Caller};
 use crate::exit::{self, gate};
 use crate::outcome::Outcome;
-use crate::per_process::{PerProcess, Process};
-use crate::runtime::{no_threads, Engine};
+use crate::per_process::{OfProcess, PerProcess};
+use crate::runtime::{no_threads, runtime};
 
 /// Starts the call in the name of `caller`, and returns what aborts it.
 pub(crate) fn start(
     work: impl Future<Output = relaypass::Result<Answer>> + Send + 'static,
-    caller: Option<Arc<Caller>>,
+    caller: Option<Caller>,
     call_soon_threadsafe: Py<PyAny>,
     settle: Py<PyAny>,
 ) -> PyResult<WhenDone> {
@@ -34,7 +33,7 @@ pub(crate) fn start(
             "the interpreter is exiting; asyncio calls are no longer possible",
         ));
     }
-    let engine = Engine::of_this_process()?;
+    let runtime = runtime()?;
     let mut delivery = Delivery {
         letter: Some(Letter {
             call_soon_threadsafe,
@@ -44,32 +43,24 @@ pub(crate) fn start(
         }),
         outbox: Messenger::of_this_process()?.outbox.clone(),
     };
-    let task = engine.runtime().spawn(async move {
+    let task = runtime.spawn(async move {
         let result = called_by(caller, work).await;
         if let Some(letter) = &mut delivery.letter {
             letter.outcome = Outcome::new(result);
         }
     });
-    Ok(WhenDone {
-        process: Process::current(),
-        task: task.abort_handle(),
-    })
+    Ok(WhenDone(OfProcess::new(task.abort_handle())))
 }
 
 /// Called by the future when it is settled or cancelled. Only then is there something to abort.
 #[pyclass(frozen, module = "relaypass._native")]
-pub(crate) struct WhenDone {
-    process: Process,
-    task: AbortHandle,
-}
+pub(crate) struct WhenDone(OfProcess<AbortHandle>);
 
 #[pymethods]
 impl WhenDone {
     fn __call__(&self, _future: &Bound<'_, PyAny>) {
         // In a forked child the task belongs to a runtime that must not be touched.
-        if self.process == Process::current() {
-            self.task.abort();
-        }
+        self.0.get().inspect(|task| task.abort());
     }
 }
 
@@ -79,7 +70,7 @@ struct Letter {
     settle: Py<PyAny>,
     outcome: Outcome,
     /// Held until here, inside Python.
-    caller: Option<Arc<Caller>>,
+    caller: Option<Caller>,
 }
 
 /// Sends its letter when it is dropped, which happens however the call ends.

@@ -12,7 +12,7 @@ use crate::answer::{Answer, ToPython};
 use crate::asyncio::{self, WhenDone};
 use crate::caller::{called_by, Caller};
 use crate::outcome::Outcome;
-use crate::runtime::{away, Engine};
+use crate::runtime::{away, wait};
 
 /// What is to be done for a call. Nothing is before it is polled, so that a call may be prepared
 /// in one process and made in its child.
@@ -50,10 +50,9 @@ impl Call {
     /// Makes the call in this thread. A store is called in the name of `caller`.
     #[pyo3(signature = (caller=None))]
     fn wait(&self, py: Python<'_>, caller: Option<Py<PyAny>>) -> PyResult<Outcome> {
-        let engine = Engine::of_this_process()?;
         let caller = caller.map(Caller::new);
         let work = called_by(caller.clone(), self.take()?);
-        engine.wait(py, Box::pin(work)).map(Outcome::new)
+        wait(py, Box::pin(work)).map(Outcome::new)
     }
 
     /// Makes the call; when it ends, another thread calls `call_soon_threadsafe(settle, outcome)`.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
-use relaypass::surface::{self, ClientArguments, CloseArguments, StoreArgument};
+use relaypass::surface::{self, ClientArguments, CloseArguments, Hosted, StoreArgument};
 
 use crate::answer::{
     CompletionRecord, Count, GeneratedClaimRecord, Nothing, PrivacyPassRecord, RelayRecord,
-    ToPython, VerificationRecord,
+    VerificationRecord,
 };
 use crate::arguments::{options, Given, Read};
 use crate::call::Call;
@@ -33,7 +33,7 @@ pub(crate) struct Client {
 struct Connection {
     arguments: ClientArguments,
     /// The store, if it is Python's.
-    python_store: Option<Arc<PythonStore>>,
+    python_store: Option<PythonStore>,
     connected: PerProcess<relaypass::Client>,
     /// What a parent has closed is closed in its children.
     closed: AtomicBool,
@@ -55,7 +55,15 @@ macro_rules! methods {
                 store_number: Option<CallbacksNumber>,
                 event_number: Option<CallbacksNumber>,
             ) -> PyResult<Self> {
-                Self::of(given, callbacks, store_number, event_number)
+                let python_store = store_number.map(PythonStore::new);
+                let store = StoreArgument::of(python_store.clone().map(Hosted), None);
+                let connection = Connection {
+                    arguments: options(given, store, event_number.map(events::listener))?,
+                    python_store,
+                    connected: PerProcess::new(),
+                    closed: AtomicBool::new(false),
+                };
+                Ok(Self { connection: Arc::new(connection), callbacks })
             }
 
             fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -75,7 +83,13 @@ macro_rules! methods {
             #[pyo3(signature = (*, timeout=None, is_called_back=false))]
             fn close(&self, timeout: Given<'_, '_>, is_called_back: bool) -> PyResult<Call> {
                 let timeout_seconds = timeout.read("timeout")?;
-                Ok(self.closing(CloseArguments { timeout_seconds, is_called_back }))
+                let connection = Arc::clone(&self.connection);
+                Ok(Call::new(async move {
+                    let close = CloseArguments { timeout_seconds, is_called_back }.parse()?;
+                    let client = connection.connected()?;
+                    connection.closed.store(true, Ordering::Relaxed);
+                    close.make(client).await.map(Nothing::from)
+                }))
             }
 
             /// A call that returns at once: what the way there and back costs.
@@ -97,7 +111,13 @@ macro_rules! methods {
                         $($needed: $needed.read(stringify!($needed))?,)*
                         $($other: $other.read(stringify!($other))?,)*
                     };
-                    self.call::<_, $answer>(arguments, timeout)
+                    let seconds = timeout.read("timeout")?;
+                    let connection = Arc::clone(&self.connection);
+                    Ok(Call::new(async move {
+                        let client = connection.connected()?;
+                        let answer = surface::run(arguments, client, seconds).await;
+                        answer.map($answer::from)
+                    }))
                 }
             )*
         }
@@ -105,52 +125,6 @@ macro_rules! methods {
 }
 
 relaypass::calls!(methods);
-
-impl Client {
-    fn of(
-        given: &Bound<'_, PyDict>,
-        callbacks: Option<Py<PyAny>>,
-        store_number: Option<CallbacksNumber>,
-        event_number: Option<CallbacksNumber>,
-    ) -> PyResult<Self> {
-        let python_store = store_number.map(|number| Arc::new(PythonStore::new(number)));
-        let store = python_store.clone();
-        let store = store.map(|store| StoreArgument::Object(store));
-        let connection = Connection {
-            arguments: options(given, store, event_number.map(events::listener))?,
-            python_store,
-            connected: PerProcess::new(),
-            closed: AtomicBool::new(false),
-        };
-        Ok(Self {
-            connection: Arc::new(connection),
-            callbacks,
-        })
-    }
-
-    fn closing(&self, arguments: CloseArguments) -> Call {
-        let connection = Arc::clone(&self.connection);
-        Call::new(async move {
-            let close = arguments.parse()?;
-            let client = connection.connected()?;
-            connection.closed.store(true, Ordering::Relaxed);
-            close.make(client).await.map(Nothing::from)
-        })
-    }
-
-    fn call<C, R>(&self, arguments: C, timeout: Given<'_, '_>) -> PyResult<Call>
-    where
-        C: surface::Call,
-        R: From<C::Answer> + ToPython + 'static,
-    {
-        let seconds = timeout.read("timeout")?;
-        let connection = Arc::clone(&self.connection);
-        Ok(Call::new(async move {
-            let client = connection.connected()?;
-            arguments.run(client, seconds).await.map(R::from)
-        }))
-    }
-}
 
 impl Drop for Client {
     fn drop(&mut self) {

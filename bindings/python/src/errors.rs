@@ -10,10 +10,10 @@ use crate::released::{lock, Raised};
 
 pub(crate) type Exception = Py<PyAny>;
 
-relaypass::error_record!(record, Exception);
+relaypass::error_record!(record, Exception, raised_in);
 
 /// What the caller's own store raised, if that led to the error. It is here once.
-pub(crate) fn raised_among_causes_of(error: &(dyn StdError + 'static)) -> Option<Exception> {
+pub(crate) fn raised_in(error: &(dyn StdError + 'static)) -> Option<Exception> {
     let raised: &Raised = Thrown::among_causes_of(error)?;
     lock(raised).take()?.into_inner()
 }

@@ -1,12 +1,13 @@
 //! Events on their way to Python: a thread of Python's fetches them, one after the other.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
-use relaypass::{Event, Listener};
+use pyo3::types::PyDict;
+use relaypass::Listener;
 
+use crate::answer::EventRecord;
 use crate::caller::Caller;
 use crate::exit;
 use crate::inbox::Inbox;
@@ -14,11 +15,11 @@ use crate::per_process::PerProcess;
 use crate::runtime::away;
 use crate::store::CallbacksNumber;
 
-/// The members of `relaypass.Event`.
-type EventTuple = (&'static str, Option<String>, Option<String>, String);
+/// Which client is to be told, in whose call it happened, and what.
+type Told = (CallbacksNumber, Option<Caller>, EventRecord);
 
-/// An event, in whose call it happened, and which client is to be told.
-type Told = (CallbacksNumber, Option<Arc<Caller>>, Event);
+/// The same for Python, without a caller in the background.
+type Telling<'py> = (CallbacksNumber, Option<Py<PyAny>>, Bound<'py, PyDict>);
 
 /// So many events wait for a listener that is busy. Those that happen meanwhile are not told.
 const MOST_EVENTS: usize = 10_000;
@@ -33,10 +34,10 @@ fn events() -> &'static Inbox<Told> {
 
 /// Who tells this client of events. It returns at once, and never enters Python.
 pub(crate) fn listener(callbacks: CallbacksNumber) -> Listener {
-    Listener::new(move |event: &Event| put(callbacks, event.clone()))
+    Listener::new(move |event| put(callbacks, event.into()))
 }
 
-pub(crate) fn put(callbacks: CallbacksNumber, event: Event) {
+pub(crate) fn put(callbacks: CallbacksNumber, event: EventRecord) {
     events().put_up_to(MOST_EVENTS, (callbacks, Caller::of_this_task(), event));
 }
 
@@ -52,25 +53,14 @@ pub(crate) fn event_thread_failed() {
     events().thread_failed();
 }
 
-/// Waits for an event, and says whom to tell, and in whose name; nobody's in the background.
+/// Waits for an event, and says whom to tell, and in whose name.
 #[pyfunction]
-pub(crate) fn next_event(
-    py: Python<'_>,
-) -> Option<(CallbacksNumber, Option<Py<PyAny>>, EventTuple)> {
-    let next = away(py, || events().next());
-    next.map(|((callbacks, caller, event), _)| {
-        let Event {
-            kind,
-            verification_id,
-            request_id,
-            message,
-        } = event;
-        (
-            callbacks,
-            caller.and_then(|caller| caller.object(py)),
-            (kind.name(), verification_id, request_id, message),
-        )
-    })
+pub(crate) fn next_event(py: Python<'_>) -> PyResult<Option<Telling<'_>>> {
+    let Some(((callbacks, caller, event), _)) = away(py, || events().next()) else {
+        return Ok(None);
+    };
+    let caller = caller.and_then(|caller| caller.object(py));
+    Ok(Some((callbacks, caller, (&event).into_pyobject(py)?)))
 }
 
 /// The interpreter's own way to report an exception that nobody can be given.

@@ -10,20 +10,24 @@ use crate::outcome::Outcome;
 use crate::store::CallbacksNumber;
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(example_failures, module)?)?;
-    module.add_function(wrap_pyfunction!(example_events, module)?)?;
-    module.add_function(wrap_pyfunction!(panic, module)?)
+    // Not in `__all__`, which is what the package's stub is compared with.
+    module.setattr(
+        "_example_failures",
+        wrap_pyfunction!(example_failures, module)?,
+    )?;
+    module.setattr("_example_events", wrap_pyfunction!(example_events, module)?)?;
+    module.setattr("_panic", wrap_pyfunction!(panic, module)?)
 }
 
 /// A failure of every kind there is, for the test that must not forget one.
-#[pyfunction(name = "_example_failures")]
+#[pyfunction]
 fn example_failures() -> Vec<Outcome> {
     let examples = ErrorKind::ALL.into_iter().map(Error::example);
     examples.map(|error| Outcome::new(Err(error))).collect()
 }
 
 /// An event of every kind, as if the core had told of them: for the test that must not forget one.
-#[pyfunction(name = "_example_events")]
+#[pyfunction]
 fn example_events(callbacks: CallbacksNumber) {
     for kind in EventKind::ALL {
         let event = Event {
@@ -32,12 +36,12 @@ fn example_events(callbacks: CallbacksNumber) {
             request_id: None,
             message: format!("an example of {}", kind.name()),
         };
-        put(callbacks, event);
+        put(callbacks, (&event).into());
     }
 }
 
 /// A call that panics with a secret.
-#[pyfunction(name = "_panic")]
+#[pyfunction]
 fn panic() -> Call {
     Call::new::<Nothing>(async { panic!("canary") })
 }

@@ -61,8 +61,7 @@ impl<T> Inbox<T> {
 
     /// Leaves work here. From any thread, inside Python or not.
     pub(crate) fn put(&self, work: T) {
-        self.state().waiting.push_back(work);
-        self.arrived.notify_one();
+        self.put_up_to(usize::MAX, work);
     }
 
     /// [`Inbox::put`], unless so much waits already.

@@ -6,14 +6,13 @@ use relaypass::surface::{GenerateKeyArguments, OpenArguments, ReadKeyArguments};
 use crate::answer::{ClaimRecord, KeyPairRecord};
 use crate::arguments::{Given, Read};
 use crate::outcome::Outcome;
-use crate::runtime::{away, Engine};
+use crate::runtime::{away, wait};
 
 /// Generates a key pair: public and private PEM. Other threads go on, and Ctrl-C is heard.
 #[pyfunction]
 pub(crate) fn generate_key_pair(py: Python<'_>, bits: Given<'_, '_>) -> PyResult<Outcome> {
     let bits = bits.read("bits")?;
-    let engine = Engine::of_this_process()?;
-    let key = engine.wait(py, Box::pin(GenerateKeyArguments { bits }.generate()))?;
+    let key = wait(py, Box::pin(GenerateKeyArguments { bits }.generate()))?;
     Ok(Outcome::of(key.map(KeyPairRecord::from)))
 }
 

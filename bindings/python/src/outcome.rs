@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::answer::{Answer, ToPython};
-use crate::errors::{raised_among_causes_of, ErrorRecord};
+use crate::errors::ErrorRecord;
 
 /// An answer or an error, unseen.
 #[pyclass(frozen, module = "relaypass._native")]
@@ -43,8 +43,7 @@ impl Outcome {
         let Some(Err(error)) = &self.result else {
             return Ok(None);
         };
-        let failure = ErrorRecord::new(error, raised_among_causes_of(error));
-        (&failure).into_pyobject(py).map(Some)
+        (&ErrorRecord::from(error)).into_pyobject(py).map(Some)
     }
 
     /// The answer. To be asked for when there is no failure.

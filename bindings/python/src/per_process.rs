@@ -7,6 +7,7 @@
 //! moment leaves the child a slot that works.
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::{io, process, ptr};
 
@@ -56,16 +57,49 @@ pub(crate) fn count_forks() -> io::Result<()> {
     Ok(())
 }
 
-/// Holds nothing at first; then what the first caller made, until the process forks.
-pub(crate) struct PerProcess<T> {
-    slot: AtomicPtr<Made<T>>,
-    /// The slot owns a `T`.
-    owns: PhantomData<T>,
+/// A value of the process that made it. A forked child has a copy, which it neither sees nor drops.
+pub(crate) struct OfProcess<T> {
+    process: Process,
+    value: ManuallyDrop<T>,
 }
 
-struct Made<T> {
-    process: Process,
-    value: T,
+impl<T> OfProcess<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self {
+            process: Process::current(),
+            value: ManuallyDrop::new(value),
+        }
+    }
+
+    /// The value; nothing in a forked child.
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.is_ours().then_some(&*self.value)
+    }
+
+    /// As [`OfProcess::get`].
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        self.is_ours().then_some(&mut *self.value)
+    }
+
+    fn is_ours(&self) -> bool {
+        self.process == Process::current()
+    }
+}
+
+impl<T> Drop for OfProcess<T> {
+    fn drop(&mut self) {
+        if self.is_ours() {
+            // SAFETY: this is the one place that drops it, and nobody sees it afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.value) };
+        }
+    }
+}
+
+/// Holds nothing at first; then what the first caller made, until the process forks.
+pub(crate) struct PerProcess<T> {
+    slot: AtomicPtr<OfProcess<T>>,
+    /// The slot owns a `T`.
+    owns: PhantomData<T>,
 }
 
 impl<T: Send + Sync> PerProcess<T> {
@@ -88,10 +122,7 @@ impl<T: Send + Sync> PerProcess<T> {
         if let Some(value) = self.read(seen) {
             return Ok(value);
         }
-        let made = Box::into_raw(Box::new(Made {
-            process: Process::current(),
-            value: make()?,
-        }));
+        let made = Box::into_raw(Box::new(OfProcess::new(make()?)));
         let exchanged = self
             .slot
             .compare_exchange(seen, made, Ordering::AcqRel, Ordering::Acquire);
@@ -109,25 +140,21 @@ impl<T: Send + Sync> PerProcess<T> {
             .expect("it was put into the slot by a thread of this process"))
     }
 
-    fn read(&self, seen: *mut Made<T>) -> Option<&T> {
+    fn read(&self, seen: *mut OfProcess<T>) -> Option<&T> {
         // SAFETY: `seen` came out of the slot, which holds null or a pointer from `Box::into_raw`.
         // What the slot once held is freed by `drop` only, which has the slot for itself, while
         // the returned reference borrows it; a value of the parent process is never freed. Nobody
         // has a mutable reference to it, and `T: Sync` lets threads share it.
-        let made = unsafe { seen.as_ref() }?;
-        (made.process == Process::current()).then_some(&made.value)
+        unsafe { seen.as_ref() }?.get()
     }
 }
 
 impl<T> Drop for PerProcess<T> {
     fn drop(&mut self) {
         let made = *self.slot.get_mut();
-        // SAFETY: as in `read`; `&mut self` proves that no reference is left.
-        let is_ours =
-            unsafe { made.as_ref() }.is_some_and(|made| made.process == Process::current());
-        if is_ours {
-            // SAFETY: the pointer came from `Box::into_raw`, and the slot, which is gone after
-            // this, was its only owner.
+        if !made.is_null() {
+            // SAFETY: the pointer came from `Box::into_raw`, the slot, which is gone after this, was
+            // its only owner, and `&mut self` proves that no reference is left.
             drop(unsafe { Box::from_raw(made) });
         }
     }

@@ -1,13 +1,13 @@
 //! The tokio runtime, once per process, and how Python waits for it.
 
 use std::cell::Cell;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 use std::{io, mem, ptr};
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
+use relaypass::store::BoxFuture;
+use relaypass::surface;
 use tokio::runtime::Runtime;
 
 use crate::exit::gate;
@@ -16,81 +16,57 @@ use crate::per_process::{PerProcess, Process};
 /// How long Ctrl-C may go unnoticed.
 const SIGNALS_ARE_CHECKED_EVERY: Duration = Duration::from_millis(100);
 
-/// What runs Rust's futures for Python. Nothing of it exists before the first call.
-pub(crate) struct Engine {
-    runtime: Runtime,
+static RUNTIME: PerProcess<Runtime> = PerProcess::new();
+
+/// The runtime of this process. Nothing of it exists before the first call.
+///
+/// # Errors
+/// `RuntimeError` when the operating system has no threads or descriptors left.
+pub(crate) fn runtime() -> PyResult<&'static Runtime> {
+    RUNTIME.get_or_try_make(|| surface::runtime().map_err(|error| no_threads(&error)))
 }
 
-static ENGINE: PerProcess<Engine> = PerProcess::new();
-
-impl Engine {
-    /// The engine of this process.
-    ///
-    /// # Errors
-    /// `RuntimeError` when the operating system has no threads or descriptors left.
-    pub(crate) fn of_this_process() -> PyResult<&'static Self> {
-        ENGINE.get_or_try_make(Self::new)
+/// Waits in this thread, while the others go on with Python, and looks for signals now and then, if
+/// this is the thread whose business they are. The future is dropped when a signal's handler raises,
+/// even if it is ready by then.
+///
+/// Handlers run between two waits, outside the runtime: they may call us.
+pub(crate) fn wait<T: Send>(py: Python<'_>, mut future: BoxFuture<'_, T>) -> PyResult<T> {
+    let runtime = runtime()?;
+    if !handles_signals(py) {
+        return Ok(away(py, || runtime.block_on(future)));
     }
-
-    /// The engine of this process, if there has been a call.
-    fn existing() -> Option<&'static Self> {
-        ENGINE.existing()
-    }
-
-    fn new() -> PyResult<Self> {
-        let runtime = relaypass::surface::runtime().map_err(|error| no_threads(&error))?;
-        Ok(Self { runtime })
-    }
-
-    pub(crate) fn runtime(&self) -> &Runtime {
-        &self.runtime
-    }
-
-    /// Waits in this thread, while the others go on with Python, and looks for signals now and
-    /// then, if this is the thread whose business they are. The future is dropped when a signal's handler raises, even if it is ready by then.
-    ///
-    /// Handlers run between two waits, outside the runtime: they may call us.
-    pub(crate) fn wait<T: Send>(
-        &self,
-        py: Python<'_>,
-        mut future: Pin<Box<dyn Future<Output = T> + Send>>,
-    ) -> PyResult<T> {
-        if !handles_signals(py) {
-            return Ok(away(py, || self.runtime.block_on(future)));
+    loop {
+        let waited = away(py, || {
+            runtime.block_on(async {
+                // Polls the future first: one that is ready never arms a timer.
+                tokio::time::timeout(SIGNALS_ARE_CHECKED_EVERY, future.as_mut()).await
+            })
+        });
+        if let Ok(answer) = waited {
+            return Ok(answer);
         }
-        loop {
-            let waited = away(py, || {
-                self.runtime.block_on(async {
-                    // Polls the future first: one that is ready never arms a timer.
-                    tokio::time::timeout(SIGNALS_ARE_CHECKED_EVERY, future.as_mut()).await
-                })
+        let handled = py.check_signals();
+        if !RUNTIME
+            .existing()
+            .is_some_and(|present| ptr::eq(present, runtime))
+        {
+            // A signal's handler forked, and this is the child: what the future holds is the
+            // parent's.
+            mem::forget(future);
+            handled?;
+            return Err(PyRuntimeError::new_err(
+                "the process forked during this call; only the parent gets its answer",
+            ));
+        }
+        if let Err(raised) = handled {
+            away(py, || {
+                // A connection that is dropped in the middle of an exchange spawns a task.
+                let _runtime = runtime.enter();
+                drop(future);
             });
-            if let Ok(answer) = waited {
-                return Ok(answer);
-            }
-            let handled = py.check_signals();
-            if !self.is_of_this_process() {
-                // A signal's handler forked, and this is the child: what the future holds is the
-                // parent's.
-                mem::forget(future);
-                handled?;
-                return Err(PyRuntimeError::new_err(
-                    "the process forked during this call; only the parent gets its answer",
-                ));
-            }
-            if let Err(raised) = handled {
-                away(py, || {
-                    // A connection that is dropped in the middle of an exchange spawns a task.
-                    let _runtime = self.runtime.enter();
-                    drop(future);
-                });
-                return Err(raised);
-            }
+            return Err(raised);
         }
-    }
-
-    fn is_of_this_process(&self) -> bool {
-        Self::existing().is_some_and(|engine| ptr::eq(engine, self))
     }
 }
 

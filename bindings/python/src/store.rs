@@ -5,20 +5,18 @@
 //! other reference while the client lives; so Python's garbage collector sees all there is, even a
 //! store that holds its own client.
 
-use std::mem;
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
-use relaypass::store::{Record, Store, StoreError, Swap};
-use relaypass::surface::Thrown;
-use relaypass::transport::BoxFuture;
+use relaypass::store::{Record, StoreError};
+use relaypass::surface::{HostStore, Thrown};
 use tokio::sync::oneshot;
 
 use crate::caller::Caller;
 use crate::exit;
 use crate::inbox::{errands, MustStartAnother};
-use crate::per_process::Process;
+use crate::per_process::OfProcess;
 use crate::released::{lock, Raised, Released};
 use crate::runtime::away;
 use crate::store_answer::{loaded, number, scanned, swapped, type_name, wrong};
@@ -27,17 +25,18 @@ use crate::store_answer::{loaded, number, scanned, swapped, type_name, wrong};
 pub(crate) type CallbacksNumber = u64;
 
 /// The core's view of the store.
+#[derive(Clone)]
 pub(crate) struct PythonStore {
     callbacks: CallbacksNumber,
     /// What a client that is gone left for the work that goes on in the background.
-    legacy: Mutex<Option<Released>>,
+    legacy: Arc<Mutex<Option<Released>>>,
 }
 
 impl PythonStore {
     pub(crate) fn new(callbacks: CallbacksNumber) -> Self {
         Self {
             callbacks,
-            legacy: Mutex::new(None),
+            legacy: Arc::default(),
         }
     }
 
@@ -50,133 +49,116 @@ impl PythonStore {
     }
 
     /// Opens another handle on the same data, with a method that only `relaypass/testing.py` has.
-    pub(crate) async fn reopen(&self) -> Result<Self, StoreError> {
-        let opened = self.ask(|reply| Question::Reopen { reply });
+    pub(crate) async fn reopen(self) -> Result<Self, StoreError> {
+        let read = |value: &Bound<'_, PyAny>| {
+            number(value).ok_or_else(|| wrong("reopen", "a store", value))
+        };
+        let opened = self.ask("reopen", |py| Ok(PyTuple::empty(py)), read);
         opened.await.map(Self::new)
     }
 
     /// Has a thread of Python's call a method, and waits for what it returns.
-    async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Question) -> Result<T, StoreError> {
+    async fn ask<T: Send + 'static>(
+        &self,
+        method: &'static str,
+        arguments: impl FnOnce(Python<'_>) -> PyResult<Bound<'_, PyTuple>> + Send + 'static,
+        read: impl FnOnce(&Bound<'_, PyAny>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         if exit::is_closed() {
             return Err(StoreError::new(
                 "The interpreter is exiting; its stores can no longer be called.",
             ));
         }
         let (reply, answer) = oneshot::channel();
-        let question = question(reply);
-        let method = question.method();
+        let question = Question {
+            arguments: Some(Box::new(arguments)),
+            reply: Box::new((reply, read)),
+        };
         let call = StoreCall {
-            process: Process::current(),
+            method,
             callbacks: self.callbacks,
             caller: Caller::of_this_task(),
-            question: Mutex::new(Some(question)),
+            question: OfProcess::new(Mutex::new(Some(question))),
         };
         errands().put(Box::new(|py| Ok(Py::new(py, call)?.into_any())));
-        answer.await.unwrap_or_else(|_| Err(unanswered(method)))
+        let unanswered = || format!("The store's {method} was not called to its end.");
+        answer
+            .await
+            .unwrap_or_else(|_| Err(StoreError::new(unanswered())))
     }
 }
 
-impl Store for PythonStore {
-    fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
-        let key = key.to_owned();
-        Box::pin(self.ask(|reply| Question::Load { key, reply }))
+impl HostStore for PythonStore {
+    async fn load(&self, key: String) -> Result<Option<Record>, StoreError> {
+        self.ask("load", |py| (key,).into_pyobject(py), loaded)
+            .await
     }
 
-    fn compare_and_swap<'a>(
-        &'a self,
-        key: &'a str,
-        expected: Option<u64>,
-        new: Option<Record>,
-    ) -> BoxFuture<'a, Result<Swap, StoreError>> {
-        let key = key.to_owned();
-        Box::pin(self.ask(move |reply| Question::CompareAndSwap {
-            key,
-            expected,
-            new,
-            reply,
-        }))
-    }
-
-    fn scan<'a>(
-        &'a self,
-        prefix: &'a str,
-        due_before: Option<u64>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        let prefix = prefix.to_owned();
-        Box::pin(self.ask(move |reply| Question::Scan {
-            prefix,
-            due_before,
-            limit,
-            reply,
-        }))
-    }
-}
-
-type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-
-enum Question {
-    Load {
-        key: String,
-        reply: Reply<Option<Record>>,
-    },
-    CompareAndSwap {
+    async fn compare_and_swap(
+        &self,
         key: String,
         expected: Option<u64>,
         new: Option<Record>,
-        reply: Reply<Swap>,
-    },
-    Scan {
+    ) -> Result<bool, StoreError> {
+        let asked = self.ask(
+            "compare_and_swap",
+            move |py| {
+                let new = new.map(|new| {
+                    let value = PyBytes::new(py, &new.value);
+                    (value, new.version, new.due_at, new.expires_at)
+                });
+                (key, expected, new).into_pyobject(py)
+            },
+            swapped,
+        );
+        asked.await
+    }
+
+    async fn scan(
+        &self,
         prefix: String,
         due_before: Option<u64>,
-        limit: usize,
-        reply: Reply<Vec<String>>,
-    },
-    Reopen {
-        reply: Reply<CallbacksNumber>,
-    },
+        limit: u64,
+    ) -> Result<Vec<String>, StoreError> {
+        let asked = self.ask(
+            "scan",
+            move |py| (prefix, due_before, limit).into_pyobject(py),
+            scanned,
+        );
+        asked.await
+    }
 }
 
-impl Question {
-    fn method(&self) -> &'static str {
-        match self {
-            Question::Load { .. } => "load",
-            Question::CompareAndSwap { .. } => "compare_and_swap",
-            Question::Scan { .. } => "scan",
-            Question::Reopen { .. } => "reopen",
-        }
-    }
+type Arguments = Box<dyn FnOnce(Python<'_>) -> PyResult<Bound<'_, PyTuple>> + Send>;
 
+/// What is asked, and where the answer goes.
+struct Question {
+    /// `None` once they are made.
+    arguments: Option<Arguments>,
+    reply: Box<dyn Reply>,
+}
+
+/// Where an answer goes, and how it is read.
+trait Reply: Send {
     /// Nobody waits for the answer any more.
-    fn is_given_up(&self) -> bool {
-        match self {
-            Question::Load { reply, .. } => reply.is_closed(),
-            Question::CompareAndSwap { reply, .. } => reply.is_closed(),
-            Question::Scan { reply, .. } => reply.is_closed(),
-            Question::Reopen { reply } => reply.is_closed(),
-        }
-    }
+    fn is_given_up(&self) -> bool;
 
     /// Replies with what the method returned. Whether anybody waits for it does not matter.
-    fn answer(self, value: &Bound<'_, PyAny>) {
-        match self {
-            Question::Load { reply, .. } => drop(reply.send(loaded(value))),
-            Question::CompareAndSwap { reply, .. } => drop(reply.send(swapped(value))),
-            Question::Scan { reply, .. } => drop(reply.send(scanned(value))),
-            Question::Reopen { reply } => {
-                let number = number(value).ok_or_else(|| wrong("reopen", "a store", value));
-                drop(reply.send(number));
-            }
-        }
+    fn answer(self: Box<Self>, answer: Result<&Bound<'_, PyAny>, StoreError>);
+}
+
+impl<T, R> Reply for (oneshot::Sender<Result<T, StoreError>>, R)
+where
+    T: Send,
+    R: FnOnce(&Bound<'_, PyAny>) -> Result<T, StoreError> + Send,
+{
+    fn is_given_up(&self) -> bool {
+        self.0.is_closed()
     }
 
-    fn fail(self, error: StoreError) {
-        match self {
-            Question::Load { reply, .. } => drop(reply.send(Err(error))),
-            Question::CompareAndSwap { reply, .. } => drop(reply.send(Err(error))),
-            Question::Scan { reply, .. } => drop(reply.send(Err(error))),
-            Question::Reopen { reply } => drop(reply.send(Err(error))),
-        }
+    fn answer(self: Box<Self>, answer: Result<&Bound<'_, PyAny>, StoreError>) {
+        let (reply, read) = *self;
+        let _ = reply.send(answer.and_then(read));
     }
 }
 
@@ -184,12 +166,12 @@ impl Question {
 /// raised.
 #[pyclass(frozen, module = "relaypass._native")]
 pub(crate) struct StoreCall {
-    process: Process,
+    method: &'static str,
     callbacks: CallbacksNumber,
     /// `None`: in the background there is no caller.
-    caller: Option<Arc<Caller>>,
-    /// `None` once it is answered.
-    question: Mutex<Option<Question>>,
+    caller: Option<Caller>,
+    /// `None` once it is answered. In a forked child, whoever waits for the answer is the parent's.
+    question: OfProcess<Mutex<Option<Question>>>,
 }
 
 #[pymethods]
@@ -207,76 +189,40 @@ impl StoreCall {
     }
 
     /// The method and its arguments, a record as a tuple of its members; nothing if nobody waits
-    /// for the answer any more.
+    /// for the answer any more. It is asked for once.
     fn question<'py>(
         &self,
         py: Python<'py>,
     ) -> PyResult<Option<(&'static str, Bound<'py, PyTuple>)>> {
-        let question = lock(&self.question);
-        let Some(question) = question.as_ref().filter(|question| !question.is_given_up()) else {
-            return Ok(None);
-        };
-        let arguments = match question {
-            Question::Load { key, .. } => (key,).into_pyobject(py)?,
-            Question::CompareAndSwap {
-                key, expected, new, ..
-            } => {
-                let new = new.as_ref().map(|new| {
-                    let value = PyBytes::new(py, &new.value);
-                    (value, new.version, new.due_at, new.expires_at)
-                });
-                (key, expected, new).into_pyobject(py)?
-            }
-            Question::Scan {
-                prefix,
-                due_before,
-                limit,
-                ..
-            } => (prefix, due_before, limit).into_pyobject(py)?,
-            Question::Reopen { .. } => PyTuple::empty(py),
-        };
-        Ok(Some((question.method(), arguments)))
+        let arguments = self.question.get().and_then(|question| {
+            let mut question = lock(question);
+            let question = question.as_mut().filter(|asked| !asked.reply.is_given_up());
+            question?.arguments.take()
+        });
+        let arguments = arguments.map(|arguments| arguments(py)).transpose()?;
+        Ok(arguments.map(|arguments| (self.method, arguments)))
     }
 
     /// The method returned this.
     fn reply(&self, answer: &Bound<'_, PyAny>) {
-        if let Some(question) = self.take() {
-            question.answer(answer);
-        }
+        self.answer(Ok(answer));
     }
 
     /// The method raised this.
     fn fail(&self, error: &Bound<'_, PyAny>) {
-        if let Some(question) = self.take() {
-            let what = format!(
-                "The store's {} raised {}.",
-                question.method(),
-                type_name(error)
-            );
-            let raised = Raised::new(Some(Released::new(error.clone().unbind())));
-            question.fail(StoreError::caused_by(what, Thrown(raised)));
-        }
+        let what = format!("The store's {} raised {}.", self.method, type_name(error));
+        let raised = Raised::new(Some(Released::new(error.clone().unbind())));
+        self.answer(Err(StoreError::caused_by(what, Thrown(raised))));
     }
 }
 
 impl StoreCall {
-    fn take(&self) -> Option<Question> {
-        let mut question = lock(&self.question);
-        // In a forked child, whoever waits for the answer is the parent's.
-        (self.process == Process::current()).then(|| question.take())?
-    }
-}
-
-impl Drop for StoreCall {
-    fn drop(&mut self) {
-        if self.process != Process::current() {
-            mem::forget(mem::replace(&mut self.question, Mutex::new(None)));
+    fn answer(&self, answer: Result<&Bound<'_, PyAny>, StoreError>) {
+        let question = self.question.get();
+        if let Some(question) = question.and_then(|question| lock(question).take()) {
+            question.reply.answer(answer);
         }
     }
-}
-
-fn unanswered(method: &str) -> StoreError {
-    StoreError::new(format!("The store's {method} was not called to its end."))
 }
 
 /// Whether the caller must start the first thread that serves stores.

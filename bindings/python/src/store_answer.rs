@@ -4,7 +4,7 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyInt, PyList, PyString, PyType};
-use relaypass::store::{Record, StoreError, Swap};
+use relaypass::store::{Record, StoreError};
 
 pub(crate) fn loaded(value: &Bound<'_, PyAny>) -> Result<Option<Record>, StoreError> {
     if value.is_none() {
@@ -26,10 +26,9 @@ pub(crate) fn loaded(value: &Bound<'_, PyAny>) -> Result<Option<Record>, StoreEr
     }))
 }
 
-pub(crate) fn swapped(value: &Bound<'_, PyAny>) -> Result<Swap, StoreError> {
+pub(crate) fn swapped(value: &Bound<'_, PyAny>) -> Result<bool, StoreError> {
     match value.cast::<PyBool>() {
-        Ok(done) if done.is_true() => Ok(Swap::Done),
-        Ok(_) => Ok(Swap::Refused),
+        Ok(done) => Ok(done.is_true()),
         Err(_) => Err(wrong("compare_and_swap", "True or False", value)),
     }
 }

@@ -9,7 +9,7 @@ use crate::answer::{
     VerificationRecord,
 };
 use crate::arguments::{ClientOptions, Flag, SecretText, Text, Whole};
-use crate::call::{drive, drive_apart, Timeout};
+use crate::call::{drive, Timeout};
 use crate::errors::CallError;
 
 /// See `relaypass::Client`.
@@ -26,12 +26,8 @@ impl NativeClient {
         timeout: Timeout,
     ) -> Result<R, CallError> {
         let client = self.client.clone();
-        let call = async move { arguments.run(&client, timeout.0).await };
-        if C::IS_LONG {
-            drive_apart(number, call).await
-        } else {
-            drive(number, call).await
-        }
+        let call = async move { surface::run(arguments, &client, timeout.0).await };
+        drive(number, C::IS_LONG, Box::pin(call)).await
     }
 }
 
@@ -60,22 +56,13 @@ impl NativeClient {
             timeout_seconds: timeout.0,
             is_called_back,
         };
-        let client = self.client.clone();
-        drive(
-            number,
-            async move { arguments.parse()?.make(&client).await },
-        )
-        .await
+        drive(number, false, Box::pin(arguments.run(self.client.clone()))).await
     }
 
     /// A call that does nothing: what crossing over and back costs.
-    pub async fn noop(&self, number: u64, timeout: Timeout) -> Result<bool, CallError> {
-        let client = self.client.clone();
-        drive(number, async move {
-            let relays = client.relays().within_seconds(timeout.0);
-            relays.map(|_| true)
-        })
-        .await
+    pub async fn noop(&self, number: u64, timeout: Timeout) -> Result<(), CallError> {
+        let call = surface::noop(self.client.clone(), timeout.0);
+        drive(number, false, Box::pin(call)).await
     }
 }
 

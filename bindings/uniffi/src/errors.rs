@@ -1,5 +1,6 @@
 //! The core's error as a record; the packages make exceptions of it.
 
+use std::error::Error as StdError;
 use std::fmt;
 
 use relaypass::surface::Thrown;
@@ -19,18 +20,17 @@ pub enum CallError {
 /// The number under which the package keeps what the caller's own store threw.
 pub(crate) type ThrownNumber = u64;
 
-relaypass::error_record!(record, ThrownNumber);
+relaypass::error_record!(record, ThrownNumber, thrown_in);
 
-impl From<Error> for ErrorRecord {
-    fn from(error: Error) -> Self {
-        Self::new(&error, Thrown::among_causes_of(&error).copied())
-    }
+/// What the caller's own store threw, if that led to the error.
+pub(crate) fn thrown_in(error: &(dyn StdError + 'static)) -> Option<ThrownNumber> {
+    Thrown::among_causes_of(error).copied()
 }
 
 impl From<Error> for CallError {
     fn from(error: Error) -> Self {
         Self::Failed {
-            failure: Box::new(error.into()),
+            failure: Box::new((&error).into()),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use relaypass::surface::{blocking, current_call};
 use relaypass::Listener;
 
 use crate::answer::EventRecord;
-use crate::call::{blocking, current_call};
 
 /// Whom to tell. It must not throw, and the packages see to it.
 #[uniffi::export(foreign)]

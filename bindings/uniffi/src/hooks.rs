@@ -9,7 +9,7 @@ use crate::errors::{CallError, ErrorRecord};
 #[uniffi::export]
 pub fn example_failures() -> Vec<ErrorRecord> {
     let examples = ErrorKind::ALL.into_iter().map(Error::example);
-    examples.map(ErrorRecord::from).collect()
+    examples.map(|error| (&error).into()).collect()
 }
 
 /// How many calls can be cancelled, for the tests that look for leaks.
@@ -21,5 +21,5 @@ pub fn count_calls() -> u64 {
 /// A call that panics with a secret.
 #[uniffi::export]
 pub async fn panic(number: u64) -> Result<(), CallError> {
-    drive::<(), ()>(number, async { panic!("canary") }).await
+    drive::<(), ()>(number, false, Box::pin(async { panic!("canary") })).await
 }

@@ -9,7 +9,12 @@ use crate::errors::CallError;
 /// Generates a key pair on a thread where half a second of arithmetic blocks nobody.
 #[uniffi::export]
 pub async fn generate_keys(bits: Option<i64>, number: u64) -> Result<KeyPairRecord, CallError> {
-    drive(number, GenerateKeyArguments { bits }.generate()).await
+    drive(
+        number,
+        false,
+        Box::pin(GenerateKeyArguments { bits }.generate()),
+    )
+    .await
 }
 
 /// Reads a private key.

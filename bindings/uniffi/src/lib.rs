@@ -5,9 +5,8 @@
 //! results and errors into plain records.
 //!
 //! Two rules keep it sound:
-//! * Every call of the core is driven by [`call`], and nowhere else: the first poll is on the caller's
-//!   thread, within the runtime, and all others are on the runtime. The future that uniffi drives only
-//!   waits for it, so it needs no reactor, and it may be dropped on any thread.
+//! * Every call of the core is driven by [`relaypass::surface::Driven`], and nowhere else. The future
+//!   that uniffi drives only waits for it, so it needs no reactor, and it may be dropped on any thread.
 //! * A call is cancelled by its number, and gives its outcome even then if that is there: the packages
 //!   never drop its future before.
 
@@ -20,7 +19,6 @@ mod events;
 #[cfg(feature = "test-hooks")]
 mod hooks;
 mod keys;
-mod runtime;
 mod store;
 mod testing;
 

@@ -1,4 +1,4 @@
-//! A store in the host language, as the core's [`Store`].
+//! A store in the host language, as the core's own.
 //!
 //! What the store throws cannot cross over. The package keeps it under a number, and only the number
 //! travels: into the error, and back to the package, which hands the very object to the caller.
@@ -6,11 +6,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use relaypass::store::{BoxFuture, Record, Store, StoreError, Swap};
-use relaypass::surface::Thrown;
+use relaypass::store::{Record, StoreError};
+use relaypass::surface::{self, current_call, store_threw};
 
 use crate::answer::record;
-use crate::call::current_call;
 
 /// The three methods of a store in the host language. `call` is the number of the call that they
 /// are called in; 0: in the background.
@@ -63,10 +62,7 @@ impl HostFailure {
     /// The error of the store's method of this name.
     pub(crate) fn of(self, method: &str) -> StoreError {
         match self {
-            Self::Thrown { number } => StoreError::caused_by(
-                format!("The store's {method} failed; the cause is what it threw."),
-                Thrown(number),
-            ),
+            Self::Thrown { number } => store_threw(method, number),
             Self::Broken => StoreError::new(format!(
                 "The store's {method} could not be called; this is a mistake of relaypass, please \
                  report it."
@@ -75,49 +71,37 @@ impl HostFailure {
     }
 }
 
-/// A host store behind the core's trait.
+/// A host store as the core calls it.
 pub(crate) struct StoreAdapter(pub(crate) Arc<dyn HostStore>);
 
-impl Store for StoreAdapter {
-    fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
-        Box::pin(async move {
-            let found = self.0.load(current_call(), key.to_owned()).await;
-            let found = found.map_err(|failure| failure.of("load"))?;
-            Ok(found.map(Record::from))
-        })
+impl surface::HostStore for StoreAdapter {
+    async fn load(&self, key: String) -> Result<Option<Record>, StoreError> {
+        let found = self.0.load(current_call(), key).await;
+        let found = found.map_err(|failure| failure.of("load"))?;
+        Ok(found.map(Record::from))
     }
 
-    fn compare_and_swap<'a>(
-        &'a self,
-        key: &'a str,
+    async fn compare_and_swap(
+        &self,
+        key: String,
         expected: Option<u64>,
         new: Option<Record>,
-    ) -> BoxFuture<'a, Result<Swap, StoreError>> {
-        Box::pin(async move {
-            let new = new.map(StoreRecord::from);
-            let swapped = (self.0)
-                .compare_and_swap(current_call(), key.to_owned(), expected, new)
-                .await;
-            match swapped.map_err(|failure| failure.of("compareAndSwap"))? {
-                true => Ok(Swap::Done),
-                false => Ok(Swap::Refused),
-            }
-        })
+    ) -> Result<bool, StoreError> {
+        let new = new.map(StoreRecord::from);
+        let swapped = self.0.compare_and_swap(current_call(), key, expected, new);
+        swapped
+            .await
+            .map_err(|failure| failure.of("compareAndSwap"))
     }
 
-    fn scan<'a>(
-        &'a self,
-        prefix: &'a str,
+    async fn scan(
+        &self,
+        prefix: String,
         due_before: Option<u64>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        Box::pin(async move {
-            let prefix = prefix.to_owned();
-            let found = (self.0)
-                .scan(current_call(), prefix, due_before, limit as u64)
-                .await;
-            found.map_err(|failure| failure.of("scan"))
-        })
+        limit: u64,
+    ) -> Result<Vec<String>, StoreError> {
+        let found = self.0.scan(current_call(), prefix, due_before, limit);
+        found.await.map_err(|failure| failure.of("scan"))
     }
 }
 

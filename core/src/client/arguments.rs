@@ -16,68 +16,97 @@ use crate::events::Listener;
 use crate::secret::Secret;
 use crate::store::{self, Store};
 
-described! {
-    /// The options of a client. See [`ClientBuilder`] for each.
-    #[derive(Clone, Default)]
-    pub struct ClientArguments {
-        /// [`ClientBuilder::api_key`].
-        pub api_key: Option<Secret<String>>,
-        /// [`ClientBuilder::base_url`].
-        pub base_url: Option<String> => rules::BASE_URL,
-        /// `production` or `sandbox`: [`ClientBuilder::environment`].
-        pub environment: Option<String> => rules::ENVIRONMENT,
-        /// Seconds: [`ClientBuilder::timeout`].
-        pub timeout_seconds: Option<f64> => rules::TIMEOUT,
-        /// [`ClientBuilder::retries`].
-        pub retries: Option<i64> => rules::RETRIES,
-        /// [`ClientBuilder::ca_pem`].
-        pub ca_pem: Option<String>,
-        /// [`ClientBuilder::anonymous_proxy`].
-        pub anonymous_proxy: Option<Secret<String>>,
-        /// [`ClientBuilder::identified_proxy`].
-        pub identified_proxy: Option<Secret<String>>,
-        /// A private key in PEM: [`ClientBuilder::decryption_key`].
-        pub decryption_key: Option<Secret<String>>,
-        /// [`ClientBuilder::store`].
-        pub store: Option<StoreArgument>,
-        /// Seconds: [`ClientBuilder::store_timeout`].
-        pub store_timeout_seconds: Option<f64> => rules::STORE_TIMEOUT,
-        /// Keys of 32 bytes: [`ClientBuilder::seal_keys`].
-        pub seal_keys: Vec<Secret<Vec<u8>>>,
-        /// `claim_type` or `relay`: [`ClientBuilder::pass_binding`].
-        pub pass_binding: Option<String> => rules::PASS_BINDING,
-        /// Seconds: [`ClientBuilder::purchase_window`].
-        pub purchase_window_seconds: Option<f64> => rules::PURCHASE_WINDOW,
-        /// [`ClientBuilder::pass_pool`].
-        pub pass_pool: Option<i64> => rules::PASS_POOL,
-        /// [`ClientBuilder::background`].
-        pub background: Option<bool> => rules::BACKGROUND,
-        /// [`ClientBuilder::on_event`].
-        pub on_event: Option<Listener>,
-    }
-}
-
-/// The options that are plain values, each with what it is: `plain_options!(then)` calls `then!` with
-/// them. What a binding makes of `store`, `seal_keys` and `on_event` is its own.
+/// The options that are plain values, each with what it is and the rule of `rules.rs` that it keeps:
+/// `plain_options!(then)` calls `then!` with them. What a binding makes of `store`, `seal_keys` and
+/// `on_event` is its own.
+///
+/// `environment` is `production` or `sandbox`, `pass_binding` is `claim_type` or `relay`, and
+/// `decryption_key` a private key in PEM.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! plain_options {
-    ($then:ident) => {
+    ($then:ident $($with:tt)*) => {
         $then! {
+            $($with)*
             api_key: SecretText,
-            base_url: Text,
-            environment: Text,
-            timeout_seconds: Seconds,
-            retries: Whole,
+            base_url: Text => BASE_URL,
+            environment: Text => ENVIRONMENT,
+            timeout_seconds: Seconds => TIMEOUT,
+            idle_timeout_seconds: Seconds => IDLE_TIMEOUT,
+            retries: Whole => RETRIES,
             ca_pem: Text,
             anonymous_proxy: SecretText,
             identified_proxy: SecretText,
             decryption_key: SecretText,
-            store_timeout_seconds: Seconds,
-            pass_binding: Text,
-            purchase_window_seconds: Seconds,
-            pass_pool: Whole,
-            background: Flag,
+            store_timeout_seconds: Seconds => STORE_TIMEOUT,
+            pass_binding: Text => PASS_BINDING,
+            purchase_window_seconds: Seconds => PURCHASE_WINDOW,
+            pass_pool: Whole => PASS_POOL,
+            background: Flag => BACKGROUND,
+        }
+    };
+}
+
+type Text = String;
+type SecretText = Secret<String>;
+type Flag = bool;
+type Seconds = f64;
+type Whole = i64;
+
+macro_rules! declare {
+    ($($name:ident: $type:ident $(=> $rule:ident)?,)*) => {
+        described! {
+            /// The options of a client. See [`ClientBuilder`] for each.
+            #[derive(Clone, Default)]
+            pub struct ClientArguments {
+                $(
+                    /// See [`ClientBuilder`].
+                    pub $name: Option<$type> $(=> rules::$rule)?,
+                )*
+                /// [`ClientBuilder::store`].
+                pub store: Option<StoreArgument>,
+                /// Keys of 32 bytes: [`ClientBuilder::seal_keys`].
+                pub seal_keys: Vec<Secret<Vec<u8>>>,
+                /// [`ClientBuilder::on_event`].
+                pub on_event: Option<Listener>,
+            }
+        }
+    };
+}
+
+plain_options!(declare);
+
+/// Declares the record in which a binding has the options, `plain_options!(client_options (…))`:
+/// how its host's store and listener come, and what makes the core's of them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! client_options {
+    (
+        ($record:ident, $store:ty => $hosted:expr, $key:ty, $tell:ty => $listener:expr)
+        $($name:ident: $type:ident $(=> $rule:ident)?,)*
+    ) => {
+        $record! {
+            /// See `relaypass::surface::ClientArguments`.
+            pub struct ClientOptions {
+                $(pub $name: Option<$type>,)*
+                pub store_url: Option<String>,
+                pub store: Option<$store>,
+                pub seal_keys: Vec<$key>,
+                pub on_event: Option<$tell>,
+            }
+        }
+
+        impl From<ClientOptions> for $crate::surface::ClientArguments {
+            fn from(options: ClientOptions) -> Self {
+                use $crate::surface::{Hosted, IntoPlain, StoreArgument};
+                let store = options.store.map($hosted).map(Hosted);
+                Self {
+                    $($name: options.$name.into_plain(),)*
+                    store: StoreArgument::of(store, options.store_url),
+                    seal_keys: options.seal_keys.into_plain(),
+                    on_event: options.on_event.map($listener),
+                }
+            }
         }
     };
 }
@@ -160,6 +189,9 @@ impl ClientArguments {
         }
         if let Some(seconds) = self.timeout_seconds {
             builder = builder.timeout(parse_seconds(seconds)?);
+        }
+        if let Some(seconds) = self.idle_timeout_seconds {
+            builder = builder.idle_timeout(parse_seconds(seconds)?);
         }
         if let Some(retries) = self.retries {
             let retries = u32::try_from(retries).map_err(|_| {

@@ -216,6 +216,14 @@ pub struct CloseArguments {
 }
 
 impl CloseArguments {
+    /// Checks the time, and closes the client.
+    ///
+    /// # Errors
+    /// `invalid_argument` for a number that is no time, and `timeout`.
+    pub async fn run(self, client: Client) -> Result<()> {
+        self.parse()?.make(&client).await
+    }
+
     /// Checks the time.
     ///
     /// # Errors

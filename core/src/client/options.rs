@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rules::{
-    DEFAULT_PURCHASE_WINDOW, DEFAULT_RETRIES, DEFAULT_TIMEOUT, LONGEST_PURCHASE_WINDOW,
-    LONGEST_TIMEOUT, MOST_PASSES, MOST_RETRIES,
+    DEFAULT_IDLE_TIMEOUT, DEFAULT_PURCHASE_WINDOW, DEFAULT_RETRIES, DEFAULT_TIMEOUT,
+    LONGEST_PURCHASE_WINDOW, LONGEST_TIMEOUT, MOST_PASSES, MOST_RETRIES,
 };
 use super::{Client, Inner, Keeping};
 use crate::claim::DecryptionKey;
@@ -96,6 +96,7 @@ pub struct ClientBuilder {
     base_url: Option<String>,
     environment: Option<Environment>,
     timeout: Option<Duration>,
+    idle_timeout: Option<Duration>,
     retries: Option<u32>,
     ca_pem: Option<String>,
     anonymous_proxy: Option<Secret<String>>,
@@ -142,6 +143,14 @@ impl ClientBuilder {
     /// with its retries takes at most 30 seconds, or this, whichever is longer.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// How long a connection to Persona that nobody uses is kept, for each lane its own; the default is
+    /// 20 seconds, the longest 10 minutes. Load balancers close idle connections (many after 60
+    /// seconds): a request that is sent into their closing has an unknown outcome, so stay below.
+    pub fn idle_timeout(mut self, idle_timeout: Duration) -> Self {
+        self.idle_timeout = Some(idle_timeout);
         self
     }
 
@@ -272,23 +281,12 @@ impl ClientBuilder {
             .transpose()?;
         let base_url = BaseUrl::parse(self.base_url.as_deref().unwrap_or(BaseUrl::PERSONA))?;
         let environment = self.find_environment(api_key.as_ref())?;
-        let [by_default, longest] = [DEFAULT_TIMEOUT, LONGEST_TIMEOUT].map(Duration::from_secs);
-        let timeout = self.timeout.unwrap_or(by_default);
-        if timeout.is_zero() || timeout > longest {
-            return Err(Error::invalid_argument(
-                "The timeout must be more than nothing and at most 10 minutes.",
-            ));
-        }
+        let timeout = read_time("The timeout", self.timeout, DEFAULT_TIMEOUT)?;
         let retries = self.retries.unwrap_or(DEFAULT_RETRIES);
         if retries > MOST_RETRIES {
             return Err(Error::invalid_argument("At most 10 retries are possible."));
         }
-        let store_timeout = self.store_timeout.unwrap_or(by_default);
-        if store_timeout.is_zero() || store_timeout > longest {
-            return Err(Error::invalid_argument(
-                "The store's timeout must be more than nothing and at most 10 minutes.",
-            ));
-        }
+        let store_timeout = read_time("The store's timeout", self.store_timeout, DEFAULT_TIMEOUT)?;
         let purchase_window =
             (self.purchase_window).unwrap_or(Duration::from_secs(DEFAULT_PURCHASE_WINDOW));
         if purchase_window > Duration::from_secs(LONGEST_PURCHASE_WINDOW) {
@@ -377,13 +375,23 @@ impl ClientBuilder {
             .map(|proxy| parse_proxy(proxy.expose(), what, base_url))
             .transpose()?;
         let transport: Arc<dyn Transport> = match transport {
-            Some(transport) if proxy.is_none() && self.ca_pem.is_none() => transport.clone(),
+            Some(transport)
+                if proxy.is_none() && self.ca_pem.is_none() && self.idle_timeout.is_none() =>
+            {
+                transport.clone()
+            }
             Some(_) => return Err(Error::invalid_argument(
-                "A transport of your own has a proxy and certificates of its own: leave them out.",
+                "A transport of your own has a proxy, certificates and idle connections of its own: \
+                 leave them out.",
             )),
             None => Arc::new(ReqwestTransport::new(&RouteOptions {
                 proxy: proxy.as_ref(),
                 ca_pem: self.ca_pem.as_deref(),
+                idle_timeout: read_time(
+                    "The idle timeout",
+                    self.idle_timeout,
+                    DEFAULT_IDLE_TIMEOUT,
+                )?,
                 resumption,
             })?),
         };
@@ -392,6 +400,16 @@ impl ClientBuilder {
             None => transport,
         })
     }
+}
+
+fn read_time(what: &str, given: Option<Duration>, by_default: u64) -> Result<Duration> {
+    let time = given.unwrap_or(Duration::from_secs(by_default));
+    if time.is_zero() || time > Duration::from_secs(LONGEST_TIMEOUT) {
+        return Err(Error::invalid_argument(format!(
+            "{what} must be more than nothing and at most 10 minutes."
+        )));
+    }
+    Ok(time)
 }
 
 #[cfg(test)]
@@ -423,6 +441,8 @@ mod tests {
         for builder in [
             Client::builder().timeout(Duration::ZERO),
             Client::builder().timeout(Duration::from_secs(601)),
+            Client::builder().idle_timeout(Duration::ZERO),
+            Client::builder().idle_timeout(Duration::from_secs(601)),
             Client::builder().retries(11),
             Client::builder().api_key("a b"),
             Client::builder().base_url("http://example.com"),

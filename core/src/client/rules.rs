@@ -13,6 +13,7 @@ pub(crate) const DEFAULT_RETRIES: u32 = 3;
 /// In seconds, as all times here.
 pub(super) const DEFAULT_TIMEOUT: u64 = 10;
 pub(super) const LONGEST_TIMEOUT: u64 = 600;
+pub(super) const DEFAULT_IDLE_TIMEOUT: u64 = 20;
 /// No single call is given as much.
 pub(super) const A_DAY: u64 = 86_400;
 
@@ -20,6 +21,7 @@ pub(super) const BASE_URL: Rule = Rule::ANY.by_default(Plain::Text(BaseUrl::PERS
 pub(super) const ENVIRONMENT: Rule =
     Rule::one_of(&[Plain::Text("production"), Plain::Text("sandbox")]);
 pub(super) const TIMEOUT: Rule = Rule::time(DEFAULT_TIMEOUT, LONGEST_TIMEOUT);
+pub(super) const IDLE_TIMEOUT: Rule = Rule::time(DEFAULT_IDLE_TIMEOUT, LONGEST_TIMEOUT);
 pub(super) const STORE_TIMEOUT: Rule = Rule::time(DEFAULT_TIMEOUT, LONGEST_TIMEOUT);
 pub(super) const RETRIES: Rule = Rule::count(DEFAULT_RETRIES as u64, MOST_RETRIES as u64);
 pub(super) const PASS_BINDING: Rule =

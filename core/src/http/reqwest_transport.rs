@@ -23,16 +23,14 @@ use crate::future::BoxFuture;
 use crate::secret::Secret;
 use crate::wire::{Request, ResponseHead};
 
-/// An idle connection is closed before edges do: a request sent into their closing would be one
-/// whose outcome is unknown.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// What makes one lane's route.
 pub(crate) struct RouteOptions<'a> {
     /// `http`, `https` or `socks5h`; none means a direct connection. Never the environment's.
     pub(crate) proxy: Option<&'a Url>,
     /// Certificates to trust beside the public ones, in PEM.
     pub(crate) ca_pem: Option<&'a str>,
+    /// How long a connection that nobody uses is kept.
+    pub(crate) idle_timeout: Duration,
     /// Whether TLS sessions may be resumed. A ticket is a name that the server gave us.
     pub(crate) resumption: bool,
 }
@@ -146,7 +144,7 @@ fn client(route: &RouteOptions<'_>, idle_connections: usize) -> Result<reqwest::
         .referer(false)
         .http1_only()
         .tcp_nodelay(true)
-        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_idle_timeout(route.idle_timeout)
         .pool_max_idle_per_host(idle_connections);
     if let Some(proxy) = route.proxy {
         let proxy = reqwest::Proxy::all(proxy.as_str())
@@ -314,6 +312,7 @@ mod tests {
             let route = RouteOptions {
                 proxy: None,
                 ca_pem: Some(pem),
+                idle_timeout: Duration::from_secs(1),
                 resumption: false,
             };
             assert_eq!(tls_config(&route).unwrap_err().code(), "invalid_argument");

@@ -61,17 +61,39 @@ pub fn open(arguments: &ClientArguments) -> Result<Client> {
 pub trait Call: Record + Send + Sized + 'static {
     /// As errors name it: `relays.create`.
     const NAME: &'static str;
-    /// Whether it may tell events, or have much to do, before it waits for the first time.
+    /// Whether it asks Persona, may tell events, or may have much to do before it first waits: then
+    /// it begins on the runtime, and not on the thread of its caller.
     const IS_LONG: bool;
     /// What comes of it.
     type Answer: Send + 'static;
 
     /// Checks the arguments, and makes the call within so many seconds.
-    fn run(
+    fn make(
         self,
         client: &Client,
         seconds: Option<f64>,
     ) -> impl Future<Output = Result<Self::Answer>> + Send;
+}
+
+/// Makes a call. Whatever it fails with names it.
+///
+/// # Errors
+/// Those of the call.
+pub async fn run<C: Call>(
+    arguments: C,
+    client: &Client,
+    seconds: Option<f64>,
+) -> Result<C::Answer> {
+    let made = arguments.make(client, seconds).await;
+    made.map_err(|error| error.in_operation(C::NAME))
+}
+
+/// Makes a call that does nothing: what crossing over and back costs.
+///
+/// # Errors
+/// `invalid_argument` for a time that is none.
+pub async fn noop(client: Client, seconds: Option<f64>) -> Result<()> {
+    client.relays().within_seconds(seconds).map(|_| ())
 }
 
 type Text = String;
@@ -108,3 +130,46 @@ macro_rules! rule {
 }
 
 calls!(declare);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    macro_rules! fail {
+        ($($method:ident: $arguments:ident {
+            $($needed:ident: $needed_type:ident),*;
+            $($other:ident: $other_type:ident),*
+        } -> $answer:ident,)*) => {
+            vec![$({
+                let arguments = $arguments {
+                    $($needed: some!($needed_type),)*
+                    $($other: None,)*
+                };
+                let client = Client::builder().build().unwrap();
+                let no_time = Some(0.0);
+                let failed = run(arguments, &client, no_time).await;
+                (<$arguments as Call>::NAME, failed.map(|_| ()).unwrap_err())
+            }),*]
+        };
+    }
+
+    macro_rules! some {
+        (SecretText) => {
+            Secret::new(String::new())
+        };
+        (Whole) => {
+            0
+        };
+        (Text) => {
+            String::new()
+        };
+    }
+
+    #[tokio::test]
+    async fn an_argument_that_is_refused_names_the_call() {
+        for (name, error) in calls!(fail) {
+            assert_eq!(error.code(), "invalid_argument", "{name}");
+            assert_eq!(error.operation(), name);
+        }
+    }
+}

@@ -19,9 +19,20 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Errors
 /// Those of the work, and `internal`.
 pub async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut work = pin!(work);
+    let mut work = pin!(Some(work));
     poll_fn(|context| {
-        let polled = caught_now(|| Ok(work.as_mut().poll(context)));
+        let polled = caught_now(|| {
+            let unfinished = work
+                .as_mut()
+                .as_pin_mut()
+                .expect("it is not polled after its end");
+            let polled = unfinished.poll(context);
+            if polled.is_ready() {
+                // Here, where a panic of what it holds is caught.
+                work.set(None);
+            }
+            Ok(polled)
+        });
         polled.unwrap_or_else(|mistake| Poll::Ready(Err(mistake)))
     })
     .await

@@ -36,7 +36,8 @@ impl GenerateKeyArguments {
         let bits = self.bits.map_or(Ok(KEY_SIZES[0]), usize::try_from);
         let generating =
             spawn_blocking(move || caught_now(|| generate_key_pair(bits.unwrap_or(0))));
-        generating.await.unwrap_or_else(|_| Err(mistake()))
+        let generated = generating.await.unwrap_or_else(|_| Err(mistake()));
+        generated.map_err(|error| error.in_operation("generate_key_pair"))
     }
 }
 
@@ -54,7 +55,8 @@ impl ReadKeyArguments {
     /// # Errors
     /// `invalid_argument` for a text that is no such key.
     pub fn read(self) -> Result<DecryptionKey> {
-        caught_now(|| DecryptionKey::from_pem(self.private_pem.expose()))
+        let read = caught_now(|| DecryptionKey::from_pem(self.private_pem.expose()));
+        read.map_err(|error| error.in_operation("read_key_pair"))
     }
 }
 

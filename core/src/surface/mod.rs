@@ -7,6 +7,8 @@
 mod calls;
 mod caught;
 mod description;
+mod driving;
+mod host_store;
 mod keys;
 pub mod records;
 mod relays;
@@ -18,13 +20,15 @@ pub use crate::client::{
     parse_seconds, ClientArguments, Close, CloseArguments, IntoPlain, StoreArgument,
 };
 pub use calls::{
-    open, Call, ClaimArguments, CompleteArguments, CountArguments, CreateArguments,
+    noop, open, run, Call, ClaimArguments, CompleteArguments, CountArguments, CreateArguments,
     CreateTableArguments, ForgetArguments, GetArguments, IssueArguments, PrefetchArguments,
     PruneArguments, RecoverArguments, StartArguments,
 };
-pub use caught::{caught, caught_now};
+pub use caught::caught;
 pub use description::describe;
+pub use driving::{blocking, current_call, Begun, Cancel, Driven, Ended, BACKGROUND};
+pub use host_store::{check_store, store_threw, HostStore, Hosted};
 pub use keys::{GenerateKeyArguments, OpenArguments, ReadKeyArguments};
 pub use records::causes;
-pub use runtime::{runtime, MOST_THREADS};
+pub use runtime::{runtime, shared_runtime, MOST_THREADS};
 pub use thrown::Thrown;

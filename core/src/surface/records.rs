@@ -229,11 +229,12 @@ macro_rules! result_records {
     };
 }
 
-/// Declares the record of an error. `$thrown` is how a host's language has what its own store threw.
+/// Declares the record of an error. `$thrown` is how a host's language has what its own store threw,
+/// and `$thrown_in` finds it among what led to an error.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! error_record {
-    ($record:ident, $thrown:ident) => {
+    ($record:ident, $thrown:ident, $thrown_in:expr) => {
         $record! {
             /// See `relaypass::Error`. `message` is one line, and holds no secret; `meta` is JSON.
             pub struct ErrorRecord {
@@ -255,9 +256,8 @@ macro_rules! error_record {
             }
         }
 
-        impl ErrorRecord {
-            /// The record of an error that this led to.
-            pub fn new(error: &$crate::Error, thrown: Option<$thrown>) -> Self {
+        impl From<&$crate::Error> for ErrorRecord {
+            fn from(error: &$crate::Error) -> Self {
                 let unopened = error.unopened_claim();
                 let causes = $crate::surface::causes(error);
                 Self {
@@ -274,7 +274,7 @@ macro_rules! error_record {
                     claim_payload: unopened.map(|claim| claim.claim_payload.expose().clone()),
                     token_consumed: unopened.and_then(|claim| claim.token_consumed),
                     idempotency_key: error.idempotency_key().map(|key| key.expose().to_owned()),
-                    thrown,
+                    thrown: $thrown_in(error),
                     causes: causes.map(ToString::to_string).collect(),
                 }
             }
@@ -323,26 +323,18 @@ macro_rules! store_record {
     };
 }
 
-/// Declares the records of what the store suite says. `$thrown` is as in [`error_record`].
+/// Declares the records of what the store suite says. `$thrown` and `$thrown_in` are as in
+/// [`error_record`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! check_records {
-    ($record:ident, $thrown:ident) => {
+    ($record:ident, $thrown:ident, $thrown_in:expr) => {
         $record! {
-            /// See `relaypass::store::conformance::Report`.
-            pub struct ReportRecord {
+            /// See `relaypass::store::conformance`: a report, unless a rule is broken.
+            pub struct CheckRecord {
                 pub passed: Vec<String>,
                 pub skipped: Vec<String>,
-            }
-        }
-
-        impl From<&$crate::store::conformance::Report> for ReportRecord {
-            fn from(report: &$crate::store::conformance::Report) -> Self {
-                let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-                Self {
-                    passed: own(&report.passed),
-                    skipped: own(&report.skipped),
-                }
+                pub violation: Option<ViolationRecord>,
             }
         }
 
@@ -356,17 +348,32 @@ macro_rules! check_records {
             }
         }
 
-        impl ViolationRecord {
-            /// The record of a violation that this led to.
-            pub fn new(
-                violation: &$crate::store::conformance::Violation,
-                thrown: Option<$thrown>,
+        impl From<Result<$crate::store::conformance::Report, $crate::store::conformance::Violation>>
+            for CheckRecord
+        {
+            fn from(
+                checked: Result<
+                    $crate::store::conformance::Report,
+                    $crate::store::conformance::Violation,
+                >,
             ) -> Self {
-                Self {
-                    message: violation.to_string(),
-                    rule: violation.rule().to_owned(),
-                    found: violation.found().to_owned(),
-                    thrown,
+                let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+                match checked {
+                    Ok(report) => Self {
+                        passed: own(&report.passed),
+                        skipped: own(&report.skipped),
+                        violation: None,
+                    },
+                    Err(violation) => Self {
+                        passed: Vec::new(),
+                        skipped: Vec::new(),
+                        violation: Some(ViolationRecord {
+                            message: violation.to_string(),
+                            rule: violation.rule().to_owned(),
+                            found: violation.found().to_owned(),
+                            thrown: $thrown_in(&violation),
+                        }),
+                    },
                 }
             }
         }
@@ -375,7 +382,7 @@ macro_rules! check_records {
 
 // The core's own, which are described.
 result_records!(described, u64);
-error_record!(described, u64);
+error_record!(described, u64, |_: &crate::Error| None);
 
 macro_rules! records_as_members {
     ($($record:ident => $name:literal),* $(,)?) => {$(

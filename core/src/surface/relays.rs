@@ -16,25 +16,22 @@ impl CreateArguments {
     /// # Errors
     /// `invalid_argument`, and what to change.
     pub fn parse(self) -> Result<CreateRelay> {
-        let parse = || {
-            Ok(CreateRelay {
-                claim_type: ClaimType::parse(self.claim_type)?,
-                encryption_key: self
-                    .encryption_key
-                    .map(|pem| EncryptionKey::from_pem(&pem))
-                    .transpose()?,
-            })
-        };
-        parse().map_err(|error: Error| error.in_operation(Self::NAME))
+        Ok(CreateRelay {
+            claim_type: ClaimType::parse(self.claim_type)?,
+            encryption_key: self
+                .encryption_key
+                .map(|pem| EncryptionKey::from_pem(&pem))
+                .transpose()?,
+        })
     }
 }
 
 impl Call for CreateArguments {
     const NAME: &'static str = "relays.create";
-    const IS_LONG: bool = false;
+    const IS_LONG: bool = true;
     type Answer = Relay;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<Relay> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<Relay> {
         let request = self.parse()?;
         let relays = client.relays().within_seconds(seconds)?;
         relays.create(request).await
@@ -47,7 +44,7 @@ impl IssueArguments {
     /// # Errors
     /// `invalid_argument`, and what to change.
     pub fn parse(self) -> Result<IssuePrivacyPass> {
-        let parse = || match (self.claim_type, self.relay_token, self.relay_secret) {
+        match (self.claim_type, self.relay_token, self.relay_secret) {
             (Some(claim_type), None, None) => {
                 Ok(IssuePrivacyPass::ClaimType(ClaimType::parse(claim_type)?))
             }
@@ -59,17 +56,16 @@ impl IssueArguments {
                 "A pass is issued either for a claim type, or for a relay by its token and its \
                  secret; give one or the other.",
             )),
-        };
-        parse().map_err(|error: Error| error.in_operation(Self::NAME))
+        }
     }
 }
 
 impl Call for IssueArguments {
     const NAME: &'static str = "relays.issue_privacy_pass";
-    const IS_LONG: bool = false;
+    const IS_LONG: bool = true;
     type Answer = PrivacyPass;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<PrivacyPass> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<PrivacyPass> {
         let request = self.parse()?;
         let relays = client.relays().within_seconds(seconds)?;
         relays.issue_privacy_pass(request).await
@@ -82,32 +78,29 @@ impl ClaimArguments {
     /// # Errors
     /// `invalid_argument`, and what to change.
     pub fn parse(self) -> Result<GenerateClaim> {
-        let parse = || {
-            Ok(GenerateClaim {
-                relay_token: RelayToken::parse(self.relay_token)?,
-                relay_secret: RelaySecret::parse(self.relay_secret.expose().as_str())?,
-                privacy_pass_token: self.privacy_pass_token,
-                claim_type: self.claim_type.map(ClaimType::parse).transpose()?,
-                decryption_key: self
-                    .decryption_key
-                    .map(|pem| DecryptionKey::from_pem(pem.expose()))
-                    .transpose()?,
-                idempotency_key: self
-                    .idempotency_key
-                    .map(|key| IdempotencyKey::parse(key.expose().as_str()))
-                    .transpose()?,
-            })
-        };
-        parse().map_err(|error: Error| error.in_operation(Self::NAME))
+        Ok(GenerateClaim {
+            relay_token: RelayToken::parse(self.relay_token)?,
+            relay_secret: RelaySecret::parse(self.relay_secret.expose().as_str())?,
+            privacy_pass_token: self.privacy_pass_token,
+            claim_type: self.claim_type.map(ClaimType::parse).transpose()?,
+            decryption_key: self
+                .decryption_key
+                .map(|pem| DecryptionKey::from_pem(pem.expose()))
+                .transpose()?,
+            idempotency_key: self
+                .idempotency_key
+                .map(|key| IdempotencyKey::parse(key.expose().as_str()))
+                .transpose()?,
+        })
     }
 }
 
 impl Call for ClaimArguments {
     const NAME: &'static str = "relays.generate_claim";
-    const IS_LONG: bool = false;
+    const IS_LONG: bool = true;
     type Answer = GeneratedClaim;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<GeneratedClaim> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<GeneratedClaim> {
         let request = self.parse()?;
         let relays = client.relays().within_seconds(seconds)?;
         relays.generate_claim(request).await
@@ -131,9 +124,6 @@ mod tests {
             }
             .parse();
             assert_eq!(parsed.is_ok(), bits == 1 || bits == 6, "{bits}");
-            if let Err(error) = parsed {
-                assert_eq!(error.operation(), "relays.issue_privacy_pass");
-            }
         }
     }
 }

@@ -6,7 +6,7 @@ use super::calls::{
 };
 use crate::claim::ClaimType;
 use crate::client::{Client, MOST_PASSES};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::verification::{Completion, StartVerification, Verification, VerificationId};
 
 impl StartArguments {
@@ -15,14 +15,11 @@ impl StartArguments {
     /// # Errors
     /// `invalid_argument`, and what to change.
     pub fn parse(self) -> Result<StartVerification> {
-        let parse = || {
-            let request = StartVerification::new(ClaimType::parse(self.claim_type)?);
-            match self.reference {
-                None => Ok(request),
-                Some(reference) => request.reference(reference),
-            }
-        };
-        parse().map_err(|error: Error| error.in_operation(Self::NAME))
+        let request = StartVerification::new(ClaimType::parse(self.claim_type)?);
+        match self.reference {
+            None => Ok(request),
+            Some(reference) => request.reference(reference),
+        }
     }
 }
 
@@ -31,7 +28,7 @@ impl Call for StartArguments {
     const IS_LONG: bool = true;
     type Answer = Verification;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<Verification> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<Verification> {
         let request = self.parse()?;
         let verifications = client.verifications().within_seconds(seconds)?;
         verifications.start(request).await
@@ -43,7 +40,7 @@ impl Call for CompleteArguments {
     const IS_LONG: bool = true;
     type Answer = Completion;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<Completion> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<Completion> {
         let id = VerificationId::parse(self.id)?;
         let verifications = client.verifications().within_seconds(seconds)?;
         verifications
@@ -57,7 +54,7 @@ impl Call for GetArguments {
     const IS_LONG: bool = false;
     type Answer = Verification;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<Verification> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<Verification> {
         let id = VerificationId::parse(self.id)?;
         let verifications = client.verifications().within_seconds(seconds)?;
         verifications.get(&id).await
@@ -69,7 +66,7 @@ impl Call for ForgetArguments {
     const IS_LONG: bool = true;
     type Answer = ();
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<()> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<()> {
         let id = VerificationId::parse(self.id)?;
         let verifications = client.verifications().within_seconds(seconds)?;
         verifications.forget(&id).await
@@ -81,7 +78,7 @@ impl Call for RecoverArguments {
     const IS_LONG: bool = true;
     type Answer = u64;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
         let verifications = client.verifications().within_seconds(seconds)?;
         verifications.recover().await
     }
@@ -92,7 +89,7 @@ impl Call for PruneArguments {
     const IS_LONG: bool = true;
     type Answer = u64;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
         let verifications = client.verifications().within_seconds(seconds)?;
         verifications.prune().await
     }
@@ -103,7 +100,7 @@ impl Call for CreateTableArguments {
     const IS_LONG: bool = true;
     type Answer = ();
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<()> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<()> {
         let verifications = client.verifications().within_seconds(seconds)?;
         verifications.create_table().await
     }
@@ -114,7 +111,7 @@ impl Call for PrefetchArguments {
     const IS_LONG: bool = true;
     type Answer = u64;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
         let claim_type = ClaimType::parse(self.claim_type)?;
         // A number that is no count becomes one that is refused, in its turn.
         let count = u32::try_from(self.count).unwrap_or(MOST_PASSES + 1);
@@ -128,7 +125,7 @@ impl Call for CountArguments {
     const IS_LONG: bool = false;
     type Answer = u64;
 
-    async fn run(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
+    async fn make(self, client: &Client, seconds: Option<f64>) -> Result<u64> {
         let claim_type = ClaimType::parse(self.claim_type)?;
         let passes = client.passes().within_seconds(seconds)?;
         passes.count(&claim_type).await.map(u64::from)

@@ -79,7 +79,7 @@ public func checkStore(
       return UInt64(thrown.count)
     }
   }
-  let checked: Checked
+  let checked: CheckRecord
   do {
     checked = try await RelayPassGenerated.checkStore(
       store: StoreAdapter(store, keep: keep),
@@ -87,14 +87,12 @@ public func checkStore(
   } catch {
     throw RelayPassError.broken
   }
-  switch checked {
-  case .passed(let report):
-    return StoreReport(passed: report.passed, skipped: report.skipped)
-  case .broken(let broken):
+  if let broken = checked.violation {
     let cause = broken.thrown.flatMap { number in thrown.withLock { pick(number, from: $0) } }
     throw StoreViolation(
       rule: broken.rule, found: broken.found, cause: cause, description: broken.message)
   }
+  return StoreReport(passed: checked.passed, skipped: checked.skipped)
 }
 
 private final class ReopenAdapter: HostReopen {

@@ -22,6 +22,10 @@ public struct RelayPassOptions: Sendable {
   /// How long one request may take; the default is 10 seconds, the most 600 seconds. A call
   /// with its retries takes at most 30 seconds, or this, whichever is longer.
   public var timeout: Duration?
+  /// How long a connection to Persona that nobody uses is kept; the default is 20 seconds, the most
+  /// 600 seconds. Load balancers close idle connections, many after 60 seconds: stay below, for a
+  /// request sent into their closing has an unknown outcome.
+  public var idleTimeout: Duration?
   /// How often a failed request is asked again: 0 to 10; the default is 3.
   public var retries: Int?
   /// Certificates to trust beside the public ones, in PEM: a company's own authority.
@@ -72,6 +76,7 @@ public struct RelayPassOptions: Sendable {
     baseURL: String? = nil,
     environment: RelayPass.Environment? = nil,
     timeout: Duration? = nil,
+    idleTimeout: Duration? = nil,
     retries: Int? = nil,
     caPEM: String? = nil,
     anonymousProxy: String? = nil,
@@ -90,6 +95,7 @@ public struct RelayPassOptions: Sendable {
     self.baseURL = baseURL
     self.environment = environment
     self.timeout = timeout
+    self.idleTimeout = idleTimeout
     self.retries = retries
     self.caPEM = caPEM
     self.anonymousProxy = anonymousProxy
@@ -111,6 +117,7 @@ public struct RelayPassOptions: Sendable {
       baseUrl: baseURL,
       environment: environment?.rawValue,
       timeoutSeconds: timeout?.inSeconds,
+      idleTimeoutSeconds: idleTimeout?.inSeconds,
       retries: retries.map(Int64.init),
       caPem: caPEM,
       anonymousProxy: anonymousProxy,
@@ -144,6 +151,7 @@ extension RelayPassOptions: CustomStringConvertible, CustomDebugStringConvertibl
         "baseURL": baseURL as Any,
         "environment": environment as Any,
         "timeout": timeout as Any,
+        "idleTimeout": idleTimeout as Any,
         "retries": retries as Any,
         "caPEM": caPEM as Any,
         // Their user information may hold a password.

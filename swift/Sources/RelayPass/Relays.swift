@@ -148,7 +148,7 @@ public struct Relays: Sendable {
 
   /// A call that does nothing on the way that all calls take: for the benchmark.
   @_spi(Probe) public func noop() async throws {
-    _ = try await call { number, seconds in
+    try await call { number, seconds in
       try await client.noop(number: number, timeout: seconds)
     }
   }

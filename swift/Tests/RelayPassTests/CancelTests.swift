@@ -69,7 +69,7 @@ import func RelayPassGenerated.cancelCall
     let number = UInt64.max // no other test's
     announceCall(number: number)
     cancelCall(number: number)
-    #expect(try await client.noop(number: number, timeout: .nan))
+    try await client.noop(number: number, timeout: .nan)
   }
 
   @Test func aCallThatIsCancelledBeforeItBeginsToWaitEnds() async throws {

@@ -64,6 +64,22 @@ import func RelayPassGenerated.panic
     #expect(!shown(error!).contains("canary"))
   }
 
+  @Test func anArgumentThatIsRefusedNamesTheCall() async throws {
+    let client = try RelayPass(.init())
+    let errors = await [
+      "relays.create": thrown { try await client.relays.create(claimType: claimType, timeout: .zero) },
+      "verifications.get": thrown { try await client.verifications.get("no id") },
+      "passes.count": thrown { try await client.passes.count(claimType: "") },
+      "generate_key_pair": thrown { try await EncryptionKey.generate(bits: 1) },
+      "read_key_pair": thrown { try EncryptionKey(pem: "") },
+    ]
+    for (name, error) in errors {
+      let failure = try #require(error as? RelayPassError)
+      #expect(failure.code == .invalidArgument)
+      #expect(failure.operation == name)
+    }
+  }
+
   @Test func aBrokenWayToPersonaHasItsCause() async throws {
     let client = try RelayPass(.init(baseURL: "http://127.0.0.1:1", retries: 0))
     let error = await thrown { try await client.relays.create(claimType: claimType) }

@@ -83,7 +83,7 @@ fn numbers_at_the_edge_are_taken_and_those_beyond_are_refused() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 10, "an option with a range is not checked");
+    assert!(checked >= 10, "options with a range are not checked");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn choices_are_taken_and_others_are_refused() {
         }
         assert_eq!(code(chosen(name, "another")), refusal(), "{name}");
     }
-    assert_eq!(checked, 4);
+    assert!(checked >= 4, "options with choices are not checked");
 }
 
 fn names(members: &Value) -> BTreeSet<String> {
@@ -135,30 +135,45 @@ fn names(members: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-fn with(name: &str, number: f64) -> ClientArguments {
-    let mut arguments = ClientArguments {
-        store: Some(StoreArgument::Object(Arc::new(MemoryStore::new()))),
-        ..ClientArguments::default()
+macro_rules! set {
+    ($($option:ident: $type:ident $(=> $rule:ident)?,)*) => {
+        /// The options with a number, or a text, for the one of this name.
+        fn set(name: &str, number: f64, text: &str) -> ClientArguments {
+            let mut arguments = ClientArguments {
+                store: Some(StoreArgument::Object(Arc::new(MemoryStore::new()))),
+                ..ClientArguments::default()
+            };
+            $(if stringify!($option).trim_end_matches("_seconds") == name {
+                arguments.$option = value!($type, number, text);
+            })*
+            arguments
+        }
     };
-    match name {
-        "timeout" => arguments.timeout_seconds = Some(number),
-        "store_timeout" => arguments.store_timeout_seconds = Some(number),
-        "purchase_window" => arguments.purchase_window_seconds = Some(number),
-        "retries" => arguments.retries = Some(number as i64),
-        "pass_pool" => arguments.pass_pool = Some(number as i64),
-        _ => panic!("{name} has a range: set it here"),
-    }
-    arguments
+}
+
+macro_rules! value {
+    (Seconds, $number:ident, $text:ident) => {
+        Some($number)
+    };
+    (Whole, $number:ident, $text:ident) => {
+        Some($number as i64)
+    };
+    (Text, $number:ident, $text:ident) => {
+        Some($text.to_owned())
+    };
+    ($other:ident, $number:ident, $text:ident) => {
+        None // Neither a number nor a text: it has no rules.
+    };
+}
+
+crate::plain_options!(set);
+
+fn with(name: &str, number: f64) -> ClientArguments {
+    set(name, number, "")
 }
 
 fn chosen(name: &str, choice: &str) -> ClientArguments {
-    let mut arguments = ClientArguments::default();
-    match name {
-        "environment" => arguments.environment = Some(choice.to_owned()),
-        "pass_binding" => arguments.pass_binding = Some(choice.to_owned()),
-        _ => panic!("{name} has choices: set it here"),
-    }
-    arguments
+    set(name, 0.0, choice)
 }
 
 fn code(arguments: ClientArguments) -> Option<String> {

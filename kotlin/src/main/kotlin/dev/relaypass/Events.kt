@@ -8,45 +8,56 @@ import kotlin.coroutines.ContinuationInterceptor
 import kotlin.coroutines.EmptyCoroutineContext
 import kotlinx.coroutines.runBlocking
 
-/** What a [RelayPassEvent] is about. Stable, and the same in every language of relaypass. */
-public enum class EventKind(
-    /** Its name, the same in every language of relaypass. */
+/**
+ * What a [RelayPassEvent] is about. Stable, and the same in every language of relaypass.
+ *
+ * An open type: a later version may have more of them, so a `when` needs an `else`.
+ *
+ * @property code its name, the same in every language of relaypass: `possible_double_charge`.
+ */
+public class EventKind(
     public val code: String,
 ) {
-    /** A blinded message that may have been billed already is sent under a new idempotency key. */
-    POSSIBLE_DOUBLE_CHARGE("possible_double_charge"),
+    /** Whether the other has the same name. */
+    override fun equals(other: Any?): Boolean = other is EventKind && code == other.code
 
-    /** Nobody can tell whether a pass was billed, or whether it is spent. */
-    UNKNOWN_OUTCOME("unknown_outcome"),
+    /** As [equals] wants it. */
+    override fun hashCode(): Int = code.hashCode()
 
-    /** Persona signs with another key than before. */
-    KEY_CHANGED("key_changed"),
+    /** The name. */
+    override fun toString(): String = code
 
-    /**
-     * A pass was bought before its random moment, because the answer was asked for: Persona can tell by the
-     * clock which relay it is for.
-     */
-    LINKABLE_BY_TIME("linkable_by_time"),
+    /** Those that there are. */
+    public companion object {
+        /** A blinded message that may have been billed already is sent under a new idempotency key. */
+        @JvmField public val POSSIBLE_DOUBLE_CHARGE: EventKind = EventKind("possible_double_charge")
 
-    /** Persona does not answer the question yet. */
-    PENDING("pending"),
+        /** Nobody can tell whether a pass was billed, or whether it is spent. */
+        @JvmField public val UNKNOWN_OUTCOME: EventKind = EventKind("unknown_outcome")
 
-    /** A pass that was not consumed went back to the pool. */
-    REFUNDED("refunded"),
+        /** Persona signs with another key than before. */
+        @JvmField public val KEY_CHANGED: EventKind = EventKind("key_changed")
 
-    /**
-     * Two signatures in a row were no use: the pool buys no more passes of this claim type for an hour,
-     * or until one that is bought otherwise is good.
-     */
-    POOL_STOPPED("pool_stopped"),
+        /**
+         * A pass was bought before its random moment, because the answer was asked for: Persona can tell by the
+         * clock which relay it is for.
+         */
+        @JvmField public val LINKABLE_BY_TIME: EventKind = EventKind("linkable_by_time")
 
-    /** Work in the background failed, and will be tried again. */
-    BACKGROUND_FAILURE("background_failure"),
-    ;
+        /** Persona does not answer the question yet. */
+        @JvmField public val PENDING: EventKind = EventKind("pending")
 
-    internal companion object {
-        @JvmSynthetic
-        internal fun of(code: String): EventKind = entries.first { it.code == code }
+        /** A pass that was not consumed went back to the pool. */
+        @JvmField public val REFUNDED: EventKind = EventKind("refunded")
+
+        /**
+         * Two signatures in a row were no use: the pool buys no more passes of this claim type for an hour,
+         * or until one that is bought otherwise is good.
+         */
+        @JvmField public val POOL_STOPPED: EventKind = EventKind("pool_stopped")
+
+        /** Work in the background failed, and will be tried again. */
+        @JvmField public val BACKGROUND_FAILURE: EventKind = EventKind("background_failure")
     }
 }
 
@@ -63,26 +74,13 @@ public class RelayPassEvent @JvmOverloads constructor(
     public val verificationId: String? = null,
     public val requestId: String? = null,
     public val message: String,
-) {
-    private val members
-        get() =
-            Members(
-                "RelayPassEvent",
-                "kind" to kind,
-                "verificationId" to verificationId,
-                "requestId" to requestId,
-                "message" to message,
-            )
-
-    /** Whether the other has the same members. */
-    override fun equals(other: Any?): Boolean = other is RelayPassEvent && members == other.members
-
-    /** As [equals] wants it. */
-    override fun hashCode(): Int = members.hashCode()
-
-    /** Every member. */
-    override fun toString(): String = "$members"
-}
+) : RelayPassValue(
+        "RelayPassEvent",
+        "kind" to kind,
+        "verificationId" to verificationId,
+        "requestId" to requestId,
+        "message" to message,
+    )
 
 /**
  * A listener that never throws: nobody could catch it. The first that it throws becomes a warning in

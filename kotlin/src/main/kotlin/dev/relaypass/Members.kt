@@ -1,11 +1,28 @@
 package dev.relaypass
 
 /**
- * The members of a result: what it is compared by and shown with.
- *
- * Results are not data classes, whose `copy` and `componentN` change with every new member: code that
- * was compiled before would no longer find them.
+ * What relaypass answers or tells: two are equal that have the same members. The text has every member
+ * but the secrets.
  */
+// No data classes, whose `copy` and `componentN` change with every new member: code that was compiled
+// before would no longer find them.
+public abstract class RelayPassValue internal constructor(
+    type: String,
+    vararg members: Pair<String, Any?>,
+) {
+    private val members = Members(type, *members)
+
+    /** Whether the other is of the same kind and has the same members. */
+    final override fun equals(other: Any?): Boolean = other is RelayPassValue && members == other.members
+
+    /** As [equals] wants it. */
+    final override fun hashCode(): Int = members.hashCode()
+
+    /** Every member but the secrets. */
+    final override fun toString(): String = "$members"
+}
+
+/** Members by their names, to be compared and shown. */
 internal class Members(
     private val type: String,
     private vararg val members: Pair<String, Any?>,

@@ -117,6 +117,10 @@ public class RelayPassBlocking internal constructor(
         /** A store of yours, written in Kotlin. */
         public fun store(store: RelayStore): Builder = apply { options.store = store }
 
+        /** See [RelayPassOptions.idleTimeout]. */
+        public fun idleTimeout(timeout: JavaDuration): Builder =
+            apply { options.idleTimeout = timeout.toKotlinDuration() }
+
         /** See [RelayPassOptions.storeTimeout]. */
         public fun storeTimeout(timeout: JavaDuration): Builder =
             apply { options.storeTimeout = timeout.toKotlinDuration() }

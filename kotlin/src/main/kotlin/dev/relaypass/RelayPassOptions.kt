@@ -41,6 +41,13 @@ public class RelayPassOptions {
      */
     public var timeout: Duration? = null
 
+    /**
+     * How long a connection to Persona that nobody uses is kept; the default is 20 seconds, the most 600
+     * seconds. Load balancers close idle connections, many after 60 seconds: stay below, for a request
+     * sent into their closing has an unknown outcome.
+     */
+    public var idleTimeout: Duration? = null
+
     /** How often a failed request is asked again: 0 to 10; the default is 3. */
     public var retries: Int? = null
 
@@ -117,6 +124,7 @@ public class RelayPassOptions {
             baseUrl = baseUrl,
             environment = environment?.code,
             timeoutSeconds = timeout?.toDouble(SECONDS),
+            idleTimeoutSeconds = idleTimeout?.toDouble(SECONDS),
             retries = retries?.toLong(),
             caPem = caPem,
             anonymousProxy = anonymousProxy,

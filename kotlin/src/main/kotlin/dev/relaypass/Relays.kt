@@ -139,7 +139,7 @@ public class Relays internal constructor(
 
     /** A call that does nothing on the way that all calls take: for the benchmark. */
     @JvmSynthetic
-    internal suspend fun noop(timeout: Duration? = null): Boolean =
+    internal suspend fun noop(timeout: Duration? = null): Unit =
         client.call(timeout) { number, seconds -> noop(number, seconds) }
 
     /** Both ways to issue, and a mixture of them, which the core refuses. */

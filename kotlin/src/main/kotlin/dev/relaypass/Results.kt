@@ -13,25 +13,12 @@ public class RateLimit(
     public val limit: Long,
     public val remaining: Long,
     public val resetSeconds: Long,
-) {
-    private val members
-        get() =
-            Members(
-                "RateLimit",
-                "limit" to limit,
-                "remaining" to remaining,
-                "resetSeconds" to resetSeconds,
-            )
-
-    /** Whether the other has the same members. */
-    override fun equals(other: Any?): Boolean = other is RateLimit && members == other.members
-
-    /** As [equals] wants it. */
-    override fun hashCode(): Int = members.hashCode()
-
-    /** Every member. */
-    override fun toString(): String = "$members"
-}
+) : RelayPassValue(
+        "RateLimit",
+        "limit" to limit,
+        "remaining" to remaining,
+        "resetSeconds" to resetSeconds,
+    )
 
 /**
  * One way in which Persona checked a claim.
@@ -42,18 +29,7 @@ public class RateLimit(
 public class Method(
     public val method: String,
     public val result: String,
-) {
-    private val members get() = Members("Method", "method" to method, "result" to result)
-
-    /** Whether the other has the same members. */
-    override fun equals(other: Any?): Boolean = other is Method && members == other.members
-
-    /** As [equals] wants it. */
-    override fun hashCode(): Int = members.hashCode()
-
-    /** Every member. */
-    override fun toString(): String = "$members"
-}
+) : RelayPassValue("Method", "method" to method, "result" to result)
 
 /**
  * The answer about a person.
@@ -68,26 +44,13 @@ public class Claim @JvmOverloads constructor(
     public val claimResult: String,
     public val passed: Boolean,
     public val methodology: List<Method> = emptyList(),
-) {
-    private val members
-        get() =
-            Members(
-                "Claim",
-                "claimType" to claimType,
-                "claimResult" to claimResult,
-                "passed" to passed,
-                "methodology" to methodology,
-            )
-
-    /** Whether the other has the same members. */
-    override fun equals(other: Any?): Boolean = other is Claim && members == other.members
-
-    /** As [equals] wants it. */
-    override fun hashCode(): Int = members.hashCode()
-
-    /** Every member. */
-    override fun toString(): String = "$members"
-}
+) : RelayPassValue(
+        "Claim",
+        "claimType" to claimType,
+        "claimResult" to claimResult,
+        "passed" to passed,
+        "methodology" to methodology,
+    )
 
 /**
  * A relay session. It lives 30 minutes.
@@ -108,27 +71,14 @@ public class Relay @JvmOverloads constructor(
     public val relaySessionAccessToken: String,
     public val requestId: String? = null,
     public val rateLimit: RateLimit? = null,
-) {
-    private val members
-        get() =
-            Members(
-                "Relay",
-                "relayToken" to relayToken,
-                "relaySecret" to secret(relaySecret),
-                "relaySessionAccessToken" to secret(relaySessionAccessToken),
-                "requestId" to requestId,
-                "rateLimit" to rateLimit,
-            )
-
-    /** Whether the other has the same members. */
-    override fun equals(other: Any?): Boolean = other is Relay && members == other.members
-
-    /** As [equals] wants it. */
-    override fun hashCode(): Int = members.hashCode()
-
-    /** Everything but the secrets. */
-    override fun toString(): String = "$members"
-}
+) : RelayPassValue(
+        "Relay",
+        "relayToken" to relayToken,
+        "relaySecret" to secret(relaySecret),
+        "relaySessionAccessToken" to secret(relaySessionAccessToken),
+        "requestId" to requestId,
+        "rateLimit" to rateLimit,
+    )
 
 /**
  * A Privacy Pass, paid for and not yet redeemed. Its text leaves out the pass.
@@ -141,25 +91,12 @@ public class PrivacyPass @JvmOverloads constructor(
     public val privacyPassToken: String,
     public val requestId: String? = null,
     public val rateLimit: RateLimit? = null,
-) {
-    private val members
-        get() =
-            Members(
-                "PrivacyPass",
-                "privacyPassToken" to secret(privacyPassToken),
-                "requestId" to requestId,
-                "rateLimit" to rateLimit,
-            )
-
-    /** Whether the other has the same members. */
-    override fun equals(other: Any?): Boolean = other is PrivacyPass && members == other.members
-
-    /** As [equals] wants it. */
-    override fun hashCode(): Int = members.hashCode()
-
-    /** Everything but the secret. */
-    override fun toString(): String = "$members"
-}
+) : RelayPassValue(
+        "PrivacyPass",
+        "privacyPassToken" to secret(privacyPassToken),
+        "requestId" to requestId,
+        "rateLimit" to rateLimit,
+    )
 
 /**
  * Persona's answer about the person. Its text leaves out the payload.
@@ -178,27 +115,14 @@ public class GeneratedClaim @JvmOverloads constructor(
     public val claim: Claim? = null,
     public val requestId: String? = null,
     public val rateLimit: RateLimit? = null,
-) {
-    private val members
-        get() =
-            Members(
-                "GeneratedClaim",
-                "claimPayload" to secret(claimPayload),
-                "tokenConsumed" to tokenConsumed,
-                "claim" to claim,
-                "requestId" to requestId,
-                "rateLimit" to rateLimit,
-            )
-
-    /** Whether the other has the same members. */
-    override fun equals(other: Any?): Boolean = other is GeneratedClaim && members == other.members
-
-    /** As [equals] wants it. */
-    override fun hashCode(): Int = members.hashCode()
-
-    /** Everything but the secret. */
-    override fun toString(): String = "$members"
-}
+) : RelayPassValue(
+        "GeneratedClaim",
+        "claimPayload" to secret(claimPayload),
+        "tokenConsumed" to tokenConsumed,
+        "claim" to claim,
+        "requestId" to requestId,
+        "rateLimit" to rateLimit,
+    )
 
 /** How far a verification is. */
 public enum class VerificationStatus(
@@ -244,29 +168,16 @@ public class Verification @JvmOverloads constructor(
     public val sessionAccessToken: String? = null,
     public val hostedUrl: String? = null,
     public val expiresAt: Instant,
-) {
-    private val members
-        get() =
-            Members(
-                "Verification",
-                "id" to id,
-                "claimType" to claimType,
-                "status" to status,
-                "claim" to claim,
-                "sessionAccessToken" to secret(sessionAccessToken),
-                "hostedUrl" to secret(hostedUrl),
-                "expiresAt" to expiresAt,
-            )
-
-    /** Whether the other has the same members. */
-    override fun equals(other: Any?): Boolean = other is Verification && members == other.members
-
-    /** As [equals] wants it. */
-    override fun hashCode(): Int = members.hashCode()
-
-    /** Everything but the secrets. */
-    override fun toString(): String = "$members"
-}
+) : RelayPassValue(
+        "Verification",
+        "id" to id,
+        "claimType" to claimType,
+        "status" to status,
+        "claim" to claim,
+        "sessionAccessToken" to secret(sessionAccessToken),
+        "hostedUrl" to secret(hostedUrl),
+        "expiresAt" to expiresAt,
+    )
 
 /**
  * What a verification came to, so far.
@@ -290,33 +201,17 @@ public sealed interface Completion {
     /** The claim is true. */
     public class Passed(
         override val claim: Claim,
-    ) : Completion {
+    ) : RelayPassValue("Passed", "claim" to claim),
+        Completion {
         override val status: VerificationStatus get() = VerificationStatus.PASSED
-
-        /** Whether the other has the same claim. */
-        override fun equals(other: Any?): Boolean = other is Passed && claim == other.claim
-
-        /** As [equals] wants it. */
-        override fun hashCode(): Int = claim.hashCode()
-
-        /** With the claim. */
-        override fun toString(): String = "Passed(claim=$claim)"
     }
 
     /** The claim is not true, or Persona could not find out. */
     public class Failed(
         override val claim: Claim,
-    ) : Completion {
+    ) : RelayPassValue("Failed", "claim" to claim),
+        Completion {
         override val status: VerificationStatus get() = VerificationStatus.FAILED
-
-        /** Whether the other has the same claim. */
-        override fun equals(other: Any?): Boolean = other is Failed && claim == other.claim
-
-        /** As [equals] wants it. */
-        override fun hashCode(): Int = claim.hashCode()
-
-        /** With the claim. */
-        override fun toString(): String = "Failed(claim=$claim)"
     }
 
     /** There is no answer yet: the person has most likely not finished. */

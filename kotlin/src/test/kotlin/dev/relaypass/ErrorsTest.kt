@@ -5,6 +5,7 @@ import dev.relaypass.generated.panic
 import dev.relaypass.support.Sandbox
 import dev.relaypass.support.thrownBy
 import java.lang.reflect.Modifier
+import kotlin.time.Duration
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.runBlocking
@@ -96,6 +97,23 @@ class ErrorsTest {
             assertNotNull(error.title)
             assertTrue(error.requestId!!.startsWith("req_"))
             assertFalse("canary" in error.stackTraceToString())
+        }
+
+    @Test
+    fun `an argument that is refused names the call`() =
+        runBlocking<Unit> {
+            val client = RelayPass()
+            val calls: Map<String, suspend () -> Any> =
+                mapOf(
+                    "relays.create" to suspend { client.relays.create(CLAIM_TYPE, timeout = Duration.ZERO) },
+                    "verifications.get" to suspend { client.verifications.get("no id") },
+                    "passes.count" to suspend { client.passes.count("") },
+                    "generate_key_pair" to suspend { EncryptionKey.generate(1) },
+                    "read_key_pair" to suspend { EncryptionKey.fromPem("") },
+                )
+            for ((name, call) in calls) {
+                assertEquals(name, thrownBy<InvalidArgumentException> { call() }.operation)
+            }
         }
 
     @Test

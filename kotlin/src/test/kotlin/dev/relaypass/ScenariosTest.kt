@@ -1,6 +1,5 @@
 package dev.relaypass
 
-import dev.relaypass.generated.ClientOptions
 import dev.relaypass.support.MapStore
 import dev.relaypass.support.ROOT
 import dev.relaypass.support.Sandbox
@@ -165,7 +164,7 @@ class ScenariosTest {
         val environment = options.textOrNull("environment")?.takeIf { it !in Environment.entries.map(Environment::code) }
         val passBinding = options.textOrNull("pass_binding")?.takeIf { it !in PassBinding.entries.map(PassBinding::code) }
         if (environment != null || passBinding != null) {
-            CoreClient(NO_OPTIONS.copy(environment = environment, passBinding = passBinding))
+            CoreClient(RelayPassOptions().lower().copy(environment = environment, passBinding = passBinding))
         }
     }
 
@@ -246,9 +245,6 @@ class ScenariosTest {
 private val KNOWN_OPTIONS =
     setOf("environment", "timeout", "retries", "decryption_key", "ca_pem", "anonymous_proxy", "identified_proxy") +
         setOf("store", "seal_key", "pass_binding", "purchase_window", "pass_pool")
-
-private val NO_OPTIONS =
-    ClientOptions(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, emptyList(), null)
 
 private fun checkKnown(
     given: JsonObject,

@@ -284,7 +284,8 @@ class SurfaceTest {
         val described = described("events", "members")
         checkMembers(RelayPassEvent::class, described)
         checkMade(RelayPassEvent::class, described)
-        assertEquals(texts("events", "kinds"), EventKind.entries.map { it.code })
+        val kinds = EventKind::class.java.fields.map { it.get(null) }.filterIsInstance<EventKind>()
+        assertEquals(texts("events", "kinds").sorted(), kinds.map { it.code }.sorted())
     }
 
     @Test

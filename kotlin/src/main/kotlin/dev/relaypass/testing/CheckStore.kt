@@ -6,13 +6,12 @@ package dev.relaypass.testing
 import dev.relaypass.BlockingRelayStore
 import dev.relaypass.BlockingStoreAdapter
 import dev.relaypass.Call
-import dev.relaypass.Members
 import dev.relaypass.NativeThreads
+import dev.relaypass.RelayPassValue
 import dev.relaypass.RelayStore
 import dev.relaypass.StoreAdapter
 import dev.relaypass.callNow
 import dev.relaypass.caught
-import dev.relaypass.generated.Checked
 import dev.relaypass.generated.HostReopen
 import dev.relaypass.generated.Reopened
 import java.util.concurrent.Callable
@@ -29,18 +28,7 @@ import dev.relaypass.generated.checkStore as checkNatively
 public class StoreReport(
     public val passed: List<String>,
     public val skipped: List<String>,
-) {
-    private val members get() = Members("StoreReport", "passed" to passed, "skipped" to skipped)
-
-    /** Whether the other has the same members. */
-    override fun equals(other: Any?): Boolean = other is StoreReport && members == other.members
-
-    /** As [equals] wants it. */
-    override fun hashCode(): Int = members.hashCode()
-
-    /** Every member. */
-    override fun toString(): String = "$members"
-}
+) : RelayPassValue("StoreReport", "passed" to passed, "skipped" to skipped)
 
 /**
  * A store breaks its contract. `cause` is what a method threw, if one did: the same object.
@@ -88,16 +76,9 @@ public suspend fun checkStore(
                 override suspend fun reopen() = caught(call) { Reopened(adapt(it())) }
             }
         }
-    return when (val checked = callNow { checkNatively(adapt(store), opener) }) {
-        is Checked.Passed -> {
-            StoreReport(checked.report.passed, checked.report.skipped)
-        }
-
-        is Checked.Broken -> {
-            val (message, rule, found, thrown) = checked.violation
-            throw StoreViolation(message, rule, found, thrown?.let(call::thrown))
-        }
-    }
+    val (passed, skipped, violation) = callNow { checkNatively(adapt(store), opener) }
+    violation?.run { throw StoreViolation(message, rule, found, thrown?.let(call::thrown)) }
+    return StoreReport(passed, skipped)
 }
 
 /**
