@@ -7,8 +7,8 @@ use std::convert::identity;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{rules, Client, ClientBuilder, Environment, PassBinding, Relays};
-use crate::claim::DecryptionKey;
+use super::{rules, Client, ClientBuilder, EncryptionForm, Environment, PassBinding, Relays};
+use crate::claim::DecryptionKeys;
 use crate::credential::SealKey;
 use crate::described::{described, Described, Shape};
 use crate::error::{Error, Result};
@@ -36,8 +36,10 @@ described! {
         pub anonymous_proxy: Option<Secret<String>>,
         /// [`ClientBuilder::identified_proxy`].
         pub identified_proxy: Option<Secret<String>>,
-        /// A private key in PEM: [`ClientBuilder::decryption_key`].
-        pub decryption_key: Option<Secret<String>>,
+        /// Private keys, each in PEM or as a JWK, the newest first: [`ClientBuilder::decryption_key`].
+        pub decryption_key: Option<Vec<Secret<String>>>,
+        /// `auto`, `pem` or `jwk`: [`ClientBuilder::encryption_form`].
+        pub encryption_form: Option<String> => rules::ENCRYPTION_FORM,
         /// [`ClientBuilder::store`].
         pub store: Option<StoreArgument>,
         /// Seconds: [`ClientBuilder::store_timeout`].
@@ -72,7 +74,8 @@ macro_rules! plain_options {
             ca_pem: Text,
             anonymous_proxy: SecretText,
             identified_proxy: SecretText,
-            decryption_key: SecretText,
+            decryption_key: SecretTexts,
+            encryption_form: Text,
             store_timeout_seconds: Seconds,
             pass_binding: Text,
             purchase_window_seconds: Seconds,
@@ -176,8 +179,11 @@ impl ClientArguments {
         if let Some(proxy) = &self.identified_proxy {
             builder = builder.identified_proxy(proxy.expose().as_str());
         }
-        if let Some(pem) = &self.decryption_key {
-            builder = builder.decryption_key(DecryptionKey::from_pem(pem.expose())?);
+        if let Some(keys) = &self.decryption_key {
+            builder = builder.decryption_key(parse_keys(keys)?);
+        }
+        if let Some(form) = &self.encryption_form {
+            builder = builder.encryption_form(EncryptionForm::parse(form)?);
         }
         match &self.store {
             None => {}
@@ -212,6 +218,14 @@ impl ClientArguments {
         }
         Ok(builder)
     }
+}
+
+/// Reads decryption keys, each in any form, the newest first.
+///
+/// # Errors
+/// Those of [`DecryptionKeys::parse`].
+pub(crate) fn parse_keys(texts: &[Secret<String>]) -> Result<DecryptionKeys> {
+    DecryptionKeys::parse(texts.iter().map(|text| text.expose().as_str()))
 }
 
 fn parse_seal_key(bytes: &Secret<Vec<u8>>) -> Result<SealKey> {

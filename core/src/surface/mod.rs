@@ -24,7 +24,7 @@ pub use calls::{
 };
 pub use caught::{caught, caught_now};
 pub use description::describe;
-pub use keys::{GenerateKeyArguments, OpenArguments, ReadKeyArguments};
+pub use keys::{GenerateKeyArguments, OpenArguments, ReadJwkArguments, ReadKeyArguments};
 pub use records::causes;
 pub use runtime::{runtime, MOST_THREADS};
 pub use thrown::Thrown;

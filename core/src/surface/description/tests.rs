@@ -108,6 +108,8 @@ fn what_is_left_out_is_as_described() {
     assert_eq!(default("background"), keeping.background);
     assert_eq!(default("pass_binding"), "claim_type");
     assert_eq!(keeping.pass_binding, crate::PassBinding::ClaimType);
+    assert_eq!(default("encryption_form"), "auto");
+    assert_eq!(inner.encryption_form, crate::EncryptionForm::Auto);
 }
 
 #[test]
@@ -125,7 +127,7 @@ fn choices_are_taken_and_others_are_refused() {
         }
         assert_eq!(code(chosen(name, "another")), refusal(), "{name}");
     }
-    assert_eq!(checked, 4);
+    assert_eq!(checked, 7);
 }
 
 fn names(members: &Value) -> BTreeSet<String> {
@@ -156,6 +158,7 @@ fn chosen(name: &str, choice: &str) -> ClientArguments {
     match name {
         "environment" => arguments.environment = Some(choice.to_owned()),
         "pass_binding" => arguments.pass_binding = Some(choice.to_owned()),
+        "encryption_form" => arguments.encryption_form = Some(choice.to_owned()),
         _ => panic!("{name} has choices: set it here"),
     }
     arguments
