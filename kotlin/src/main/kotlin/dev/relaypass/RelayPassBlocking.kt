@@ -85,25 +85,32 @@ public class RelayPassBlocking internal constructor(
         public fun baseUrl(baseUrl: String?): Builder = apply { options.baseUrl = baseUrl }
 
         /** See [RelayPassOptions.environment]. */
-        public fun environment(environment: Environment): Builder = apply { options.environment = environment }
+        public fun environment(environment: Environment?): Builder = apply { options.environment = environment }
 
         /** See [RelayPassOptions.timeout]. */
-        public fun timeout(timeout: JavaDuration): Builder = apply { options.timeout = timeout.toKotlinDuration() }
+        public fun timeout(timeout: JavaDuration?): Builder =
+            apply { options.timeout = timeout?.toKotlinDuration() }
 
         /** See [RelayPassOptions.retries]. */
-        public fun retries(retries: Int): Builder = apply { options.retries = retries }
+        public fun retries(retries: Int?): Builder = apply { options.retries = retries }
 
         /** See [RelayPassOptions.caPem]. */
-        public fun caPem(caPem: String): Builder = apply { options.caPem = caPem }
+        public fun caPem(caPem: String?): Builder = apply { options.caPem = caPem }
 
         /** See [RelayPassOptions.anonymousProxy]. */
-        public fun anonymousProxy(url: String): Builder = apply { options.anonymousProxy = url }
+        public fun anonymousProxy(url: String?): Builder = apply { options.anonymousProxy = url }
 
         /** See [RelayPassOptions.identifiedProxy]. */
-        public fun identifiedProxy(url: String): Builder = apply { options.identifiedProxy = url }
+        public fun identifiedProxy(url: String?): Builder = apply { options.identifiedProxy = url }
 
         /** See [RelayPassOptions.decryptionKey]. */
-        public fun decryptionKey(key: EncryptionKey): Builder = apply { options.decryptionKey = key }
+        public fun decryptionKey(key: EncryptionKey?): Builder = apply { options.decryptionKey = key }
+
+        /** See [RelayPassOptions.decryptionKeys]. */
+        public fun decryptionKeys(keys: List<EncryptionKey>): Builder = apply { options.decryptionKeys = keys }
+
+        /** See [RelayPassOptions.encryptionForm]. `null`: the default. */
+        public fun encryptionForm(form: EncryptionForm?): Builder = apply { options.encryptionForm = form }
 
         /**
          * A built-in store: `memory:`, `sqlite:///absolute/path` or `postgres://…`. A SQLite file must be
@@ -118,27 +125,28 @@ public class RelayPassBlocking internal constructor(
         public fun store(store: RelayStore): Builder = apply { options.store = store }
 
         /** See [RelayPassOptions.storeTimeout]. */
-        public fun storeTimeout(timeout: JavaDuration): Builder =
-            apply { options.storeTimeout = timeout.toKotlinDuration() }
+        public fun storeTimeout(timeout: JavaDuration?): Builder =
+            apply { options.storeTimeout = timeout?.toKotlinDuration() }
 
         /** See [RelayPassOptions.sealKeys]. */
         public fun sealKeys(vararg keys: ByteArray): Builder = apply { options.sealKeys = keys.toList() }
 
         /** See [RelayPassOptions.passBinding]. */
-        public fun passBinding(binding: PassBinding): Builder = apply { options.passBinding = binding }
+        public fun passBinding(binding: PassBinding?): Builder = apply { options.passBinding = binding }
 
         /** See [RelayPassOptions.purchaseWindow]. */
         public fun purchaseWindow(window: JavaDuration): Builder =
             apply { options.purchaseWindow = window.toKotlinDuration() }
 
         /** See [RelayPassOptions.passPool]. */
-        public fun passPool(size: Int): Builder = apply { options.passPool = size }
+        public fun passPool(size: Int?): Builder = apply { options.passPool = size }
 
         /** See [RelayPassOptions.background]. */
-        public fun background(background: Boolean): Builder = apply { options.background = background }
+        public fun background(background: Boolean?): Builder = apply { options.background = background }
 
         /** See [RelayPassOptions.onEvent]. */
-        public fun onEvent(listener: Consumer<RelayPassEvent>): Builder = apply { options.onEvent = listener::accept }
+        public fun onEvent(listener: Consumer<RelayPassEvent>?): Builder =
+            apply { options.onEvent = listener?.let { it::accept } }
 
         /**
          * Checks everything; nothing is sent.
@@ -163,11 +171,11 @@ public class RelaysBlocking internal constructor(
     @Throws(InterruptedException::class)
     public fun create(claimType: String): Relay = await { relays.create(claimType, timeout = timeout) }
 
-    /** Step 1 with a public key to encrypt the claim with, in PEM: see [Relays.create]. */
+    /** Step 1 with a public key to encrypt the claim with, in PEM or as the JSON of a JWK: see [Relays.create]. */
     @Throws(InterruptedException::class)
     public fun create(
         claimType: String,
-        encryptionKey: String,
+        encryptionKey: String?,
     ): Relay = await { relays.create(claimType, encryptionKey, timeout) }
 
     /** Step 1 with the public half of a key: see [Relays.create]. */
@@ -175,6 +183,13 @@ public class RelaysBlocking internal constructor(
     public fun create(
         claimType: String,
         encryptionKey: EncryptionKey,
+    ): Relay = await { relays.create(claimType, encryptionKey, timeout) }
+
+    /** Step 1 with the members of a JWK: see [Relays.create]. */
+    @Throws(InterruptedException::class)
+    public fun create(
+        claimType: String,
+        encryptionKey: Map<String, *>,
     ): Relay = await { relays.create(claimType, encryptionKey, timeout) }
 
     /** Step 2 for a claim type: see [Relays.issuePrivacyPass]. */
@@ -193,12 +208,12 @@ public class RelaysBlocking internal constructor(
     @Throws(InterruptedException::class)
     public fun generateClaim(redemption: ClaimRequest): GeneratedClaim =
         await {
-            relays.generateClaim(
+            relays.redeem(
                 redemption.relayToken,
                 redemption.relaySecret,
                 redemption.privacyPassToken,
                 redemption.claimType,
-                redemption.decryptionKey,
+                redemption.decryptionKeys,
                 redemption.idempotencyKey,
                 timeout,
             )
@@ -223,7 +238,7 @@ public class ClaimRequest(
 ) {
     internal var claimType: String? = null
         private set
-    internal var decryptionKey: EncryptionKey? = null
+    internal var decryptionKeys: List<EncryptionKey>? = null
         private set
     internal var idempotencyKey: String? = null
         private set
@@ -232,7 +247,10 @@ public class ClaimRequest(
     public fun claimType(claimType: String?): ClaimRequest = apply { this.claimType = claimType }
 
     /** The key that opens the claim; by default the client's. */
-    public fun decryptionKey(key: EncryptionKey?): ClaimRequest = apply { decryptionKey = key }
+    public fun decryptionKey(key: EncryptionKey?): ClaimRequest = apply { decryptionKeys = key?.let(::listOf) }
+
+    /** Keys of which one opens the claim; by default the client's. */
+    public fun decryptionKeys(keys: List<EncryptionKey>?): ClaimRequest = apply { decryptionKeys = keys }
 
     /** The key under which Persona keeps the answer for 24 hours: see [Relays.generateClaim]. */
     public fun idempotencyKey(key: String?): ClaimRequest = apply { idempotencyKey = key }
@@ -254,7 +272,8 @@ public class VerificationsBlocking internal constructor(
     public fun start(
         claimType: String,
         reference: String? = null,
-    ): Verification = await { verifications.start(claimType, reference, timeout) }
+        theme: Theme? = null,
+    ): Verification = await { verifications.start(claimType, reference, theme, timeout) }
 
     /** See [Verifications.complete]. */
     @JvmOverloads
@@ -265,8 +284,12 @@ public class VerificationsBlocking internal constructor(
     ): Completion = await { verifications.complete(id, reissue, timeout) }
 
     /** See [Verifications.get]. */
+    @JvmOverloads
     @Throws(InterruptedException::class)
-    public fun get(id: String): Verification = await { verifications.get(id, timeout) }
+    public fun get(
+        id: String,
+        theme: Theme? = null,
+    ): Verification = await { verifications.get(id, theme, timeout) }
 
     /** See [Verifications.forget]. */
     @Throws(InterruptedException::class)

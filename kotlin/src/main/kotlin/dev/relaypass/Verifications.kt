@@ -35,6 +35,7 @@ public class Verifications internal constructor(
      * @param reference a name of yours for this verification, such as an order's number: the same
      * reference returns the same verification for as long as it is open. Once it is over, passed too,
      * the same reference begins a new one. Up to 512 visible ASCII characters; only its hash is stored.
+     * @param theme how the page at `hostedUrl` looks; by default Persona decides.
      * @throws InvalidArgumentException without a store or an API key, or if the open verification of
      * the reference asks for another claim type.
      * @throws StoreException or what `relays.create` throws. Nothing is billed then.
@@ -42,9 +43,12 @@ public class Verifications internal constructor(
     public suspend fun start(
         claimType: String,
         reference: String? = null,
+        theme: Theme? = null,
         timeout: Duration? = null,
     ): Verification =
-        client.call(timeout, StartArguments(claimType, reference), NativeClient::startVerification).lift()
+        client
+            .call(timeout, StartArguments(claimType, reference, theme?.code), NativeClient::startVerification)
+            .lift()
 
     /**
      * Asks for the answer. Once it is known it is returned as it was stored, without a network call.
@@ -77,13 +81,16 @@ public class Verifications internal constructor(
     /**
      * A verification as it is stored. Nothing is sent, and nothing is changed.
      *
+     * @param theme how the page at `hostedUrl` looks; by default Persona decides.
      * @throws NotFoundException or [InvalidArgumentException], [StoreException]; and the error that a
      * verification ended with.
      */
     public suspend fun get(
         id: String,
+        theme: Theme? = null,
         timeout: Duration? = null,
-    ): Verification = client.call(timeout, GetArguments(id), NativeClient::getVerification).lift()
+    ): Verification =
+        client.call(timeout, GetArguments(id, theme?.code), NativeClient::getVerification).lift()
 
     /**
      * Deletes what is stored of a verification. A pass that is certainly unspent goes to the pool; what
