@@ -1,4 +1,4 @@
-internal import Foundation
+import Foundation
 @preconcurrency internal import RelayPassGenerated
 
 /// An RSA key pair for claims: Persona encrypts with the public half, and only this side can read

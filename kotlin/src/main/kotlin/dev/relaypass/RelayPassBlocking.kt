@@ -92,6 +92,9 @@ public class RelayPassBlocking internal constructor(
             apply { options.timeout = timeout?.toKotlinDuration() }
 
         /** See [RelayPassOptions.retries]. */
+        public fun retries(retries: Int): Builder = apply { options.retries = retries }
+
+        /** As the other one. `null`: the default. */
         public fun retries(retries: Int?): Builder = apply { options.retries = retries }
 
         /** See [RelayPassOptions.caPem]. */
@@ -139,9 +142,15 @@ public class RelayPassBlocking internal constructor(
             apply { options.purchaseWindow = window.toKotlinDuration() }
 
         /** See [RelayPassOptions.passPool]. */
+        public fun passPool(size: Int): Builder = apply { options.passPool = size }
+
+        /** As the other one. `null`: the default. */
         public fun passPool(size: Int?): Builder = apply { options.passPool = size }
 
         /** See [RelayPassOptions.background]. */
+        public fun background(background: Boolean): Builder = apply { options.background = background }
+
+        /** As the other one. `null`: the default. */
         public fun background(background: Boolean?): Builder = apply { options.background = background }
 
         /** See [RelayPassOptions.onEvent]. */
@@ -272,7 +281,14 @@ public class VerificationsBlocking internal constructor(
     public fun start(
         claimType: String,
         reference: String? = null,
-        theme: Theme? = null,
+    ): Verification = await { verifications.start(claimType, reference, timeout) }
+
+    /** See [Verifications.start]. */
+    @Throws(InterruptedException::class)
+    public fun start(
+        claimType: String,
+        reference: String?,
+        theme: Theme?,
     ): Verification = await { verifications.start(claimType, reference, theme, timeout) }
 
     /** See [Verifications.complete]. */
@@ -284,11 +300,14 @@ public class VerificationsBlocking internal constructor(
     ): Completion = await { verifications.complete(id, reissue, timeout) }
 
     /** See [Verifications.get]. */
-    @JvmOverloads
+    @Throws(InterruptedException::class)
+    public fun get(id: String): Verification = await { verifications.get(id, timeout) }
+
+    /** See [Verifications.get]. */
     @Throws(InterruptedException::class)
     public fun get(
         id: String,
-        theme: Theme? = null,
+        theme: Theme?,
     ): Verification = await { verifications.get(id, theme, timeout) }
 
     /** See [Verifications.forget]. */

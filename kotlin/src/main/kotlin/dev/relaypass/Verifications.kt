@@ -35,7 +35,6 @@ public class Verifications internal constructor(
      * @param reference a name of yours for this verification, such as an order's number: the same
      * reference returns the same verification for as long as it is open. Once it is over, passed too,
      * the same reference begins a new one. Up to 512 visible ASCII characters; only its hash is stored.
-     * @param theme how the page at `hostedUrl` looks; by default Persona decides.
      * @throws InvalidArgumentException without a store or an API key, or if the open verification of
      * the reference asks for another claim type.
      * @throws StoreException or what `relays.create` throws. Nothing is billed then.
@@ -43,7 +42,18 @@ public class Verifications internal constructor(
     public suspend fun start(
         claimType: String,
         reference: String? = null,
-        theme: Theme? = null,
+        timeout: Duration? = null,
+    ): Verification = start(claimType, reference, theme = null, timeout)
+
+    /**
+     * As the other [start], and says how the page at `hostedUrl` looks.
+     *
+     * @param theme how it looks; with `null`, Persona decides.
+     */
+    public suspend fun start(
+        claimType: String,
+        reference: String? = null,
+        theme: Theme?,
         timeout: Duration? = null,
     ): Verification =
         client
@@ -81,13 +91,22 @@ public class Verifications internal constructor(
     /**
      * A verification as it is stored. Nothing is sent, and nothing is changed.
      *
-     * @param theme how the page at `hostedUrl` looks; by default Persona decides.
      * @throws NotFoundException or [InvalidArgumentException], [StoreException]; and the error that a
      * verification ended with.
      */
     public suspend fun get(
         id: String,
-        theme: Theme? = null,
+        timeout: Duration? = null,
+    ): Verification = get(id, theme = null, timeout)
+
+    /**
+     * As the other [get], and says how the page at `hostedUrl` looks.
+     *
+     * @param theme how it looks; with `null`, Persona decides.
+     */
+    public suspend fun get(
+        id: String,
+        theme: Theme?,
         timeout: Duration? = null,
     ): Verification =
         client.call(timeout, GetArguments(id, theme?.code), NativeClient::getVerification).lift()

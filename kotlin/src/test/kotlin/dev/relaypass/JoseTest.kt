@@ -12,6 +12,9 @@ import com.nimbusds.jose.jwk.JWK
 import com.nimbusds.jose.jwk.RSAKey
 import com.nimbusds.jose.jwk.gen.RSAKeyGenerator
 import dev.relaypass.support.Sandbox
+import java.security.KeyFactory
+import java.security.spec.PKCS8EncodedKeySpec
+import java.util.Base64
 import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.jsonObject
@@ -85,7 +88,8 @@ class JoseTest {
             val answer = client.relays.generateClaim(relay.relayToken, relay.relaySecret, pass.privacyPassToken)
             assertNull(answer.claim)
             val jwe = JWEObject.parse(answer.claimPayload)
-            jwe.decrypt(RSADecrypter(JWK.parseFromPEMEncodedObjects(ours.privateKeyPem).toRSAKey()))
+            val der = Base64.getMimeDecoder().decode(ours.privateKeyPem.lines().filter { !it.startsWith("-") }.joinToString(""))
+            jwe.decrypt(RSADecrypter(KeyFactory.getInstance("RSA").generatePrivate(PKCS8EncodedKeySpec(der))))
             assertEquals("passed", jwe.payload.toJSONObject()["claim_result"])
             client.close()
         }
