@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 
 use relaypass::{
-    generate_key_pair, ClaimType, Client, CreateRelay, GenerateClaim, IssuePrivacyPass,
+    generate_key_pair, ClaimType, Client, CreateRelay, EncryptionForm, GenerateClaim,
+    IssuePrivacyPass,
 };
 use relaypass_sandbox::{Options, Ready, Sandbox};
 use tokio::process::Command;
@@ -100,6 +101,8 @@ async fn three_steps(ready: &Ready, control: &Control) -> Result<bool, Box<dyn E
         .base_url(&ready.url)
         .api_key(&ready.production_api_key)
         .decryption_key(generate_key_pair(2048)?)
+        // The newer form; the programs that follow leave it to `auto`, which begins with PEM.
+        .encryption_form(EncryptionForm::Jwk)
         .build()?;
     let claim_type = ClaimType::parse(CLAIM_TYPE)?;
     let relay = client

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use relaypass::{DecryptionKey, PassBinding, Secret};
+use relaypass::{DecryptionKeys, EncryptionForm, PassBinding, Secret};
 use relaypass_gateway::{Gateway, Limits, OperatorToken, Options, StartError, Tls};
 
 use crate::settings::{read, secret};
@@ -47,9 +47,14 @@ pub(crate) struct Arguments {
     /// Certificates to trust beside the public ones, in PEM: a company's own authority
     #[arg(long, env = "RELAYPASS_CA")]
     ca: Option<PathBuf>,
-    /// Private key in PEM that opens the claims of the verification endpoints
-    #[arg(long, env = "RELAYPASS_DECRYPTION_KEY_FILE")]
-    decryption_key_file: Option<PathBuf>,
+    /// File of a private key, in PEM or as a JWK, that opens the claims of the verification endpoints.
+    /// Several, separated by commas, to rotate: the first is sent, all open
+    #[arg(long, env = "RELAYPASS_DECRYPTION_KEY_FILE", value_delimiter = ',')]
+    decryption_key_file: Vec<PathBuf>,
+    /// In which form Persona gets the encryption key of the verification endpoints: pem, jwk, or auto,
+    /// the one that she takes
+    #[arg(long, env = "RELAYPASS_ENCRYPTION_FORM", default_value = "auto")]
+    encryption_form: String,
     /// Seconds that one request to Persona may take
     #[arg(long, env = "RELAYPASS_TIMEOUT_SECONDS", default_value_t = 10.0)]
     timeout_seconds: f64,
@@ -182,7 +187,9 @@ impl Arguments {
                 .map(|token| OperatorToken::parse(token.expose()))
                 .transpose()
                 .map_err(explain)?,
-            decryption_key: self.decryption_key()?,
+            decryption_key: self.decryption_keys()?,
+            encryption_form: EncryptionForm::parse(&self.encryption_form)
+                .map_err(|error| format!("--encryption-form: {error}"))?,
             anonymous_proxy: secret("RELAYPASS_ANONYMOUS_PROXY")?,
             identified_proxy: secret("RELAYPASS_IDENTIFIED_PROXY")?,
             ca_pem: self
@@ -206,13 +213,17 @@ impl Arguments {
         window.map_err(|_| "--purchase-window-seconds: must be from 0 to 1200".to_owned())
     }
 
-    fn decryption_key(&self) -> Result<Option<DecryptionKey>, String> {
+    fn decryption_keys(&self) -> Result<Option<DecryptionKeys>, String> {
         const FLAG: &str = "--decryption-key-file";
-        let Some(path) = &self.decryption_key_file else {
+        if self.decryption_key_file.is_empty() {
             return Ok(None);
-        };
-        let key = DecryptionKey::from_pem(&read(FLAG, path)?);
-        key.map(Some).map_err(|error| format!("{FLAG}: {error}"))
+        }
+        let texts = self.decryption_key_file.iter().map(|path| read(FLAG, path));
+        let texts: Vec<Secret<String>> = texts
+            .map(|text| text.map(Secret::new))
+            .collect::<Result<_, _>>()?;
+        let keys = DecryptionKeys::parse(texts.iter().map(|text| text.expose().as_str()));
+        keys.map(Some).map_err(|error| format!("{FLAG}: {error}"))
     }
 
     fn tls(&self) -> Result<Option<Tls>, String> {

@@ -12,30 +12,51 @@ pub(crate) struct Arguments {
     /// Size of the RSA key: 2048, 3072 or 4096
     #[arg(long, default_value_t = 2048)]
     bits: usize,
-    /// File for the private key (PKCS#8 PEM, readable by you alone). It must not exist yet
-    #[arg(long, default_value = "relaypass-private.pem")]
-    private: PathBuf,
-    /// File for the public key (PEM). It must not exist yet
-    #[arg(long, default_value = "relaypass-public.pem")]
-    public: PathBuf,
+    /// Write both keys as JSON Web Keys instead of PEM
+    #[arg(long)]
+    jwk: bool,
+    /// File for the private key, readable by you alone. It must not exist yet. Default:
+    /// relaypass-private.pem (PKCS#8), or relaypass-private.jwk
+    #[arg(long)]
+    private: Option<PathBuf>,
+    /// File for the public key. It must not exist yet. Default: relaypass-public.pem, or
+    /// relaypass-public.jwk
+    #[arg(long)]
+    public: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The file that was said, or the usual one for this half.
+    fn file(&self, said: &Option<PathBuf>, half: &str) -> PathBuf {
+        let ending = if self.jwk { "jwk" } else { "pem" };
+        let usual = || PathBuf::from(format!("relaypass-{half}.{ending}"));
+        said.clone().unwrap_or_else(usual)
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> CommandResult {
     let key = relaypass::generate_key_pair(arguments.bits)?;
     // Both files are made before anything is written: half a pair helps nobody.
-    let mut private = NewFile::create(&arguments.private, 0o600)?;
-    let mut public = NewFile::create(&arguments.public, 0o644)?;
-    private.write(key.to_pem().expose())?;
-    public.write(key.encryption_key().as_pem())?;
+    let private_path = arguments.file(&arguments.private, "private");
+    let public_path = arguments.file(&arguments.public, "public");
+    let mut private = NewFile::create(&private_path, 0o600)?;
+    let mut public = NewFile::create(&public_path, 0o644)?;
+    if arguments.jwk {
+        private.write(key.to_jwk().expose())?;
+        public.write(key.encryption_key().as_jwk())?;
+    } else {
+        private.write(key.to_pem().expose())?;
+        public.write(key.encryption_key().as_pem())?;
+    }
     private.keep();
     public.keep();
     println!(
         "Private key: {} (keep it secret; it opens claims)",
-        arguments.private.display()
+        private_path.display()
     );
     println!(
         "Public key:  {} (Persona gets it as the encryption key)",
-        arguments.public.display()
+        public_path.display()
     );
     Ok(())
 }
@@ -96,21 +117,32 @@ mod tests {
     fn a_key_is_never_overwritten_and_no_half_of_a_pair_is_left() {
         let folder = std::env::temp_dir().join(format!("relaypass-keygen-{}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
-        let arguments = Arguments {
-            bits: 2048,
-            private: folder.join("private.pem"),
-            public: folder.join("public.pem"),
-        };
-        std::fs::write(&arguments.public, "mine").unwrap();
-        assert!(run(&arguments).is_err());
-        assert!(!arguments.private.exists());
-        assert_eq!(std::fs::read(&arguments.public).unwrap(), b"mine");
-        std::fs::remove_file(&arguments.public).unwrap();
-        run(&arguments).unwrap();
-        let pem = std::fs::read_to_string(&arguments.private).unwrap();
-        assert!(relaypass::DecryptionKey::from_pem(&pem).is_ok());
-        assert!(run(&arguments).is_err());
-        assert_eq!(std::fs::read_to_string(&arguments.private).unwrap(), pem);
+        for jwk in [false, true] {
+            let private = folder.join("private");
+            let public = folder.join("public");
+            let arguments = Arguments {
+                bits: 2048,
+                jwk,
+                private: Some(private.clone()),
+                public: Some(public.clone()),
+            };
+            std::fs::write(&public, "mine").unwrap();
+            assert!(run(&arguments).is_err());
+            assert!(!private.exists());
+            assert_eq!(std::fs::read(&public).unwrap(), b"mine");
+            std::fs::remove_file(&public).unwrap();
+            run(&arguments).unwrap();
+            let [private_text, public_text] =
+                [&private, &public].map(|path| std::fs::read_to_string(path).unwrap());
+            assert_eq!(private_text.starts_with('{'), jwk);
+            let key = relaypass::DecryptionKey::parse(&private_text).unwrap();
+            let sent = relaypass::EncryptionKey::parse(&public_text).unwrap();
+            assert_eq!(&sent, key.encryption_key());
+            assert!(run(&arguments).is_err());
+            assert_eq!(std::fs::read_to_string(&private).unwrap(), private_text);
+            std::fs::remove_file(&private).unwrap();
+            std::fs::remove_file(&public).unwrap();
+        }
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

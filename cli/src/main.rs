@@ -1,5 +1,6 @@
 //! The command `relaypass`: the gateway, a local sandbox, a demonstration, a key generator, and what a store
 //! needs.
+#![forbid(unsafe_code)]
 
 mod control;
 mod crash;

@@ -14,8 +14,9 @@ pub(crate) fn narrate(requests: &[Value]) {
         println!("  API key in it:   {}", yes_or_no(has_api_key(request)));
         let status = &request["response"]["status"];
         println!(
-            "  answered:        {status}, connection {}\n",
-            request["connection"]
+            "  answered:        {status}, connection {}{}\n",
+            request["connection"],
+            claim_form(request)
         );
     }
 }
@@ -31,9 +32,10 @@ fn explain(path: &str, request: &Value) -> (&'static str, String, &'static str, 
             format!(
                 "the question ({}) and {}",
                 body["claim-type"].as_str().unwrap_or("?"),
-                match body["encryption-key-pem"] {
-                    Value::Null => "no encryption key",
-                    _ => "a public key to encrypt the answer with",
+                match (&body["encryption-key-pem"], &body["encryption-key-jwk"]) {
+                    (Value::Null, Value::Null) => "no encryption key",
+                    (_, Value::Null) => "a public key in PEM to encrypt the answer with",
+                    _ => "a public key as a JWK to encrypt the answer with",
                 }
             ),
             "somebody will ask this about a visitor; not who asks",
@@ -58,6 +60,21 @@ fn explain(path: &str, request: &Value) -> (&'static str, String, &'static str, 
             "the pass",
         ),
         _ => ("?  another call", path.to_owned(), "?", "?"),
+    }
+}
+
+/// How the claim came, if it came.
+fn claim_form(request: &Value) -> &'static str {
+    let answer = request["response"]["body"].as_str();
+    let answer: Option<Value> = answer.and_then(|answer| serde_json::from_str(answer).ok());
+    let payload = answer
+        .as_ref()
+        .and_then(|answer| answer["claim-payload"].as_str());
+    match payload {
+        None => "",
+        Some(payload) if payload.starts_with('{') => "; the claim in the clear",
+        Some(payload) if payload.contains('.') => "; the claim encrypted, as a JWE",
+        Some(_) => "; the claim encrypted, as RSA-OAEP in base64",
     }
 }
 

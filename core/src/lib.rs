@@ -43,10 +43,11 @@ mod verification;
 mod wire;
 
 pub use claim::{
-    generate_key_pair, open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey, Method,
+    generate_key_pair, open_claim, Claim, ClaimType, DecryptionKey, DecryptionKeys, EncryptionKey,
+    KeyForm, Method,
 };
 pub use client::{
-    Client, ClientBuilder, CreateRelay, Environment, GenerateClaim, GeneratedClaim,
+    Client, ClientBuilder, CreateRelay, EncryptionForm, Environment, GenerateClaim, GeneratedClaim,
     IssuePrivacyPass, PassBinding, PassText, PrivacyPass, Relay, RelayToken, Relays,
 };
 pub use credential::{ApiKey, RelaySecret, SealKey};
@@ -55,7 +56,8 @@ pub use events::{Event, EventKind, Listener};
 pub use passes::Passes;
 pub use secret::{os_random, rand_core, IdempotencyKey, Secret};
 pub use verification::{
-    Completion, KeptRelays, StartVerification, Status, Verification, VerificationId, Verifications,
+    Completion, KeptRelays, StartVerification, Status, Theme, Verification, VerificationId,
+    Verifications,
 };
 
 /// The transport, for those who bring their own.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use relaypass::store::MemoryStore;
 use relaypass::surface::{
-    ClaimArguments, ClientArguments, CloseArguments, CreateArguments, IssueArguments,
-    StartArguments, StoreArgument,
+    Call, ClaimArguments, ClientArguments, CloseArguments, CreateArguments, GetArguments,
+    IssueArguments, StartArguments, StoreArgument,
 };
 use relaypass::{
     generate_key_pair, Claim, ClaimType, Client, Error, Listener, RateLimit, ResponseInfo, Secret,
@@ -205,7 +205,8 @@ impl<'a> Runner<'a> {
             ca_pem: text("ca_pem"),
             anonymous_proxy: text("anonymous_proxy").map(Secret::new),
             identified_proxy: text("identified_proxy").map(Secret::new),
-            decryption_key: text("decryption_key").map(Secret::new),
+            decryption_key: keys(&options["decryption_key"]),
+            encryption_form: text("encryption_form"),
             store: text("store").map(|store| match store.as_str() {
                 "host" => StoreArgument::Object(self.host_store.clone()),
                 _ => StoreArgument::Url(Secret::new(store)),
@@ -238,7 +239,7 @@ impl<'a> Runner<'a> {
             "relays.create" => {
                 let arguments = CreateArguments {
                     claim_type: text("claim_type").unwrap(),
-                    encryption_key: text("encryption_key"),
+                    encryption_key: with.get("encryption_key").and_then(key_text),
                 };
                 let relay = client.relays().create(arguments.parse()?).await?;
                 Ok(json!({
@@ -271,7 +272,7 @@ impl<'a> Runner<'a> {
                     relay_secret: secret("relay_secret").unwrap(),
                     privacy_pass_token: secret("privacy_pass_token").unwrap(),
                     claim_type: text("claim_type"),
-                    decryption_key: secret("decryption_key"),
+                    decryption_key: with.get("decryption_key").and_then(keys),
                     idempotency_key: secret("idempotency_key"),
                 };
                 let answer = client.relays().generate_claim(arguments.parse()?).await?;
@@ -287,9 +288,9 @@ impl<'a> Runner<'a> {
                 let arguments = StartArguments {
                     claim_type: text("claim_type").unwrap(),
                     reference: text("reference"),
+                    theme: text("theme"),
                 };
-                let started = client.verifications().start(arguments.parse()?).await?;
-                Ok(verification(started))
+                Ok(verification(arguments.run(client, None).await?))
             }
             "verifications.complete" => {
                 let id = VerificationId::parse(text("id").unwrap())?;
@@ -301,8 +302,11 @@ impl<'a> Runner<'a> {
                 }))
             }
             "verifications.get" => {
-                let id = VerificationId::parse(text("id").unwrap())?;
-                Ok(verification(client.verifications().get(&id).await?))
+                let arguments = GetArguments {
+                    id: text("id").unwrap(),
+                    theme: text("theme"),
+                };
+                Ok(verification(arguments.run(client, None).await?))
             }
             "verifications.forget" => {
                 let id = VerificationId::parse(text("id").unwrap())?;
@@ -348,6 +352,7 @@ impl<'a> Runner<'a> {
                 let key = generate_key_pair(bits)?;
                 Ok(json!({
                     "public_key_pem": key.encryption_key().as_pem(),
+                    "public_jwk": json_of(key.encryption_key().as_jwk()),
                     "private_key_pem": key.to_pem().expose(),
                 }))
             }
@@ -379,6 +384,9 @@ impl<'a> Runner<'a> {
     }
 
     fn resolve(&self, value: &Value) -> Value {
+        if let Value::Array(items) = value {
+            return items.iter().map(|item| self.resolve(item)).collect();
+        }
         let Some(path) = value.as_str().and_then(|text| text.strip_prefix('$')) else {
             return value.clone();
         };
@@ -408,6 +416,28 @@ impl<'a> Runner<'a> {
         assert!(status.is_success(), "{path}: {status} {text}");
         serde_json::from_str(&text).unwrap_or_default()
     }
+}
+
+/// A key as it is given: a text, or a JWK, whose JSON is the text.
+fn key_text(key: &Value) -> Option<String> {
+    match key {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        jwk => Some(jwk.to_string()),
+    }
+}
+
+/// One key, or a list of them.
+fn keys(given: &Value) -> Option<Vec<Secret<String>>> {
+    let texts: Vec<String> = match given {
+        Value::Array(keys) => keys.iter().filter_map(key_text).collect(),
+        key => vec![key_text(key)?],
+    };
+    Some(texts.into_iter().map(Secret::new).collect())
+}
+
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
 }
 
 fn rate_limit(info: &ResponseInfo) -> Value {

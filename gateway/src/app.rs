@@ -141,7 +141,11 @@ type Set = Box<dyn Fn(ClientBuilder) -> ClientBuilder>;
 fn client_settings(options: &Options) -> Vec<(&'static str, Set)> {
     let mut settings: Vec<(&'static str, Set)> = Vec::new();
     let mut add = |name, set: Option<Set>| settings.extend(set.map(|set| (name, set)));
-    let Options { pass_pool, .. } = *options;
+    let Options {
+        pass_pool,
+        encryption_form,
+        ..
+    } = *options;
     add(
         "base_url",
         options.base_url.clone().map(|url| -> Set {
@@ -177,6 +181,12 @@ fn client_settings(options: &Options) -> Vec<(&'static str, Set)> {
         options.decryption_key.clone().map(|key| -> Set {
             Box::new(move |builder: ClientBuilder| builder.decryption_key(key.clone()))
         }),
+    );
+    add(
+        "encryption_form",
+        Some(Box::new(move |builder| {
+            builder.encryption_form(encryption_form)
+        })),
     );
     add(
         "timeout",

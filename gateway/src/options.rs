@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use relaypass::{DecryptionKey, PassBinding, SealKey, Secret};
+use relaypass::{DecryptionKeys, EncryptionForm, PassBinding, SealKey, Secret};
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -28,8 +28,11 @@ pub struct Options {
     pub api_key: Option<Secret<String>>,
     /// What the callers of the verification endpoints show. Without one, they are closed.
     pub token: Option<OperatorToken>,
-    /// The key that opens the claims of the verification endpoints.
-    pub decryption_key: Option<DecryptionKey>,
+    /// The keys that open the claims of the verification endpoints, the newest first.
+    pub decryption_key: Option<DecryptionKeys>,
+    /// In which form the encryption key of the verification endpoints is sent to Persona. Callers of
+    /// the three steps choose by the form that they send.
+    pub encryption_form: EncryptionForm,
     /// The way out for the calls that must not name anybody.
     pub anonymous_proxy: Option<Secret<String>>,
     /// The way out for the call that names its caller.
@@ -63,6 +66,7 @@ impl Default for Options {
             api_key: None,
             token: None,
             decryption_key: None,
+            encryption_form: EncryptionForm::default(),
             anonymous_proxy: None,
             identified_proxy: None,
             ca_pem: None,

@@ -6,10 +6,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::Json as JsonAnswer;
 use relaypass::{
-    ClaimType, Client, CreateRelay, EncryptionKey, Environment, Error, GenerateClaim,
-    IssuePrivacyPass, RelayToken, Result, Secret,
+    ClaimType, Client, CreateRelay, EncryptionForm, EncryptionKey, Environment, Error,
+    GenerateClaim, IssuePrivacyPass, RelayToken, Result, Secret,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -24,9 +25,12 @@ pub(crate) struct CreateBody {
     /// What is asked about the person.
     #[schema(example = "age_over18_verified")]
     claim_type: String,
-    /// An RSA public key of 2048 to 4096 bits in PEM, to encrypt the claim with.
+    /// An RSA public key of 2048 to 4096 bits in PEM, to encrypt the claim with: RSA-OAEP, in base64.
     #[serde(default)]
     encryption_key_pem: Option<String>,
+    /// Such a key as a JSON Web Key, in place of the PEM: the claim comes as a compact JWE.
+    #[serde(default)]
+    encryption_key_jwk: Option<Map<String, Value>>,
     /// Whether the relay is of Persona's sandbox.
     #[serde(default)]
     sandbox: bool,
@@ -34,8 +38,8 @@ pub(crate) struct CreateBody {
 
 impl Described for CreateBody {
     const MEMBERS: &'static str =
-        "claim-type (text), encryption-key-pem (text or null, may be left \
-                                   out) and sandbox (true or false, may be left out)";
+        "claim-type (text), encryption-key-pem (text or null) or encryption-key-jwk (object or \
+         null), which may be left out, and sandbox (true or false, may be left out)";
 }
 
 /// A relay session. It lives 30 minutes.
@@ -67,10 +71,23 @@ pub(crate) async fn create(
     State(app): State<Arc<App>>,
     Json(body): Json<CreateBody>,
 ) -> Result<(StatusCode, JsonAnswer<RelayAnswer>), Problem> {
+    if body.encryption_key_pem.is_some() && body.encryption_key_jwk.is_some() {
+        return Err(Problem::invalid(
+            "Give the encryption key as encryption-key-pem or as encryption-key-jwk, not both: the \
+             claim comes back in the form that goes with it.",
+        ));
+    }
     let relay = work(&app, Problem::of_step, |client| async move {
         let mut request = CreateRelay::new(ClaimType::parse(body.claim_type)?);
-        let pem = body.encryption_key_pem.as_deref();
-        request.encryption_key = pem.map(EncryptionKey::from_pem).transpose()?;
+        // The caller opens the claim, in the form that he expects: no other one is tried.
+        if let Some(pem) = body.encryption_key_pem {
+            request.encryption_key = Some(EncryptionKey::from_pem(&pem)?);
+            request.encryption_form = Some(EncryptionForm::Pem);
+        } else if let Some(jwk) = body.encryption_key_jwk {
+            request.encryption_key =
+                Some(EncryptionKey::from_jwk(&Value::Object(jwk).to_string())?);
+            request.encryption_form = Some(EncryptionForm::Jwk);
+        }
         let client = client.on_behalf_of(None, Some(environment(body.sandbox)))?;
         client.relays().create(request).await
     });

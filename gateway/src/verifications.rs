@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::Json as JsonAnswer;
 use relaypass::{Claim, ClaimType, Result, StartVerification, Verification, VerificationId};
@@ -25,10 +25,13 @@ pub(crate) struct StartBody {
     /// verification for as long as it is open. Only its hash is stored.
     #[serde(default)]
     reference: Option<String>,
+    /// How the page at `hosted-url` looks: `light`, `dark` or `auto`; by default Persona decides.
+    #[serde(default)]
+    theme: Option<String>,
 }
 
 impl Described for StartBody {
-    const MEMBERS: &'static str = "claim-type (text) and reference (text, may be left out)";
+    const MEMBERS: &'static str = "claim-type (text), reference and theme (text, may be left out)";
 }
 
 /// How to complete.
@@ -127,7 +130,8 @@ pub(crate) async fn start(
         if let Some(reference) = body.reference {
             request = request.reference(reference)?;
         }
-        client.verifications().start(request).await
+        let verifications = client.verifications().themed_as(body.theme.as_deref())?;
+        verifications.start(request).await
     });
     let answer = describe(started.await?);
     Ok((StatusCode::CREATED, JsonAnswer(answer)))
@@ -173,7 +177,10 @@ pub(crate) async fn complete(
     path = "/verifications/{id}",
     tag = "verifications",
     operation_id = "get-verification",
-    params(("id" = String, Path, description = "The id that start returned")),
+    params(
+        ("id" = String, Path, description = "The id that start returned"),
+        ("theme" = Option<String>, Query, description = "How the page at hosted-url looks: light, dark or auto"),
+    ),
     responses(
         (status = 200, description = "The verification", body = VerificationAnswer),
         (status = "4XX", description = "The request, or how the verification ended", body = ErrorDocument),
@@ -185,10 +192,14 @@ pub(crate) async fn get(
     State(app): State<Arc<App>>,
     _: Operator,
     Named(id): Named,
+    RawQuery(query): RawQuery,
 ) -> Result<JsonAnswer<VerificationAnswer>, Problem> {
     let found = work(&app, Problem::of_verification, |client| async move {
         let id = VerificationId::parse(id)?;
-        client.verifications().get(&id).await
+        let mut asked = query.as_deref().unwrap_or_default().split('&');
+        let theme = asked.find_map(|member| member.strip_prefix("theme="));
+        let verifications = client.verifications().themed_as(theme)?;
+        verifications.get(&id).await
     });
     found.await.map(describe).map(JsonAnswer)
 }

@@ -7,22 +7,38 @@ import { isUint8Array } from 'node:util/types';
  */
 
 /**
- * An object with no other members than these: a misspelt option must not be silently off.
+ * What a call is about, such as a relay. Other members than its own are ignored: rows of a database
+ * and earlier results are passed as they are.
  *
  * @internal
  */
-export function readObject<K extends string>(
+export function readData<T extends object>(value: T, name: string): { [K in keyof T]: unknown } {
+  return readObject(value, name);
+}
+
+/**
+ * Options: an object with no other members than these, or nothing. A misspelt option must not be
+ * silently off.
+ *
+ * @internal
+ */
+export function readOptions<K extends string>(
   value: unknown,
   name: string,
   known: readonly K[],
 ): Partial<Record<K, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TypeError(`${name} must be an object`);
-  }
-  for (const member of Object.keys(value)) {
+  const options = readObject(value ?? {}, name);
+  for (const member of Object.keys(options)) {
     if (!(known as readonly string[]).includes(member)) {
       throw new TypeError(`${name} has no member ${member}; it may have ${known.join(', ')}`);
     }
+  }
+  return options;
+}
+
+function readObject<T>(value: T, name: string): T & object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TypeError(`${name} must be an object`);
   }
   return value;
 }
@@ -101,7 +117,7 @@ export function readSignal(value: unknown, name: string): AbortSignal {
 }
 
 /**
- * A member that may be left out. `null` is not left out: it is taken for a mistake.
+ * What may be left out: `undefined` and `null` are as good as not there.
  *
  * @internal
  */
@@ -110,5 +126,5 @@ export function optional<T>(
   value: unknown,
   name: string,
 ): T | undefined {
-  return value === undefined ? undefined : read(value, name);
+  return value === undefined || value === null ? undefined : read(value, name);
 }

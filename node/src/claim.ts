@@ -1,7 +1,7 @@
-import { optional, readObject, readText } from './arguments.js';
+import { optional, readData, readText } from './arguments.js';
 import { unwrap } from './cancel.js';
-import { readPrivateKey } from './keys.js';
-import type { EncryptionKey } from './keys.js';
+import { readPrivateKeys } from './keys.js';
+import type { Key } from './keys.js';
 import { native } from './native.js';
 import { makeClaim } from './results.js';
 import type { Claim } from './results.js';
@@ -10,15 +10,19 @@ import type { Claim } from './results.js';
 export interface OpenClaimArguments {
   /** The payload as Persona sent it. */
   readonly claimPayload: string;
-  /** The private key, in PEM. With it, a payload that is not encrypted is refused. */
-  readonly decryptionKey?: string | EncryptionKey | undefined;
+  /**
+   * The private key, or several: each in PEM, as a JWK or an {@link EncryptionKey}. With it, a payload
+   * that is not encrypted is refused.
+   */
+  readonly decryptionKey?: Key | readonly Key[] | null | undefined;
   /** What was asked: a claim of another type is refused. */
-  readonly claimType?: string | undefined;
+  readonly claimType?: string | null | undefined;
 }
 
 /**
  * Opens a claim payload: one that was redeemed without the key at hand, or that came with an error.
- * Nothing is sent.
+ * Nothing is sent. It may be encrypted in either form, for a key in PEM or for a JWK. It computes for a
+ * millisecond or, with a key of 4096 bits, four.
  *
  * @throws {@link DecryptionError}: the key does not open it.
  * @throws {@link ClaimMismatchError}: it answers another question, or is not encrypted although a
@@ -32,10 +36,10 @@ export interface OpenClaimArguments {
  * ```
  */
 export function openClaim(args: OpenClaimArguments): Claim {
-  const given = readObject(args, 'openClaim', ['claimPayload', 'decryptionKey', 'claimType']);
+  const given = readData(args, 'openClaim');
   const claim = native.openClaim(
     readText(given.claimPayload, 'claimPayload'),
-    optional(readPrivateKey, given.decryptionKey, 'decryptionKey'),
+    optional(readPrivateKeys, given.decryptionKey, 'decryptionKey'),
     optional(readText, given.claimType, 'claimType'),
   );
   return makeClaim(unwrap(claim));

@@ -5,14 +5,14 @@ import {
   readInteger,
   readKeys,
   readMilliseconds,
-  readObject,
+  readOptions,
   readText,
 } from './arguments.js';
 import { call, unwrap } from './cancel.js';
 import { makeListener } from './events.js';
 import type { RelayPassEvent } from './events.js';
-import { readPrivateKey } from './keys.js';
-import type { EncryptionKey } from './keys.js';
+import { readPrivateKeys } from './keys.js';
+import type { Key } from './keys.js';
 import { native } from './native.js';
 import type { NativeClient } from './native.js';
 import { Passes } from './passes.js';
@@ -28,75 +28,81 @@ export type Environment = 'production' | 'sandbox';
 /** How a {@link RelayPass} is described. Nothing is read from environment variables. */
 export interface RelayPassOptions {
   /** The API key. Without one the client can create and redeem, but not issue. */
-  readonly apiKey?: string | undefined;
+  readonly apiKey?: string | null | undefined;
   /**
    * Where Persona is; the default is `https://api.withpersona.com`. Plain `http` is for loopback
    * addresses only.
    */
-  readonly baseUrl?: string | undefined;
+  readonly baseUrl?: string | null | undefined;
   /**
    * The environment; by default the API key's prefix tells (`persona_production_` or
    * `persona_sandbox_`), and a client without key is for production.
    */
-  readonly environment?: Environment | undefined;
+  readonly environment?: Environment | null | undefined;
   /**
    * How long one request may take, in milliseconds; the default is 10,000, the most 600,000. A call
    * with its retries takes at most 30 seconds, or this, whichever is longer.
    */
-  readonly timeoutMs?: number | undefined;
+  readonly timeoutMs?: number | null | undefined;
   /**
    * How long a connection to Persona that nobody uses is kept, in milliseconds; the default is
    * 20,000, the most 600,000. Load balancers close idle connections, many after 60 seconds: stay
    * below, for a request sent into their closing has an unknown outcome.
    */
-  readonly idleTimeoutMs?: number | undefined;
+  readonly idleTimeoutMs?: number | null | undefined;
   /** How often a failed request is asked again; the default is 3, the most 10. */
-  readonly retries?: number | undefined;
+  readonly retries?: number | null | undefined;
   /** Certificates to trust beside the public ones, in PEM: a company's own authority. */
-  readonly caPem?: string | undefined;
+  readonly caPem?: string | null | undefined;
   /** The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`. */
-  readonly anonymousProxy?: string | undefined;
+  readonly anonymousProxy?: string | null | undefined;
   /** The way out for the one call that names us. */
-  readonly identifiedProxy?: string | undefined;
+  readonly identifiedProxy?: string | null | undefined;
   /**
-   * The private key that opens claims, in PEM. With it, every relay is created with its public half
-   * and a claim that is not encrypted is refused, unless a call says otherwise.
+   * The private key that opens claims: in PEM, as a JWK or an {@link EncryptionKey}; or several, the
+   * newest first. With it, every relay is created with the public half of the first, all of them
+   * open, and a claim that is not encrypted is refused, unless a call says otherwise.
    */
-  readonly decryptionKey?: string | EncryptionKey | undefined;
+  readonly decryptionKey?: Key | readonly Key[] | null | undefined;
+  /**
+   * In which form Persona gets the encryption key; `auto` (the default) is the one that she takes.
+   * The claim comes back in the form that goes with it; another one is refused.
+   */
+  readonly encryptionForm?: 'auto' | 'pem' | 'jwk' | null | undefined;
   /**
    * Where verifications and passes are kept: an object of yours, or the URL of a built-in store
    * (`memory:`, `sqlite:///absolute/path`, `postgres://…`). Without one there are the three steps.
    * A SQLite file must be relaypass's own: never open it with another SQLite library in this process.
    */
-  readonly store?: string | RelayStore | undefined;
+  readonly store?: string | RelayStore | null | undefined;
   /**
    * How long one call of the store may take, in milliseconds; the default is 10,000, the most
    * 600,000.
    */
-  readonly storeTimeoutMs?: number | undefined;
+  readonly storeTimeoutMs?: number | null | undefined;
   /**
    * The key, 32 random bytes, under which records are sealed before they reach the store. Of
    * several, the first seals and all open: to rotate, put the new one first. Without one, records
    * are stored as they are, secrets included.
    */
-  readonly sealKey?: Uint8Array | readonly Uint8Array[] | undefined;
+  readonly sealKey?: Uint8Array | readonly Uint8Array[] | null | undefined;
   /**
    * What verifications bind their passes to: the claim type (the default, Persona's current
    * generation) or the one relay.
    */
-  readonly passBinding?: 'claim_type' | 'relay' | undefined;
+  readonly passBinding?: 'claim_type' | 'relay' | null | undefined;
   /**
    * How long after its relay a verification may buy its pass, in milliseconds: at a random moment of
    * this time, so that Persona cannot tell by the clock which relay a signature is for. The default
    * is 120,000, the most 1,200,000; 0 buys at once. A `complete` before that moment buys then, and
    * `onEvent` is told `linkable_by_time`.
    */
-  readonly purchaseWindowMs?: number | undefined;
+  readonly purchaseWindowMs?: number | null | undefined;
   /**
    * How many passes to hold ready for each claim type that is asked for: 0 (the default) to 100.
    * `background` fills the pool.
    */
-  readonly passPool?: number | undefined;
+  readonly passPool?: number | null | undefined;
   /**
    * Whether to drive open verifications on and fill the pool, about once a minute, from the first
    * call that needs the store for as long as the client lives; by default `false`.
@@ -104,12 +110,12 @@ export interface RelayPassOptions {
    * It does not keep the process alive. What the process was doing there when it ended is done by
    * the next one, as after a crash.
    */
-  readonly background?: boolean | undefined;
+  readonly background?: boolean | null | undefined;
   /**
    * Is told what your log should know. Called where the call was made (`AsyncLocalStorage`), and in
    * the background where the client was. What it throws is ignored, with one process warning.
    */
-  readonly onEvent?: ((event: RelayPassEvent) => void) | undefined;
+  readonly onEvent?: ((event: RelayPassEvent) => void) | null | undefined;
 }
 
 /** What {@link RelayPass.close} takes. */
@@ -118,7 +124,7 @@ export interface CloseOptions {
    * How long to wait for what is under way, in milliseconds; by default the time of one call: 30
    * seconds, or the client's `timeoutMs`, if that is longer.
    */
-  readonly timeoutMs?: number | undefined;
+  readonly timeoutMs?: number | null | undefined;
 }
 
 const OPTIONS = [
@@ -132,6 +138,7 @@ const OPTIONS = [
   'anonymousProxy',
   'identifiedProxy',
   'decryptionKey',
+  'encryptionForm',
   'store',
   'storeTimeoutMs',
   'sealKey',
@@ -181,8 +188,8 @@ export class RelayPass {
    * @throws {@link InvalidArgumentError}, and what to change.
    * @throws `TypeError` for a value of the wrong type and for an option that does not exist.
    */
-  constructor(options: RelayPassOptions = {}) {
-    const given = readObject(options, 'options', OPTIONS);
+  constructor(options?: RelayPassOptions | null) {
+    const given = readOptions(options, 'options', OPTIONS);
     const store = optional(readStore, given.store, 'store');
     const onEvent = optional(readFunction, given.onEvent, 'onEvent');
     const client = unwrap(
@@ -196,7 +203,8 @@ export class RelayPass {
         caPem: optional(readText, given.caPem, 'caPem'),
         anonymousProxy: optional(readText, given.anonymousProxy, 'anonymousProxy'),
         identifiedProxy: optional(readText, given.identifiedProxy, 'identifiedProxy'),
-        decryptionKey: optional(readPrivateKey, given.decryptionKey, 'decryptionKey'),
+        decryptionKey: optional(readPrivateKeys, given.decryptionKey, 'decryptionKey'),
+        encryptionForm: optional(readText, given.encryptionForm, 'encryptionForm'),
         storeUrl: typeof store === 'string' ? store : undefined,
         store: typeof store === 'object' ? adaptStore(store) : undefined,
         storeTimeoutSeconds: optional(readMilliseconds, given.storeTimeoutMs, 'storeTimeoutMs'),
@@ -239,8 +247,8 @@ export class RelayPass {
    * });
    * ```
    */
-  async close(options: CloseOptions = {}): Promise<void> {
-    const { timeoutMs } = readObject(options, 'options', ['timeoutMs']);
+  async close(options?: CloseOptions | null): Promise<void> {
+    const { timeoutMs } = readOptions(options, 'options', ['timeoutMs']);
     const seconds = optional(readMilliseconds, timeoutMs, 'timeoutMs');
     await call(undefined, () => this.#client.close(seconds, isCalledBack()));
   }

@@ -37,6 +37,7 @@ export {
 export type { ErrorCode, ErrorFacts } from './errors.js';
 export type { EventKind, RelayPassEvent } from './events.js';
 export { EncryptionKey } from './keys.js';
+export type { Jwk, Key, PublicJwk } from './keys.js';
 export type { CountArguments, Passes, PrefetchArguments } from './passes.js';
 export type {
   CallOptions,
@@ -57,4 +58,10 @@ export type {
   VerificationStatus,
 } from './results.js';
 export type { Awaitable, RelayStore, StoreRecord } from './store.js';
-export type { CompleteOptions, StartArguments, Verifications } from './verifications.js';
+export type {
+  CompleteOptions,
+  GetOptions,
+  StartArguments,
+  Theme,
+  Verifications,
+} from './verifications.js';

@@ -1,4 +1,4 @@
-import { readInteger, readText } from './arguments.js';
+import { optional, readInteger, readText } from './arguments.js';
 import { call, unwrap } from './cancel.js';
 import { native } from './native.js';
 import type { KeyPair } from './native.js';
@@ -6,10 +6,33 @@ import { inspect, REDACTED } from './redaction.js';
 import type { Inspect, InspectOptions } from './redaction.js';
 
 /**
+ * A JSON Web Key (RFC 7517) as an object, such as WebCrypto's `JsonWebKey`. Of a public key, what
+ * stands beside `n` and `e` never travels.
+ */
+export interface Jwk {
+  /** `RSA`. */
+  readonly kty?: string | undefined;
+}
+
+/** The public half of a key pair as a {@link Jwk}. */
+export interface PublicJwk extends Jwk {
+  readonly kty: 'RSA';
+  /** The modulus, in base64url. */
+  readonly n: string;
+  /** The exponent, in base64url. */
+  readonly e: string;
+  readonly alg: 'RSA-OAEP-256';
+  readonly use: 'enc';
+}
+
+/** A key as an argument: a text (PEM, or the JSON of a JWK), a JWK, or a pair. */
+export type Key = string | Jwk | EncryptionKey;
+
+/**
  * An RSA key pair for claims: Persona encrypts with the public half, and only this side can read
  * the answer.
  *
- * It is accepted wherever a key in PEM is: as `encryptionKey` its public half travels, as
+ * It is accepted wherever a key is: as `encryptionKey` its public half travels, as
  * `decryptionKey` its private half stays. The private half shows neither in `console.log` nor in
  * JSON; keep {@link EncryptionKey.privateKeyPem} where secrets are kept.
  *
@@ -23,10 +46,17 @@ export class EncryptionKey {
   /** The public half in PEM (`PUBLIC KEY`): what Persona gets. */
   readonly publicKeyPem: string;
 
+  /**
+   * The public half as a JSON Web Key, with `kty`, `n`, `e`, `alg` and `use`: what Persona gets in
+   * that form, and what other libraries import.
+   */
+  readonly publicJwk: PublicJwk;
+
   readonly #privateKeyPem: string;
 
   private constructor(pair: KeyPair) {
     this.publicKeyPem = pair.publicKeyPem;
+    this.publicJwk = Object.freeze(JSON.parse(pair.publicJwk) as PublicJwk);
     this.#privateKeyPem = pair.privateKeyPem;
     Object.freeze(this);
   }
@@ -34,11 +64,11 @@ export class EncryptionKey {
   /**
    * Generates a key pair with the operating system's randomness, without blocking the event loop.
    *
-   * @param bits - 2048, 3072 or 4096.
+   * @param bits - 2048 (the default), 3072 or 4096.
    * @throws {@link InvalidArgumentError} for another size.
    */
-  static async generate(bits: number = 2048): Promise<EncryptionKey> {
-    const size = readInteger(bits, 'bits');
+  static async generate(bits?: number | null): Promise<EncryptionKey> {
+    const size = optional(readInteger, bits, 'bits');
     return new EncryptionKey(await call(undefined, () => native.generateKeys(size)));
   }
 
@@ -52,6 +82,16 @@ export class EncryptionKey {
     return new EncryptionKey(unwrap(native.readKeys(readText(privatePem, 'privatePem'))));
   }
 
+  /**
+   * Reads a private key that is a JSON Web Key (RFC 7517): an object, as WebCrypto exports it, or its
+   * JSON. It has `d`, `p`, `q`, `dp`, `dq` and `qi`; `alg`, if it is there, is `RSA-OAEP-256`.
+   *
+   * @throws {@link InvalidArgumentError} for anything else, a public key for example.
+   */
+  static fromJwk(privateJwk: string | Jwk): EncryptionKey {
+    return new EncryptionKey(unwrap(native.readJwk(readKeyText(privateJwk, 'privateJwk'))));
+  }
+
   /** The private half in PEM (PKCS#8). **Secret.** */
   get privateKeyPem(): string {
     return this.#privateKeyPem;
@@ -63,7 +103,8 @@ export class EncryptionKey {
    * @internal
    */
   [inspect](_depth: number, options: InspectOptions, show: Inspect): string {
-    const shown = { publicKeyPem: this.publicKeyPem, privateKeyPem: REDACTED };
+    const { publicKeyPem, publicJwk } = this;
+    const shown = { publicKeyPem, publicJwk, privateKeyPem: REDACTED };
     return `EncryptionKey ${show(shown, options)}`;
   }
 }
@@ -74,21 +115,30 @@ export class EncryptionKey {
  * @internal
  */
 export function readPublicKey(value: unknown, name: string): string {
-  return value instanceof EncryptionKey ? value.publicKeyPem : readPem(value, name);
+  return value instanceof EncryptionKey ? value.publicKeyPem : readKeyText(value, name);
 }
 
 /**
- * The private half of a key, as an argument.
+ * The private halves of one key or several, as an argument.
  *
  * @internal
  */
-export function readPrivateKey(value: unknown, name: string): string {
-  return value instanceof EncryptionKey ? value.privateKeyPem : readPem(value, name);
+export function readPrivateKeys(value: unknown, name: string): string[] {
+  const keys: unknown[] = Array.isArray(value) ? value : [value];
+  return keys.map((key) =>
+    key instanceof EncryptionKey ? key.privateKeyPem : readKeyText(key, name),
+  );
 }
 
-function readPem(value: unknown, name: string): string {
-  if (typeof value !== 'string') {
-    throw new TypeError(`${name} must be a string (a key in PEM) or an EncryptionKey`);
+/** A key as text. What the text means is for the core to say. */
+function readKeyText(value: unknown, name: string): string {
+  if (typeof value === 'string') {
+    return value;
   }
-  return value;
+  if (typeof value === 'object' && value !== null && 'kty' in value) {
+    return JSON.stringify(value);
+  }
+  throw new TypeError(
+    `${name} must be a string (a key in PEM, or the JSON of a JWK), a JWK or an EncryptionKey`,
+  );
 }

@@ -25,7 +25,8 @@ export interface Native {
   openClient(options: NativeClientOptions): Outcome<NativeClient>;
   generateKeys(bits: number | undefined): Promised<KeyPair>;
   readKeys(privateKeyPem: string): Outcome<KeyPair>;
-  openClaim(claimPayload: string, decryptionKey?: string, claimType?: string): Outcome<Claim>;
+  readJwk(privateJwk: string): Outcome<KeyPair>;
+  openClaim(claimPayload: string, decryptionKey?: string[], claimType?: string): Outcome<Claim>;
   checkStore(
     store: NativeStore,
     reopen: (() => Promise<NativeStore>) | undefined,
@@ -56,7 +57,7 @@ export interface NativeClient {
     relaySecret: string,
     privacyPassToken: string,
     claimType: string | undefined,
-    decryptionKey: string | undefined,
+    decryptionKey: string[] | undefined,
     idempotencyKey: string | undefined,
     timeoutSeconds: number | undefined,
     token: NativeCancelToken | undefined,
@@ -65,6 +66,7 @@ export interface NativeClient {
   startVerification(
     claimType: string,
     reference: string | undefined,
+    theme: string | undefined,
     timeoutSeconds: number | undefined,
     token: NativeCancelToken | undefined,
     scope: number,
@@ -78,6 +80,7 @@ export interface NativeClient {
   ): Promised<NativeCompletion>;
   getVerification(
     id: string,
+    theme: string | undefined,
     timeoutSeconds: number | undefined,
     token: NativeCancelToken | undefined,
     scope: number,
@@ -131,7 +134,8 @@ export interface NativeClientOptions {
   caPem: string | undefined;
   anonymousProxy: string | undefined;
   identifiedProxy: string | undefined;
-  decryptionKey: string | undefined;
+  decryptionKey: string[] | undefined;
+  encryptionForm: string | undefined;
   storeUrl: string | undefined;
   store: NativeStore | undefined;
   storeTimeoutSeconds: number | undefined;
@@ -176,6 +180,8 @@ export interface NativeCancelToken {
 /** @internal */
 export interface KeyPair {
   readonly publicKeyPem: string;
+  /** As JSON. */
+  readonly publicJwk: string;
   readonly privateKeyPem: string;
 }
 

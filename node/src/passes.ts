@@ -1,4 +1,4 @@
-import { readInteger, readObject, readText } from './arguments.js';
+import { readData, readInteger, readText } from './arguments.js';
 import { call } from './cancel.js';
 import type { NativeClient } from './native.js';
 import { readCallOptions } from './relays.js';
@@ -41,8 +41,8 @@ export class Passes {
    *
    * @returns how many were bought.
    */
-  async prefetch(args: PrefetchArguments, options: CallOptions = {}): Promise<number> {
-    const given = readObject(args, 'passes.prefetch', ['claimType', 'count']);
+  async prefetch(args: PrefetchArguments, options?: CallOptions | null): Promise<number> {
+    const given = readData(args, 'passes.prefetch');
     const claimType = readText(given.claimType, 'claimType');
     const count = readInteger(given.count, 'count');
     const { signal, timeoutSeconds } = readCallOptions(options);
@@ -54,8 +54,8 @@ export class Passes {
   }
 
   /** How many passes of a claim type are ready. Nothing is sent. */
-  async count(args: CountArguments, options: CallOptions = {}): Promise<number> {
-    const given = readObject(args, 'passes.count', ['claimType']);
+  async count(args: CountArguments, options?: CallOptions | null): Promise<number> {
+    const given = readData(args, 'passes.count');
     const claimType = readText(given.claimType, 'claimType');
     const { signal, timeoutSeconds } = readCallOptions(options);
     return withScope((scope) =>

@@ -1,7 +1,14 @@
-import { optional, readMilliseconds, readObject, readSignal, readText } from './arguments.js';
+import {
+  optional,
+  readData,
+  readMilliseconds,
+  readOptions,
+  readSignal,
+  readText,
+} from './arguments.js';
 import { call } from './cancel.js';
-import { readPrivateKey, readPublicKey } from './keys.js';
-import type { EncryptionKey } from './keys.js';
+import { readPrivateKeys, readPublicKey } from './keys.js';
+import type { Key } from './keys.js';
 import type { NativeClient } from './native.js';
 import { makeGeneratedClaim, makePrivacyPass, makeRelay } from './results.js';
 import type { GeneratedClaim, PrivacyPass, Relay } from './results.js';
@@ -16,9 +23,9 @@ export interface CallOptions {
    * The reason carries nothing of relaypass: a redemption can be asked for again only under the
    * {@link GenerateClaimArguments.idempotencyKey} that it was given.
    */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: AbortSignal | null | undefined;
   /** How long the whole call may take, retries and the store included, in milliseconds. */
-  readonly timeoutMs?: number | undefined;
+  readonly timeoutMs?: number | null | undefined;
 }
 
 /** What {@link Relays.create} needs. */
@@ -26,10 +33,11 @@ export interface CreateArguments {
   /** What is asked about the person, such as `age_over18_verified`. */
   readonly claimType: string;
   /**
-   * The public key to encrypt the claim with, in PEM; by default that of the client's
-   * `decryptionKey`, if it has one.
+   * The public key to encrypt the claim with: in PEM, as a JWK or an {@link EncryptionKey}; by
+   * default that of the client's `decryptionKey`, if it has one. Whatever it is given as, the
+   * client's `encryptionForm` says how it is sent.
    */
-  readonly encryptionKey?: string | EncryptionKey | undefined;
+  readonly encryptionKey?: Key | null | undefined;
 }
 
 /** What {@link Relays.issuePrivacyPass} binds the pass to. */
@@ -45,6 +53,13 @@ export type IssuePrivacyPassArguments =
       readonly relaySecret: string;
     };
 
+/** Both kinds, and a mixture of them, which the core refuses. */
+interface AnyIssueArguments {
+  readonly claimType?: string;
+  readonly relayToken?: string;
+  readonly relaySecret?: string;
+}
+
 /** What {@link Relays.generateClaim} needs. */
 export interface GenerateClaimArguments {
   /** The relay's token. */
@@ -54,9 +69,12 @@ export interface GenerateClaimArguments {
   /** The pass to redeem. */
   readonly privacyPassToken: string;
   /** What was asked: a claim of another type is refused. Left out, any is accepted. */
-  readonly claimType?: string | undefined;
-  /** The private key that opens the claim, in PEM; by default the client's. */
-  readonly decryptionKey?: string | EncryptionKey | undefined;
+  readonly claimType?: string | null | undefined;
+  /**
+   * The private key that opens the claim, or several: each in PEM, as a JWK or an
+   * {@link EncryptionKey}; by default the client's.
+   */
+  readonly decryptionKey?: Key | readonly Key[] | null | undefined;
   /**
    * Names this redemption. Best made by the caller: `const idempotencyKey = crypto.randomUUID()`,
    * stored beside the relay before the call. The {@link RelayPassError.idempotencyKey} that an
@@ -71,16 +89,6 @@ export interface GenerateClaimArguments {
    */
   readonly idempotencyKey?: string | null | undefined;
 }
-
-/** Members of earlier results, which callers may spread into a call: `{ ...relay, ...pass }`. */
-const RESULTS = [
-  'relayToken',
-  'relaySecret',
-  'relaySessionAccessToken',
-  'privacyPassToken',
-  'requestId',
-  'rateLimit',
-] as const;
 
 /**
  * The three steps, under the names that Persona's own SDKs use.
@@ -109,8 +117,8 @@ export class Relays {
    * const relay = await client.relays.create({ claimType: 'age_over18_verified' });
    * ```
    */
-  async create(args: CreateArguments, options: CallOptions = {}): Promise<Relay> {
-    const given = readObject(args, 'relays.create', ['claimType', 'encryptionKey']);
+  async create(args: CreateArguments, options?: CallOptions | null): Promise<Relay> {
+    const given = readData(args, 'relays.create');
     const claimType = readText(given.claimType, 'claimType');
     const encryptionKey = optional(readPublicKey, given.encryptionKey, 'encryptionKey');
     const { signal, timeoutSeconds } = readCallOptions(options);
@@ -149,10 +157,9 @@ export class Relays {
    */
   async issuePrivacyPass(
     args: IssuePrivacyPassArguments,
-    options: CallOptions = {},
+    options?: CallOptions | null,
   ): Promise<PrivacyPass> {
-    const known = ['claimType', ...RESULTS] as const;
-    const given = readObject(args, 'relays.issuePrivacyPass', known);
+    const given = readData<AnyIssueArguments>(args, 'relays.issuePrivacyPass');
     const claimType = optional(readText, given.claimType, 'claimType');
     const relayToken = optional(readText, given.relayToken, 'relayToken');
     const relaySecret = optional(readText, given.relaySecret, 'relaySecret');
@@ -199,17 +206,15 @@ export class Relays {
    */
   async generateClaim(
     args: GenerateClaimArguments,
-    options: CallOptions = {},
+    options?: CallOptions | null,
   ): Promise<GeneratedClaim> {
-    const known = ['claimType', 'decryptionKey', 'idempotencyKey', ...RESULTS] as const;
-    const given = readObject(args, 'relays.generateClaim', known);
+    const given = readData(args, 'relays.generateClaim');
     const relayToken = readText(given.relayToken, 'relayToken');
     const relaySecret = readText(given.relaySecret, 'relaySecret');
     const privacyPassToken = readText(given.privacyPassToken, 'privacyPassToken');
     const claimType = optional(readText, given.claimType, 'claimType');
-    const decryptionKey = optional(readPrivateKey, given.decryptionKey, 'decryptionKey');
-    // Errors without a key have `null`; callers hand it on as it is.
-    const idempotencyKey = optional(readText, given.idempotencyKey ?? undefined, 'idempotencyKey');
+    const decryptionKey = optional(readPrivateKeys, given.decryptionKey, 'decryptionKey');
+    const idempotencyKey = optional(readText, given.idempotencyKey, 'idempotencyKey');
     const { signal, timeoutSeconds } = readCallOptions(options);
     const generated = await withScope((scope) =>
       call(signal, (token) =>
@@ -234,7 +239,7 @@ export class Relays {
    *
    * @internal
    */
-  async noop(options: CallOptions = {}): Promise<boolean> {
+  async noop(options?: CallOptions | null): Promise<boolean> {
     const { signal, timeoutSeconds } = readCallOptions(options);
     return call(signal, (token) => this.#client.noop(timeoutSeconds, token));
   }
@@ -245,7 +250,7 @@ export function readCallOptions(options: unknown): {
   signal: AbortSignal | undefined;
   timeoutSeconds: number | undefined;
 } {
-  const given = readObject(options, 'options', ['signal', 'timeoutMs']);
+  const given = readOptions(options, 'options', ['signal', 'timeoutMs']);
   return {
     signal: optional(readSignal, given.signal, 'signal'),
     timeoutSeconds: optional(readMilliseconds, given.timeoutMs, 'timeoutMs'),

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 
-import { optional, readFunction, readObject } from './arguments.js';
+import { optional, readFunction, readOptions } from './arguments.js';
 import { call } from './cancel.js';
 import { native } from './native.js';
 import { adaptStore, readStoreObject } from './store.js';
@@ -19,7 +19,7 @@ export interface CheckOptions {
    * have it. Called several times. With it the suite checks as well what one handle sees of
    * another's work.
    */
-  readonly reopen?: (() => Awaitable<RelayStore>) | undefined;
+  readonly reopen?: (() => Awaitable<RelayStore>) | null | undefined;
 }
 
 /** A store breaks its contract. */
@@ -63,10 +63,10 @@ Object.defineProperty(StoreViolation.prototype, 'name', {
  */
 export async function checkStore(
   store: RelayStore,
-  options: CheckOptions = {},
+  options?: CheckOptions | null,
 ): Promise<StoreReport> {
   const checked = adaptStore(readStoreObject(store, 'store must be'));
-  const given = readObject(options, 'options', ['reopen']);
+  const given = readOptions(options, 'options', ['reopen']);
   const reopen = optional(readFunction, given.reopen, 'reopen');
   const { passed, skipped, violation } = await call(undefined, () =>
     native.checkStore(

@@ -1,4 +1,4 @@
-import { optional, readFlag, readObject, readText } from './arguments.js';
+import { optional, readData, readFlag, readOptions, readText } from './arguments.js';
 import { call } from './cancel.js';
 import type { NativeClient } from './native.js';
 import { readCallOptions } from './relays.js';
@@ -16,7 +16,18 @@ export interface StartArguments {
    * the same verification for as long as it is open. Once it is over, passed too, the same reference
    * begins a new one. Up to 512 visible ASCII characters; only its hash is stored.
    */
-  readonly reference?: string | undefined;
+  readonly reference?: string | null | undefined;
+  /** How the page at `hostedUrl` looks; by default Persona decides. */
+  readonly theme?: Theme | null | undefined;
+}
+
+/** How Persona's page for the visitor looks; `auto` is as the visitor's device is set. */
+export type Theme = 'light' | 'dark' | 'auto';
+
+/** What {@link Verifications.get} takes beside the id. */
+export interface GetOptions extends CallOptions {
+  /** How the page at `hostedUrl` looks; by default Persona decides. */
+  readonly theme?: Theme | null | undefined;
 }
 
 /** What {@link Verifications.complete} takes beside the id. */
@@ -26,7 +37,7 @@ export interface CompleteOptions extends CallOptions {
    * conflict, unprocessable, unknown outcome or protocol while buying the pass. Otherwise it
    * changes nothing.
    */
-  readonly reissue?: boolean | undefined;
+  readonly reissue?: boolean | null | undefined;
 }
 
 /**
@@ -62,14 +73,15 @@ export class Verifications {
    * });
    * ```
    */
-  async start(args: StartArguments, options: CallOptions = {}): Promise<Verification> {
-    const given = readObject(args, 'verifications.start', ['claimType', 'reference']);
+  async start(args: StartArguments, options?: CallOptions | null): Promise<Verification> {
+    const given = readData(args, 'verifications.start');
     const claimType = readText(given.claimType, 'claimType');
     const reference = optional(readText, given.reference, 'reference');
+    const theme = optional(readText, given.theme, 'theme');
     const { signal, timeoutSeconds } = readCallOptions(options);
     const verification = await withScope((scope) =>
       call(signal, (token) =>
-        this.#client.startVerification(claimType, reference, timeoutSeconds, token, scope),
+        this.#client.startVerification(claimType, reference, theme, timeoutSeconds, token, scope),
       ),
     );
     return makeVerification(verification);
@@ -94,9 +106,9 @@ export class Verifications {
    * const { status, claim } = await client.verifications.complete(id);
    * ```
    */
-  async complete(id: string, options: CompleteOptions = {}): Promise<Completion> {
+  async complete(id: string, options?: CompleteOptions | null): Promise<Completion> {
     const known = ['reissue', 'signal', 'timeoutMs'] as const;
-    const { reissue: flag, ...rest } = readObject(options, 'options', known);
+    const { reissue: flag, ...rest } = readOptions(options, 'options', known);
     const reissue = optional(readFlag, flag, 'reissue') ?? false;
     const { signal, timeoutSeconds } = readCallOptions(rest);
     const named = readText(id, 'id');
@@ -114,11 +126,16 @@ export class Verifications {
    * @throws {@link NotFoundError}, {@link InvalidArgumentError}, {@link StoreError}; and the error
    * that a verification ended with.
    */
-  async get(id: string, options: CallOptions = {}): Promise<Verification> {
+  async get(id: string, options?: GetOptions | null): Promise<Verification> {
     const named = readText(id, 'id');
-    const { signal, timeoutSeconds } = readCallOptions(options);
+    const known = ['theme', 'signal', 'timeoutMs'] as const;
+    const { theme: name, ...rest } = readOptions(options, 'options', known);
+    const theme = optional(readText, name, 'theme');
+    const { signal, timeoutSeconds } = readCallOptions(rest);
     const verification = await withScope((scope) =>
-      call(signal, (token) => this.#client.getVerification(named, timeoutSeconds, token, scope)),
+      call(signal, (token) =>
+        this.#client.getVerification(named, theme, timeoutSeconds, token, scope),
+      ),
     );
     return makeVerification(verification);
   }
@@ -129,7 +146,7 @@ export class Verifications {
    *
    * @throws {@link NotFoundError}, {@link InvalidArgumentError}, {@link StoreError}.
    */
-  async forget(id: string, options: CallOptions = {}): Promise<void> {
+  async forget(id: string, options?: CallOptions | null): Promise<void> {
     const named = readText(id, 'id');
     const { signal, timeoutSeconds } = readCallOptions(options);
     await withScope((scope) =>
@@ -146,7 +163,7 @@ export class Verifications {
    *
    * @returns how many records it drove on.
    */
-  async recover(options: CallOptions = {}): Promise<number> {
+  async recover(options?: CallOptions | null): Promise<number> {
     const { signal, timeoutSeconds } = readCallOptions(options);
     return withScope((scope) =>
       call(signal, (token) => this.#client.recoverVerifications(timeoutSeconds, token, scope)),
@@ -162,7 +179,7 @@ export class Verifications {
    *
    * @returns how many records it deleted.
    */
-  async prune(options: CallOptions = {}): Promise<number> {
+  async prune(options?: CallOptions | null): Promise<number> {
     const { signal, timeoutSeconds } = readCallOptions(options);
     return withScope((scope) =>
       call(signal, (token) => this.#client.pruneVerifications(timeoutSeconds, token, scope)),
@@ -175,7 +192,7 @@ export class Verifications {
    * @throws {@link InvalidArgumentError} with a store of yours; {@link StoreError},
    * {@link RequestTimeoutError}.
    */
-  async createTable(options: CallOptions = {}): Promise<void> {
+  async createTable(options?: CallOptions | null): Promise<void> {
     const { signal, timeoutSeconds } = readCallOptions(options);
     await withScope((scope) =>
       call(signal, (token) => this.#client.createTable(timeoutSeconds, token, scope)),

@@ -7,6 +7,7 @@ import { EncryptionKey, RelayPass, openClaim } from 'relaypass';
 
 const client = new RelayPass();
 const claimType = 'age_over18_verified';
+const id = crypto.randomUUID();
 const redeem = { relayToken: 'token', relaySecret: 'secret', privacyPassToken: 'pass' };
 
 function namesArgument(name) {
@@ -18,16 +19,17 @@ function namesArgument(name) {
   };
 }
 
-for (const [name, value] of Object.entries({
+const OPTIONS = {
   apiKey: ['canary'],
   baseUrl: new URL('https://canary.example'),
   environment: 1,
   timeoutMs: '10',
   retries: 1.5,
   caPem: Buffer.from('canary'),
-  anonymousProxy: null,
+  anonymousProxy: 1,
   identifiedProxy: {},
   decryptionKey: Buffer.from('canary'),
+  encryptionForm: 1,
   store: 1,
   storeTimeoutMs: '10',
   sealKey: 'canary',
@@ -36,7 +38,8 @@ for (const [name, value] of Object.entries({
   passPool: '1',
   background: 1,
   onEvent: 'canary',
-})) {
+};
+for (const [name, value] of Object.entries(OPTIONS)) {
   test(`new RelayPass: ${name} of the wrong type`, () => {
     assert.throws(() => new RelayPass({ [name]: value }), namesArgument(name));
   });
@@ -49,7 +52,6 @@ test('new RelayPass: a seal key of the wrong type', () => {
     [1],
     new Uint16Array(32),
     new ArrayBuffer(32),
-    null,
   ]) {
     assert.throws(() => new RelayPass({ sealKey }), namesArgument('sealKey'));
   }
@@ -77,7 +79,55 @@ test('new RelayPass: a pool or a time out of range', () => {
 test('new RelayPass: an option that does not exist is not silently off', () => {
   assert.throws(() => new RelayPass({ api_key: 'canary' }), namesArgument('api_key'));
   assert.throws(() => new RelayPass('canary'), namesArgument('options'));
-  assert.throws(() => new RelayPass(null), namesArgument('options'));
+  assert.throws(() => new RelayPass(['canary']), namesArgument('options'));
+});
+
+test('null is as good as left out, wherever something may be left out', async () => {
+  const options = Object.keys(OPTIONS).map((name) => [name, null]);
+  await new RelayPass({ ...Object.fromEntries(options) }).close(null);
+  await new RelayPass(null).close({ timeoutMs: null });
+  assert.match((await EncryptionKey.generate(null)).publicKeyPem, /PUBLIC KEY/);
+  const claimPayload = '{"claim_type":"a","claim_result":"passed"}';
+  const claim = openClaim({ claimPayload, decryptionKey: null, claimType: null });
+  assert.equal(claim.passed, true);
+  // None of these gets as far as the network: an aborted signal ends it, or the store.
+  const closed = new RelayPass({ store: 'memory:' });
+  await closed.close();
+  const refused = { code: 'closed' };
+  const { relays, verifications, passes } = closed;
+  const none = { signal: null, timeoutMs: null };
+  for (const given of [null, none]) {
+    const created = { claimType, encryptionKey: null };
+    await assert.rejects(relays.create(created, given), refused);
+    const bound = { claimType, relayToken: null, relaySecret: null };
+    await assert.rejects(relays.issuePrivacyPass(bound, given), refused);
+    await assert.rejects(verifications.start({ claimType, reference: null, theme: null }, given), refused);
+    await assert.rejects(verifications.complete(id, given), refused);
+    await assert.rejects(verifications.complete(id, { ...given, reissue: null }), refused);
+    await assert.rejects(verifications.get(id, { ...given, theme: null }), refused);
+    await assert.rejects(verifications.forget(id, given), refused);
+    await assert.rejects(verifications.recover(given), refused);
+    await assert.rejects(verifications.prune(given), refused);
+    await assert.rejects(verifications.createTable(given), refused);
+    await assert.rejects(passes.prefetch({ claimType, count: 1 }, given), refused);
+    await assert.rejects(passes.count({ claimType }, given), refused);
+    const optional = { claimType: null, decryptionKey: null, idempotencyKey: null };
+    await assert.rejects(relays.generateClaim({ ...redeem, ...optional }, given), (error) =>
+      // The pass is looked at first.
+      ['closed', 'invalid_argument'].includes(error.code),
+    );
+  }
+});
+
+test('rows of a database and earlier results are passed as they are', async () => {
+  const row = { claimType, order_id: 5, created: new Date(), encryptionKey: null };
+  const closed = new RelayPass({ store: 'memory:' });
+  await closed.close();
+  await assert.rejects(closed.relays.create(row), { code: 'closed' });
+  await assert.rejects(closed.verifications.start(row), { code: 'closed' });
+  await assert.rejects(closed.passes.count(row), { code: 'closed' });
+  const claimPayload = '{"claim_type":"a","claim_result":"passed"}';
+  assert.equal(openClaim({ claimPayload, tokenConsumed: true, claim: null }).passed, true);
 });
 
 for (const [method, args, wrong] of [
@@ -106,7 +156,6 @@ for (const [method, args, wrong] of [
     const call = client.relays[method].bind(client.relays);
     await assert.rejects(call(), namesArgument(method));
     await assert.rejects(call('canary'), namesArgument(method));
-    await assert.rejects(call({ ...args, claim_type: 'canary' }), namesArgument('claim_type'));
     await assert.rejects(call(args, { timeout: 5 }), namesArgument('timeout'));
     await assert.rejects(call(args, { timeoutMs: '5' }), namesArgument('timeoutMs'));
     await assert.rejects(call(args, { signal: {} }), namesArgument('signal'));
@@ -118,12 +167,11 @@ for (const [method, args, wrong] of [
 }
 
 const stored = new RelayPass({ store: 'memory:' });
-const id = crypto.randomUUID();
 for (const [name, call, wrong] of [
   [
     'start',
     (args, options) => stored.verifications.start({ claimType, ...args }, options),
-    { claimType: 5, reference: null },
+    { claimType: 5, reference: 5, theme: 5 },
   ],
   [
     'prefetch',
@@ -140,7 +188,6 @@ for (const [name, call, wrong] of [
     for (const [argument, value] of Object.entries(wrong)) {
       await assert.rejects(call({ [argument]: value }), namesArgument(argument));
     }
-    await assert.rejects(call({ claim_type: 'canary' }), namesArgument('claim_type'));
     await assert.rejects(call({}, { timeout: 5 }), namesArgument('timeout'));
     await assert.rejects(call({}, { timeoutMs: '5' }), namesArgument('timeoutMs'));
   });

@@ -104,8 +104,10 @@ async function perform(client, name, args, told) {
       const { id, ...options } = args;
       return snakeCase(await client.verifications.complete(id, options));
     }
-    case 'verifications.get':
-      return verificationMembers(await client.verifications.get(args.id));
+    case 'verifications.get': {
+      const { id, ...options } = args;
+      return verificationMembers(await client.verifications.get(id, options));
+    }
     case 'verifications.forget':
       return client.verifications.forget(args.id);
     case 'verifications.recover':
@@ -125,8 +127,12 @@ async function perform(client, name, args, told) {
       }
       return { kinds: [...told] };
     case 'generate_key': {
-      const { publicKeyPem, privateKeyPem } = await EncryptionKey.generate(args.bits);
-      return { public_key_pem: publicKeyPem, private_key_pem: privateKeyPem };
+      const { publicKeyPem, publicJwk, privateKeyPem } = await EncryptionKey.generate(args.bits);
+      return {
+        public_key_pem: publicKeyPem,
+        public_jwk: publicJwk,
+        private_key_pem: privateKeyPem,
+      };
     }
     case 'sandbox.finish':
       return sandbox.finish(args.relay_token, args.result);

@@ -46,7 +46,7 @@ from relaypass.errors import (
 )
 from relaypass.events import Event, EventKind
 from relaypass.keys import EncryptionKey, open_claim
-from relaypass.options import Environment, PassBinding
+from relaypass.options import EncryptionForm, Environment, PassBinding, Theme
 from relaypass.passes import AsyncPasses, Passes
 from relaypass.relays import AsyncRelays, Relays
 from relaypass.results import (
@@ -77,6 +77,7 @@ __all__ = [
     "Completion",
     "ConflictError",
     "DecryptionError",
+    "EncryptionForm",
     "EncryptionKey",
     "Environment",
     "Event",
@@ -107,6 +108,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreRecord",
+    "Theme",
     "UnprocessableError",
     "Verification",
     "Verifications",

@@ -24,6 +24,7 @@ __all__ = [
     "next_store_call",
     "open_claim",
     "process",
+    "read_jwk",
     "read_key_pair",
     "report_unraisable",
     "store_needs_thread",
@@ -95,7 +96,7 @@ class Client:
         relay_secret: str,
         privacy_pass_token: str,
         claim_type: str | None = None,
-        decryption_key: str | None = None,
+        decryption_key: str | list[str | None] | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Call[Answer]: ...
@@ -104,12 +105,15 @@ class Client:
         *,
         claim_type: str,
         reference: str | None = None,
+        theme: str | None = None,
         timeout: float | None = None,
     ) -> Call[Answer]: ...
     def complete_verification(
         self, *, id: str, reissue: bool | None = None, timeout: float | None = None
     ) -> Call[Answer]: ...
-    def get_verification(self, *, id: str, timeout: float | None = None) -> Call[Answer]: ...
+    def get_verification(
+        self, *, id: str, theme: str | None = None, timeout: float | None = None
+    ) -> Call[Answer]: ...
     def forget_verification(self, *, id: str, timeout: float | None = None) -> Call[None]: ...
     def recover_verifications(self, *, timeout: float | None = None) -> Call[int]: ...
     def prune_verifications(self, *, timeout: float | None = None) -> Call[int]: ...
@@ -127,10 +131,11 @@ class Client:
 
 def generate_key_pair(bits: int) -> Outcome[Answer]: ...
 def read_key_pair(private_pem: str) -> Outcome[Answer]: ...
+def read_jwk(private_jwk: str | None) -> Outcome[Answer]: ...
 def open_claim(
     *,
     claim_payload: str,
-    decryption_key: str | None = None,
+    decryption_key: str | list[str | None] | None = None,
     claim_type: str | None = None,
 ) -> Outcome[Answer]: ...
 def store_needs_thread() -> bool: ...

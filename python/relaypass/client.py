@@ -9,8 +9,8 @@ from relaypass import _native
 from relaypass.callbacks import Callbacks
 from relaypass.connection import Connection
 from relaypass.events import Event
-from relaypass.keys import EncryptionKey, private_half
-from relaypass.options import Environment, PassBinding
+from relaypass.keys import Keys, private_halves
+from relaypass.options import EncryptionForm, Environment, PassBinding
 from relaypass.outcomes import opened
 from relaypass.passes import AsyncPasses, Passes
 from relaypass.relays import AsyncRelays, Relays
@@ -35,7 +35,8 @@ class _Options:
         ca_pem: str | None = None,
         anonymous_proxy: str | None = None,
         identified_proxy: str | None = None,
-        decryption_key: str | EncryptionKey | None = None,
+        decryption_key: Keys | None = None,
+        encryption_form: EncryptionForm | None = None,
         store: str | Store | AsyncStore | None = None,
         store_timeout: float | None = None,
         seal_key: bytes | list[bytes] | None = None,
@@ -63,9 +64,13 @@ class _Options:
             anonymous_proxy: The way out for the calls that must not name you: ``http://``,
                 ``https://`` or ``socks5h://``. Proxies of the environment are never used.
             identified_proxy: The way out for the one call that names you.
-            decryption_key: The private key that opens claims: PEM or an :class:`EncryptionKey`.
-                With it, every relay is created with the public half, and a claim that is not
-                encrypted is refused.
+            decryption_key: The private key that opens claims: PEM, a JWK (a mapping, or its JSON)
+                or an :class:`EncryptionKey`; or a list of such keys, the newest first. With it,
+                every relay is created with the public half of the first, all of them open, and a
+                claim that is not encrypted is refused.
+            encryption_form: In which form Persona gets the encryption key: ``"pem"``, ``"jwk"``, or
+                ``"auto"`` (the default), the one that she takes. The claim comes back in the form
+                that goes with it; another one is refused.
             store: Where verifications and passes are kept: an object of yours (:class:`Store`),
                 or an address: ``"sqlite:///path"``, ``"postgres://…"``, ``"memory:"``. Without
                 one there are the three steps only. A SQLite file must be relaypass's own: never
@@ -111,7 +116,8 @@ class _Options:
             "ca_pem": ca_pem,
             "anonymous_proxy": anonymous_proxy,
             "identified_proxy": identified_proxy,
-            "decryption_key": private_half(decryption_key),
+            "decryption_key": private_halves(decryption_key),
+            "encryption_form": encryption_form,
             "store_url": store_url,
             "store_timeout": store_timeout,
             "seal_key": seal_key,

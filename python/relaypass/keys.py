@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias, Union, cast
 
 from relaypass import _native, results
 from relaypass.errors import InvalidArgumentError
 from relaypass.outcomes import opened
 from relaypass.results import Claim
+
+Key: TypeAlias = Union[str, Mapping[str, Any], "EncryptionKey"]
+"""A key as an argument: a text (PEM, or the JSON of a JWK), a JWK as a mapping, or a pair, of which
+the half that is needed is taken. It is the key itself, never the name of a file."""
+
+Keys: TypeAlias = Key | Sequence[Key]
+"""One key, or several, the newest first: the first is sent, and all of them open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +34,15 @@ class EncryptionKey:
     '-----BEGIN PUBLIC KEY-----'
     >>> EncryptionKey.from_pem(key.private_key_pem) == key
     True
+    >>> list(key.public_jwk)
+    ['kty', 'n', 'e', 'alg', 'use']
     """
 
     public_key_pem: str
     """The public half in PEM (``PUBLIC KEY``): what Persona gets."""
     private_key_pem: str = field(repr=False)
     """The private half in PEM (PKCS#8). Keep it where you keep secrets."""
+    _public_jwk: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         pair = opened(_native.read_key_pair(self.private_key_pem))
@@ -38,6 +51,7 @@ class EncryptionKey:
                 "public_key_pem is not the public half of private_key_pem; "
                 "EncryptionKey.from_pem makes the pair from the private half [invalid_argument]"
             )
+        object.__setattr__(self, "_public_jwk", pair["public_jwk"])
 
     @classmethod
     def generate(cls, bits: int = 2048) -> EncryptionKey:
@@ -50,7 +64,7 @@ class EncryptionKey:
         Raises:
             InvalidArgumentError: ``bits`` is another number.
         """
-        return cls(**opened(_native.generate_key_pair(bits)))
+        return cls._of(opened(_native.generate_key_pair(bits)))
 
     @classmethod
     def from_pem(cls, private_pem: str) -> EncryptionKey:
@@ -59,21 +73,46 @@ class EncryptionKey:
         Raises:
             InvalidArgumentError: it is anything else, a public key for example.
         """
-        return cls(**opened(_native.read_key_pair(private_pem)))
+        return cls._of(opened(_native.read_key_pair(private_pem)))
+
+    @classmethod
+    def from_jwk(cls, private_jwk: str | Mapping[str, Any]) -> EncryptionKey:
+        """Reads a private key that is a JWK (RFC 7517): a mapping, or its JSON. It has ``d``,
+        ``p``, ``q``, ``dp``, ``dq`` and ``qi``; ``alg``, if it is there, is ``RSA-OAEP-256``.
+
+        Raises:
+            InvalidArgumentError: it is anything else, a public key for example.
+        """
+        return cls._of(opened(_native.read_jwk(as_text(private_jwk))))
+
+    @classmethod
+    def _of(cls, pair: dict[str, str]) -> EncryptionKey:
+        return cls(pair["public_key_pem"], pair["private_key_pem"])
+
+    @property
+    def public_jwk(self) -> dict[str, str]:
+        """The public half as a JSON Web Key, with ``kty``, ``n``, ``e``, ``alg`` and ``use``: what
+        Persona gets in that form. A new dictionary each time."""
+        jwk: dict[str, str] = json.loads(self._public_jwk)
+        return jwk
 
 
 def open_claim(
     *,
     claim_payload: str,
-    decryption_key: str | EncryptionKey | None = None,
+    decryption_key: Keys | None = None,
     claim_type: str | None = None,
 ) -> Claim:
-    """Opens a claim payload: one that you stored, or one that an error carried.
+    """Opens a claim payload: one that you stored, or one that an error carried. It may be encrypted
+    in either form, for a key in PEM or for a JWK.
+
+    It computes for a millisecond or, with a key of 4096 bits, four. Other threads go on meanwhile.
 
     Args:
         claim_payload: The payload as Persona sent it.
-        decryption_key: The private key: PEM or an :class:`EncryptionKey`. Needed if the payload is
-            encrypted; with it, a payload that is *not* encrypted is refused.
+        decryption_key: The private key: PEM, a JWK or an :class:`EncryptionKey`; or a list of such
+            keys. Needed if the payload is encrypted; with it, a payload that is *not* encrypted is
+            refused.
         claim_type: What was asked. A claim of another type is refused.
 
     Raises:
@@ -89,17 +128,28 @@ def open_claim(
     """
     outcome = _native.open_claim(
         claim_payload=claim_payload,
-        decryption_key=private_half(decryption_key),
+        decryption_key=private_halves(decryption_key),
         claim_type=claim_type,
     )
     return results.claim(opened(outcome))
 
 
-def public_half(key: str | EncryptionKey | None) -> str | None:
-    """The PEM of a key that is given as ``encryption_key``."""
-    return key.public_key_pem if isinstance(key, EncryptionKey) else key
+def public_half(key: Key | None) -> str | None:
+    """A key that is given as ``encryption_key``, as text."""
+    return key.public_key_pem if isinstance(key, EncryptionKey) else as_text(key)
 
 
-def private_half(key: str | EncryptionKey | None) -> str | None:
-    """The PEM of a key that is given as ``decryption_key``."""
-    return key.private_key_pem if isinstance(key, EncryptionKey) else key
+def private_halves(keys: Keys | None) -> str | list[str | None] | None:
+    """What is given as ``decryption_key``, as texts."""
+    if isinstance(keys, (list, tuple)):
+        return [_private(key) for key in keys]
+    return _private(cast("Key | None", keys))
+
+
+def _private(key: Key | None) -> str | None:
+    return key.private_key_pem if isinstance(key, EncryptionKey) else as_text(key)
+
+
+def as_text(key: str | Mapping[str, Any] | None) -> str | None:
+    """A mapping becomes JSON; what is neither that nor text is for the native half to refuse."""
+    return json.dumps(dict(key)) if isinstance(key, Mapping) else key

@@ -7,5 +7,11 @@ from typing import Literal, TypeAlias
 Environment: TypeAlias = Literal["production", "sandbox"]
 """Which of Persona's two worlds: passes and relays of one do not fit the other."""
 
+EncryptionForm: TypeAlias = Literal["auto", "pem", "jwk"]
+"""In which form Persona gets the encryption key."""
+
+Theme: TypeAlias = Literal["light", "dark", "auto"]
+"""How Persona's page for the visitor looks; ``"auto"`` is as the visitor's device is set."""
+
 PassBinding: TypeAlias = Literal["claim_type", "relay"]
 """What verifications bind their passes to."""

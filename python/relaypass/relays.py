@@ -8,7 +8,7 @@ from __future__ import annotations
 from relaypass import results
 from relaypass._native import Call
 from relaypass.connection import Connection
-from relaypass.keys import EncryptionKey, private_half, public_half
+from relaypass.keys import Key, Keys, private_halves, public_half
 from relaypass.results import Answer, GeneratedClaim, PrivacyPass, Relay
 
 
@@ -24,15 +24,16 @@ class Relays:
         self,
         *,
         claim_type: str,
-        encryption_key: str | EncryptionKey | None = None,
+        encryption_key: Key | None = None,
         timeout: float | None = None,
     ) -> Relay:
         """Step 1: creates a relay. Costs nothing, and names nobody.
 
         Args:
             claim_type: What is asked about the person, such as ``"age_over18_verified"``.
-            encryption_key: Encrypts the claim: a public key in PEM or an :class:`EncryptionKey`.
-                By default that of the client's ``decryption_key``, if it has one.
+            encryption_key: Encrypts the claim: a public key in PEM, a JWK (a mapping, or its JSON)
+                or an :class:`EncryptionKey`. By default that of the client's ``decryption_key``, if
+                it has one. Whatever it is given as, ``encryption_form`` says how it is sent.
             timeout: Seconds for the whole call, retries included.
 
         Returns:
@@ -95,7 +96,7 @@ class Relays:
         relay_secret: str,
         privacy_pass_token: str,
         claim_type: str | None = None,
-        decryption_key: str | EncryptionKey | None = None,
+        decryption_key: Keys | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> GeneratedClaim:
@@ -116,8 +117,8 @@ class Relays:
             relay_secret: The relay's secret.
             privacy_pass_token: The pass to redeem.
             claim_type: What was asked. A claim of another type is refused.
-            decryption_key: Opens the claim: a private key in PEM or an :class:`EncryptionKey`.
-                By default the client's.
+            decryption_key: Opens the claim: a private key in PEM, a JWK or an
+                :class:`EncryptionKey`; or a list of such keys. By default the client's.
             idempotency_key: Names this redemption, such as ``str(uuid.uuid4())``: see above. The
                 key that an :class:`OutcomeUnknownError` carried serves the same end. For one relay
                 and pass only.
@@ -173,7 +174,7 @@ class AsyncRelays:
         self,
         *,
         claim_type: str,
-        encryption_key: str | EncryptionKey | None = None,
+        encryption_key: Key | None = None,
         timeout: float | None = None,
     ) -> Relay:
         """Step 1: see :meth:`Relays.create`."""
@@ -199,7 +200,7 @@ class AsyncRelays:
         relay_secret: str,
         privacy_pass_token: str,
         claim_type: str | None = None,
-        decryption_key: str | EncryptionKey | None = None,
+        decryption_key: Keys | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> GeneratedClaim:
@@ -220,7 +221,7 @@ class AsyncRelays:
 def _create(
     connection: Connection,
     claim_type: str,
-    encryption_key: str | EncryptionKey | None,
+    encryption_key: Key | None,
     timeout: float | None,
 ) -> Call[Answer]:
     return connection.native.create(
@@ -249,7 +250,7 @@ def _generate_claim(
     relay_secret: str,
     privacy_pass_token: str,
     claim_type: str | None,
-    decryption_key: str | EncryptionKey | None,
+    decryption_key: Keys | None,
     idempotency_key: str | None,
     timeout: float | None,
 ) -> Call[Answer]:
@@ -258,7 +259,7 @@ def _generate_claim(
         relay_secret=relay_secret,
         privacy_pass_token=privacy_pass_token,
         claim_type=claim_type,
-        decryption_key=private_half(decryption_key),
+        decryption_key=private_halves(decryption_key),
         idempotency_key=idempotency_key,
         timeout=timeout,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from relaypass import results
 from relaypass._native import Call
 from relaypass.connection import Connection
+from relaypass.options import Theme
 from relaypass.results import Answer, Completion, Verification
 
 
@@ -21,7 +22,12 @@ class Verifications:
         self._connection = connection
 
     def start(
-        self, *, claim_type: str, reference: str | None = None, timeout: float | None = None
+        self,
+        *,
+        claim_type: str,
+        reference: str | None = None,
+        theme: Theme | None = None,
+        timeout: float | None = None,
     ) -> Verification:
         """Starts a verification: creates a relay, and returns as soon as it is stored.
 
@@ -35,6 +41,8 @@ class Verifications:
                 returns the same verification for as long as it is open. Once it is over, passed
                 too, the same reference begins a new one. Up to 512 visible ASCII characters; only
                 its hash is stored.
+            theme: How the page at ``hosted_url`` looks: ``"light"``, ``"dark"`` or ``"auto"``; by
+                default Persona decides.
             timeout: Seconds for the whole call, retries and the store included.
 
         Returns:
@@ -50,7 +58,7 @@ class Verifications:
         >>> verification.status
         'pending'
         """
-        call = _start(self._connection, claim_type, reference, timeout)
+        call = _start(self._connection, claim_type, reference, theme, timeout)
         return results.verification(self._connection.waited(call))
 
     def complete(
@@ -81,8 +89,15 @@ class Verifications:
         call = _complete(self._connection, id, reissue, timeout)
         return results.completion(self._connection.waited(call))
 
-    def get(self, id: str, *, timeout: float | None = None) -> Verification:
+    def get(
+        self, id: str, *, theme: Theme | None = None, timeout: float | None = None
+    ) -> Verification:
         """The verification as it is stored. Sends nothing.
+
+        Args:
+            id: The verification's :attr:`~Verification.id`.
+            theme: How the page at ``hosted_url`` looks, as with :meth:`start`.
+            timeout: Seconds for the whole call.
 
         Raises:
             RelayPassError: ``not_found``, ``store``.
@@ -90,7 +105,7 @@ class Verifications:
         >>> client.verifications.get(verification.id).claim_type
         'age_over18_verified'
         """
-        call = self._connection.native.get_verification(id=id, timeout=timeout)
+        call = self._connection.native.get_verification(id=id, theme=theme, timeout=timeout)
         return results.verification(self._connection.waited(call))
 
     def forget(self, id: str, *, timeout: float | None = None) -> None:
@@ -166,10 +181,15 @@ class AsyncVerifications:
         self._connection = connection
 
     async def start(
-        self, *, claim_type: str, reference: str | None = None, timeout: float | None = None
+        self,
+        *,
+        claim_type: str,
+        reference: str | None = None,
+        theme: Theme | None = None,
+        timeout: float | None = None,
     ) -> Verification:
         """See :meth:`Verifications.start`."""
-        call = _start(self._connection, claim_type, reference, timeout)
+        call = _start(self._connection, claim_type, reference, theme, timeout)
         return results.verification(await self._connection.awaited(call))
 
     async def complete(
@@ -179,9 +199,11 @@ class AsyncVerifications:
         call = _complete(self._connection, id, reissue, timeout)
         return results.completion(await self._connection.awaited(call))
 
-    async def get(self, id: str, *, timeout: float | None = None) -> Verification:
+    async def get(
+        self, id: str, *, theme: Theme | None = None, timeout: float | None = None
+    ) -> Verification:
         """See :meth:`Verifications.get`."""
-        call = self._connection.native.get_verification(id=id, timeout=timeout)
+        call = self._connection.native.get_verification(id=id, theme=theme, timeout=timeout)
         return results.verification(await self._connection.awaited(call))
 
     async def forget(self, id: str, *, timeout: float | None = None) -> None:
@@ -205,10 +227,14 @@ class AsyncVerifications:
 
 
 def _start(
-    connection: Connection, claim_type: str, reference: str | None, timeout: float | None
+    connection: Connection,
+    claim_type: str,
+    reference: str | None,
+    theme: Theme | None,
+    timeout: float | None,
 ) -> Call[Answer]:
     return connection.native.start_verification(
-        claim_type=claim_type, reference=reference, timeout=timeout
+        claim_type=claim_type, reference=reference, theme=theme, timeout=timeout
     )
 
 

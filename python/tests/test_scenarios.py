@@ -167,7 +167,12 @@ async def make_step(
                 await asyncio.sleep(0.005)
             return {"kinds": [event.kind for event in told]}
         case "generate_key", "":
-            return relaypass.EncryptionKey.generate(**arguments)
+            key = relaypass.EncryptionKey.generate(**arguments)
+            return {
+                "public_key_pem": key.public_key_pem,
+                "public_jwk": key.public_jwk,
+                "private_key_pem": key.private_key_pem,
+            }
         case "sandbox", "finish":
             return sandbox.control(f"relays/{arguments.pop('relay_token')}/finish", arguments)
         case "sandbox", "visit":
@@ -192,6 +197,8 @@ def resolve_all(values: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]
 
 
 def resolve(value: Any, saved: dict[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [resolve(item, saved) for item in value]
     if isinstance(value, str) and value.startswith("$"):
         return look_up(saved, value[1:])
     return value

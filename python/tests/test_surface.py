@@ -40,6 +40,10 @@ TYPES = {
 OWN_TYPES = {
     "environment": "Environment",
     "pass_binding": "PassBinding",
+    "encryption_key": "Key",
+    "decryption_key": "Keys",
+    "encryption_form": "EncryptionForm",
+    "theme": "Theme",
     "status": "Status",
     "kind": "EventKind",
     "expires_at": "datetime",
@@ -113,6 +117,7 @@ def test_the_functions_take_what_is_described() -> None:
         "open_claim": relaypass.open_claim,
         "generate_key_pair": relaypass.EncryptionKey.generate,
         "read_key_pair": relaypass.EncryptionKey.from_pem,
+        "read_jwk": relaypass.EncryptionKey.from_jwk,
     }
     assert functions.keys() == {function["name"] for function in SURFACE["functions"]}
     for function in SURFACE["functions"]:
@@ -175,6 +180,11 @@ def test_texts_of_a_few_are_types() -> None:
     choices = {option["name"]: option.get("choices") for option in SURFACE["options"]}
     assert list(get_args(relaypass.Environment)) == choices["environment"]
     assert list(get_args(relaypass.PassBinding)) == choices["pass_binding"]
+    assert list(get_args(relaypass.EncryptionForm)) == choices["encryption_form"]
+    for call in CALLS:
+        for argument in call["arguments"]:
+            if argument["name"] == "theme":
+                assert list(get_args(relaypass.Theme)) == argument["choices"]
 
 
 def test_the_text_of_an_option_tells_its_default_and_its_range() -> None:

@@ -6,7 +6,8 @@ security schemes are called, is added here. Nothing of the files themselves is c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,13 @@ class Contract:
             exchange.path.endswith("/generate-claim") and "authorization" not in exchange.headers
         )
         judge = self._open if asks_for_challenge else self._closed
-        return _complaint(judge.validate_request, Request(exchange))
+        exchange, complaint = _in_the_form_of_the_contract(exchange)
+        return complaint or _complaint(judge.validate_request, Request(exchange))
 
     def refusal_of_answer(self, exchange: Exchange) -> str | None:
         """Why the answer breaks the contract; ``None`` when it keeps it."""
         answer = Answer(exchange)
+        exchange, _ = _in_the_form_of_the_contract(exchange)
         complaint = _complaint(self._open.validate_response, Request(exchange), answer)
         if complaint is None and answer.status_code != 401:
             missing = STANDARD_HEADERS - {name.lower() for name, _ in answer.headers}
@@ -99,6 +102,29 @@ class Contract:
             return False
         documented = (self.operation(exchange), exchange.status) in self.documented
         return documented or exchange.fault != "status"
+
+
+# What Persona's newest reference says of the encryption key's newer form.
+JWK = {"kty": "RSA", "alg": "RSA-OAEP-256", "use": "enc"}
+
+
+def _in_the_form_of_the_contract(exchange: Exchange) -> tuple[Exchange, str | None]:
+    """A key as a JWK is younger than the contract, which has PEM in its place: it is judged here,
+    and then left out."""
+    try:
+        body = json.loads(exchange.body)
+    except ValueError:
+        return exchange, None
+    if not isinstance(body, dict) or "encryption-key-jwk" not in body:
+        return exchange, None
+    jwk = body.pop("encryption-key-jwk")
+    complaint = None
+    if "encryption-key-pem" in body:
+        complaint = "the key is there in both forms"
+    elif jwk is not None and (jwk | JWK != jwk or jwk.keys() != JWK.keys() | {"n", "e"}):
+        complaint = "the JWK has other members than Persona takes"
+    body["encryption-key-pem"] = None
+    return replace(exchange, body=json.dumps(body)), complaint
 
 
 def path_of(file: str) -> str:

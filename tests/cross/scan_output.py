@@ -15,6 +15,8 @@ PATTERNS = {
     "an API key": re.compile(r"persona_(sandbox|production)_[A-Za-z0-9]{16,}"),
     "a private key": re.compile(r"-----BEGIN ([A-Z]+ )*PRIVATE KEY"),
     # How RSA private keys of 2048 to 4096 bits begin in base64, PKCS#8 and PKCS#1.
+    # Its private members, as JSON and as Python or JavaScript print them.
+    "a private JWK": re.compile(r"""\b(d|p|q|dp|dq|qi)\b\\?["']?:\s*\\?["'][\w-]{120}"""),
     "the body of a private key": re.compile(r"MII[\w+/-]{3}IBA[\w+/-]{40}"),
 }
 

@@ -142,6 +142,8 @@ class _DictStore:
 
 
 def _resolve(value: Any, saved: dict[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_resolve(item, saved) for item in value]
     if not isinstance(value, str) or not value.startswith("$"):
         return value
     name, *members = value[1:].split(".")

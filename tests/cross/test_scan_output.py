@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from relaypass import EncryptionKey
 
 import scan_output
+from sandbox import CLI
 
 # In two parts, so that this file itself holds nothing to be found.
 API_KEY = "persona_" + "production_" + "4Nf0unDkEy" * 2
@@ -28,6 +30,17 @@ def test_a_private_key_is_found(bits: int) -> None:
     assert found == [(1, "a private key"), (2, "the body of a private key")]
     assert list(scan_output.findings("".join(lines[1:-1]))), "without its line breaks"
     assert list(scan_output.findings(key.public_key_pem)) == []
+
+
+def test_a_private_jwk_is_found(tmp_path: Path) -> None:
+    command = [str(CLI), "keygen", "--jwk", "--private", "private.jwk", "--public", "public.jwk"]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    private, public = ((tmp_path / f"{half}.jwk").read_text() for half in ("private", "public"))
+    jwk = json.loads(private)
+    assert EncryptionKey.from_jwk(private).public_jwk == json.loads(public)
+    for shown in (private, str(jwk), json.dumps(jwk, indent=2), json.dumps(private)):
+        assert "a private JWK" in {what for _, what in scan_output.findings(shown)}
+    assert list(scan_output.findings(public)) == []
 
 
 def test_an_api_key_is_found(tmp_path: Path) -> None:

@@ -28,10 +28,25 @@ def _does(*names: str) -> Callable[[Scenario], bool]:
     return lambda scenario: any(step["do"] in names for step in scenario["steps"])
 
 
-def _argument(name: str, wrong: Callable[[str], bool]) -> Callable[[Scenario], bool]:
+def _argument(name: str, wrong: Callable[[Any], bool]) -> Callable[[Scenario], bool]:
     return lambda scenario: any(
         wrong(step["with"][name]) for step in scenario["steps"] if name in step.get("with", {})
     )
+
+
+def _is_sent_in_another_form(scenario: Scenario) -> bool:
+    """Whether the key of a step goes, or may go, in another form than the caller gives it in."""
+    creates = [step["with"] for step in scenario["steps"] if step["do"] == "relays.create"]
+    given = {
+        "jwk" if isinstance(key, dict) or key.endswith((".public_jwk", "}")) else "pem"
+        for key in (arguments.get("encryption_key") for arguments in creates)
+        if key is not None
+    }
+    settings = [step["with"] for step in scenario["steps"] if step["do"] == "sandbox.settings"]
+    is_tried = any(setting.get("encryption_forms", "both") != "both" for setting in settings)
+    is_refused = any(arguments["claim_type"] == "no-such-claim" for arguments in creates)
+    said = _options(scenario).get("encryption_form")
+    return bool(creates) and (is_tried or is_refused or (said is not None and given != {said}))
 
 
 # Why a scenario is left out, and which ones.
@@ -53,7 +68,10 @@ LEFT_OUT: dict[str, Callable[[Scenario], bool]] = {
         "idempotency_key", lambda key: not key.startswith("$")
     ),
     "the decryption key stays with the caller, whose own library judges it": _argument(
-        "decryption_key", lambda key: key.endswith(".public_key_pem")
+        "decryption_key", lambda key: key == [] or str(key).endswith(".public_key_pem")
+    ),
+    "the caller of a step chooses the form of its key; the gateway tries no other": (
+        _is_sent_in_another_form
     ),
 }
 

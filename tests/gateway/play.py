@@ -40,8 +40,12 @@ class Caller:
         self._environment = described.get("options", {}).get("environment")
         self._is_sandbox = (self._environment or described.get("environment")) == "sandbox"
 
-    def create(self, claim_type: str, encryption_key: str | None = None) -> Members:
-        body = {"claim-type": claim_type, "encryption-key-pem": encryption_key}
+    def create(self, claim_type: str, encryption_key: str | Members | None = None) -> Members:
+        key = encryption_key
+        if isinstance(key, str) and key.startswith("{"):
+            key = json.loads(key)
+        form = "jwk" if isinstance(key, dict) else "pem"
+        body = {"claim-type": claim_type, f"encryption-key-{form}": key}
         return self._post("/relays", {**body, "sandbox": self._is_sandbox})
 
     def issue_privacy_pass(
@@ -72,7 +76,8 @@ class Caller:
             case "complete":
                 return self._post(f"{path}/complete", kebab(body), headers)
             case "get":
-                return read(self._gateway.get(path, headers), "verifications")
+                query = f"?{urlencode(body)}" if body else ""
+                return read(self._gateway.get(path + query, headers), "verifications")
             case "forget":
                 return read(self._gateway.delete(path, headers), "verifications")
         raise AssertionError(f"there is no such endpoint: {name}")
@@ -140,7 +145,12 @@ class Play:
             case "verifications", _:
                 return self.caller(step.get("client"), laid_over).verify(name, **arguments)
             case "generate_key", _:
-                return dataclasses.asdict(relaypass.EncryptionKey.generate(**arguments))
+                key = relaypass.EncryptionKey.generate(**arguments)
+                return {
+                    "public_key_pem": key.public_key_pem,
+                    "public_jwk": key.public_jwk,
+                    "private_key_pem": key.private_key_pem,
+                }
             case "sandbox", "finish":
                 return self._sandbox.finish(**arguments)
             case "sandbox", "visit":
@@ -211,10 +221,12 @@ class Play:
                     pass
                 case "timeout" | "purchase_window":
                     flags.append(f"--{name.replace('_', '-')}-seconds={value}")
-                case "retries" | "pass_binding" | "pass_pool":
+                case "retries" | "pass_binding" | "pass_pool" | "encryption_form":
                     flags.append(f"--{name.replace('_', '-')}={value}")
                 case "decryption_key":
-                    flags.append(f"--decryption-key-file={self._file(value)}")
+                    keys = value if isinstance(value, list) else [value]
+                    files = ",".join(str(self._file(key)) for key in keys)
+                    flags.append(f"--decryption-key-file={files}")
                 case "ca_pem":
                     flags.append(f"--ca={self._file(value)}")
                 case "anonymous_proxy" | "identified_proxy":
@@ -232,6 +244,8 @@ class Play:
         return path
 
     def _resolve(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._resolve(item) for item in value]
         if isinstance(value, str) and value.startswith("$"):
             return look_up(self.saved, value[1:])
         return value

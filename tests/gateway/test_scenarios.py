@@ -62,6 +62,7 @@ SUBJECTS = {
     "ca_pem": "certificate",
     "decryption_key": "decryption key",
     "purchase_window": "purchase window",
+    "encryption_form": "--encryption-form",
     "pass_pool": "held ready",
     "pass_binding": "pass binding",
     "seal_key": "seal key",

@@ -1,5 +1,6 @@
 //! `relaypass-bindgen kotlin|swift LIBRARY FOLDER`: writes what uniffi generates for a language from
 //! the built library of `bindings/uniffi`.
+#![forbid(unsafe_code)]
 
 use std::fs;
 use std::path::PathBuf;

@@ -2,7 +2,9 @@
 
 use napi::Env;
 use napi_derive::napi;
-use relaypass::surface::{GenerateKeyArguments, IntoPlain, OpenArguments, ReadKeyArguments};
+use relaypass::surface::{
+    GenerateKeyArguments, IntoPlain, OpenArguments, ReadJwkArguments, ReadKeyArguments,
+};
 
 use crate::answer::{ClaimRecord, KeyPairRecord};
 use crate::call::{promise, Promised, Way};
@@ -22,11 +24,18 @@ pub fn read_keys(private_pem: String) -> Outcome<KeyPairRecord> {
     outcome(ReadKeyArguments { private_pem }.read())
 }
 
+/// Reads a private key that is a JWK.
+#[napi(catch_unwind)]
+pub fn read_jwk(private_jwk: String) -> Outcome<KeyPairRecord> {
+    let private_jwk = private_jwk.into_plain();
+    outcome(ReadJwkArguments { private_jwk }.read())
+}
+
 /// See `relaypass::open_claim`.
 #[napi(catch_unwind)]
 pub fn open_claim(
     claim_payload: String,
-    decryption_key: Option<String>,
+    decryption_key: Option<Vec<String>>,
     claim_type: Option<String>,
 ) -> Outcome<ClaimRecord> {
     let arguments = OpenArguments {

@@ -83,6 +83,18 @@ impl FromGiven for bool {
     }
 }
 
+/// Keys as texts: one, or a list of them.
+impl FromGiven for Vec<Secret<String>> {
+    fn from_given(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Self> {
+        match value.cast::<PyList>() {
+            Ok(list) => (list.iter())
+                .map(|item| Secret::from_given(&item, name))
+                .collect(),
+            Err(_) => Ok(vec![Secret::from_given(value, name)?]),
+        }
+    }
+}
+
 /// Keys: `bytes`, or a list of them.
 impl FromGiven for Vec<Secret<Vec<u8>>> {
     fn from_given(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Self> {

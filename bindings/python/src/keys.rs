@@ -1,7 +1,7 @@
 //! Keys and claims, without a client.
 
 use pyo3::prelude::*;
-use relaypass::surface::{GenerateKeyArguments, OpenArguments, ReadKeyArguments};
+use relaypass::surface::{GenerateKeyArguments, OpenArguments, ReadJwkArguments, ReadKeyArguments};
 
 use crate::answer::{ClaimRecord, KeyPairRecord};
 use crate::arguments::{Given, Read};
@@ -21,6 +21,14 @@ pub(crate) fn generate_key_pair(py: Python<'_>, bits: Given<'_, '_>) -> PyResult
 pub(crate) fn read_key_pair(py: Python<'_>, private_pem: &Bound<'_, PyAny>) -> PyResult<Outcome> {
     let private_pem = private_pem.read("private_pem")?;
     let key = away(py, || ReadKeyArguments { private_pem }.read());
+    Ok(Outcome::of(key.map(KeyPairRecord::from)))
+}
+
+/// Reads a private key that is a JWK: public and private PEM.
+#[pyfunction]
+pub(crate) fn read_jwk(py: Python<'_>, private_jwk: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+    let private_jwk = private_jwk.read("private_jwk")?;
+    let key = away(py, || ReadJwkArguments { private_jwk }.read());
     Ok(Outcome::of(key.map(KeyPairRecord::from)))
 }
 

@@ -47,6 +47,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<outcome::Outcome>()?;
     module.add_function(wrap_pyfunction!(keys::generate_key_pair, module)?)?;
     module.add_function(wrap_pyfunction!(keys::read_key_pair, module)?)?;
+    module.add_function(wrap_pyfunction!(keys::read_jwk, module)?)?;
     module.add_function(wrap_pyfunction!(keys::open_claim, module)?)?;
     module.add_class::<store::StoreCall>()?;
     module.add_function(wrap_pyfunction!(store::store_needs_thread, module)?)?;

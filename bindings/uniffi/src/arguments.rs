@@ -10,6 +10,7 @@ use crate::store::{HostStore, StoreAdapter};
 
 pub(crate) type Text = String;
 pub(crate) type SecretText = String;
+pub(crate) type SecretTexts = Vec<String>;
 pub(crate) type Flag = bool;
 pub(crate) type Seconds = f64;
 pub(crate) type Whole = i64;

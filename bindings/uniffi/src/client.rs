@@ -8,7 +8,7 @@ use crate::answer::{
     CompletionRecord, Count, GeneratedClaimRecord, Nothing, PrivacyPassRecord, RelayRecord,
     VerificationRecord,
 };
-use crate::arguments::{ClientOptions, Flag, SecretText, Text, Whole};
+use crate::arguments::{ClientOptions, Flag, SecretText, SecretTexts, Text, Whole};
 use crate::call::{drive, Timeout};
 use crate::errors::CallError;
 

@@ -1,6 +1,8 @@
 //! Keys and claims, without a client.
 
-use relaypass::surface::{GenerateKeyArguments, IntoPlain, OpenArguments, ReadKeyArguments};
+use relaypass::surface::{
+    GenerateKeyArguments, IntoPlain, OpenArguments, ReadJwkArguments, ReadKeyArguments,
+};
 
 use crate::answer::{ClaimRecord, KeyPairRecord};
 use crate::call::drive;
@@ -24,11 +26,18 @@ pub fn read_keys(private_pem: String) -> Result<KeyPairRecord, CallError> {
     Ok(ReadKeyArguments { private_pem }.read()?.into())
 }
 
+/// Reads a private key that is a JWK.
+#[uniffi::export]
+pub fn read_jwk(private_jwk: String) -> Result<KeyPairRecord, CallError> {
+    let private_jwk = private_jwk.into_plain();
+    Ok(ReadJwkArguments { private_jwk }.read()?.into())
+}
+
 /// See `relaypass::open_claim`.
 #[uniffi::export]
 pub fn open_claim(
     claim_payload: String,
-    decryption_key: Option<String>,
+    decryption_key: Option<Vec<String>>,
     claim_type: Option<String>,
 ) -> Result<ClaimRecord, CallError> {
     let arguments = OpenArguments {

@@ -55,7 +55,7 @@ impl Site {
 
     /// `POST /verifications`: a page of Persona's for the visitor.
     async fn start(&self) -> Result<(String, String), Box<dyn Error + Send + Sync>> {
-        let body = json!({ "claim-type": CLAIM_TYPE });
+        let body = json!({ "claim-type": CLAIM_TYPE, "theme": "auto" });
         let started = self.call("/verifications", body).await?;
         let text = |member: &str| started[member].as_str().map(str::to_owned);
         let both = text("id").zip(text("hosted-url"));

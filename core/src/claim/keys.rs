@@ -1,4 +1,4 @@
-//! The keys that claims are encrypted with.
+//! The keys that claims are encrypted with, in the forms that people have them in: PEM and JWK.
 //!
 //! Private-key arithmetic is AWS-LC's: it blinds and checks the padding in constant time. The
 //! `rsa` crate, which has RUSTSEC-2023-0071, only ever sees public keys.
@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{
-    KeyPair, KeySize, OaepPrivateDecryptingKey, PrivateDecryptingKey, OAEP_SHA1_MGF1SHA1,
-    OAEP_SHA256_MGF1SHA256,
+    KeyPair, KeySize, OaepAlgorithm, OaepPrivateDecryptingKey, PrivateDecryptingKey,
 };
 use rsa::pkcs1::DecodeRsaPublicKey;
 use rsa::pkcs8::der::pem::{encode_string, LineEnding};
-use rsa::pkcs8::{DecodePublicKey, EncodePublicKey};
+use rsa::pkcs8::DecodePublicKey;
 use rsa::traits::PublicKeyParts;
 use rsa::RsaPublicKey;
 use rustls_pki_types::pem::{PemObject, SectionKind};
 use zeroize::Zeroizing;
 
-use crate::error::{Error, ErrorKind, Result};
+use super::jwk;
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// The longest PEM text that is looked at, in bytes. A 4096-bit private key has about 3,300.
@@ -29,9 +29,23 @@ const LONGEST_PEM: usize = 16_384;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncryptionKey {
     pem: String,
+    jwk: String,
+    thumbprint: String,
 }
 
 impl EncryptionKey {
+    /// Reads a public key in PEM ([`EncryptionKey::from_pem`]) or as a JWK
+    /// ([`EncryptionKey::from_jwk`]). It is the key itself, never the name of a file.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        match jwk::is_json(text) {
+            true => Self::from_jwk(text),
+            false => Self::from_pem(text),
+        }
+    }
+
     /// Reads a public key in PEM (`PUBLIC KEY` or `RSA PUBLIC KEY`).
     ///
     /// # Errors
@@ -57,23 +71,65 @@ impl EncryptionKey {
                 .then(|| RsaPublicKey::from_public_key_der(&der).ok())
                 .flatten()
         };
-        let key = key.filter(|key| (2048..=4096).contains(&key.n().bits()));
-        // Written anew: what stands around a key (comments, names, line ends) would tell its owner
-        // apart, on a call that must not name us.
-        let pem = key.and_then(|key| {
-            let der = key.to_public_key_der().ok()?;
-            encode_string("PUBLIC KEY", LineEnding::LF, der.as_bytes()).ok()
-        });
-        pem.map(|pem| Self { pem }).ok_or_else(|| {
+        key.and_then(|key| Self::of(&key)).ok_or_else(|| {
             Error::invalid_argument(
-                "The encryption key must be an RSA public key of 2048 to 4096 bits, in PEM.",
+                "The encryption key must be an RSA public key of 2048 to 4096 bits, in PEM or as a \
+                 JWK.",
             )
+        })
+    }
+
+    /// Reads a public key as the JSON text of a JWK (RFC 7517): `kty` is `RSA`; `alg`, if it is there,
+    /// `RSA-OAEP-256`; `use`, if it is there, `enc`. Other members are dropped.
+    ///
+    /// # Errors
+    /// As [`EncryptionKey::from_pem`].
+    ///
+    /// # Example
+    /// ```
+    /// let key = relaypass::generate_key_pair(2048)?;
+    /// let jwk = key.encryption_key().as_jwk();
+    /// assert!(jwk.starts_with(r#"{"kty":"RSA","n":""#));
+    /// assert_eq!(&relaypass::EncryptionKey::from_jwk(jwk)?, key.encryption_key());
+    /// # Ok::<(), relaypass::Error>(())
+    /// ```
+    pub fn from_jwk(jwk: &str) -> Result<Self> {
+        let der = jwk::read_public(jwk)?;
+        let key = RsaPublicKey::from_public_key_der(&der).ok();
+        key.and_then(|key| Self::of(&key)).ok_or_else(|| {
+            Error::invalid_argument("The encryption key must be an RSA key of 2048 to 4096 bits.")
+        })
+    }
+
+    /// Written anew: what stands around a key (comments, names, line ends) would tell its owner
+    /// apart, on a call that must not name us.
+    fn of(key: &RsaPublicKey) -> Option<Self> {
+        if !(2048..=4096).contains(&key.n().bits()) {
+            return None;
+        }
+        let (n, e) = (key.n_bytes(), key.e_bytes());
+        let components = aws_lc_rs::rsa::PublicKeyComponents { n: &n, e: &e };
+        let der: PublicKeyX509Der<'_> = components.as_der().ok()?;
+        Some(Self {
+            pem: encode_string("PUBLIC KEY", LineEnding::LF, der.as_ref()).ok()?,
+            jwk: jwk::write_public(&n, &e),
+            thumbprint: jwk::thumbprint(&n, &e),
         })
     }
 
     /// The key in PEM.
     pub fn as_pem(&self) -> &str {
         &self.pem
+    }
+
+    /// The key as the JSON text of a JWK, with the members `kty`, `n`, `e`, `alg` and `use`.
+    pub fn as_jwk(&self) -> &str {
+        &self.jwk
+    }
+
+    /// The key's SHA-256 thumbprint in base64url (RFC 7638).
+    pub fn thumbprint(&self) -> &str {
+        &self.thumbprint
     }
 }
 
@@ -83,9 +139,25 @@ pub struct DecryptionKey {
     key: Arc<OaepPrivateDecryptingKey>,
     pkcs8: Secret<Vec<u8>>,
     encryption_key: EncryptionKey,
+    /// What its owner calls it.
+    kid: Option<String>,
+    #[cfg(test)]
+    operations: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl DecryptionKey {
+    /// Reads a private key in PEM ([`DecryptionKey::from_pem`]) or as a JWK
+    /// ([`DecryptionKey::from_jwk`]). It is the key itself, never the name of a file.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        match jwk::is_json(text) {
+            true => Self::from_jwk(text),
+            false => Self::from_pem(text),
+        }
+    }
+
     /// Reads a private key in PEM: PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`), without a
     /// passphrase.
     ///
@@ -103,28 +175,38 @@ impl DecryptionKey {
             SectionKind::RsaPrivateKey => KeyPair::from_der(&der).ok(),
             _ => None,
         };
-        let pkcs8 = pair.and_then(|pair| AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).ok());
-        let key = pkcs8.and_then(|pkcs8| PrivateDecryptingKey::from_pkcs8(pkcs8.as_ref()).ok());
-        match key {
-            Some(key) if (2048..=4096).contains(&key.key_size_bits()) => Self::new(key),
-            _ => Err(Error::invalid_argument(
+        pair.and_then(|pair| Self::of(&pair, None)).ok_or_else(|| {
+            Error::invalid_argument(
                 "The decryption key must be an RSA private key of 2048 to 4096 bits, in PEM \
-                 (PKCS#8 or PKCS#1).",
-            )),
-        }
+                 (PKCS#8 or PKCS#1) or as a JWK.",
+            )
+        })
     }
 
-    fn new(key: PrivateDecryptingKey) -> Result<Self> {
-        let failed = || Error::invalid_argument("The decryption key cannot be used.");
-        let pkcs8 = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).map_err(|_| failed())?;
-        let public =
-            AsDer::<PublicKeyX509Der<'_>>::as_der(&key.public_key()).map_err(|_| failed())?;
-        let pem =
-            encode_string("PUBLIC KEY", LineEnding::LF, public.as_ref()).map_err(|_| failed())?;
-        Ok(Self {
+    /// Reads a private key as the JSON text of a JWK (RFC 7517), with `d`, `p`, `q`, `dp`, `dq` and
+    /// `qi`. Its `kid`, if it has one, is the name by which a JWE may call it.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else, and for numbers that do not belong together.
+    pub fn from_jwk(jwk: &str) -> Result<Self> {
+        let (pair, kid) = jwk::read_private(jwk)?;
+        Self::of(&pair, kid).ok_or_else(|| {
+            Error::invalid_argument("The decryption key must be an RSA key of 2048 to 4096 bits.")
+        })
+    }
+
+    fn of(pair: &KeyPair, kid: Option<String>) -> Option<Self> {
+        let pkcs8 = AsDer::<Pkcs8V1Der<'_>>::as_der(pair).ok()?;
+        let key = PrivateDecryptingKey::from_pkcs8(pkcs8.as_ref()).ok()?;
+        let public = AsDer::<PublicKeyX509Der<'_>>::as_der(&key.public_key()).ok()?;
+        let public = RsaPublicKey::from_public_key_der(public.as_ref()).ok()?;
+        Some(Self {
             pkcs8: Secret::new(pkcs8.as_ref().to_vec()),
-            encryption_key: EncryptionKey { pem },
-            key: Arc::new(OaepPrivateDecryptingKey::new(key).map_err(|_| failed())?),
+            encryption_key: EncryptionKey::of(&public)?,
+            key: Arc::new(OaepPrivateDecryptingKey::new(key).ok()?),
+            kid,
+            #[cfg(test)]
+            operations: Arc::default(),
         })
     }
 
@@ -140,26 +222,42 @@ impl DecryptionKey {
         Secret::new(pem)
     }
 
-    /// Decrypts RSA-OAEP. Which hash Persona uses is not documented, so SHA-256 is tried, then
-    /// SHA-1, then SHA-256 with MGF1-SHA-1.
-    pub(super) fn decrypt(&self, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        let mut plaintext = Zeroizing::new(vec![0; self.key.min_output_size()]);
-        for algorithm in [&OAEP_SHA256_MGF1SHA256, &OAEP_SHA1_MGF1SHA1] {
-            let length = self
-                .key
-                .decrypt(algorithm, ciphertext, &mut plaintext, None)
-                .map(|opened| opened.len());
-            if let Ok(length) = length {
-                plaintext.truncate(length);
-                return Ok(plaintext);
-            }
+    /// The private key as the JSON text of a JWK, to be kept where secrets are kept.
+    pub fn to_jwk(&self) -> Secret<String> {
+        jwk::write_private(self.pkcs8.expose()).expect("AWS-LC has written it")
+    }
+
+    /// Whether a JWE means this key by a name.
+    pub(super) fn is_named(&self, kid: &str) -> bool {
+        self.kid.as_deref() == Some(kid) || self.encryption_key.thumbprint == kid
+    }
+
+    /// One private operation: RSA-OAEP under this algorithm. One answer to every fault.
+    pub(super) fn decrypt(
+        &self,
+        algorithm: &'static OaepAlgorithm,
+        ciphertext: &[u8],
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        // It cannot be for this key, and costs nothing.
+        if ciphertext.len() != self.key.key_size_bytes() {
+            return None;
         }
-        relaypass_oaep::decrypt_sha256_mgf1_sha1(self.pkcs8.expose(), ciphertext).map_err(|_| {
-            Error::new(
-                ErrorKind::Decryption,
-                "The claim does not open with this decryption key.",
-            )
-        })
+        #[cfg(test)]
+        self.operations
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut plaintext = Zeroizing::new(vec![0; self.key.min_output_size()]);
+        let opened = self
+            .key
+            .decrypt(algorithm, ciphertext, &mut plaintext, None);
+        let length = opened.ok()?.len();
+        plaintext.truncate(length);
+        Some(plaintext)
+    }
+
+    /// How many private operations were done with this key and its copies.
+    #[cfg(test)]
+    pub(super) fn operations(&self) -> usize {
+        self.operations.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 
@@ -196,16 +294,17 @@ pub fn generate_key_pair(bits: usize) -> Result<DecryptionKey> {
             ))
         }
     };
-    let key = PrivateDecryptingKey::generate(size)
+    let pair = KeyPair::generate(size)
         .expect("AWS-LC generates keys as long as the operating system has randomness");
-    DecryptionKey::new(key)
+    Ok(DecryptionKey::of(&pair, None).expect("AWS-LC reads what it has generated"))
 }
 
 /// Reads the one PEM section of a text.
 fn read_pem(pem: &str, what: &str) -> Result<(SectionKind, Zeroizing<Vec<u8>>)> {
     let refused = || {
         Error::invalid_argument(format!(
-            "{what} is not a key in PEM, which begins with -----BEGIN … KEY-----."
+            "{what} is neither a key in PEM, which begins with -----BEGIN … KEY-----, nor a JWK, which \
+             begins with {{. Give the key itself, not the name of its file."
         ))
     };
     if pem.len() > LONGEST_PEM {
@@ -220,15 +319,19 @@ fn read_pem(pem: &str, what: &str) -> Result<(SectionKind, Zeroizing<Vec<u8>>)> 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use aws_lc_rs::rsa::{OaepPublicEncryptingKey, PublicEncryptingKey};
+    use aws_lc_rs::rsa::{OaepPublicEncryptingKey, PublicEncryptingKey, OAEP_SHA1_MGF1SHA1};
 
-    pub(in crate::claim) fn encrypt(key: &DecryptionKey, plaintext: &[u8]) -> Vec<u8> {
+    pub(in crate::claim) fn encrypt(
+        key: &DecryptionKey,
+        algorithm: &'static OaepAlgorithm,
+        plaintext: &[u8],
+    ) -> Vec<u8> {
         let (_, der) = read_pem(key.encryption_key().as_pem(), "the key").unwrap();
         let public =
             OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(&der).unwrap()).unwrap();
         let mut ciphertext = vec![0; public.ciphertext_size()];
         public
-            .encrypt(&OAEP_SHA1_MGF1SHA1, plaintext, &mut ciphertext, None)
+            .encrypt(algorithm, plaintext, &mut ciphertext, None)
             .unwrap();
         ciphertext
     }
@@ -293,9 +396,8 @@ pub(super) mod tests {
         assert_eq!(again.encryption_key(), key.encryption_key());
         let public = EncryptionKey::from_pem(key.encryption_key().as_pem()).unwrap();
         assert_eq!(&public, key.encryption_key());
-        assert_eq!(
-            &again.decrypt(&encrypt(&key, b"claim")).unwrap()[..],
-            b"claim"
-        );
+        let ciphertext = encrypt(&key, &OAEP_SHA1_MGF1SHA1, b"claim");
+        let opened = again.decrypt(&OAEP_SHA1_MGF1SHA1, &ciphertext);
+        assert_eq!(&opened.unwrap()[..], b"claim");
     }
 }

@@ -7,8 +7,8 @@ use std::convert::identity;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{rules, Client, ClientBuilder, Environment, PassBinding, Relays};
-use crate::claim::DecryptionKey;
+use super::{rules, Client, ClientBuilder, EncryptionForm, Environment, PassBinding, Relays};
+use crate::claim::DecryptionKeys;
 use crate::credential::SealKey;
 use crate::described::{described, Described, Shape};
 use crate::error::{Error, Result};
@@ -20,8 +20,9 @@ use crate::store::{self, Store};
 /// `plain_options!(then)` calls `then!` with them. What a binding makes of `store`, `seal_keys` and
 /// `on_event` is its own.
 ///
-/// `environment` is `production` or `sandbox`, `pass_binding` is `claim_type` or `relay`, and
-/// `decryption_key` a private key in PEM.
+/// `environment` is `production` or `sandbox`, `pass_binding` is `claim_type` or `relay`,
+/// `encryption_form` is `auto`, `pem` or `jwk`, and `decryption_key` are private keys, each in PEM or as a
+/// JWK, the newest first.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! plain_options {
@@ -37,7 +38,8 @@ macro_rules! plain_options {
             ca_pem: Text,
             anonymous_proxy: SecretText,
             identified_proxy: SecretText,
-            decryption_key: SecretText,
+            decryption_key: SecretTexts,
+            encryption_form: Text => ENCRYPTION_FORM,
             store_timeout_seconds: Seconds => STORE_TIMEOUT,
             pass_binding: Text => PASS_BINDING,
             purchase_window_seconds: Seconds => PURCHASE_WINDOW,
@@ -49,6 +51,7 @@ macro_rules! plain_options {
 
 type Text = String;
 type SecretText = Secret<String>;
+type SecretTexts = Vec<Secret<String>>;
 type Flag = bool;
 type Seconds = f64;
 type Whole = i64;
@@ -208,8 +211,11 @@ impl ClientArguments {
         if let Some(proxy) = &self.identified_proxy {
             builder = builder.identified_proxy(proxy.expose().as_str());
         }
-        if let Some(pem) = &self.decryption_key {
-            builder = builder.decryption_key(DecryptionKey::from_pem(pem.expose())?);
+        if let Some(keys) = &self.decryption_key {
+            builder = builder.decryption_key(parse_keys(keys)?);
+        }
+        if let Some(form) = &self.encryption_form {
+            builder = builder.encryption_form(EncryptionForm::parse(form)?);
         }
         match &self.store {
             None => {}
@@ -244,6 +250,14 @@ impl ClientArguments {
         }
         Ok(builder)
     }
+}
+
+/// Reads decryption keys, each in any form, the newest first.
+///
+/// # Errors
+/// Those of [`DecryptionKeys::parse`].
+pub(crate) fn parse_keys(texts: &[Secret<String>]) -> Result<DecryptionKeys> {
+    DecryptionKeys::parse(texts.iter().map(|text| text.expose().as_str()))
 }
 
 fn parse_seal_key(bytes: &Secret<Vec<u8>>) -> Result<SealKey> {

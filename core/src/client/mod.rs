@@ -2,6 +2,8 @@
 
 mod arguments;
 mod closing;
+mod form;
+mod opening;
 mod options;
 mod owner;
 mod persona;
@@ -10,16 +12,17 @@ mod relays;
 pub(crate) mod rules;
 mod steps;
 
+pub(crate) use arguments::parse_keys;
 pub use arguments::{parse_seconds, ClientArguments, IntoPlain, StoreArgument};
 pub use closing::{Close, CloseArguments};
 pub(crate) use closing::{Lifecycle, UnderWay};
+pub use form::EncryptionForm;
 pub use options::{ClientBuilder, Environment, PassBinding};
 pub(crate) use owner::{Customer, Owner};
 #[cfg(test)]
 pub(crate) use persona::Attempted;
 pub(crate) use persona::{Attempting, Persona, Question};
 pub(crate) use ports::{Ports, Usable};
-pub(crate) use relays::read_claim;
 pub use relays::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
     RelayToken, Relays,
@@ -33,7 +36,8 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::claim::DecryptionKey;
+use self::form::Accepted;
+use crate::claim::DecryptionKeys;
 use crate::credential::ApiKey;
 use crate::error::Result;
 use crate::events::Listener;
@@ -85,7 +89,10 @@ pub(crate) struct Inner {
     /// The way of the call that names us, for whoever brings a key.
     pub(crate) identified_route: Route,
     pub(crate) environment: Environment,
-    pub(crate) decryption_key: Option<DecryptionKey>,
+    pub(crate) decryption_key: Option<DecryptionKeys>,
+    pub(crate) encryption_form: EncryptionForm,
+    /// In which form Persona took a key last.
+    accepted: Accepted,
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
     /// The address of the page for visitors.
@@ -190,6 +197,8 @@ impl Client {
                 identified_route: inner.identified_route.clone(),
                 environment,
                 decryption_key: None,
+                encryption_form: inner.encryption_form,
+                accepted: inner.accepted.clone(),
                 timeout: inner.timeout,
                 retries: inner.retries,
                 hosted_page: inner.hosted_page.clone(),

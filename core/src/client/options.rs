@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::form::{Accepted, EncryptionForm};
 use super::rules::{
     DEFAULT_IDLE_TIMEOUT, DEFAULT_PURCHASE_WINDOW, DEFAULT_RETRIES, DEFAULT_TIMEOUT,
     LONGEST_PURCHASE_WINDOW, LONGEST_TIMEOUT, MOST_PASSES, MOST_RETRIES,
 };
 use super::{Client, Inner, Keeping};
-use crate::claim::DecryptionKey;
+use crate::claim::DecryptionKeys;
 use crate::credential::{ApiKey, SealKey};
 use crate::error::{Error, Result};
 use crate::events::Listener;
@@ -101,7 +102,8 @@ pub struct ClientBuilder {
     ca_pem: Option<String>,
     anonymous_proxy: Option<Secret<String>>,
     identified_proxy: Option<Secret<String>>,
-    decryption_key: Option<DecryptionKey>,
+    decryption_key: Option<DecryptionKeys>,
+    encryption_form: EncryptionForm,
     identified_transport: Option<Arc<dyn Transport>>,
     anonymous_transport: Option<Arc<dyn Transport>>,
     store: Option<Arc<dyn Store>>,
@@ -178,10 +180,17 @@ impl ClientBuilder {
         self
     }
 
-    /// The key that opens claims. With it, every relay is created with its public half and a claim
-    /// that is not encrypted is refused, unless a call says otherwise.
-    pub fn decryption_key(mut self, key: DecryptionKey) -> Self {
-        self.decryption_key = Some(key);
+    /// The key that opens claims, or several, the newest first ([`DecryptionKeys`]). With it, every
+    /// relay is created with the public half of the first, and a claim that is not encrypted is
+    /// refused, unless a call says otherwise.
+    pub fn decryption_key(mut self, key: impl Into<DecryptionKeys>) -> Self {
+        self.decryption_key = Some(key.into());
+        self
+    }
+
+    /// In which form the encryption key is sent; by default the one that Persona takes.
+    pub fn encryption_form(mut self, form: EncryptionForm) -> Self {
+        self.encryption_form = form;
         self
     }
 
@@ -331,6 +340,8 @@ impl ClientBuilder {
                 identified_route: identified,
                 environment,
                 decryption_key: self.decryption_key.clone(),
+                encryption_form: self.encryption_form,
+                accepted: Accepted::at(base_url.as_str()),
                 timeout,
                 retries,
                 keeping: self.store.clone().map(|store| Keeping {

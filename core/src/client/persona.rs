@@ -4,9 +4,10 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use super::opening::open_apart;
 use super::steps::{Redeem, Sign};
 use super::{CreateRelay, Inner, IssuePrivacyPass, Relay, RelayToken};
-use crate::claim::{open_claim, Claim, ClaimType};
+use crate::claim::{Claim, ClaimType, Envelope, KeyForm};
 use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::{tell, Event, EventKind};
@@ -46,9 +47,6 @@ pub(crate) trait Persona: Send + Sync {
     /// `invalid_argument` without an API key.
     fn check_can_issue(&self) -> Result<()>;
 
-    /// Whether claims are to be encrypted.
-    fn encrypts(&self) -> bool;
-
     fn create<'a>(
         &'a self,
         claim_type: &'a ClaimType,
@@ -78,20 +76,21 @@ pub(crate) trait Persona: Send + Sync {
         attempting: Attempting,
     ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>>;
 
-    /// Opens a payload.
+    /// Opens a payload. `form`: the one in which the relay's key was sent, if it had one.
     ///
     /// # Errors
-    /// As [`open_claim`].
-    fn open(&self, payload: &Kept, encrypted: bool, asked: &ClaimType) -> Result<Claim>;
+    /// As [`Envelope::open`].
+    fn open<'a>(
+        &'a self,
+        payload: &'a Kept,
+        form: Option<KeyForm>,
+        asked: &'a ClaimType,
+    ) -> BoxFuture<'a, Result<Claim>>;
 }
 
 impl Persona for Inner {
     fn check_can_issue(&self) -> Result<()> {
         self.signing_lane().map(|_| ())
-    }
-
-    fn encrypts(&self) -> bool {
-        self.decryption_key.is_some()
     }
 
     fn create<'a>(
@@ -167,16 +166,23 @@ impl Persona for Inner {
         })
     }
 
-    fn open(&self, payload: &Kept, encrypted: bool, asked: &ClaimType) -> Result<Claim> {
-        match (&self.decryption_key, encrypted) {
-            (key, true) if key.is_none() => Err(Error::new(
-                ErrorKind::Decryption,
-                "The claim is encrypted and this client has no decryption key. It is kept: complete \
-                 it with a client that has the key.",
-            )),
-            (key, true) => open_claim(payload.expose(), key.as_ref(), Some(asked)),
-            (_, false) => open_claim(payload.expose(), None, Some(asked)),
-        }
+    fn open<'a>(
+        &'a self,
+        payload: &'a Kept,
+        form: Option<KeyForm>,
+        asked: &'a ClaimType,
+    ) -> BoxFuture<'a, Result<Claim>> {
+        Box::pin(async move {
+            match (form, &self.decryption_key) {
+                (None, _) => Envelope::Plain.open(payload.expose(), Some(asked)),
+                (form, Some(keys)) => open_apart(payload.expose(), keys, form, Some(asked)).await,
+                (_, None) => Err(Error::new(
+                    ErrorKind::Decryption,
+                    "The claim is encrypted and this client has no decryption key. It is kept: \
+                     complete it with a client that has the key.",
+                )),
+            }
+        })
     }
 }
 

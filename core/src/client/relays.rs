@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use super::form::may_be_the_form;
 use super::steps::{Challenge, Create, RelayBoundChallenge};
-use super::{Environment, Inner};
-use crate::claim::{is_ciphertext, open_claim, Claim, ClaimType, DecryptionKey, EncryptionKey};
+use super::{EncryptionForm, Environment, Inner};
+use crate::claim::{Claim, ClaimType, DecryptionKeys, EncryptionKey, KeyForm};
 use crate::credential::{check_visible, RelaySecret};
 use crate::error::{Error, ResponseInfo, Result};
 use crate::http::{now_ms, run, IdentifiedLane};
@@ -56,6 +59,8 @@ pub struct CreateRelay {
     /// The key to encrypt the claim with; by default that of the client's decryption key, if it has
     /// one.
     pub encryption_key: Option<EncryptionKey>,
+    /// In which form the key is sent; by default the client's ([`EncryptionForm`]).
+    pub encryption_form: Option<EncryptionForm>,
 }
 
 impl CreateRelay {
@@ -64,6 +69,7 @@ impl CreateRelay {
         Self {
             claim_type,
             encryption_key: None,
+            encryption_form: None,
         }
     }
 }
@@ -77,6 +83,9 @@ pub struct Relay {
     pub relay_secret: RelaySecret,
     /// A JWT for the visitor's browser, and the only part that may go there.
     pub relay_session_access_token: Secret<String>,
+    /// In which form Persona took the encryption key, and so how the claim comes back. None: without
+    /// encryption.
+    pub encryption_form: Option<KeyForm>,
     /// `Request-Id` and rate limit.
     pub info: ResponseInfo,
 }
@@ -115,8 +124,8 @@ pub struct GenerateClaim {
     pub privacy_pass_token: Secret<String>,
     /// What was asked: a claim of another type is refused. None accepts any.
     pub claim_type: Option<ClaimType>,
-    /// The key to open the claim with; by default the client's.
-    pub decryption_key: Option<DecryptionKey>,
+    /// The keys to open the claim with; by default the client's.
+    pub decryption_key: Option<DecryptionKeys>,
     /// Names this redemption: best made by the caller ([`IdempotencyKey::random`]), and stored beside
     /// the relay before the call; or [`Error::idempotency_key`]. Left out, the call makes one of its
     /// own. For one relay and pass only.
@@ -171,7 +180,7 @@ impl From<String> for PassText {
 /// Persona's answer about the person.
 #[derive(Clone, Debug)]
 pub struct GeneratedClaim {
-    /// The payload as Persona sent it: JSON, or base64 of a ciphertext.
+    /// The payload as Persona sent it: JSON, base64 of a ciphertext, or a compact JWE.
     pub claim_payload: Secret<String>,
     /// `true`: the pass is spent. `false`: the claim did not pass, and the pass can be used again.
     pub token_consumed: bool,
@@ -206,6 +215,9 @@ impl<'a> Relays<'a> {
 
     /// Step 1: creates a relay. Costs nothing, names nobody.
     ///
+    /// If Persona refuses the request with the key in the one form, it is made once more with the key in
+    /// the other, unless the form is said ([`EncryptionForm`]).
+    ///
     /// # Errors
     /// `invalid_argument` when Persona refuses the claim type or the key, `unprocessable`,
     /// `rate_limited`, `server_error`, `timeout`, `network`, `protocol`.
@@ -226,23 +238,42 @@ impl Inner {
         request: CreateRelay,
         budget: &Budget,
     ) -> Result<Relay> {
-        let own_key = || {
-            self.decryption_key
-                .as_ref()
-                .map(DecryptionKey::encryption_key)
-        };
-        let exchange = Create {
+        let began = Instant::now();
+        let own_keys = self.decryption_key.as_ref();
+        let own_key = || own_keys.map(DecryptionKeys::encryption_key);
+        let encryption_key = request.encryption_key.as_ref().or_else(own_key);
+        let exchange = |form| Create {
             inner: self,
             claim_type: &request.claim_type,
-            encryption_key: request.encryption_key.as_ref().or_else(own_key),
+            encryption_key,
+            form,
         };
-        let (answer, info) = run(&exchange, budget)
-            .await
-            .map_err(|error| error.in_operation("relays.create"))?;
+        let wanted = request.encryption_form.unwrap_or(self.encryption_form);
+        let (first, other) = wanted.tries(&self.accepted);
+        let created = match (run(&exchange(first), budget).await, other) {
+            (Err(refused), Some(other)) if may_be_the_form(&refused) => {
+                let left = Budget {
+                    total: budget.total.saturating_sub(began.elapsed()),
+                    ..*budget
+                };
+                match run(&exchange(other), &left).await {
+                    // It was not the form, then, and the first answer says what it was.
+                    Err(again) if may_be_the_form(&again) => Err(refused),
+                    created => created.map(|created| (other, created)),
+                }
+            }
+            (created, _) => created.map(|created| (first, created)),
+        };
+        let (form, (answer, info)) =
+            created.map_err(|error| error.in_operation("relays.create"))?;
+        if encryption_key.is_some() || form != first {
+            self.accepted.note(form);
+        }
         Ok(Relay {
             relay_token: answer.relay_token,
             relay_secret: answer.relay_secret,
             relay_session_access_token: answer.relay_session_access_token,
+            encryption_form: encryption_key.map(|_| form),
             info,
         })
     }
@@ -304,18 +335,6 @@ impl Inner {
     pub(super) fn is_sandbox(&self) -> bool {
         self.environment == Environment::Sandbox
     }
-}
-
-/// Opens a payload, or leaves it closed if it is encrypted and there is no key.
-pub(crate) fn read_claim(
-    payload: &str,
-    key: Option<&DecryptionKey>,
-    asked: Option<&ClaimType>,
-) -> Result<Option<Claim>> {
-    if key.is_none() && is_ciphertext(payload) {
-        return Ok(None);
-    }
-    open_claim(payload, key, asked).map(Some)
 }
 
 fn blind(answer: &ChallengeAnswer) -> Result<PendingPass> {

@@ -20,6 +20,15 @@ pub(super) const A_DAY: u64 = 86_400;
 pub(super) const BASE_URL: Rule = Rule::ANY.by_default(Plain::Text(BaseUrl::PERSONA));
 pub(super) const ENVIRONMENT: Rule =
     Rule::one_of(&[Plain::Text("production"), Plain::Text("sandbox")]);
+pub(super) const ENCRYPTION_FORM: Rule =
+    Rule::one_of(&[Plain::Text("auto"), Plain::Text("pem"), Plain::Text("jwk")])
+        .by_default(Plain::Text("auto"));
+/// How Persona's page for the visitor looks.
+pub(crate) const THEME: Rule = Rule::one_of(&[
+    Plain::Text("light"),
+    Plain::Text("dark"),
+    Plain::Text("auto"),
+]);
 pub(super) const TIMEOUT: Rule = Rule::time(DEFAULT_TIMEOUT, LONGEST_TIMEOUT);
 pub(super) const IDLE_TIMEOUT: Rule = Rule::time(DEFAULT_IDLE_TIMEOUT, LONGEST_TIMEOUT);
 pub(super) const STORE_TIMEOUT: Rule = Rule::time(DEFAULT_TIMEOUT, LONGEST_TIMEOUT);

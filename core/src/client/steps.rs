@@ -1,7 +1,7 @@
 //! The four calls: what each asks and how its answer is read.
 
 use super::{Inner, RelayToken};
-use crate::claim::{ClaimType, EncryptionKey};
+use crate::claim::{ClaimType, EncryptionKey, KeyForm};
 use crate::credential::RelaySecret;
 use crate::encoding::Unreadable;
 use crate::http::{AnonymousLane, Exchange, IdentifiedLane, Misread};
@@ -10,7 +10,7 @@ use crate::pass::{PendingPass, PrivacyPassToken};
 use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::{
     decode_challenge, decode_claim, decode_relay, decode_signature, parse_private_token_challenge,
-    AnonymousRequest, ChallengeAnswer, ClaimAnswer, ResponseHead, SignRequest,
+    AnonymousRequest, ChallengeAnswer, ClaimAnswer, ResponseHead, SentKey, SignRequest,
 };
 
 /// Step 1.
@@ -18,6 +18,7 @@ pub(super) struct Create<'a> {
     pub(super) inner: &'a Inner,
     pub(super) claim_type: &'a ClaimType,
     pub(super) encryption_key: Option<&'a EncryptionKey>,
+    pub(super) form: KeyForm,
 }
 
 /// Step 2a, bound to a claim type.
@@ -64,7 +65,10 @@ impl Exchange for Create<'_> {
     }
 
     fn request(&self, _: &IdempotencyKey) -> AnonymousRequest {
-        let key = self.encryption_key.map(EncryptionKey::as_pem);
+        let key = match self.form {
+            KeyForm::Pem => SentKey::Pem(self.encryption_key.map(EncryptionKey::as_pem)),
+            KeyForm::Jwk => SentKey::Jwk(self.encryption_key.map(EncryptionKey::as_jwk)),
+        };
         AnonymousRequest::create(self.claim_type.as_str(), key, self.inner.is_sandbox())
     }
 

@@ -7,7 +7,11 @@ use base64::Engine;
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_encode_padding(false)
     .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const STRICT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_encode_padding(false)
+    .with_decode_padding_mode(DecodePaddingMode::RequireNone);
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
+const STRICT_BASE64URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, STRICT);
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 
 pub(crate) fn encode_base64url(bytes: &[u8]) -> String {
@@ -16,6 +20,12 @@ pub(crate) fn encode_base64url(bytes: &[u8]) -> String {
 
 pub(crate) fn decode_base64url(text: &str) -> Option<Vec<u8>> {
     BASE64URL.decode(text).ok()
+}
+
+/// Decodes what RFC 7515 section 2 calls base64url: without padding, and in the one way in which it is
+/// written.
+pub(crate) fn decode_base64url_strict(text: &str) -> Option<Vec<u8>> {
+    STRICT_BASE64URL.decode(text).ok()
 }
 
 /// Decodes either alphabet, and skips the line breaks that some encoders put in.
@@ -43,5 +53,13 @@ mod tests {
             assert_eq!(decode_base64_any(text), Some(vec![0xfb, 0xff]), "{text}");
         }
         assert_eq!(decode_base64_any("+_8"), None);
+    }
+
+    #[test]
+    fn strictly_there_is_one_text_for_some_bytes() {
+        assert_eq!(decode_base64url_strict("-_8"), Some(vec![0xfb, 0xff]));
+        for text in ["-_8=", "+/8", "-_9", "-_ 8", "-_8\n", "-"] {
+            assert_eq!(decode_base64url_strict(text), None, "{text}");
+        }
     }
 }

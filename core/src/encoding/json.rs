@@ -1,5 +1,8 @@
 //! JSON objects as Persona writes them: in kebab-case, snake_case or camelCase.
 
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// A body that cannot be read, and what is wrong with it. It never quotes the body.
@@ -14,12 +17,54 @@ pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Unreadable
     match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Unreadable("it is JSON, but not an object".to_owned())),
-        // The parser's own message can quote the body; where it stopped cannot.
-        Err(error) => Err(Unreadable(format!(
-            "it is not JSON (line {}, column {})",
-            error.line(),
-            error.column()
-        ))),
+        Err(error) => Err(not_json(&error)),
+    }
+}
+
+/// Likewise, and refuses an object that names a member twice: two readers could take different ones.
+pub(crate) fn parse_unique_object(body: &[u8]) -> Result<Map<String, Value>, Unreadable> {
+    let object = serde_json::from_slice(body).map(|Unique(object)| object);
+    object.map_err(|error| match error.is_data() {
+        true => Unreadable("it is no JSON object, or names a member twice".to_owned()),
+        false => not_json(&error),
+    })
+}
+
+/// The parser's own message can quote the body; where it stopped cannot.
+fn not_json(error: &serde_json::Error) -> Unreadable {
+    Unreadable(format!(
+        "it is not JSON (line {}, column {})",
+        error.line(),
+        error.column()
+    ))
+}
+
+/// An object whose members have different names.
+struct Unique(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Unique;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Unique, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, value)) = members.next_entry::<String, Value>()? {
+            if object.insert(name, value).is_some() {
+                return Err(A::Error::custom("a member is there twice"));
+            }
+        }
+        Ok(Unique(object))
     }
 }
 

@@ -6,7 +6,7 @@ use super::gate::Held;
 use super::lane::Lane;
 use super::transport::{Connection, FailureCause, Response, SendFailure, Sent};
 use crate::error::{Error, ErrorKind, RateLimit, ResponseInfo, UnopenedClaim};
-use crate::outcome::{explain, explain_lasting, kind_of, Answer, Call, Failure};
+use crate::outcome::{explain, explain_lasting, kind_of, Answer, Call, Failure, NOT_ENABLED};
 use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::{decode_server_error, speaker, ResponseHead, ServerError, Speaker};
 
@@ -112,8 +112,13 @@ impl Attempt {
         head.info.request_id = head.info.request_id.filter(|id| scrub(id) == *id);
         if !exchange.is_success(&head) {
             let mut attempt = Self::refused(head, body);
-            if matches!(attempt.answer, Answer::Refused(_)) {
+            if let Answer::Refused(status) = attempt.answer {
                 attempt.texts = decode_server_error(attempt.body(), scrub);
+                // A redemption goes on whatever it is told: the pass for it is paid.
+                let may_be = E::CALL != Call::Redeem && status != 429;
+                if may_be && attempt.texts.says_not_enabled() {
+                    attempt.answer = Answer::NotEnabled(status);
+                }
             }
             return Err(attempt);
         }
@@ -219,7 +224,7 @@ impl Attempt {
     /// What tells this failure of Persona's from another one.
     pub(crate) fn failure(&self) -> Option<Failure> {
         match self.answer {
-            Answer::Refused(status @ (402..=404 | 500..)) => {
+            Answer::Refused(status @ (402..=404 | 500..)) | Answer::NotEnabled(status) => {
                 Some(Failure::new(status, self.request_id(), self.body()))
             }
             _ => None,
@@ -270,12 +275,19 @@ impl Attempt {
 
     /// The error of a single call.
     pub(crate) fn error(&self, call: Call, kind: ErrorKind) -> Error {
-        self.error_saying(explain(call, kind), kind)
+        self.error_saying(self.text(explain(call, kind), kind), kind)
     }
 
     /// The error of a call that is one of many for a verification.
     pub(crate) fn lasting_error(&self, call: Call, kind: ErrorKind) -> Error {
-        self.error_saying(explain_lasting(call, kind), kind)
+        self.error_saying(self.text(explain_lasting(call, kind), kind), kind)
+    }
+
+    fn text(&self, usual: &'static str, kind: ErrorKind) -> &'static str {
+        match (self.answer, kind) {
+            (Answer::NotEnabled(_), ErrorKind::PermissionDenied) => NOT_ENABLED,
+            _ => usual,
+        }
     }
 
     fn error_saying(&self, message: &str, kind: ErrorKind) -> Error {

@@ -50,6 +50,10 @@ impl BaseUrl {
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The page for visitors: Persona's own, or that of whoever stands in for Persona.
     pub(crate) fn hosted_page(&self) -> String {
         match self.0.as_str() {

@@ -23,6 +23,9 @@ pub(crate) enum Answer {
     BadSignature,
     /// Persona's own word, with this status.
     Refused(u16),
+    /// Persona's own word that the organization or environment has no Relay. The status is not
+    /// documented, so the text decides.
+    NotEnabled(u16),
 }
 
 /// What an answer says about the request under its key.
@@ -58,6 +61,8 @@ pub(crate) fn meaning(call: Call, answer: Answer) -> Meaning {
         Answer::NotSent => return Meaning::Untouched,
         Answer::Unknown | Answer::Page(_) | Answer::Unreadable => return Meaning::Lost,
         Answer::BadSignature => return Meaning::BadSignature,
+        Answer::NotEnabled(_) if call == Call::Sign => return Meaning::Denied,
+        Answer::NotEnabled(_) => return Meaning::Refused(ErrorKind::PermissionDenied),
         Answer::Refused(status) => status,
     };
     match (status, call) {
@@ -85,6 +90,7 @@ pub(crate) fn kind_of(call: Call, answer: Answer, timed_out: bool) -> ErrorKind 
         (Answer::Unreadable | Answer::BadSignature, _) => ErrorKind::Protocol,
         (_, Meaning::PassRejected) => ErrorKind::PassRejected,
         (_, Meaning::Refused(kind)) => kind,
+        (Answer::NotEnabled(_), _) => ErrorKind::PermissionDenied,
         (Answer::Refused(status), _) => refusal(status),
     }
 }

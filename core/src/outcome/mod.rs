@@ -12,7 +12,7 @@ mod key;
 mod meaning;
 
 pub(crate) use budget::Budget;
-pub(crate) use explain::{explain, explain_lasting};
+pub(crate) use explain::{explain, explain_lasting, NOT_ENABLED};
 pub(crate) use key::{Failure, KeyHistory};
 pub(crate) use meaning::{kind_of, may_pass, meaning, Answer, Meaning};
 

@@ -28,17 +28,17 @@ macro_rules! calls {
             } -> PrivacyPassRecord,
             generate_claim: ClaimArguments {
                 relay_token: Text, relay_secret: SecretText, privacy_pass_token: SecretText;
-                claim_type: Text, decryption_key: SecretText, idempotency_key: SecretText
+                claim_type: Text, decryption_key: SecretTexts, idempotency_key: SecretText
             } -> GeneratedClaimRecord,
             start_verification: StartArguments {
                 claim_type: Text;
-                reference: Text
+                reference: Text, theme: Text
             } -> VerificationRecord,
             complete_verification: CompleteArguments {
                 id: Text;
                 reissue: Flag
             } -> CompletionRecord,
-            get_verification: GetArguments { id: Text; } -> VerificationRecord,
+            get_verification: GetArguments { id: Text; theme: Text } -> VerificationRecord,
             forget_verification: ForgetArguments { id: Text; } -> Nothing,
             recover_verifications: RecoverArguments { ; } -> Count,
             prune_verifications: PruneArguments { ; } -> Count,
@@ -98,6 +98,7 @@ pub async fn noop(client: Client, seconds: Option<f64>) -> Result<()> {
 
 type Text = String;
 type SecretText = Secret<String>;
+type SecretTexts = Vec<Secret<String>>;
 type Flag = bool;
 type Whole = i64;
 
@@ -123,6 +124,9 @@ macro_rules! rule {
     };
     (count) => {
         rules::PREFETCH
+    };
+    (theme) => {
+        rules::THEME
     };
     ($other:ident) => {
         Rule::ANY

@@ -3,7 +3,7 @@
 use serde_json::{json, Map, Value};
 
 use super::calls;
-use super::keys::{GenerateKeyArguments, OpenArguments, ReadKeyArguments};
+use super::keys::{GenerateKeyArguments, OpenArguments, ReadJwkArguments, ReadKeyArguments};
 use super::records::{
     ClaimRecord, CompletionRecord, ErrorRecord, EventRecord, GeneratedClaimRecord, KeyPairRecord,
     MethodRecord, PrivacyPassRecord, RateLimitRecord, RelayRecord, VerificationRecord,
@@ -36,6 +36,7 @@ pub fn describe() -> Value {
             { "name": "open_claim", "arguments": members::<OpenArguments>(), "answer": "claim" },
             function::<GenerateKeyArguments>("generate_key_pair"),
             function::<ReadKeyArguments>("read_key_pair"),
+            function::<ReadJwkArguments>("read_jwk"),
         ],
         "results": results(),
         "errors": {

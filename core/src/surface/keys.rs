@@ -4,6 +4,7 @@ use tokio::task::spawn_blocking;
 
 use super::caught::{caught_now, mistake};
 use crate::claim::{generate_key_pair, open_claim, Claim, ClaimType, DecryptionKey, KEY_SIZES};
+use crate::client::parse_keys;
 use crate::described::{described, Plain, Rule};
 use crate::error::Result;
 use crate::secret::Secret;
@@ -61,12 +62,30 @@ impl ReadKeyArguments {
 }
 
 described! {
+    /// The arguments of `read_jwk`.
+    pub struct ReadJwkArguments {
+        /// A private key as the JSON text of a JWK.
+        pub private_jwk: Secret<String>,
+    }
+}
+
+impl ReadJwkArguments {
+    /// Reads a private key: [`DecryptionKey::from_jwk`].
+    ///
+    /// # Errors
+    /// `invalid_argument` for a text that is no such key.
+    pub fn read(self) -> Result<DecryptionKey> {
+        caught_now(|| DecryptionKey::from_jwk(self.private_jwk.expose()))
+    }
+}
+
+described! {
     /// The arguments of `open_claim`.
     pub struct OpenArguments {
         /// The payload as Persona sent it.
         pub claim_payload: Secret<String>,
-        /// A private key in PEM.
-        pub decryption_key: Option<Secret<String>>,
+        /// Private keys, each in PEM or as a JWK.
+        pub decryption_key: Option<Vec<Secret<String>>>,
         /// What was asked.
         pub claim_type: Option<String>,
     }
@@ -79,12 +98,10 @@ impl OpenArguments {
     /// `invalid_argument`, and those of [`open_claim`].
     pub fn open(self) -> Result<Claim> {
         let open = || {
-            let key = self
-                .decryption_key
-                .map(|pem| DecryptionKey::from_pem(pem.expose()))
-                .transpose()?;
+            let keys = self.decryption_key.as_deref().map(parse_keys);
+            let keys = keys.transpose()?;
             let asked = self.claim_type.map(ClaimType::parse).transpose()?;
-            open_claim(self.claim_payload.expose(), key.as_ref(), asked.as_ref())
+            open_claim(self.claim_payload.expose(), keys.as_ref(), asked.as_ref())
         };
         caught_now(open).map_err(|error| error.in_operation("open_claim"))
     }

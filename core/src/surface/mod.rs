@@ -28,7 +28,7 @@ pub use caught::caught;
 pub use description::describe;
 pub use driving::{blocking, current_call, Begun, Cancel, Driven, Ended, BACKGROUND};
 pub use host_store::{check_store, store_threw, HostStore, Hosted};
-pub use keys::{GenerateKeyArguments, OpenArguments, ReadKeyArguments};
+pub use keys::{GenerateKeyArguments, OpenArguments, ReadJwkArguments, ReadKeyArguments};
 pub use records::causes;
 pub use runtime::{runtime, shared_runtime, MOST_THREADS};
 pub use thrown::Thrown;

@@ -190,9 +190,10 @@ macro_rules! result_records {
         }
 
         $record! {
-            /// Both halves of a key pair in PEM.
+            /// Both halves of a key pair in PEM, and the public one as the JSON text of a JWK.
             pub struct KeyPairRecord {
                 pub public_key_pem: String,
+                pub public_jwk: String,
                 pub private_key_pem: String,
             }
         }
@@ -201,6 +202,7 @@ macro_rules! result_records {
             fn from(key: $crate::DecryptionKey) -> Self {
                 Self {
                     public_key_pem: key.encryption_key().as_pem().to_owned(),
+                    public_jwk: key.encryption_key().as_jwk().to_owned(),
                     private_key_pem: key.to_pem().expose().clone(),
                 }
             }

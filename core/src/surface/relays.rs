@@ -1,10 +1,13 @@
 //! The three steps as calls.
 
+use tokio::task::spawn_blocking;
+
 use super::calls::{Call, ClaimArguments, CreateArguments, IssueArguments};
-use crate::claim::{ClaimType, DecryptionKey, EncryptionKey};
+use super::caught::{caught_now, mistake};
+use crate::claim::{ClaimType, EncryptionKey};
 use crate::client::{
-    Client, CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PrivacyPass, Relay,
-    RelayToken,
+    parse_keys, Client, CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PrivacyPass,
+    Relay, RelayToken,
 };
 use crate::credential::RelaySecret;
 use crate::error::{Error, Result};
@@ -20,8 +23,9 @@ impl CreateArguments {
             claim_type: ClaimType::parse(self.claim_type)?,
             encryption_key: self
                 .encryption_key
-                .map(|pem| EncryptionKey::from_pem(&pem))
+                .map(|key| EncryptionKey::parse(&key))
                 .transpose()?,
+            encryption_form: None,
         })
     }
 }
@@ -83,15 +87,24 @@ impl ClaimArguments {
             relay_secret: RelaySecret::parse(self.relay_secret.expose().as_str())?,
             privacy_pass_token: self.privacy_pass_token,
             claim_type: self.claim_type.map(ClaimType::parse).transpose()?,
-            decryption_key: self
-                .decryption_key
-                .map(|pem| DecryptionKey::from_pem(pem.expose()))
-                .transpose()?,
+            decryption_key: self.decryption_key.as_deref().map(parse_keys).transpose()?,
             idempotency_key: self
                 .idempotency_key
                 .map(|key| IdempotencyKey::parse(key.expose().as_str()))
                 .transpose()?,
         })
+    }
+}
+
+impl ClaimArguments {
+    /// As [`ClaimArguments::parse`]. Reading a private key means checking it, which takes as long as
+    /// using it: that is done where it blocks nobody.
+    async fn parse_apart(self) -> Result<GenerateClaim> {
+        if self.decryption_key.is_none() {
+            return self.parse();
+        }
+        let parsing = spawn_blocking(move || caught_now(|| self.parse()));
+        parsing.await.unwrap_or_else(|_| Err(mistake()))
     }
 }
 
@@ -101,7 +114,7 @@ impl Call for ClaimArguments {
     type Answer = GeneratedClaim;
 
     async fn make(self, client: &Client, seconds: Option<f64>) -> Result<GeneratedClaim> {
-        let request = self.parse()?;
+        let request = self.parse_apart().await?;
         let relays = client.relays().within_seconds(seconds)?;
         relays.generate_claim(request).await
     }

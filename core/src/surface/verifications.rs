@@ -29,8 +29,10 @@ impl Call for StartArguments {
     type Answer = Verification;
 
     async fn make(self, client: &Client, seconds: Option<f64>) -> Result<Verification> {
+        let theme = self.theme.clone();
         let request = self.parse()?;
         let verifications = client.verifications().within_seconds(seconds)?;
+        let verifications = verifications.themed_as(theme.as_deref())?;
         verifications.start(request).await
     }
 }
@@ -57,6 +59,7 @@ impl Call for GetArguments {
     async fn make(self, client: &Client, seconds: Option<f64>) -> Result<Verification> {
         let id = VerificationId::parse(self.id)?;
         let verifications = client.verifications().within_seconds(seconds)?;
+        let verifications = verifications.themed_as(self.theme.as_deref())?;
         verifications.get(&id).await
     }
 }

@@ -69,6 +69,44 @@ impl StartVerification {
     }
 }
 
+/// How Persona's page for the visitor looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Theme {
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+    /// As the visitor's device is set.
+    Auto,
+}
+
+impl Theme {
+    /// Reads `light`, `dark` or `auto`.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "light" => Ok(Theme::Light),
+            "dark" => Ok(Theme::Dark),
+            "auto" => Ok(Theme::Auto),
+            _ => Err(Error::invalid_argument(
+                "The theme is \"light\", \"dark\" or \"auto\".",
+            )),
+        }
+    }
+
+    /// `light`, `dark` or `auto`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+            Theme::Auto => "auto",
+        }
+    }
+}
+
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::Engine;
-use crate::client::{
-    read_claim, Client, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PrivacyPass,
-};
+use crate::client::{Client, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PrivacyPass};
 use crate::error::{Error, ErrorKind, ResponseInfo, Result, UnopenedClaim};
 use crate::http::now_ms;
 use crate::pass::PrivacyPassToken;
@@ -105,9 +103,7 @@ impl KeptRelays<'_> {
             let id = self.id(&engine, "redemption", &parts).await?;
             let (payload, token_consumed) = engine.redeem(id, relay, pass).await?;
             let claim_payload = Secret::new(payload.expose().to_owned());
-            let own_key = inner.decryption_key.as_ref();
-            let key = request.decryption_key.as_ref().or(own_key);
-            let claim = read_claim(payload.expose(), key, request.claim_type.as_ref());
+            let claim = inner.read_claim(payload.expose(), &request).await;
             let claim = claim.map_err(|error| {
                 error.with_unopened_claim(UnopenedClaim {
                     claim_payload: claim_payload.clone(),
@@ -188,7 +184,7 @@ mod tests {
             claim_type: String::new(),
             owner: None,
             reference_key: None,
-            encrypted: false,
+            encryption_form: None,
             relay_bound: true,
             relay: None,
             state,

@@ -48,7 +48,7 @@ mod simulation;
 mod stateless;
 mod upkeep;
 
-pub use api::{Completion, StartVerification, Status, Verification, VerificationId};
+pub use api::{Completion, StartVerification, Status, Theme, Verification, VerificationId};
 pub use kept_relays::KeptRelays;
 
 use std::sync::{Arc, PoisonError};
@@ -70,6 +70,7 @@ use crate::secret::Secret;
 pub struct Verifications<'a> {
     client: &'a Client,
     limit: Option<Duration>,
+    theme: Option<Theme>,
 }
 
 impl Client {
@@ -78,6 +79,7 @@ impl Client {
         Verifications {
             client: self,
             limit: None,
+            theme: None,
         }
     }
 }
@@ -91,6 +93,25 @@ impl Verifications<'_> {
         Self {
             limit: Some(limit),
             ..self
+        }
+    }
+
+    /// How Persona's page looks at the [`hosted_url`](Verification::hosted_url) that a call returns.
+    pub fn themed(self, theme: Theme) -> Self {
+        Self {
+            theme: Some(theme),
+            ..self
+        }
+    }
+
+    /// [`Verifications::themed`] as other languages give it: by name, or not at all.
+    ///
+    /// # Errors
+    /// Those of [`Theme::parse`].
+    pub fn themed_as(self, theme: Option<&str>) -> Result<Self> {
+        match theme {
+            None => Ok(self),
+            Some(theme) => Ok(self.themed(Theme::parse(theme)?)),
         }
     }
 
@@ -142,7 +163,7 @@ impl Verifications<'_> {
             let (stored, is_new) = engine.start(&request).await?;
             self.note_claim_type(&request);
             // Whatever keeps an open one from going on is for `complete` to tell.
-            let told = engine.tell(&stored.content).unwrap_or(Told::Pending);
+            let told = engine.tell(&stored.content).await.unwrap_or(Told::Pending);
             let verification = self.describe(&stored.content, told);
             if is_new {
                 // It goes on when this call is over, and has its own time.
@@ -193,7 +214,7 @@ impl Verifications<'_> {
             let _call = self.begin_call()?;
             let engine = self.engine()?;
             let stored = engine.load(id.as_str()).await?;
-            let told = engine.tell(&stored.content)?;
+            let told = engine.tell(&stored.content).await?;
             self.describe(&stored.content, told)
         };
         get.await
@@ -283,7 +304,10 @@ impl Verifications<'_> {
         let hosted_url = token.as_ref().map(|token| {
             let page = &self.client.inner.hosted_page;
             let token = percent_encode(token.expose());
-            Secret::new(format!("{page}?relay-session-access-token={token}"))
+            let theme = self
+                .theme
+                .map_or_else(String::new, |theme| format!("&theme={}", theme.as_str()));
+            Secret::new(format!("{page}?relay-session-access-token={token}{theme}"))
         });
         Ok(Verification {
             id: VerificationId::parse(record.id())?,

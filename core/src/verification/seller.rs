@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Engine;
-use crate::claim::{Claim, ClaimType};
+use crate::claim::{Claim, ClaimType, KeyForm};
 use crate::client::{
     Attempted, Attempting, Environment, IssuePrivacyPass, PassBinding, Persona, Ports, Question,
     Relay,
@@ -61,10 +61,6 @@ impl Persona for Seller {
         Ok(())
     }
 
-    fn encrypts(&self) -> bool {
-        false
-    }
-
     fn create<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Relay>> {
         unreachable!("a pass needs no relay")
     }
@@ -100,7 +96,12 @@ impl Persona for Seller {
         Box::pin(async { Ok(Err(unsent())) })
     }
 
-    fn open(&self, _: &Kept, _: bool, _: &ClaimType) -> Result<Claim> {
+    fn open<'a>(
+        &'a self,
+        _: &'a Kept,
+        _: Option<KeyForm>,
+        _: &'a ClaimType,
+    ) -> BoxFuture<'a, Result<Claim>> {
         unreachable!("nobody redeems at a seller's")
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use crate::client::{
-    read_claim, GenerateClaim, GeneratedClaim, Inner, IssuePrivacyPass, Ports, PrivacyPass, Relays,
+    GenerateClaim, GeneratedClaim, Inner, IssuePrivacyPass, Ports, PrivacyPass, Relays,
 };
 use crate::error::{Error, Result, UnopenedClaim};
 use crate::http::now_ms;
@@ -69,9 +69,7 @@ impl Relays<'_> {
             let ((payload, token_consumed), info) =
                 engine.redeem_unkept(relay, pass, own_key).await?;
             let claim_payload = Secret::new(payload.expose().to_owned());
-            let clients = self.inner.decryption_key.as_ref();
-            let key = request.decryption_key.as_ref().or(clients);
-            let claim = read_claim(payload.expose(), key, request.claim_type.as_ref());
+            let claim = self.inner.read_claim(payload.expose(), &request).await;
             let claim = claim.map_err(|error| {
                 error
                     .with_response(info.clone())

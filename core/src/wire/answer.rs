@@ -42,6 +42,15 @@ pub(crate) struct ServerError {
     pub(crate) meta: Option<Value>,
 }
 
+impl ServerError {
+    /// Whether it says that an organization or environment has no Relay.
+    pub(crate) fn says_not_enabled(&self) -> bool {
+        let texts = [&self.title, &self.details].into_iter().flatten();
+        let mut texts = texts.map(|text| text.to_ascii_lowercase());
+        texts.any(|text| text.contains("not enabled") && text.contains("relay"))
+    }
+}
+
 pub(crate) fn decode_relay(body: &[u8]) -> Result<RelayAnswer, Unreadable> {
     let mut body = parse_object(body)?;
     let relay_token = take_text(&mut body, "relay-token")?;
@@ -250,6 +259,32 @@ mod tests {
             .title
             .unwrap();
         assert_eq!(title.chars().count(), LONGEST_TEXT);
+    }
+
+    #[test]
+    fn an_organization_without_relay_is_told_by_its_text() {
+        let says = |title: &str, details: Option<&str>| {
+            let error = ServerError {
+                title: Some(title.to_owned()),
+                details: details.map(str::to_owned),
+                meta: None,
+            };
+            error.says_not_enabled()
+        };
+        let theirs = "Privacy Pass for Relay is not enabled";
+        assert!(says(theirs, None));
+        assert!(says("Forbidden", Some(theirs)));
+        assert!(says(
+            "Forbidden",
+            Some("privacy pass for relay is NOT ENABLED here.")
+        ));
+        for other in [
+            "Forbidden",
+            "Relay not found",
+            "This feature is not enabled",
+        ] {
+            assert!(!says(other, None), "{other}");
+        }
     }
 
     #[test]

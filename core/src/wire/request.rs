@@ -1,6 +1,7 @@
 //! The requests, byte for byte.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::credential::{ApiKey, RelaySecret};
 use crate::encoding::percent_encode;
@@ -29,6 +30,17 @@ pub struct Request {
     secrets: Vec<Secret<String>>,
 }
 
+/// The encryption key of a relay, or none, in the one form or the other: the body is closed to both.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) enum SentKey<'a> {
+    /// In PEM.
+    #[serde(rename = "encryption-key-pem")]
+    Pem(Option<&'a str>),
+    /// The JSON of a JWK. Its name in REST is not published; it follows all the others.
+    #[serde(rename = "encryption-key-jwk")]
+    Jwk(#[serde(serialize_with = "as_it_is")] Option<&'a str>),
+}
+
 /// A request that must not name us: it has no place for the API key, and neither has the lane
 /// that takes it.
 #[derive(Clone)]
@@ -39,24 +51,21 @@ pub(crate) struct AnonymousRequest(Request);
 pub(crate) struct SignRequest(Request);
 
 impl AnonymousRequest {
-    /// Step 1: create a relay.
-    pub(crate) fn create(
-        claim_type: &str,
-        encryption_key_pem: Option<&str>,
-        sandbox: bool,
-    ) -> Self {
+    /// Step 1: create a relay. The member of the key is there without a key, too.
+    pub(crate) fn create(claim_type: &str, key: SentKey<'_>, sandbox: bool) -> Self {
         #[derive(Serialize)]
         #[serde(rename_all = "kebab-case")]
         struct Body<'a> {
             claim_type: &'a str,
-            encryption_key_pem: Option<&'a str>,
+            #[serde(flatten)]
+            key: SentKey<'a>,
             sandbox: bool,
         }
         Self(Request::new(
             "/api/privacy/v1/relays".to_owned(),
             &Body {
                 claim_type,
-                encryption_key_pem,
+                key,
                 sandbox,
             },
         ))
@@ -117,6 +126,12 @@ impl AnonymousRequest {
     pub(crate) fn request(&self) -> &Request {
         &self.0
     }
+}
+
+/// JSON that is written already.
+fn as_it_is<S: serde::Serializer>(json: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
+    let parsed = json.map(serde_json::from_str::<&RawValue>).transpose();
+    parsed.expect("a key is JSON").serialize(serializer)
 }
 
 impl SignRequest {
@@ -224,10 +239,21 @@ mod tests {
 
     #[test]
     fn bodies_are_kebab_case_and_the_key_is_null_when_absent() {
-        let request = AnonymousRequest::create("age_over18_verified", None, true);
+        let body = |key: SentKey<'_>| {
+            let request = AnonymousRequest::create("age_over18_verified", key, true);
+            String::from_utf8(request.request().body().to_vec()).unwrap()
+        };
         assert_eq!(
-            request.request().body(),
-            br#"{"claim-type":"age_over18_verified","encryption-key-pem":null,"sandbox":true}"#
+            body(SentKey::Pem(None)),
+            r#"{"claim-type":"age_over18_verified","encryption-key-pem":null,"sandbox":true}"#
+        );
+        assert_eq!(
+            body(SentKey::Jwk(None)),
+            r#"{"claim-type":"age_over18_verified","encryption-key-jwk":null,"sandbox":true}"#
+        );
+        assert_eq!(
+            body(SentKey::Jwk(Some(r#"{"kty":"RSA"}"#))),
+            r#"{"claim-type":"age_over18_verified","encryption-key-jwk":{"kty":"RSA"},"sandbox":true}"#
         );
     }
 

@@ -1,3 +1,4 @@
+import Foundation
 @preconcurrency internal import RelayPassGenerated
 
 /// An RSA key pair for claims: Persona encrypts with the public half, and only this side can read
@@ -13,6 +14,9 @@
 public struct EncryptionKey: Sendable, Hashable {
   /// The public half in PEM (`PUBLIC KEY`): what Persona gets.
   public let publicKeyPEM: String
+  /// The public half as the JSON of a JSON Web Key, with `kty`, `n`, `e`, `alg` and `use`: what
+  /// Persona gets in that form.
+  public let publicJWK: String
   /// The private half in PEM (PKCS#8). **Secret.**
   public let privateKeyPEM: String
 
@@ -44,8 +48,21 @@ public struct EncryptionKey: Sendable, Hashable {
     self.init(try translatingErrors { try readKeys(privatePem: pem) })
   }
 
+  /// Reads a private key that is the JSON of a JSON Web Key (RFC 7517), with `d`, `p`, `q`, `dp`,
+  /// `dq` and `qi`; `alg`, if it is there, is `RSA-OAEP-256`.
+  ///
+  /// ```swift
+  /// let key = try EncryptionKey(jwk: String(contentsOfFile: path, encoding: .utf8))
+  /// ```
+  ///
+  /// - Throws: ``RelayPassError/Code/invalidArgument`` for anything else.
+  public init(jwk: String) throws {
+    self.init(try translatingErrors { try readJwk(privateJwk: jwk) })
+  }
+
   private init(_ pair: KeyPairRecord) {
     publicKeyPEM = pair.publicKeyPem
+    publicJWK = pair.publicJwk
     privateKeyPEM = pair.privateKeyPem
   }
 }
@@ -59,13 +76,18 @@ extension EncryptionKey: CustomStringConvertible, CustomDebugStringConvertible, 
   public var customMirror: Mirror {
     Mirror(
       self,
-      children: ["publicKeyPEM": publicKeyPEM, "privateKeyPEM": redact(privateKeyPEM)],
+      children: [
+        "publicKeyPEM": publicKeyPEM,
+        "publicJWK": publicJWK,
+        "privateKeyPEM": redact(privateKeyPEM),
+      ],
       displayStyle: .struct)
   }
 }
 
-/// A key as an argument: as an ``EncryptionKey``, of which the half that is needed is taken, or as
-/// a text in PEM. It shows nothing of either.
+/// A key as an argument: as an ``EncryptionKey``, of which the half that is needed is taken, in PEM
+/// or as a JSON Web Key. To open, it may be several: `[.pem(new), .pem(old)]`. It is the key itself,
+/// never the name of a file, and shows nothing of it.
 ///
 /// ```swift
 /// let relay = try await client.relays.create(
@@ -76,19 +98,43 @@ public enum KeyMaterial: Sendable, Hashable {
   case pem(String)
   /// A key pair: to encrypt, its public half travels; to open, its private half stays.
   case pair(EncryptionKey)
+  /// A key as the JSON of a JSON Web Key (RFC 7517): public to encrypt with, private to open with.
+  case jwk(String)
+  /// Keys, the newest first: the first encrypts, and all of them open.
+  case keys([KeyMaterial])
 
-  var publicPEM: String {
+  /// A key as the members of a JSON Web Key. What is no JSON is refused where the key is used.
+  ///
+  /// ```swift
+  /// let key = KeyMaterial(jwk: ["kty": "RSA", "n": modulus, "e": "AQAB"])
+  /// ```
+  public init(jwk members: [String: Any]) {
+    let isJSON = JSONSerialization.isValidJSONObject(members)
+    let json = isJSON ? try? JSONSerialization.data(withJSONObject: members) : nil
+    self = .jwk(String(decoding: json ?? Data("{}".utf8), as: UTF8.self))
+  }
+
+  var publicText: String {
     switch self {
-    case .pem(let pem): pem
+    case .pem(let text), .jwk(let text): text
     case .pair(let key): key.publicKeyPEM
+    case .keys(let keys): keys.first?.publicText ?? ""
     }
   }
 
-  var privatePEM: String {
+  var privateTexts: [String] {
     switch self {
-    case .pem(let pem): pem
-    case .pair(let key): key.privateKeyPEM
+    case .pem(let text), .jwk(let text): [text]
+    case .pair(let key): [key.privateKeyPEM]
+    case .keys(let keys): keys.flatMap(\.privateTexts)
     }
+  }
+}
+
+extension KeyMaterial: ExpressibleByArrayLiteral {
+  /// Keys, the newest first.
+  public init(arrayLiteral keys: KeyMaterial...) {
+    self = .keys(keys)
   }
 }
 

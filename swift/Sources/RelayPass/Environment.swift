@@ -53,3 +53,58 @@ extension RelayPass {
     public var description: String { rawValue }
   }
 }
+
+extension RelayPass {
+  /// In which form Persona gets the encryption key, and a claim comes back.
+  ///
+  /// ```swift
+  /// let options = RelayPassOptions(decryptionKey: .pair(key), encryptionForm: .jwk)
+  /// ```
+  public struct EncryptionForm: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    /// The name, the same in every language of relaypass.
+    public let rawValue: String
+
+    /// A form by its name.
+    public init(rawValue: String) {
+      self.rawValue = rawValue
+    }
+
+    /// The one that Persona takes.
+    public static let auto = EncryptionForm(rawValue: "auto")
+    /// PEM, and no other. The claim comes as RSA-OAEP in base64.
+    public static let pem = EncryptionForm(rawValue: "pem")
+    /// A JSON Web Key, and no other. The claim comes as a compact JWE.
+    public static let jwk = EncryptionForm(rawValue: "jwk")
+
+    /// The name.
+    public var description: String { rawValue }
+  }
+}
+
+extension RelayPass {
+  /// How Persona's page for the visitor looks.
+  ///
+  /// ```swift
+  /// let started = try await client.verifications.start(
+  ///   claimType: "age_over18_verified", theme: .dark)
+  /// ```
+  public struct Theme: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    /// Persona's own name for it.
+    public let rawValue: String
+
+    /// A theme by Persona's name for it.
+    public init(rawValue: String) {
+      self.rawValue = rawValue
+    }
+
+    /// Dark on light.
+    public static let light = Theme(rawValue: "light")
+    /// Light on dark.
+    public static let dark = Theme(rawValue: "dark")
+    /// As the visitor's device is set.
+    public static let auto = Theme(rawValue: "auto")
+
+    /// The name.
+    public var description: String { rawValue }
+  }
+}

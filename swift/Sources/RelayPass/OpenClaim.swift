@@ -1,7 +1,8 @@
 @preconcurrency internal import RelayPassGenerated
 
 /// Opens a claim payload: one that was redeemed without the key at hand, or that came with an
-/// error. Nothing is sent.
+/// error. Nothing is sent. It may be encrypted in either form, for a key in PEM or for a JWK. It
+/// computes for a millisecond or, with a key of 4096 bits, four.
 ///
 /// ```swift
 /// let claim = try openClaim(claimPayload: payload, decryptionKey: .pem(privateKeyPEM))
@@ -21,7 +22,7 @@ public func openClaim(
 ) throws -> Claim {
   let opened = try translatingErrors {
     try RelayPassGenerated.openClaim(
-      claimPayload: claimPayload, decryptionKey: decryptionKey?.privatePEM, claimType: claimType)
+      claimPayload: claimPayload, decryptionKey: decryptionKey?.privateTexts, claimType: claimType)
   }
   return Claim(opened)
 }

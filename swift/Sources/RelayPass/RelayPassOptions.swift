@@ -34,9 +34,14 @@ public struct RelayPassOptions: Sendable {
   public var anonymousProxy: String?
   /// The way out for the one call that names us.
   public var identifiedProxy: String?
-  /// The private key that opens claims. With it, every relay is created with its public half and a
-  /// claim that is not encrypted is refused, unless a call says otherwise.
+  /// The private key that opens claims, or several, the newest first. With it, every relay is
+  /// created with the public half of the first, all of them open, and a claim that is not encrypted
+  /// is refused, unless a call says otherwise.
   public var decryptionKey: KeyMaterial?
+  /// In which form Persona gets the encryption key; the default is
+  /// ``RelayPass/EncryptionForm/auto``, the one that she takes. The claim comes back in the form that
+  /// goes with it; another one is refused.
+  public var encryptionForm: RelayPass.EncryptionForm?
   /// Where verifications and passes are kept: an object of yours, or the URL of a built-in store.
   /// Without one there are the three steps. A SQLite file must be relaypass's own: never open it
   /// with another SQLite library in this process.
@@ -82,6 +87,7 @@ public struct RelayPassOptions: Sendable {
     anonymousProxy: String? = nil,
     identifiedProxy: String? = nil,
     decryptionKey: KeyMaterial? = nil,
+    encryptionForm: RelayPass.EncryptionForm? = nil,
     store: StoreSource? = nil,
     storeTimeout: Duration? = nil,
     sealKeys: [Data] = [],
@@ -101,6 +107,7 @@ public struct RelayPassOptions: Sendable {
     self.anonymousProxy = anonymousProxy
     self.identifiedProxy = identifiedProxy
     self.decryptionKey = decryptionKey
+    self.encryptionForm = encryptionForm
     self.store = store
     self.storeTimeout = storeTimeout
     self.sealKeys = sealKeys
@@ -122,7 +129,8 @@ public struct RelayPassOptions: Sendable {
       caPem: caPEM,
       anonymousProxy: anonymousProxy,
       identifiedProxy: identifiedProxy,
-      decryptionKey: decryptionKey?.privatePEM,
+      decryptionKey: decryptionKey?.privateTexts,
+      encryptionForm: encryptionForm?.rawValue,
       storeTimeoutSeconds: storeTimeout?.inSeconds,
       passBinding: passBinding?.rawValue,
       purchaseWindowSeconds: purchaseWindow?.inSeconds,
@@ -158,6 +166,7 @@ extension RelayPassOptions: CustomStringConvertible, CustomDebugStringConvertibl
         "anonymousProxy": redact(anonymousProxy),
         "identifiedProxy": redact(identifiedProxy),
         "decryptionKey": decryptionKey as Any,
+        "encryptionForm": encryptionForm as Any,
         "store": store as Any,
         "storeTimeout": storeTimeout as Any,
         "sealKeys": redact(sealKeys.isEmpty ? nil : sealKeys),

@@ -24,7 +24,8 @@ public struct Relays: Sendable {
   /// - Parameters:
   ///   - claimType: What is asked about the person, such as `age_over18_verified`.
   ///   - encryptionKey: The public key to encrypt the claim with; by default that of the client's
-  ///     ``RelayPassOptions/decryptionKey``, if it has one.
+  ///     ``RelayPassOptions/decryptionKey``, if it has one. Whatever it is given as,
+  ///     ``RelayPassOptions/encryptionForm`` says how it is sent.
   ///   - timeout: How long the whole call may take.
   /// - Throws: ``RelayPassError``: `invalidArgument`, `unprocessable`, `rateLimited`,
   ///   `serverError`, `timeout`, `network`, `protocolViolation`.
@@ -36,7 +37,7 @@ public struct Relays: Sendable {
     timeout: Duration? = nil
   ) async throws -> Relay {
     let arguments = CreateArguments(
-      claimType: claimType, encryptionKey: encryptionKey?.publicPEM)
+      claimType: claimType, encryptionKey: encryptionKey?.publicText)
     return Relay(try await call(client.create, arguments, timeout: timeout))
   }
 
@@ -141,7 +142,7 @@ public struct Relays: Sendable {
       relaySecret: relaySecret,
       privacyPassToken: privacyPassToken,
       claimType: claimType,
-      decryptionKey: decryptionKey?.privatePEM,
+      decryptionKey: decryptionKey?.privateTexts,
       idempotencyKey: idempotencyKey)
     return GeneratedClaim(try await call(client.generateClaim, arguments, timeout: timeout))
   }

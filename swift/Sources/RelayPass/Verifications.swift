@@ -36,6 +36,7 @@ public struct Verifications: Sendable {
   ///     reference returns the same verification for as long as it is open. Once it is over, passed
   ///     too, the same reference begins a new one. Up to 512 visible ASCII characters; only its hash
   ///     is stored.
+  ///   - theme: How the page at ``Verification/hostedURL`` looks; by default Persona decides.
   ///   - timeout: How long the whole call may take, retries and the store included.
   /// - Throws: ``RelayPassError``: `invalidArgument` without a store or an API key, or if the open
   ///   verification of the reference asks for another claim type; `store`, and what
@@ -43,9 +44,11 @@ public struct Verifications: Sendable {
   public func start(
     claimType: String,
     reference: String? = nil,
+    theme: RelayPass.Theme? = nil,
     timeout: Duration? = nil
   ) async throws -> Verification {
-    let arguments = StartArguments(claimType: claimType, reference: reference)
+    let arguments = StartArguments(
+      claimType: claimType, reference: reference, theme: theme?.rawValue)
     return try Verification(await call(client.startVerification, arguments, timeout: timeout))
   }
 
@@ -88,10 +91,18 @@ public struct Verifications: Sendable {
   /// let status = try await client.verifications.get(id).status
   /// ```
   ///
+  /// - Parameters:
+  ///   - id: ``Verification/id``.
+  ///   - theme: How the page at ``Verification/hostedURL`` looks; by default Persona decides.
+  ///   - timeout: How long the whole call may take.
   /// - Throws: ``RelayPassError``: `notFound`, `invalidArgument`, `store`; and the error that a
   ///   verification ended with.
-  public func get(_ id: String, timeout: Duration? = nil) async throws -> Verification {
-    let arguments = GetArguments(id: id)
+  public func get(
+    _ id: String,
+    theme: RelayPass.Theme? = nil,
+    timeout: Duration? = nil
+  ) async throws -> Verification {
+    let arguments = GetArguments(id: id, theme: theme?.rawValue)
     return try Verification(await call(client.getVerification, arguments, timeout: timeout))
   }
 

@@ -83,7 +83,7 @@ import func RelayPassGenerated.cancelCall
     announceCall(number: number)
     cancelCall(number: number)
     let error = await thrown {
-      try await client.getVerification(arguments: .init(id: id), number: number, timeout: .nan)
+      try await client.getVerification(arguments: .init(id: id, theme: nil), number: number, timeout: .nan)
     }
     var cancelled = false
     if case .Cancelled? = error as? CallError { cancelled = true }

@@ -143,7 +143,9 @@ private final class Player {
     case "environment": options.environment = RelayPass.Environment(rawValue: value.string!)
     case "timeout": options.timeout = .seconds(value.number!)
     case "retries": options.retries = value.int!
-    case "decryption_key": options.decryptionKey = .pem(value.string!)
+    case "decryption_key": options.decryptionKey = key(value)
+    case "encryption_form":
+      options.encryptionForm = RelayPass.EncryptionForm(rawValue: value.string!)
     case "ca_pem": options.caPEM = value.string!
     case "anonymous_proxy": options.anonymousProxy = value.string!
     case "identified_proxy": options.identifiedProxy = value.string!
@@ -153,6 +155,16 @@ private final class Player {
     case "purchase_window": options.purchaseWindow = .seconds(value.number!)
     case "pass_pool": options.passPool = value.int!
     default: throw Broken("the scenario has the option \(option), which this runner does not know")
+    }
+  }
+
+  /// A key in PEM, as the JSON of a JWK or as its members; or a list of such keys.
+  private func key(_ given: JSON?) -> KeyMaterial? {
+    switch given {
+    case .string(let text): text.hasPrefix("{") ? .jwk(text) : .pem(text)
+    case .object(let members): KeyMaterial(jwk: members.mapValues(\.plain))
+    case .array(let keys): .keys(keys.compactMap(key))
+    default: nil
     }
   }
 
@@ -166,11 +178,12 @@ private final class Player {
       return text
     }
     let claimType = arguments["claim_type"]?.string
+    let theme = arguments["theme"]?.string.map(RelayPass.Theme.init(rawValue:))
     switch name {
     case "relays.create":
-      let key = arguments["encryption_key"]?.string.map(KeyMaterial.pem)
       return members(
-        try await client.relays.create(claimType: text("claim_type"), encryptionKey: key))
+        try await client.relays.create(
+          claimType: text("claim_type"), encryptionKey: key(arguments["encryption_key"])))
     case "relays.issue_privacy_pass":
       let relayToken = arguments["relay_token"]?.string
       let relaySecret = arguments["relay_secret"]?.string
@@ -193,12 +206,12 @@ private final class Player {
           relaySecret: text("relay_secret"),
           privacyPassToken: text("privacy_pass_token"),
           claimType: claimType,
-          decryptionKey: arguments["decryption_key"]?.string.map(KeyMaterial.pem),
+          decryptionKey: key(arguments["decryption_key"]),
           idempotencyKey: arguments["idempotency_key"]?.string))
     case "verifications.start":
       return members(
         try await client.verifications.start(
-          claimType: text("claim_type"), reference: arguments["reference"]?.string))
+          claimType: text("claim_type"), reference: arguments["reference"]?.string, theme: theme))
     case "verifications.complete":
       let completion = try await client.verifications.complete(
         text("id"), reissue: arguments["reissue"]?.bool ?? false)
@@ -206,7 +219,7 @@ private final class Player {
         "status": .string(completion.status.rawValue), "claim": members(completion.claim),
       ])
     case "verifications.get":
-      return members(try await client.verifications.get(text("id")))
+      return members(try await client.verifications.get(text("id"), theme: theme))
     case "verifications.forget":
       try await client.verifications.forget(text("id"))
       return .object([:])
@@ -228,7 +241,9 @@ private final class Player {
     case "generate_key":
       let key = try await EncryptionKey.generate(bits: arguments["bits"]!.int!)
       return .object([
-        "public_key_pem": .string(key.publicKeyPEM), "private_key_pem": .string(key.privateKeyPEM),
+        "public_key_pem": .string(key.publicKeyPEM),
+        "public_jwk": try JSON(parsing: Data(key.publicJWK.utf8)),
+        "private_key_pem": .string(key.privateKeyPEM),
       ])
     case "sandbox.finish":
       try await sandbox.finish(text("relay_token"), text("result"))

@@ -16,8 +16,9 @@ private struct Described {
     self.json = json
     name = camel(json["name"]!.string!)
     type = json["type"]!.string!
-    isList = json["list"]!.bool!
     isOptional = json["optional"]!.bool!
+    // What may be one or several is one value here: `KeyMaterial`.
+    isList = json["list"]!.bool! && !isOptional
   }
 
   /// In Swift: `[Data]`, `Duration?`.
@@ -31,7 +32,7 @@ private struct Described {
 private func camel(_ name: String) -> String {
   let words = name.components(separatedBy: "_")
   let others = words.dropFirst().map {
-    ["id", "url", "pem"].contains($0) ? $0.uppercased() : $0.prefix(1).uppercased() + $0.dropFirst()
+    ["id", "url", "pem", "jwk"].contains($0) ? $0.uppercased() : $0.prefix(1).uppercased() + $0.dropFirst()
   }
   return words[0] + others.joined()
 }
@@ -64,6 +65,8 @@ private let ownTypes = [
   "expiresAt: whole": "Date",
   "decryptionKey: text": "KeyMaterial",
   "encryptionKey: text": "KeyMaterial",
+  "encryptionForm: text": "RelayPass.EncryptionForm",
+  "theme: text": "RelayPass.Theme",
 ]
 
 /// For texts and debuggers.
@@ -192,10 +195,12 @@ private let ofEveryType = [
     ]
     for function in surface["functions"]!.array! {
       let (name, arguments) = (function["name"]!.string!, described(function["arguments"]))
-      if name == "read_key_pair" {
+      if name == "read_key_pair" || name == "read_jwk" {
         // By its short name: the type says whose it is.
         let makers = graph.symbols("swift.init", of: "EncryptionKey").map { $0.parameters.map(\.name) }
-        #expect(makers == [["pem"]] && arguments.map(\.name) == ["privatePEM"])
+        let short = name == "read_jwk" ? "jwk" : "pem"
+        #expect(makers.count == 2 && makers.contains([short]))
+        #expect(arguments.map(\.name) == ["private\(short.uppercased())"])
       } else {
         let found = functions.removeValue(forKey: name)
         checkParameters(try #require(found), arguments, name)
@@ -250,8 +255,12 @@ private let ofEveryType = [
 
   @Test func textsOfAFewAreTypes() throws {
     #expect(VerificationStatus.allCases.map(\.rawValue).sorted() == texts(surface["statuses"]).sorted())
-    for (option, type) in [("environment", "Environment"), ("passBinding", "PassBinding")] {
-      let choices = texts(options.first { $0.name == option }?.json["choices"])
+    let ofCalls = surface["calls"]!.array!.flatMap { described($0["arguments"]) }
+    for (name, type) in [
+      ("environment", "Environment"), ("passBinding", "PassBinding"),
+      ("encryptionForm", "EncryptionForm"), ("theme", "Theme"),
+    ] {
+      let choices = texts((options + ofCalls).first { $0.name == name }?.json["choices"])
       try checkNames("RelayPass", type, choices, file: "Environment")
     }
   }

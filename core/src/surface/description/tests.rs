@@ -108,6 +108,8 @@ fn what_is_left_out_is_as_described() {
     assert_eq!(default("background"), keeping.background);
     assert_eq!(default("pass_binding"), "claim_type");
     assert_eq!(keeping.pass_binding, crate::PassBinding::ClaimType);
+    assert_eq!(default("encryption_form"), "auto");
+    assert_eq!(inner.encryption_form, crate::EncryptionForm::Auto);
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl Engine {
     }
 
     /// What the record says, without asking anybody.
-    pub(crate) fn tell(&self, record: &Durable) -> Result<Told> {
+    pub(crate) async fn tell(&self, record: &Durable) -> Result<Told> {
         match &record.state {
             State::Answered { claim } => Ok(Told::Answered(claim.into())),
             State::Expired => Ok(Told::Expired),
@@ -116,7 +116,8 @@ impl Engine {
                     return Err(evidence.error().with_unopened_claim(unopened));
                 }
                 let asked = ClaimType::parse(record.claim_type.as_str())?;
-                let opened = self.ports.persona.open(payload, record.encrypted, &asked);
+                let form = record.encryption_form();
+                let opened = self.ports.persona.open(payload, form, &asked).await;
                 opened.map(Told::Answered).map_err(|error| {
                     let error = match error.kind() {
                         ErrorKind::Decryption => error,

@@ -156,7 +156,7 @@ impl Durable {
             claim_type: place.claim_type.clone(),
             owner: place.owner.clone(),
             reference_key: None,
-            encrypted: false,
+            encryption_form: None,
             relay_bound: false,
             relay: None,
             state,

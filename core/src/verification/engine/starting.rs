@@ -155,7 +155,7 @@ impl Engine {
             claim_type: request.claim_type.as_str().to_owned(),
             owner,
             reference_key,
-            encrypted: ports.persona.encrypts(),
+            encryption_form: relay.encryption_form,
             relay_bound,
             relay: Some(StoredRelay {
                 token: Kept::new(relay.relay_token.as_str()),

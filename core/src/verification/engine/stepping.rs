@@ -184,7 +184,7 @@ impl Engine {
             claim_type: claim_type.to_owned(),
             owner: None,
             reference_key: None,
-            encrypted: false,
+            encryption_form: None,
             // Its pass is the caller's, and is never put into the pool.
             relay_bound: relay.is_some(),
             relay,

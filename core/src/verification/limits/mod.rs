@@ -233,7 +233,7 @@ pub(super) async fn put(
         claim_type: "age".to_owned(),
         owner,
         reference_key: None,
-        encrypted: false,
+        encryption_form: None,
         relay_bound: false,
         relay: Some(StoredRelay {
             token: Kept::new("relay"),

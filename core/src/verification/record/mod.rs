@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::claim::StoredClaim;
 pub(crate) use self::request::Request;
+use crate::claim::KeyForm;
 use crate::client::rules::LONGEST_PURCHASE_WINDOW;
 use crate::client::Owner;
 use crate::passes::{new_pool_key, PaidPass, Purchase};
@@ -70,7 +71,10 @@ pub(crate) struct Durable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reference_key: Option<String>,
     /// Whether the relay was created with an encryption key.
-    pub(super) encrypted: bool,
+    encrypted: bool,
+    /// In which form that was sent. 0.1.0 knew only PEM.
+    #[serde(default, skip_serializing_if = "is_pem")]
+    encryption_form: KeyForm,
     /// Whether its pass is bound to the relay: Persona's first generation.
     #[serde(default)]
     pub(super) relay_bound: bool,
@@ -169,11 +173,17 @@ pub(super) struct Beginning {
     pub(super) claim_type: String,
     pub(super) owner: Option<Owner>,
     pub(super) reference_key: Option<String>,
-    pub(super) encrypted: bool,
+    /// In which form the relay's encryption key was sent; none, if it has no key.
+    pub(super) encryption_form: Option<KeyForm>,
     pub(super) relay_bound: bool,
     pub(super) relay: Option<StoredRelay>,
     pub(super) state: State,
     pub(super) buy_at: Option<u64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde wants it
+fn is_pem(form: &KeyForm) -> bool {
+    *form == KeyForm::Pem
 }
 
 impl Durable {
@@ -191,7 +201,8 @@ impl Durable {
             owner: beginning.owner,
             says_owner: true,
             reference_key: beginning.reference_key,
-            encrypted: beginning.encrypted,
+            encrypted: beginning.encryption_form.is_some(),
+            encryption_form: beginning.encryption_form.unwrap_or_default(),
             relay_bound: beginning.relay_bound,
             session_ends_at: now + lasts,
             relay: beginning.relay,
@@ -226,6 +237,11 @@ impl Durable {
 
     pub(super) fn claim_type(&self) -> &str {
         &self.claim_type
+    }
+
+    /// In which form the relay's encryption key was sent; none, if it has no key.
+    pub(super) fn encryption_form(&self) -> Option<KeyForm> {
+        self.encrypted.then_some(self.encryption_form)
     }
 
     pub(super) fn session_ends_at(&self) -> u64 {

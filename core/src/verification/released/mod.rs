@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::engine::{Engine, Told};
 use super::record::{record_key, Durable};
-use crate::claim::{open_claim, Claim, ClaimType};
+use crate::claim::{open_claim, Claim, ClaimType, KeyForm};
 use crate::client::{
     Attempted, Attempting, Environment, IssuePrivacyPass, PassBinding, Persona, Ports, Question,
     Relay,
@@ -30,6 +30,8 @@ const CLAIM: &str = r#"{"claim_type":"age","claim_result":"passed"}"#;
 #[derive(Default)]
 struct Generous {
     keys: Mutex<Vec<String>>,
+    /// In which form each claim was to be opened.
+    forms: Mutex<Vec<Option<KeyForm>>>,
 }
 
 impl Generous {
@@ -42,10 +44,6 @@ impl Generous {
 impl Persona for Generous {
     fn check_can_issue(&self) -> Result<()> {
         Ok(())
-    }
-
-    fn encrypts(&self) -> bool {
-        false
     }
 
     fn create<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Relay>> {
@@ -77,8 +75,14 @@ impl Persona for Generous {
         Box::pin(async { Ok(Ok(((Kept::new(CLAIM), true), ResponseInfo::default()))) })
     }
 
-    fn open(&self, payload: &Kept, _: bool, asked: &ClaimType) -> Result<Claim> {
-        open_claim(payload.expose(), None, Some(asked))
+    fn open<'a>(
+        &'a self,
+        payload: &'a Kept,
+        form: Option<KeyForm>,
+        asked: &'a ClaimType,
+    ) -> BoxFuture<'a, Result<Claim>> {
+        self.forms.lock().expect("nobody panicked").push(form);
+        Box::pin(async move { open_claim(payload.expose(), None, Some(asked)) })
     }
 }
 
@@ -199,6 +203,35 @@ async fn every_verification_of_0_1_0_is_completed() {
         completed += 1;
     }
     assert!(completed >= 26, "only {completed} records were found");
+}
+
+/// 0.1.0 sent its keys in PEM and did not say so; what is written today says it of a JWK.
+#[tokio::test]
+async fn an_encrypted_verification_is_opened_in_the_form_of_its_key() {
+    let mut opened = 0;
+    for (name, mut record) in records() {
+        let is_open = ["created", "issuing", "ready", "redeeming"]
+            .map(|state| record["state"]["is"] == state);
+        let is_step = ["place", "purchase", "redemption"]
+            .iter()
+            .any(|step| name.starts_with(step));
+        if is_step || !is_open.contains(&true) {
+            continue;
+        }
+        record["encrypted"] = true.into();
+        for form in [KeyForm::Pem, KeyForm::Jwk] {
+            if form == KeyForm::Jwk {
+                record["encryption_form"] = "jwk".into();
+            }
+            let (engine, persona) = worker("verification/id", &record, BEGIN + 10 * MINUTE).await;
+            let told = engine.complete("id", true).await;
+            assert!(matches!(told, Ok(Told::Answered(_))), "{name}: {told:?}");
+            let forms = persona.forms.lock().expect("nobody panicked").clone();
+            assert_eq!(forms, [Some(form)], "{name}");
+            opened += 1;
+        }
+    }
+    assert!(opened >= 20, "only {opened} records were found");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use super::faults::{Effect, Fate, Faults, Mishap};
 use super::server::{Asked, Reply, Server, BAD_SIGNATURE};
 use super::watch::Watch;
 use super::SECRET;
-use crate::claim::{open_claim, Claim, ClaimType};
+use crate::claim::{open_claim, Claim, ClaimType, KeyForm};
 use crate::client::{
     Attempted, Attempting, IssuePrivacyPass, Persona, Question, Relay, RelayToken,
 };
@@ -38,10 +38,6 @@ impl Persona for SimulatedPersona {
         Ok(())
     }
 
-    fn encrypts(&self) -> bool {
-        self.has_key
-    }
-
     fn create<'a>(
         &'a self,
         claim_type: &'a ClaimType,
@@ -62,6 +58,7 @@ impl Persona for SimulatedPersona {
                 relay_token: RelayToken::parse(token)?,
                 relay_secret: RelaySecret::parse(secret)?,
                 relay_session_access_token: Secret::new(format!("session-{SECRET}")),
+                encryption_form: self.has_key.then_some(KeyForm::Jwk),
                 info: ResponseInfo {
                     answered_at,
                     ..ResponseInfo::default()
@@ -169,15 +166,22 @@ impl Persona for SimulatedPersona {
         })
     }
 
-    fn open(&self, payload: &Kept, encrypted: bool, asked: &ClaimType) -> Result<Claim> {
-        if !encrypted {
-            return open_claim(payload.expose(), None, Some(asked));
-        }
-        let sealed = payload.expose().strip_prefix("sealed ");
-        let claim = sealed
-            .filter(|_| self.has_key)
-            .ok_or_else(|| Error::new(ErrorKind::Decryption, "The key does not open the claim."))?;
-        open_claim(claim, None, Some(asked))
+    fn open<'a>(
+        &'a self,
+        payload: &'a Kept,
+        form: Option<KeyForm>,
+        asked: &'a ClaimType,
+    ) -> BoxFuture<'a, Result<Claim>> {
+        Box::pin(async move {
+            if form.is_none() {
+                return open_claim(payload.expose(), None, Some(asked));
+            }
+            let sealed = payload.expose().strip_prefix("sealed ");
+            let claim = sealed.filter(|_| self.has_key).ok_or_else(|| {
+                Error::new(ErrorKind::Decryption, "The key does not open the claim.")
+            })?;
+            open_claim(claim, None, Some(asked))
+        })
     }
 }
 

@@ -251,8 +251,8 @@ fn a_key_that_was_sent_a_day_late_holds_its_answer_for_another_day() {
     assert_eq!(played.questions(), 1);
 }
 
-#[test]
-fn an_answer_that_makes_no_sense_comes_with_what_was_sent() {
+#[tokio::test]
+async fn an_answer_that_makes_no_sense_comes_with_what_was_sent() {
     let faults = Faults::scripted(Vec::new());
     let server = Flow::of(Step::Redemption(Ending::Passed)).server();
     let engine = Setting::new(1, faults, server).engine(false, PassBinding::ClaimType);
@@ -263,7 +263,7 @@ fn an_answer_that_makes_no_sense_comes_with_what_was_sent() {
         claim_type: String::new(),
         owner: None,
         reference_key: None,
-        encrypted: false,
+        encryption_form: None,
         relay_bound: true,
         relay: None,
         state: record::State::Unopened {
@@ -274,7 +274,7 @@ fn an_answer_that_makes_no_sense_comes_with_what_was_sent() {
         buy_at: None,
     };
     let record = Durable::begin(beginning, BEGIN, &mut crate::secret::os_random());
-    let error = engine.tell(&record).expect_err("nobody can read it");
+    let error = engine.tell(&record).await.expect_err("nobody can read it");
     assert_eq!(error.kind(), ErrorKind::Protocol);
     let unopened = error.unopened_claim().expect("what was sent");
     assert_eq!(unopened.claim_payload.expose(), "half a claim");

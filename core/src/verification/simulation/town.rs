@@ -252,7 +252,7 @@ impl Town {
         };
         self.is_told(&id, engine.complete(&id, reissue).await);
         if let Ok(stored) = engine.load(&id).await {
-            self.is_told(&id, engine.tell(&stored.content));
+            self.is_told(&id, engine.tell(&stored.content).await);
         }
     }
 

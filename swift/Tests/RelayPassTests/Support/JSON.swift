@@ -52,6 +52,18 @@ enum JSON: Hashable, Sendable, Codable {
   init(_ bool: Bool?) { self = bool.map(JSON.bool) ?? .null }
   init(_ number: Int?) { self = number.map { .number(Double($0)) } ?? .null }
 
+  /// As Foundation has it.
+  var plain: Any {
+    switch self {
+    case .null: NSNull()
+    case .bool(let bool): bool
+    case .number(let number): number
+    case .string(let string): string
+    case .array(let array): array.map(\.plain)
+    case .object(let object): object.mapValues(\.plain)
+    }
+  }
+
   var string: String? { if case .string(let string) = self { string } else { nil } }
   var bool: Bool? { if case .bool(let bool) = self { bool } else { nil } }
   var number: Double? { if case .number(let number) = self { number } else { nil } }

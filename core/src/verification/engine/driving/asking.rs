@@ -107,7 +107,8 @@ impl Drive<'_> {
                     Purpose::Redemption => None,
                     _ => {
                         let claim_type = ClaimType::parse(record.claim_type.as_str())?;
-                        let opened = persona.open(&payload, record.encrypted, &claim_type);
+                        let form = record.encryption_form();
+                        let opened = persona.open(&payload, form, &claim_type).await;
                         Some(Arc::new(opened))
                     }
                 };

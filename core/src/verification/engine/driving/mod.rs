@@ -221,7 +221,7 @@ impl Drive<'_> {
         let ports = &self.engine.ports;
         let record = &self.stored.content;
         let event = match effect {
-            Effect::Tell => return Ok(Performed::Told(self.engine.tell(record))),
+            Effect::Tell => return Ok(Performed::Told(self.engine.tell(record).await)),
             Effect::TellPending => return Ok(Performed::Told(Ok(Told::Pending))),
             Effect::Fail(kind) => return Err(self.failure(kind)),
             Effect::Later(kind) if self.asks_again(kind) => {
@@ -261,7 +261,7 @@ impl Drive<'_> {
                 match ports.give_back(place, &record.id, of, pass).await {
                     Ok(()) => Event::Refunded,
                     // The answer is there, and what is left to do is due again: see `recover`.
-                    Err(_) => return Ok(Performed::Told(self.engine.tell(record))),
+                    Err(_) => return Ok(Performed::Told(self.engine.tell(record).await)),
                 }
             }
         };

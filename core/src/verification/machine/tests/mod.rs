@@ -44,7 +44,7 @@ impl Worker {
             claim_type: "age".to_owned(),
             owner: None,
             reference_key: None,
-            encrypted: false,
+            encryption_form: None,
             relay_bound: purpose != Purpose::Verification,
             relay: Some(StoredRelay {
                 token: Kept::new("token"),

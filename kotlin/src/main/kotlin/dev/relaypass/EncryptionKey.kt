@@ -2,6 +2,7 @@ package dev.relaypass
 
 import dev.relaypass.generated.KeyPairRecord
 import dev.relaypass.generated.generateKeys
+import dev.relaypass.generated.readJwk
 import dev.relaypass.generated.readKeys
 
 /**
@@ -19,6 +20,11 @@ import dev.relaypass.generated.readKeys
 public class EncryptionKey private constructor(
     /** The public half in PEM (`PUBLIC KEY`): what Persona gets. */
     public val publicKeyPem: String,
+    /**
+     * The public half as the JSON of a JSON Web Key, with `kty`, `n`, `e`, `alg` and `use`: what Persona
+     * gets in that form.
+     */
+    public val publicJwk: String,
     /** The private half in PEM (PKCS#8). **Secret.** */
     public val privateKeyPem: String,
 ) {
@@ -29,7 +35,8 @@ public class EncryptionKey private constructor(
     override fun hashCode(): Int = publicKeyPem.hashCode()
 
     /** The public half only. */
-    override fun toString(): String = "EncryptionKey(publicKeyPem=$publicKeyPem, privateKeyPem=$REDACTED)"
+    override fun toString(): String =
+        "EncryptionKey(publicKeyPem=$publicKeyPem, publicJwk=$publicJwk, privateKeyPem=$REDACTED)"
 
     /** Where keys come from. */
     public companion object {
@@ -52,6 +59,19 @@ public class EncryptionKey private constructor(
         @JvmStatic
         public fun fromPem(privatePem: String): EncryptionKey = callNow { readKeys(privatePem) }.lift()
 
-        private fun KeyPairRecord.lift() = EncryptionKey(publicKeyPem, privateKeyPem)
+        /**
+         * Reads a private key that is the JSON of a JSON Web Key (RFC 7517), with `d`, `p`, `q`, `dp`,
+         * `dq` and `qi`; `alg`, if it is there, is `RSA-OAEP-256`.
+         *
+         * @throws InvalidArgumentException for anything else.
+         */
+        @JvmStatic
+        public fun fromJwk(privateJwk: String): EncryptionKey = callNow { readJwk(privateJwk) }.lift()
+
+        /** As the other [fromJwk], with the members of the JWK. */
+        @JvmStatic
+        public fun fromJwk(privateJwk: Map<String, *>): EncryptionKey = fromJwk(jwkText(privateJwk))
+
+        private fun KeyPairRecord.lift() = EncryptionKey(publicKeyPem, publicJwk, privateKeyPem)
     }
 }

@@ -85,25 +85,35 @@ public class RelayPassBlocking internal constructor(
         public fun baseUrl(baseUrl: String?): Builder = apply { options.baseUrl = baseUrl }
 
         /** See [RelayPassOptions.environment]. */
-        public fun environment(environment: Environment): Builder = apply { options.environment = environment }
+        public fun environment(environment: Environment?): Builder = apply { options.environment = environment }
 
         /** See [RelayPassOptions.timeout]. */
-        public fun timeout(timeout: JavaDuration): Builder = apply { options.timeout = timeout.toKotlinDuration() }
+        public fun timeout(timeout: JavaDuration?): Builder =
+            apply { options.timeout = timeout?.toKotlinDuration() }
 
         /** See [RelayPassOptions.retries]. */
         public fun retries(retries: Int): Builder = apply { options.retries = retries }
 
+        /** As the other one. `null`: the default. */
+        public fun retries(retries: Int?): Builder = apply { options.retries = retries }
+
         /** See [RelayPassOptions.caPem]. */
-        public fun caPem(caPem: String): Builder = apply { options.caPem = caPem }
+        public fun caPem(caPem: String?): Builder = apply { options.caPem = caPem }
 
         /** See [RelayPassOptions.anonymousProxy]. */
-        public fun anonymousProxy(url: String): Builder = apply { options.anonymousProxy = url }
+        public fun anonymousProxy(url: String?): Builder = apply { options.anonymousProxy = url }
 
         /** See [RelayPassOptions.identifiedProxy]. */
-        public fun identifiedProxy(url: String): Builder = apply { options.identifiedProxy = url }
+        public fun identifiedProxy(url: String?): Builder = apply { options.identifiedProxy = url }
 
         /** See [RelayPassOptions.decryptionKey]. */
-        public fun decryptionKey(key: EncryptionKey): Builder = apply { options.decryptionKey = key }
+        public fun decryptionKey(key: EncryptionKey?): Builder = apply { options.decryptionKey = key }
+
+        /** See [RelayPassOptions.decryptionKeys]. */
+        public fun decryptionKeys(keys: List<EncryptionKey>): Builder = apply { options.decryptionKeys = keys }
+
+        /** See [RelayPassOptions.encryptionForm]. `null`: the default. */
+        public fun encryptionForm(form: EncryptionForm?): Builder = apply { options.encryptionForm = form }
 
         /**
          * A built-in store: `memory:`, `sqlite:///absolute/path` or `postgres://…`. A SQLite file must be
@@ -122,14 +132,14 @@ public class RelayPassBlocking internal constructor(
             apply { options.idleTimeout = timeout.toKotlinDuration() }
 
         /** See [RelayPassOptions.storeTimeout]. */
-        public fun storeTimeout(timeout: JavaDuration): Builder =
-            apply { options.storeTimeout = timeout.toKotlinDuration() }
+        public fun storeTimeout(timeout: JavaDuration?): Builder =
+            apply { options.storeTimeout = timeout?.toKotlinDuration() }
 
         /** See [RelayPassOptions.sealKeys]. */
         public fun sealKeys(vararg keys: ByteArray): Builder = apply { options.sealKeys = keys.toList() }
 
         /** See [RelayPassOptions.passBinding]. */
-        public fun passBinding(binding: PassBinding): Builder = apply { options.passBinding = binding }
+        public fun passBinding(binding: PassBinding?): Builder = apply { options.passBinding = binding }
 
         /** See [RelayPassOptions.purchaseWindow]. */
         public fun purchaseWindow(window: JavaDuration): Builder =
@@ -138,11 +148,18 @@ public class RelayPassBlocking internal constructor(
         /** See [RelayPassOptions.passPool]. */
         public fun passPool(size: Int): Builder = apply { options.passPool = size }
 
+        /** As the other one. `null`: the default. */
+        public fun passPool(size: Int?): Builder = apply { options.passPool = size }
+
         /** See [RelayPassOptions.background]. */
         public fun background(background: Boolean): Builder = apply { options.background = background }
 
+        /** As the other one. `null`: the default. */
+        public fun background(background: Boolean?): Builder = apply { options.background = background }
+
         /** See [RelayPassOptions.onEvent]. */
-        public fun onEvent(listener: Consumer<RelayPassEvent>): Builder = apply { options.onEvent = listener::accept }
+        public fun onEvent(listener: Consumer<RelayPassEvent>?): Builder =
+            apply { options.onEvent = listener?.let { it::accept } }
 
         /**
          * Checks everything; nothing is sent.
@@ -167,11 +184,11 @@ public class RelaysBlocking internal constructor(
     @Throws(InterruptedException::class)
     public fun create(claimType: String): Relay = await { relays.create(claimType, timeout = timeout) }
 
-    /** Step 1 with a public key to encrypt the claim with, in PEM: see [Relays.create]. */
+    /** Step 1 with a public key to encrypt the claim with, in PEM or as the JSON of a JWK: see [Relays.create]. */
     @Throws(InterruptedException::class)
     public fun create(
         claimType: String,
-        encryptionKey: String,
+        encryptionKey: String?,
     ): Relay = await { relays.create(claimType, encryptionKey, timeout) }
 
     /** Step 1 with the public half of a key: see [Relays.create]. */
@@ -179,6 +196,13 @@ public class RelaysBlocking internal constructor(
     public fun create(
         claimType: String,
         encryptionKey: EncryptionKey,
+    ): Relay = await { relays.create(claimType, encryptionKey, timeout) }
+
+    /** Step 1 with the members of a JWK: see [Relays.create]. */
+    @Throws(InterruptedException::class)
+    public fun create(
+        claimType: String,
+        encryptionKey: Map<String, *>,
     ): Relay = await { relays.create(claimType, encryptionKey, timeout) }
 
     /** Step 2 for a claim type: see [Relays.issuePrivacyPass]. */
@@ -197,12 +221,12 @@ public class RelaysBlocking internal constructor(
     @Throws(InterruptedException::class)
     public fun generateClaim(redemption: ClaimRequest): GeneratedClaim =
         await {
-            relays.generateClaim(
+            relays.redeem(
                 redemption.relayToken,
                 redemption.relaySecret,
                 redemption.privacyPassToken,
                 redemption.claimType,
-                redemption.decryptionKey,
+                redemption.decryptionKeys,
                 redemption.idempotencyKey,
                 timeout,
             )
@@ -227,7 +251,7 @@ public class ClaimRequest(
 ) {
     internal var claimType: String? = null
         private set
-    internal var decryptionKey: EncryptionKey? = null
+    internal var decryptionKeys: List<EncryptionKey>? = null
         private set
     internal var idempotencyKey: String? = null
         private set
@@ -236,7 +260,10 @@ public class ClaimRequest(
     public fun claimType(claimType: String?): ClaimRequest = apply { this.claimType = claimType }
 
     /** The key that opens the claim; by default the client's. */
-    public fun decryptionKey(key: EncryptionKey?): ClaimRequest = apply { decryptionKey = key }
+    public fun decryptionKey(key: EncryptionKey?): ClaimRequest = apply { decryptionKeys = key?.let(::listOf) }
+
+    /** Keys of which one opens the claim; by default the client's. */
+    public fun decryptionKeys(keys: List<EncryptionKey>?): ClaimRequest = apply { decryptionKeys = keys }
 
     /** The key under which Persona keeps the answer for 24 hours: see [Relays.generateClaim]. */
     public fun idempotencyKey(key: String?): ClaimRequest = apply { idempotencyKey = key }
@@ -260,6 +287,14 @@ public class VerificationsBlocking internal constructor(
         reference: String? = null,
     ): Verification = await { verifications.start(claimType, reference, timeout) }
 
+    /** See [Verifications.start]. */
+    @Throws(InterruptedException::class)
+    public fun start(
+        claimType: String,
+        reference: String?,
+        theme: Theme?,
+    ): Verification = await { verifications.start(claimType, reference, theme, timeout) }
+
     /** See [Verifications.complete]. */
     @JvmOverloads
     @Throws(InterruptedException::class)
@@ -271,6 +306,13 @@ public class VerificationsBlocking internal constructor(
     /** See [Verifications.get]. */
     @Throws(InterruptedException::class)
     public fun get(id: String): Verification = await { verifications.get(id, timeout) }
+
+    /** See [Verifications.get]. */
+    @Throws(InterruptedException::class)
+    public fun get(
+        id: String,
+        theme: Theme?,
+    ): Verification = await { verifications.get(id, theme, timeout) }
 
     /** See [Verifications.forget]. */
     @Throws(InterruptedException::class)

@@ -64,7 +64,23 @@ public class RelayPassOptions {
      * The key that opens claims. With it, every relay is created with its public half and a claim that
      * is not encrypted is refused, unless a call says otherwise.
      */
-    public var decryptionKey: EncryptionKey? = null
+    public var decryptionKey: EncryptionKey?
+        get() = decryptionKeys.firstOrNull()
+        set(key) {
+            decryptionKeys = listOfNotNull(key)
+        }
+
+    /**
+     * The keys that open claims, the newest first: new relays are created with the public half of the
+     * first, and all of them open. To rotate, put the new one first.
+     */
+    public var decryptionKeys: List<EncryptionKey> = emptyList()
+
+    /**
+     * In which form Persona gets the encryption key; the default is [EncryptionForm.AUTO], the one that
+     * she takes. The claim comes back in the form that goes with it; another one is refused.
+     */
+    public var encryptionForm: EncryptionForm? = null
 
     /**
      * Where verifications and passes are kept: a [RelayStore] of yours, or a [StoreUrl]. Without one
@@ -129,7 +145,8 @@ public class RelayPassOptions {
             caPem = caPem,
             anonymousProxy = anonymousProxy,
             identifiedProxy = identifiedProxy,
-            decryptionKey = decryptionKey?.privateKeyPem,
+            decryptionKey = decryptionKeys.map { it.privateKeyPem }.ifEmpty { null },
+            encryptionForm = encryptionForm?.code,
             storeUrl = (store as? StoreUrl)?.url,
             store = (store as? RelayStore)?.let(::StoreAdapter),
             storeTimeoutSeconds = storeTimeout?.toDouble(SECONDS),

@@ -28,8 +28,9 @@ public class Relays internal constructor(
      * Source: Persona, "Create a Relay".
      *
      * @param claimType what is asked about the person, such as `age_over18_verified`.
-     * @param encryptionKey the public key to encrypt the claim with, in PEM; by default that of the
-     * client's `decryptionKey`, if it has one.
+     * @param encryptionKey the public key to encrypt the claim with, in PEM or as the JSON of a JWK; by
+     * default that of the client's `decryptionKey`, if it has one. Whatever it is given as, the client's
+     * `encryptionForm` says how it is sent.
      * @throws InvalidArgumentException or [UnprocessableException], [RateLimitedException],
      * [ServerException], [RequestTimeoutException], [NetworkException], [ProtocolException].
      */
@@ -45,6 +46,13 @@ public class Relays internal constructor(
         encryptionKey: EncryptionKey,
         timeout: Duration? = null,
     ): Relay = create(claimType, encryptionKey.publicKeyPem, timeout)
+
+    /** As the other [create], with the members of a JWK. */
+    public suspend fun create(
+        claimType: String,
+        encryptionKey: Map<String, *>,
+        timeout: Duration? = null,
+    ): Relay = create(claimType, jwkText(encryptionKey), timeout)
 
     /**
      * Step 2: buys a Privacy Pass for every relay of a claim type and this environment: the current
@@ -131,9 +139,35 @@ public class Relays internal constructor(
         idempotencyKey: String? = null,
         timeout: Duration? = null,
     ): GeneratedClaim {
-        val key = decryptionKey?.privateKeyPem
+        val keys = decryptionKey?.let(::listOf)
+        return redeem(relayToken, relaySecret, privacyPassToken, claimType, keys, idempotencyKey, timeout)
+    }
+
+    /** As the other [generateClaim], with the one of several keys that fits. */
+    public suspend fun generateClaim(
+        relayToken: String,
+        relaySecret: String,
+        privacyPassToken: String,
+        claimType: String? = null,
+        decryptionKeys: List<EncryptionKey>,
+        idempotencyKey: String? = null,
+        timeout: Duration? = null,
+    ): GeneratedClaim =
+        redeem(relayToken, relaySecret, privacyPassToken, claimType, decryptionKeys, idempotencyKey, timeout)
+
+    @JvmSynthetic
+    internal suspend fun redeem(
+        relayToken: String,
+        relaySecret: String,
+        privacyPassToken: String,
+        claimType: String?,
+        decryptionKeys: List<EncryptionKey>?,
+        idempotencyKey: String?,
+        timeout: Duration?,
+    ): GeneratedClaim {
+        val keys = decryptionKeys?.map { it.privateKeyPem }
         val arguments =
-            ClaimArguments(relayToken, relaySecret, privacyPassToken, claimType, key, idempotencyKey)
+            ClaimArguments(relayToken, relaySecret, privacyPassToken, claimType, keys, idempotencyKey)
         return client.call(timeout, arguments, NativeClient::generateClaim).lift()
     }
 

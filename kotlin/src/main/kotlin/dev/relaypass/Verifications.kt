@@ -43,8 +43,22 @@ public class Verifications internal constructor(
         claimType: String,
         reference: String? = null,
         timeout: Duration? = null,
+    ): Verification = start(claimType, reference, theme = null, timeout)
+
+    /**
+     * As the other [start], and says how the page at `hostedUrl` looks.
+     *
+     * @param theme how it looks; with `null`, Persona decides.
+     */
+    public suspend fun start(
+        claimType: String,
+        reference: String? = null,
+        theme: Theme?,
+        timeout: Duration? = null,
     ): Verification =
-        client.call(timeout, StartArguments(claimType, reference), NativeClient::startVerification).lift()
+        client
+            .call(timeout, StartArguments(claimType, reference, theme?.code), NativeClient::startVerification)
+            .lift()
 
     /**
      * Asks for the answer. Once it is known it is returned as it was stored, without a network call.
@@ -83,7 +97,19 @@ public class Verifications internal constructor(
     public suspend fun get(
         id: String,
         timeout: Duration? = null,
-    ): Verification = client.call(timeout, GetArguments(id), NativeClient::getVerification).lift()
+    ): Verification = get(id, theme = null, timeout)
+
+    /**
+     * As the other [get], and says how the page at `hostedUrl` looks.
+     *
+     * @param theme how it looks; with `null`, Persona decides.
+     */
+    public suspend fun get(
+        id: String,
+        theme: Theme?,
+        timeout: Duration? = null,
+    ): Verification =
+        client.call(timeout, GetArguments(id, theme?.code), NativeClient::getVerification).lift()
 
     /**
      * Deletes what is stored of a verification. A pass that is certainly unspent goes to the pool; what

@@ -1,5 +1,7 @@
 package dev.relaypass
 
+import dev.relaypass.generated.GetArguments
+import dev.relaypass.generated.NativeClient
 import dev.relaypass.support.MapStore
 import dev.relaypass.support.ROOT
 import dev.relaypass.support.Sandbox
@@ -130,7 +132,9 @@ class ScenariosTest {
                 caPem = options.textOrNull("ca_pem")
                 anonymousProxy = options.textOrNull("anonymous_proxy")
                 identifiedProxy = options.textOrNull("identified_proxy")
-                decryptionKey = options.textOrNull("decryption_key")?.let(EncryptionKey::fromPem)
+                options["decryption_key"]?.let { decryptionKeys = keysOf(it) }
+                encryptionForm =
+                    options.textOrNull("encryption_form")?.let { code -> EncryptionForm.entries.first { it.code == code } }
                 store = options.textOrNull("store")?.let { if (it == "host") hostStore else StoreUrl(it) }
                 sealKeys = listOfNotNull(options.textOrNull("seal_key")?.let(::bytesOf))
                 passBinding =
@@ -157,14 +161,18 @@ class ScenariosTest {
     }
 
     /**
-     * Two options are enums here: a text that is none of theirs cannot be said, which is better than an
+     * Three options are enums here: a text that is none of theirs cannot be said, which is better than an
      * error. That the core refuses it is checked past them.
      */
     private fun refuseWhatCannotBeSaid(options: JsonObject) {
         val environment = options.textOrNull("environment")?.takeIf { it !in Environment.entries.map(Environment::code) }
         val passBinding = options.textOrNull("pass_binding")?.takeIf { it !in PassBinding.entries.map(PassBinding::code) }
-        if (environment != null || passBinding != null) {
-            CoreClient(RelayPassOptions().lower().copy(environment = environment, passBinding = passBinding))
+        val encryptionForm =
+            options.textOrNull("encryption_form")?.takeIf { it !in EncryptionForm.entries.map(EncryptionForm::code) }
+        if (environment != null || passBinding != null || encryptionForm != null) {
+            CoreClient(
+                RelayPassOptions().lower().copy(environment = environment, passBinding = passBinding, encryptionForm = encryptionForm),
+            )
         }
     }
 
@@ -176,9 +184,11 @@ class ScenariosTest {
         when (name) {
             "relays.create" -> {
                 checkKnown(arguments, setOf("claim_type", "encryption_key"))
-                client.relays
-                    .create(arguments.text("claim_type"), arguments.textOrNull("encryption_key"))
-                    .members()
+                val claimType = arguments.text("claim_type")
+                when (val key = arguments["encryption_key"]) {
+                    is JsonObject -> client.relays.create(claimType, mapOf(key))
+                    else -> client.relays.create(claimType, arguments.textOrNull("encryption_key"))
+                }.members()
             }
             "relays.issue_privacy_pass" -> {
                 checkKnown(arguments, setOf("claim_type", "relay_token", "relay_secret"))
@@ -193,23 +203,30 @@ class ScenariosTest {
                     client.relays.issuePrivacyPass(claimType).members()
                 }
             }
-            "relays.generate_claim" ->
-                client.relays
-                    .generateClaim(
-                        arguments.text("relay_token"),
-                        arguments.text("relay_secret"),
-                        arguments.text("privacy_pass_token"),
-                        arguments.textOrNull("claim_type"),
-                        arguments.textOrNull("decryption_key")?.let(EncryptionKey::fromPem),
-                        arguments.textOrNull("idempotency_key"),
-                    ).members()
+            "relays.generate_claim" -> {
+                val (token, secret, pass) =
+                    listOf("relay_token", "relay_secret", "privacy_pass_token").map(arguments::text)
+                val claimType = arguments.textOrNull("claim_type")
+                val idempotencyKey = arguments.textOrNull("idempotency_key")
+                val given = arguments["decryption_key"]
+                when (given) {
+                    is JsonArray ->
+                        client.relays.generateClaim(token, secret, pass, claimType, keysOf(given), idempotencyKey)
+                    else -> {
+                        val key = given?.let { keysOf(it).single() }
+                        client.relays.generateClaim(token, secret, pass, claimType, key, idempotencyKey)
+                    }
+                }.members()
+            }
             "verifications.start" ->
-                client.verifications.start(arguments.text("claim_type"), arguments.textOrNull("reference")).members()
+                client.verifications
+                    .start(arguments.text("claim_type"), arguments.textOrNull("reference"), themeOf(arguments))
+                    .members()
             "verifications.complete" -> {
                 val reissue = arguments["reissue"]?.jsonPrimitive?.boolean ?: false
                 client.verifications.complete(arguments.text("id"), reissue).members()
             }
-            "verifications.get" -> client.verifications.get(arguments.text("id")).members()
+            "verifications.get" -> client.verifications.get(arguments.text("id"), themeOf(arguments)).members()
             "verifications.forget" -> {
                 client.verifications.forget(arguments.text("id"))
                 JsonObject(emptyMap())
@@ -228,6 +245,7 @@ class ScenariosTest {
                 val key = EncryptionKey.generate(arguments["bits"]!!.jsonPrimitive.int)
                 buildJsonObject {
                     put("public_key_pem", key.publicKeyPem)
+                    put("public_jwk", Json.parseToJsonElement(key.publicJwk))
                     put("private_key_pem", key.privateKeyPem)
                 }
             }
@@ -243,8 +261,39 @@ class ScenariosTest {
 }
 
 private val KNOWN_OPTIONS =
-    setOf("environment", "timeout", "retries", "decryption_key", "ca_pem", "anonymous_proxy", "identified_proxy") +
+    setOf("environment", "timeout", "retries", "decryption_key", "encryption_form", "ca_pem", "anonymous_proxy", "identified_proxy") +
         setOf("store", "seal_key", "pass_binding", "purchase_window", "pass_pool")
+
+/** One key, or a list of them: in PEM, as the JSON of a JWK, or as its members. */
+private fun keysOf(given: JsonElement): List<EncryptionKey> =
+    when (given) {
+        is JsonArray -> given.flatMap(::keysOf)
+        is JsonObject -> listOf(EncryptionKey.fromJwk(mapOf(given)))
+        is JsonPrimitive -> {
+            val text = given.content
+            listOf(if (text.startsWith("{")) EncryptionKey.fromJwk(text) else EncryptionKey.fromPem(text))
+        }
+    }
+
+/** The members of a JWK as a program has them. */
+private fun mapOf(jwk: JsonObject): Map<String, Any?> =
+    jwk.mapValues { (_, member) ->
+        when (member) {
+            is JsonArray -> member.map { it.jsonPrimitive.content }
+            is JsonPrimitive -> if (member.isString) member.content else member.boolean
+            is JsonObject -> error("a JWK has no objects here")
+        }
+    }
+
+/** A theme is an enum here, too; that the core refuses another text is checked past it. */
+private suspend fun themeOf(arguments: JsonObject): Theme? =
+    arguments.textOrNull("theme")?.let { code ->
+        Theme.entries.find { it.code == code } ?: run {
+            val id = "00000000-0000-4000-8000-000000000000"
+            CoreClient(RelayPassOptions().lower()).call(null, GetArguments(id, code), NativeClient::getVerification)
+            error("the core takes the theme $code")
+        }
+    }
 
 private fun checkKnown(
     given: JsonObject,

@@ -6,6 +6,8 @@ import java.io.File
 import java.time.Instant
 import kotlin.reflect.KClass
 import kotlin.reflect.KFunction
+import kotlin.reflect.KFunction1
+import kotlin.reflect.KFunction3
 import kotlin.reflect.KMutableProperty
 import kotlin.reflect.KParameter
 import kotlin.reflect.KType
@@ -36,7 +38,7 @@ class SurfaceTest {
         ProcessBuilder(CLI.path, "surface").start().let { process ->
             Json.parseToJsonElement(process.inputReader().readText()).jsonObject
         }
-    private val options = described("options")
+    private val options = described("options").apart(listIsOptional = false)
     private val calls = surface.getValue("calls").jsonArray.map { it.jsonObject }.filter { it.text("name") != "close" }
     private val timeout = Described(surface.getValue("timeout").jsonObject)
 
@@ -63,6 +65,21 @@ class SurfaceTest {
     }
 
     private fun members(list: JsonArray) = list.map { Described(it.jsonObject) }
+
+    /** What may be one or several is two here: the one, and a list in the plural. */
+    private fun List<Described>.apart(listIsOptional: Boolean): List<Described> =
+        flatMap { member ->
+            if (!member.isList || !member.isOptional) return@flatMap listOf(member)
+            val name = member.json.text("name")
+            fun changed(name: String, isList: Boolean, isOptional: Boolean) =
+                Described(
+                    JsonObject(
+                        member.json +
+                            mapOf("name" to JsonPrimitive(name), "list" to JsonPrimitive(isList), "optional" to JsonPrimitive(isOptional)),
+                    ),
+                )
+            listOf(changed(name, false, true), changed(name + "s", true, listIsOptional))
+        }
 
     private fun texts(vararg path: String) =
         path
@@ -130,7 +147,7 @@ class SurfaceTest {
             val (room, name) = camel(call.text("name")).split(".")
             val functions = publicFunctions(rooms.getValue(room)).filter { it.name == name }
             assertTrue(functions.all { it.isSuspend }, name)
-            checkParameters(functions, members(call.getValue("arguments").jsonArray) + timeout)
+            checkParameters(functions, members(call.getValue("arguments").jsonArray).apart(listIsOptional = true) + timeout)
             for (function in functions) checkAnswer(call, function.returnType)
         }
         checkParameters(listOf(RelayPass::closeAndJoin), listOf(timeout), renamed = mapOf("timeout" to "within"))
@@ -142,7 +159,7 @@ class SurfaceTest {
         for (call in calls) {
             val (room, name) = camel(call.text("name")).split(".")
             val functions = publicFunctions(roomsForJava.getValue(room)).filter { it.name == name }
-            val arguments = members(call.getValue("arguments").jsonArray)
+            val arguments = members(call.getValue("arguments").jsonArray).apart(listIsOptional = true)
             if (name == "generateClaim") {
                 val request = ClaimRequest::class
                 val taken = request.primaryConstructor!!.parameters.map { it.name } + publicFunctions(request).map { it.name }
@@ -197,17 +214,21 @@ class SurfaceTest {
 
     @Test
     fun `the functions take what is described`() {
+        val openWithOne: KFunction3<String, EncryptionKey?, String?, Claim> = ::openClaim
+        val openWithSeveral: KFunction3<String, List<EncryptionKey>, String?, Claim> = ::openClaim
+        val readText: KFunction1<String, EncryptionKey> = EncryptionKey.Companion::fromJwk
         val functions =
-            mapOf<String, KFunction<*>>(
-                "open_claim" to ::openClaim,
-                "generate_key_pair" to EncryptionKey.Companion::generate,
-                "read_key_pair" to EncryptionKey.Companion::fromPem,
+            mapOf<String, List<KFunction<*>>>(
+                "open_claim" to listOf(openWithOne, openWithSeveral),
+                "generate_key_pair" to listOf(EncryptionKey.Companion::generate),
+                "read_key_pair" to listOf(EncryptionKey.Companion::fromPem),
+                "read_jwk" to listOf(readText),
             )
         val found = surface.getValue("functions").jsonArray.map { it.jsonObject }
         assertEquals(functions.keys, found.map { it.text("name") }.toSet())
         for (function in found) {
-            val arguments = members(function.getValue("arguments").jsonArray)
-            checkParameters(listOf(functions.getValue(function.text("name"))), arguments)
+            val arguments = members(function.getValue("arguments").jsonArray).apart(listIsOptional = true)
+            checkParameters(functions.getValue(function.text("name")), arguments)
         }
         val bits = members(found.single { it.text("name") == "generate_key_pair" }.getValue("arguments").jsonArray).single()
         for (file in listOf("EncryptionKey.kt", "RelayPassBlocking.kt")) {
@@ -294,6 +315,9 @@ class SurfaceTest {
         fun choices(name: String) = options.single { it.name == name }.choices
         assertEquals(choices("environment"), Environment.entries.map { it.code })
         assertEquals(choices("passBinding"), PassBinding.entries.map { it.code })
+        assertEquals(choices("encryptionForm"), EncryptionForm.entries.map { it.code })
+        val arguments = calls.flatMap { members(it.getValue("arguments").jsonArray) }
+        for (theme in arguments.filter { it.name == "theme" }) assertEquals(theme.choices, Theme.entries.map { it.code })
     }
 
     private companion object {
@@ -324,7 +348,10 @@ class SurfaceTest {
                 "kind: text" to listOf(EventKind::class),
                 "expiresAt: whole" to listOf(Instant::class),
                 "decryptionKey: text" to listOf(EncryptionKey::class),
-                "encryptionKey: text" to listOf(String::class, EncryptionKey::class),
+                "decryptionKeys: text" to listOf(EncryptionKey::class),
+                "encryptionKey: text" to listOf(String::class, EncryptionKey::class, Map::class),
+                "encryptionForm: text" to listOf(EncryptionForm::class),
+                "theme: text" to listOf(Theme::class),
             )
 
         /** A `TimeoutException` is Java's own. */

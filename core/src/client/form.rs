@@ -1,0 +1,130 @@
+//! In which form the encryption key is sent: Persona's newest docs take a JWK where the older ones
+//! take PEM, and which of the two a server takes on a given day is not published.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use crate::claim::KeyForm;
+use crate::error::{Error, ErrorKind, Result};
+
+/// In which form an encryption key is sent to Persona, and a claim is expected back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EncryptionForm {
+    /// The one that Persona takes: PEM at first, or what she has taken last from this process; once
+    /// more with the other one if she refuses. Never without encryption.
+    #[default]
+    Auto,
+    /// PEM, and no other.
+    Pem,
+    /// A JSON Web Key, and no other.
+    Jwk,
+}
+
+impl EncryptionForm {
+    /// Reads `auto`, `pem` or `jwk`.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "auto" => Ok(EncryptionForm::Auto),
+            "pem" => Ok(EncryptionForm::Pem),
+            "jwk" => Ok(EncryptionForm::Jwk),
+            _ => Err(Error::invalid_argument(
+                "The encryption form is \"auto\", \"pem\" or \"jwk\".",
+            )),
+        }
+    }
+
+    /// The one form that there is, if there is one.
+    pub(crate) fn fixed(self) -> Option<KeyForm> {
+        match self {
+            EncryptionForm::Auto => None,
+            EncryptionForm::Pem => Some(KeyForm::Pem),
+            EncryptionForm::Jwk => Some(KeyForm::Jwk),
+        }
+    }
+
+    /// The form to begin with, and the one to try if that one is refused.
+    pub(super) fn tries(self, accepted: &Accepted) -> (KeyForm, Option<KeyForm>) {
+        match self.fixed() {
+            Some(form) => (form, None),
+            None => match accepted.form() {
+                KeyForm::Pem => (KeyForm::Pem, Some(KeyForm::Jwk)),
+                KeyForm::Jwk => (KeyForm::Jwk, Some(KeyForm::Pem)),
+            },
+        }
+    }
+}
+
+/// What Persona has taken last, at one address. The whole process shares it: programs that make a
+/// client for each request learn it once, too.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted(Arc<AtomicU8>);
+
+impl Accepted {
+    /// What is known of this address.
+    pub(super) fn at(base_url: &str) -> Self {
+        static KNOWN: LazyLock<Mutex<HashMap<String, Accepted>>> = LazyLock::new(Mutex::default);
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let accepted = known.entry(base_url.to_owned());
+        accepted.or_insert_with(|| Self(Arc::default())).clone()
+    }
+
+    fn form(&self) -> KeyForm {
+        match self.0.load(Relaxed) {
+            0 => KeyForm::Pem,
+            _ => KeyForm::Jwk,
+        }
+    }
+
+    pub(super) fn note(&self, form: KeyForm) {
+        self.0.store(u8::from(form == KeyForm::Jwk), Relaxed);
+    }
+}
+
+/// Whether Persona refuses the request itself, in her own words: she may take the other form.
+pub(super) fn may_be_the_form(refused: &Error) -> bool {
+    // What something on the way says has another kind, whatever its status.
+    let is_hers = matches!(
+        refused.kind(),
+        ErrorKind::InvalidArgument | ErrorKind::Unprocessable
+    );
+    is_hers && matches!(refused.status(), Some(400 | 422))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_last_comes_first_and_the_other_one_after_it() {
+        let accepted = Accepted::at("https://first.example");
+        let other = Accepted::at("https://other.example");
+        let (pem, jwk) = (KeyForm::Pem, KeyForm::Jwk);
+        assert_eq!(EncryptionForm::Auto.tries(&accepted), (pem, Some(jwk)));
+        accepted.note(jwk);
+        let known = Accepted::at("https://first.example");
+        assert_eq!(EncryptionForm::Auto.tries(&known), (jwk, Some(pem)));
+        assert_eq!(EncryptionForm::Pem.tries(&known), (pem, None));
+        assert_eq!(EncryptionForm::Auto.tries(&other), (pem, Some(jwk)));
+    }
+
+    #[test]
+    fn a_form_has_a_name() {
+        for (text, fixed) in [
+            ("auto", None),
+            ("pem", Some(KeyForm::Pem)),
+            ("jwk", Some(KeyForm::Jwk)),
+        ] {
+            assert_eq!(EncryptionForm::parse(text).unwrap().fixed(), fixed);
+        }
+        for bad in ["", "PEM", "jwe", "none"] {
+            assert_eq!(
+                EncryptionForm::parse(bad).unwrap_err().code(),
+                "invalid_argument"
+            );
+        }
+    }
+}
