@@ -30,10 +30,8 @@ pub enum EventKind {
     UnknownOutcome,
     /// Persona signs with another key than before.
     KeyChanged,
-    /// A pass was bought before its random moment ([`ClientBuilder::purchase_window`]), because the
-    /// answer was asked for: Persona can tell by the clock which relay it is for.
-    ///
-    /// [`ClientBuilder::purchase_window`]: crate::ClientBuilder::purchase_window
+    /// A pass was bought in the call that asks for the answer, or right after a challenge that named its
+    /// relay: Persona can tell by the clock which relay it is for.
     LinkableByTime,
     /// Persona does not answer the question yet.
     Pending,

@@ -290,7 +290,7 @@ impl<'a> Runner<'a> {
                     reference: text("reference"),
                     theme: text("theme"),
                 };
-                Ok(verification(arguments.run(client, None).await?))
+                Ok(verification(arguments.make(client, None).await?))
             }
             "verifications.complete" => {
                 let id = VerificationId::parse(text("id").unwrap())?;
@@ -306,7 +306,7 @@ impl<'a> Runner<'a> {
                     id: text("id").unwrap(),
                     theme: text("theme"),
                 };
-                Ok(verification(arguments.run(client, None).await?))
+                Ok(verification(arguments.make(client, None).await?))
             }
             "verifications.forget" => {
                 let id = VerificationId::parse(text("id").unwrap())?;

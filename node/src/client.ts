@@ -93,9 +93,10 @@ export interface RelayPassOptions {
   readonly passBinding?: 'claim_type' | 'relay' | null | undefined;
   /**
    * How long after its relay a verification may buy its pass, in milliseconds: at a random moment of
-   * this time, so that Persona cannot tell by the clock which relay a signature is for. The default
-   * is 120,000, the most 1,200,000; 0 buys at once. A `complete` before that moment buys then, and
-   * `onEvent` is told `linkable_by_time`.
+   * this time, so that by the clock a signature may be for any relay of the last window. The default
+   * is 120,000, the most 1,200,000; 0 buys at once. A `complete` that finds no pass buys one, and
+   * `onEvent` is told `linkable_by_time`: ask when the visitor returns, or hold passes ready
+   * (`passPool`).
    */
   readonly purchaseWindowMs?: number | null | undefined;
   /**
@@ -229,7 +230,7 @@ export class RelayPass {
 
   /**
    * Closes the client, in order. From now on every new call is rejected with {@link ClosedError}.
-   * Calls under way, purchases of `verifications.start` and the work in the background come to their
+   * Calls under way, purchases of `verifications.start` that have begun and the work in the background come to their
    * end. Then a built-in store is closed, and one of yours is not called any more.
    *
    * It may be called again, and by several at the same time. From within a method of a store or

@@ -7,8 +7,8 @@ import { runInScope } from './scope.js';
  *   new idempotency key.
  * - `unknown_outcome`: nobody can tell whether a pass was billed, or whether it is spent.
  * - `key_changed`: Persona signs with another key than before.
- * - `linkable_by_time`: a pass was bought before its random moment, because the answer was asked for:
- *   Persona can tell by the clock which relay it is for.
+ * - `linkable_by_time`: a pass was bought in the call that asks for the answer: Persona can tell by the
+ *   clock which relay it is for.
  * - `pending`: Persona does not answer the question yet.
  * - `refunded`: a pass that was not consumed went back to the pool.
  * - `pool_stopped`: two signatures in a row were no use; the pool buys no more passes of this claim

@@ -83,9 +83,10 @@ class _Options:
             pass_binding: What verifications bind their passes to: ``"claim_type"`` (the default),
                 or ``"relay"`` (Persona's first generation).
             purchase_window: Seconds after its relay within which a verification buys its pass, at a
-                random moment, so that Persona cannot tell by the clock which relay a signature is
-                for; the default is 120, the longest 1200, and 0 buys at once. A ``complete`` before
-                that moment buys then, and ``on_event`` is told ``linkable_by_time``.
+                random moment, so that by the clock a signature may be for any relay of the last
+                window; the default is 120, the longest 1200, and 0 buys at once. A ``complete``
+                that finds no pass buys one, and ``on_event`` is told ``linkable_by_time``: ask when
+                the visitor returns, or hold passes ready (``pass_pool``).
             pass_pool: How many passes to hold ready for each claim type: 0 (the default) to 100.
             background: Whether a task in the background drives open verifications on and fills the
                 pool, about once a minute; by default it does not. It ends with the client.
@@ -186,7 +187,7 @@ class RelayPass(_Options):
         """Closes the client, in order; leaving a ``with`` block does so too.
 
         From now on every new call raises :class:`ClosedError`. Calls under way in other threads,
-        purchases of ``verifications.start`` and the work in the background come to their end.
+        purchases of ``verifications.start`` that have begun and the work in the background come to their end.
         Then a built-in store is closed, and one of yours is not called any more. May be called
         again, and by several threads. From within a method of a store or ``on_event``, it begins to
         close and returns at once.

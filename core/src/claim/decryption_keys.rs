@@ -200,7 +200,7 @@ mod tests {
         let named = DecryptionKey::parse(&given).unwrap();
         let keys = DecryptionKeys::new(vec![keys[0].clone(), keys[1].clone(), named]).unwrap();
         let thumbprint = last.encryption_key().thumbprint();
-        for kid in ["2026-11", &thumbprint] {
+        for kid in ["2026-11", thumbprint] {
             let header = HEADER.replacen('{', &format!(r#"{{"kid":"{kid}","#), 1);
             // Whatever fitted last.
             keys.fitted.key.store(0, Relaxed);

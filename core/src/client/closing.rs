@@ -117,7 +117,7 @@ impl Lifecycle {
 
 impl Client {
     /// Closes the client, in order: from now on every new call fails with `closed`; calls under way,
-    /// purchases of [`Verifications::start`](crate::Verifications::start) and the work in the
+    /// purchases of [`Verifications::start`](crate::Verifications::start) that have begun, and the work in the
     /// background come to their end, for `limit` at most, by default the time of one call (30
     /// seconds, or the client's timeout if that is longer); then the client lets go of its
     /// connections, its listener and its store. A store that is built in and that nobody else holds

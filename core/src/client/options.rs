@@ -246,10 +246,12 @@ impl ClientBuilder {
     }
 
     /// How long after its relay a verification may buy its pass: at a random moment of this time, so
-    /// that Persona cannot tell by the clock which relay a signature is for. The default is 2 minutes,
-    /// the longest 20; 0 buys at once. It is bought in the background, or by the next
-    /// [`complete`](crate::Verifications::complete) or [`recover`](crate::Verifications::recover); a
-    /// `complete` before that moment buys then, and tells so with the event `linkable_by_time`.
+    /// that by the clock a signature may be for any relay of the last window. The default is 2 minutes,
+    /// the longest 20; 0 buys at once. It is bought in the background for as long as this client lives,
+    /// or by the next [`recover`](crate::Verifications::recover). A
+    /// [`complete`](crate::Verifications::complete) that finds no pass buys one, and tells so with the
+    /// event `linkable_by_time`: ask when the visitor returns, or hold passes ready
+    /// ([`ClientBuilder::pass_pool`]).
     pub fn purchase_window(mut self, window: Duration) -> Self {
         self.purchase_window = Some(window);
         self

@@ -26,8 +26,8 @@ public struct RelayPassEvent: Sendable, Hashable {
     public static let unknownOutcome = Kind(rawValue: "unknown_outcome")
     /// Persona signs with another key than before.
     public static let keyChanged = Kind(rawValue: "key_changed")
-    /// A pass was bought before its random moment, because the answer was asked for: Persona can tell
-    /// by the clock which relay it is for.
+    /// A pass was bought in the call that asks for the answer: Persona can tell by the clock which relay
+    /// it is for.
     public static let linkableByTime = Kind(rawValue: "linkable_by_time")
     /// Persona does not answer the question yet.
     public static let pending = Kind(rawValue: "pending")

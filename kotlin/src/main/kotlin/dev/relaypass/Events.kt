@@ -39,8 +39,8 @@ public class EventKind(
         @JvmField public val KEY_CHANGED: EventKind = EventKind("key_changed")
 
         /**
-         * A pass was bought before its random moment, because the answer was asked for: Persona can tell by the
-         * clock which relay it is for.
+         * A pass was bought in the call that asks for the answer: Persona can tell by the clock which relay it is
+         * for.
          */
         @JvmField public val LINKABLE_BY_TIME: EventKind = EventKind("linkable_by_time")
 

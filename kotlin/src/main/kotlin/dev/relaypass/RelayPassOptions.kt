@@ -103,10 +103,10 @@ public class RelayPassOptions {
     public var passBinding: PassBinding? = null
 
     /**
-     * How long after its relay a verification may buy its pass: at a random moment of this time, so that
-     * Persona cannot tell by the clock which relay a signature is for. From 0, which buys
-     * at once, to 1200 seconds; the default is 120 seconds. A `complete` before that moment buys then, and
-     * [onEvent] is told [EventKind.LINKABLE_BY_TIME].
+     * How long after its relay a verification may buy its pass: at a random moment of this time, so that by
+     * the clock a signature may be for any relay of the last window. From 0, which buys at once, to 1200
+     * seconds; the default is 120 seconds. A `complete` that finds no pass buys one, and [onEvent] is told
+     * [EventKind.LINKABLE_BY_TIME]: ask when the visitor returns, or hold passes ready ([passPool]).
      */
     public var purchaseWindow: Duration? = null
 
