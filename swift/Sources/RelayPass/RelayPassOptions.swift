@@ -55,8 +55,8 @@ public struct RelayPassOptions: Sendable {
   /// What verifications bind their passes to; the default is ``RelayPass/PassBinding/claimType``.
   public var passBinding: RelayPass.PassBinding?
   /// How long after its relay a verification may buy its pass: at a random moment of this time, so
-  /// that by the clock a signature may be for any relay of the last window. From 0, which buys at once,
-  /// to 1200 seconds; the default is 120 seconds.
+  /// that by the clock a signature may be for any relay of the last window. From 0 seconds, which buys
+  /// at once, to 1200 seconds; the default is 120 seconds.
   ///
   /// A `complete` that finds no pass buys one, and ``onEvent`` is told
   /// ``RelayPassEvent/Kind/linkableByTime``: ask when the visitor returns, or hold passes ready

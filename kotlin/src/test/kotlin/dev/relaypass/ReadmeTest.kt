@@ -60,7 +60,7 @@ class ReadmeTest {
     fun `durable verifications`() {
         // Whoever passes at once is asked about before the pass is bought.
         val told = run("readme.programs.ProgramsKt", "durable").lines()
-        assertEquals("LINKABLE_BY_TIME", told[0].substringBefore(':'))
+        assertEquals("linkable_by_time", told[0].substringBefore(':'))
         assertEquals("true PASSED", told[1])
     }
 
