@@ -84,7 +84,7 @@ pub(crate) fn explain(call: Call, kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Whatever the call was.
+/// Whatever the status was.
 pub(crate) const NOT_ENABLED: &str =
     "Relay is not enabled for the organization or environment of this API key: have Persona enable \
      Privacy Pass for Relay in its plan. Nothing was billed, and asking again changes nothing before.";
