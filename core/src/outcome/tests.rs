@@ -165,6 +165,8 @@ fn every_error_explains_itself() {
                 text.len() > 15 && text.ends_with(['.', '?']),
                 "{call:?} {kind:?}"
             );
+            // An earlier request, whose answer was lost, may have been.
+            assert!(!text.contains("Nothing was billed"), "{call:?} {kind:?}");
         }
     }
 }
