@@ -9,7 +9,7 @@ use crate::error::UnopenedClaim;
 use crate::secret::Secret;
 
 /// Texts of the server that reach an error are cut at this many characters.
-const LONGEST_TEXT: usize = 1_024;
+pub(crate) const LONGEST_TEXT: usize = 1_024;
 /// A larger `meta` object of an error is left out.
 const LARGEST_META: usize = 8_192;
 
