@@ -257,10 +257,16 @@ impl Inner {
                     total: budget.total.saturating_sub(began.elapsed()),
                     ..*budget
                 };
-                match run(&exchange(other), &left).await {
-                    // It was not the form, then, or not the form alone.
-                    Err(again) if may_be_the_form(&again) => Err(refused_twice(refused, &again)),
-                    created => created.map(|created| (other, created)),
+                match left.next_attempt(Duration::ZERO) {
+                    // What she says is more than that there is no time to ask again.
+                    None => Err(refused),
+                    Some(_) => match run(&exchange(other), &left).await {
+                        // It was not the form, then, or not the form alone.
+                        Err(again) if may_be_the_form(&again) => {
+                            Err(refused_twice(refused, &again))
+                        }
+                        created => created.map(|created| (other, created)),
+                    },
                 }
             }
             (created, _) => created.map(|created| (first, created)),
