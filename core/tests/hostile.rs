@@ -13,8 +13,8 @@ use relaypass::transport::{
     Transport,
 };
 use relaypass::{
-    os_random, ClaimType, Client, Environment, Error, GenerateClaim, IssuePrivacyPass, PrivacyPass,
-    RelaySecret, RelayToken, Secret,
+    generate_key_pair, os_random, ClaimType, Client, CreateRelay, Environment, Error,
+    GenerateClaim, IssuePrivacyPass, PrivacyPass, RelaySecret, RelayToken, Secret,
 };
 use serde_json::{json, Value};
 
@@ -97,6 +97,7 @@ impl Transport for Persona {
     }
 }
 
+const CREATE: &str = "/api/privacy/v1/relays";
 const CHALLENGE: &str = "/api/privacy/v1/relays/challenge";
 const SIGN: &str = "/api/v1/privacy-passes";
 const REDEEM: &str = "/api/privacy/v1/relays/relay/generate-claim";
@@ -362,4 +363,24 @@ async fn no_secret_is_in_an_error_whatever_the_server_repeats() {
     for key in persona.keys(SIGN) {
         assert!(!shown.contains(&key), "{shown}");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_that_leaves_no_time_for_the_other_form_is_told() {
+    let persona = Persona::new(|_| {
+        // All of the call's time but less than the fourth part that a request needs.
+        std::thread::sleep(Duration::from_millis(350));
+        Ok((400, EXPLAINED.to_vec()))
+    });
+    let key = generate_key_pair(2048).unwrap();
+    let request = CreateRelay {
+        encryption_key: Some(key.encryption_key().clone()),
+        ..CreateRelay::new(ClaimType::parse("age_over18_verified").unwrap())
+    };
+    let client = persona.client().unwrap();
+    let relays = client.relays().within(Duration::from_millis(400));
+    let error = relays.create(request).await.unwrap_err();
+    assert_eq!(error.code(), "invalid_argument", "{error}");
+    assert_eq!(error.status(), Some(400));
+    assert_eq!(persona.count(CREATE), 1);
 }

@@ -10,7 +10,7 @@ use relaypass::{
     GenerateClaim, IssuePrivacyPass, RelayToken, Result, Secret,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -29,8 +29,10 @@ pub(crate) struct CreateBody {
     #[serde(default)]
     encryption_key_pem: Option<String>,
     /// Such a key as a JSON Web Key, in place of the PEM: the claim comes as a compact JWE.
+    // As it was written: a member that is there twice is still there twice.
     #[serde(default)]
-    encryption_key_jwk: Option<Map<String, Value>>,
+    #[schema(value_type = Option<Object>)]
+    encryption_key_jwk: Option<Box<RawValue>>,
     /// Whether the relay is of Persona's sandbox.
     #[serde(default)]
     sandbox: bool,
@@ -84,8 +86,7 @@ pub(crate) async fn create(
             request.encryption_key = Some(EncryptionKey::from_pem(&pem)?);
             request.encryption_form = Some(EncryptionForm::Pem);
         } else if let Some(jwk) = body.encryption_key_jwk {
-            request.encryption_key =
-                Some(EncryptionKey::from_jwk(&Value::Object(jwk).to_string())?);
+            request.encryption_key = Some(EncryptionKey::from_jwk(jwk.get())?);
             request.encryption_form = Some(EncryptionForm::Jwk);
         }
         let client = client.on_behalf_of(None, Some(environment(body.sandbox)))?;

@@ -70,6 +70,9 @@ LEFT_OUT: dict[str, Callable[[Scenario], bool]] = {
     "the decryption key stays with the caller, whose own library judges it": _argument(
         "decryption_key", lambda key: key == [] or str(key).endswith(".public_key_pem")
     ),
+    "the gateway's own decryption keys are files, and a list of no files is as good as none": (
+        lambda scenario: _options(scenario).get("decryption_key") == []
+    ),
     "the caller of a step chooses the form of its key; the gateway tries no other": (
         _is_sent_in_another_form
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -93,6 +94,21 @@ def test_a_request_with_two_ends_hides_no_other(gateway: Gateway, length: int, c
 
 CANARY = "canary-0123456789abcdef"
 
+# The public key of RFC 7638, section 3.1.
+N = (
+    "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc"
+    "_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQ"
+    "R0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bF"
+    "TWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+)
+JWK = f'"kty":"RSA","n":"{N}","e":"AQAB"'
+
+
+def with_key(members: str) -> bytes:
+    """A body to create a relay with these members beside the claim type."""
+    return f'{{"claim-type":"age_over18_verified",{members}}}'.encode()
+
+
 BODIES: dict[str, bytes] = {
     "nothing": b"",
     "no JSON": CANARY.encode(),
@@ -125,7 +141,32 @@ BODIES: dict[str, bytes] = {
     "a key that is none": (
         b'{"claim-type":"age_over18_verified","encryption-key-pem":"' + CANARY.encode() + b'"}'
     ),
+    "a JWK with a member twice": with_key(f'"encryption-key-jwk":{{{JWK},"e":"AQAB"}}'),
+    "a JWK with a member twice, once escaped": with_key(
+        f'"encryption-key-jwk":{{{JWK},"\\u0065":"AQAB"}}'
+    ),
+    "a JWK twice": with_key(f'"encryption-key-jwk":{{{JWK}}},"encryption-key-jwk":{{{JWK}}}'),
+    "a private JWK": with_key(f'"encryption-key-jwk":{{{JWK},"d":"{CANARY}"}}'),
+    "a JWK in a text": with_key(f'"encryption-key-jwk":"{CANARY}"'),
+    "a JWK that is a list": with_key(f'"encryption-key-jwk":["{CANARY}"]'),
 }
+
+
+def test_the_jwk_that_wrong_bodies_are_made_of_is_right(gateway: Gateway, sandbox: Sandbox) -> None:
+    body = with_key(f'"encryption-key-jwk":{{{JWK}}}')
+    (answer,) = talk(gateway, request("POST", "/relays", body))
+    assert answer.status == 201
+    (exchange,) = sandbox.exchanges()
+    assert json.loads(exchange.body)["encryption-key-jwk"]["n"] == N
+
+
+def test_a_key_in_both_forms_is_refused_for_that(gateway: Gateway, sandbox: Sandbox) -> None:
+    body = with_key(f'"encryption-key-pem":"{CANARY}","encryption-key-jwk":{{{JWK}}}')
+    (answer,) = talk(gateway, request("POST", "/relays", body))
+    assert (answer.status, answer.code) == (400, "invalid_argument")
+    assert "not both" in answer.text
+    assert CANARY not in answer.text
+    assert sandbox.exchanges() == []
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())

@@ -83,8 +83,9 @@ impl DecryptionKeys {
                 break;
             }
         }
-        // The content is looked at even if no key fits, so that time tells nobody which of the two it
-        // was (RFC 7516 section 11.5); what comes of that is not used.
+        // The content is looked at even if no key fits, so that with one key time tells nobody which of
+        // the two it was (RFC 7516 section 11.5); what comes of that is not used. With several keys it
+        // tells how many were tried, as it does for a key that fits.
         let content = jwe.open(&content_key);
         self.fitted.key.store(fits?, Relaxed);
         content

@@ -94,16 +94,14 @@ fn decrypt(
                  to this relay.",
         )),
         (Found::Jwe, _) => Jwe::parse(payload).and_then(|jwe| keys.decrypt_jwe(&jwe)),
-        (Found::Other, form) => {
+        (Found::Other, Some(KeyForm::Jwk)) => return Err(mismatch(
+            "The claim is no JWE, although the relay's key was sent as a JWK: it is not the answer \
+                 to this relay.",
+        )),
+        (Found::Other, _) => {
             let ciphertext = decode_base64_any(payload).ok_or_else(|| {
                 Error::protocol("The claim payload is neither JSON, nor base64, nor a JWE.")
             })?;
-            if form == Some(KeyForm::Jwk) {
-                return Err(mismatch(
-                    "The claim is no JWE, although the relay's key was sent as a JWK: it is not the \
-                     answer to this relay.",
-                ));
-            }
             keys.decrypt_oaep(&ciphertext)
         }
     };
@@ -156,6 +154,15 @@ mod tests {
                     }
                 }
             }
+        }
+        // The form comes first, whatever else is wrong.
+        for (form, code) in [
+            (None, "protocol"),
+            (Some(KeyForm::Pem), "protocol"),
+            (Some(KeyForm::Jwk), "claim_mismatch"),
+        ] {
+            let error = Envelope::Encrypted(&keys, form).open("no base64!", None);
+            assert_eq!(error.expect_err("no claim").code(), code, "{form:?}");
         }
         for (comes_as, payload) in &payloads {
             assert_eq!(is_encrypted(payload), comes_as.is_some());

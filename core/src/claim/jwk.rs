@@ -7,9 +7,9 @@ use aws_lc_rs::digest::{digest, SHA256};
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeyPairComponents, PublicKeyComponents};
 use serde_json::{Map, Value};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use crate::encoding::{decode_base64url_strict, encode_base64url, parse_unique_object};
+use crate::encoding::{decode_base64url_strict, encode_base64url, parse_unique_object, wipe};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -125,12 +125,14 @@ impl Jwk {
             return Err(unreadable("it is too long"));
         }
         let members = parse_unique_object(text.trim().as_bytes());
-        let members = members.map_err(|unreadable_json| unreadable(&unreadable_json.0))?;
+        let mut members = members.map_err(|unreadable_json| unreadable(&unreadable_json.0))?;
+        // Some libraries write what is not there as null.
+        members.retain(|_, value| !value.is_null());
         let jwk = Self { what, members };
         if jwk.members.contains_key("keys") {
             return Err(jwk.refused("it is a set of keys; give one of them"));
         }
-        let said = |name: &str| jwk.members.get(name).filter(|value| !value.is_null());
+        let said = |name: &str| jwk.members.get(name);
         if said("kty").and_then(Value::as_str) != Some("RSA") {
             return Err(jwk.refused("its kty is not RSA"));
         }
@@ -184,11 +186,7 @@ impl Jwk {
 
 impl Drop for Jwk {
     fn drop(&mut self) {
-        for value in self.members.values_mut() {
-            if let Value::String(text) = value {
-                text.zeroize();
-            }
-        }
+        self.members.values_mut().for_each(wipe);
     }
 }
 
@@ -255,10 +253,36 @@ mod tests {
         assert_eq!(of_jwk.as_pem(), KEY.encryption_key().as_pem());
     }
 
-    /// The key of RFC 7516's appendix A.1, of which RFC 7638 has no thumbprint; that of RFC 7638 is
-    /// the example of its section 3.1.
+    /// The private key of RFC 7516's appendix A.1, which names no algorithm.
     #[test]
-    fn keys_of_the_standards_are_read() {
+    fn the_private_key_of_a_standard_is_read() {
+        const N: &str = "oahUIoWw0K0usKNuOR6H4wkf4oBUXHTxRvgb48E-BVvxkeDNjbC4he8rUWcJoZmds2h7M70imEVhRU5djINXtqllXI4DFqcI1DgjT9LewND8MW2Krf3Spsk_ZkoFnilakGygTwpZ3uesH-PFABNIUYpOiN15dsQRkgr0vEhxN92i2asbOenSZeyaxziK72UwxrrKoExv6kc5twXTq4h-QChLOln0_mtUZwfsRaMStPs6mS6XrgxnxbWhojf663tuEQueGC-FCMfra36C9knDFGzKsNa7LZK2djYgyD3JR_MB_4NUJW_TqOQtwHYbxevoJArm-L5StowjzGy-_bq6Gw";
+        const D: &str = "kLdtIj6GbDks_ApCSTYQtelcNttlKiOyPzMrXHeI-yk1F7-kpDxY4-WY5NWV5KntaEeXS1j82E375xxhWMHXyvjYecPT9fpwR_M9gV8n9Hrh2anTpTD93Dt62ypW3yDsJzBnTnrYu1iwWRgBKrEYY46qAZIrA2xAwnm2X7uGR1hghkqDp0Vqj3kbSCz1XyfCs6_LehBwtxHIyh8Ripy40p24moOAbgxVw3rxT_vlt3UVe4WO3JkJOzlpUf-KTVI2Ptgm-dARxTEtE-id-4OJr0h-K-VFs3VSndVTIznSxfyrj8ILL6MG_Uv8YAu7VILSB3lOW085-4qE3DzgrTjgyQ";
+        const P: &str = "1r52Xk46c-LsfB5P442p7atdPUrxQSy4mti_tZI3Mgf2EuFVbUoDBvaRQ-SWxkbkmoEzL7JXroSBjSrK3YIQgYdMgyAEPTPjXv_hI2_1eTSPVZfzL0lffNn03IXqWF5MDFuoUYE0hzb2vhrlN_rKrbfDIwUbTrjjgieRbwC6Cl0";
+        const Q: &str = "wLb35x7hmQWZsWJmB_vle87ihgZ19S8lBEROLIsZG4ayZVe9Hi9gDVCOBmUDdaDYVTSNx_8Fyw1YYa9XGrGnDew00J28cRUoeBB_jKI1oma0Orv1T9aXIWxKwd4gvxFImOWr3QRL9KEBRzk2RatUBnmDZJTIAfwTs0g68UZHvtc";
+        const DP: &str = "ZK-YwE7diUh0qR1tR7w8WHtolDx3MZ_OTowiFvgfeQ3SiresXjm9gZ5KLhMXvo-uz-KUJWDxS5pFQ_M0evdo1dKiRTjVw_x4NyqyXPM5nULPkcpU827rnpZzAJKpdhWAgqrXGKAECQH0Xt4taznjnd_zVpAmZZq60WPMBMfKcuE";
+        const DQ: &str = "Dq0gfgJ1DdFGXiLvQEZnuKEN0UUmsJBxkjydc3j4ZYdBiMRAy86x0vHCjywcMlYYg4yoC4YZa9hNVcsjqA3FeiL19rk8g6Qn29Tt0cj8qqyFpz9vNDBUfCAiJVeESOjJDZPYHdHY8v1b-o-Z2X5tvLx-TCekf7oxyeKDUqKWjis";
+        const QI: &str = "VIMpMYbPf47dT1w_zDUXfPimsSegnMOA1zTaX7aGk_8urY6R8-ZW1FxU7AlWAyLWybqq6t16VFd7hQd0y6flUK4SlOydB61gwanOsXGOAOv82cHq0E3eL4HrtZkUuKvnPrMnsUUFlfUdybVzxyjz9JF_XyaY14ardLSjf4L_FNY";
+        let public = format!(r#"{{"kty":"RSA","n":"{N}","e":"AQAB"}}"#);
+        let private = public.replace(
+            '}',
+            &format!(r#","d":"{D}","p":"{P}","q":"{Q}","dp":"{DP}","dq":"{DQ}","qi":"{QI}"}}"#),
+        );
+        let key = DecryptionKey::from_jwk(&private).unwrap();
+        assert_eq!(
+            key.encryption_key(),
+            &EncryptionKey::from_jwk(&public).unwrap()
+        );
+        let written: Map<String, Value> = serde_json::from_str(key.to_jwk().expose()).unwrap();
+        let read: Map<String, Value> = serde_json::from_str(&private).unwrap();
+        for (name, number) in read {
+            assert_eq!(written[&name], number, "{name}");
+        }
+    }
+
+    /// The example of RFC 7638's section 3.1.
+    #[test]
+    fn the_public_key_of_a_standard_is_read() {
         const RFC_7638: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
         let jwk = format!(
             r#"{{"kty":"RSA","n":"{RFC_7638}","e":"AQAB","alg":"RS256","kid":"2011-04-29"}}"#
@@ -284,6 +308,23 @@ mod tests {
             assert_eq!(error.code(), "invalid_argument", "{name}");
             assert!(!format!("{error} {error:?}").contains("canary"), "{name}");
         }
+    }
+
+    #[test]
+    fn a_member_that_is_null_is_not_there() {
+        let mut members = public();
+        for name in PRIVATE.iter().chain(&["keys", "kid", "key_ops", "alg"]) {
+            members.insert((*name).to_owned(), Value::Null);
+        }
+        let key = EncryptionKey::from_jwk(&text(&members)).unwrap();
+        assert_eq!(&key, KEY.encryption_key());
+        let mut members = private();
+        members.insert("oth".to_owned(), Value::Null);
+        let key = DecryptionKey::from_jwk(&text(&members)).unwrap();
+        assert_eq!(key.to_pem(), KEY.to_pem());
+        members.insert("d".to_owned(), Value::Null);
+        let error = DecryptionKey::from_jwk(&text(&members)).unwrap_err();
+        assert!(error.to_string().contains("it is a public key"), "{error}");
     }
 
     #[test]

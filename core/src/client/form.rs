@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use crate::claim::KeyForm;
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::LONGEST_TEXT;
 
 /// In which form an encryption key is sent to Persona, and a claim is expected back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,9 +95,64 @@ pub(super) fn may_be_the_form(refused: &Error) -> bool {
     is_hers && matches!(refused.status(), Some(400 | 422))
 }
 
+/// The error where she refuses both forms: her first answer, and in its details what she says to the
+/// other form, if that differs. One of the two may be about the form alone.
+pub(super) fn refused_twice(refused: Error, again: &Error) -> Error {
+    let texts = |error: &Error| {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        (owned(error.title()), owned(error.details()))
+    };
+    let ((title, details), other) = (texts(&refused), texts(again));
+    if (&title, &details) == (&other.0, &other.1) {
+        return refused;
+    }
+    let said = match other {
+        (title, Some(details)) => format!("{} ({details})", title.unwrap_or_default()),
+        (title, None) => title.unwrap_or_default(),
+    };
+    let before = details.map(|details| format!("{details}; "));
+    let details = format!(
+        "{}with the key in the other form: {said}",
+        before.unwrap_or_default()
+    );
+    let details = details.chars().take(LONGEST_TEXT).collect();
+    let meta = refused.meta().cloned();
+    refused.with_server_texts(title, Some(details), meta)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn refusal(title: &str, details: Option<&str>) -> Error {
+        Error::new(ErrorKind::InvalidArgument, "refused")
+            .with_status(400)
+            .with_server_texts(Some(title.to_owned()), details.map(str::to_owned), None)
+    }
+
+    #[test]
+    fn who_is_refused_in_both_forms_is_told_both_answers() {
+        let of_the_form = || refusal("Bad Request", Some("encryption-key-pem is unknown"));
+        let of_the_type = refusal("Bad Request", Some("claim-type is unknown"));
+        let error = refused_twice(of_the_form(), &of_the_type);
+        assert_eq!(error.title(), Some("Bad Request"));
+        assert_eq!(
+            error.details(),
+            Some(
+                "encryption-key-pem is unknown; with the key in the other form: Bad Request \
+                 (claim-type is unknown)"
+            )
+        );
+        assert_eq!(error.status(), Some(400));
+        let error = refused_twice(refusal("one", None), &refusal("other", None));
+        let told = Some("with the key in the other form: other");
+        assert_eq!((error.title(), error.details()), (Some("one"), told));
+        let error = refused_twice(of_the_form(), &of_the_form());
+        assert_eq!(error.details(), Some("encryption-key-pem is unknown"));
+        let long = "é".repeat(LONGEST_TEXT);
+        let error = refused_twice(of_the_form(), &refusal("T", Some(&long)));
+        assert_eq!(error.details().unwrap().chars().count(), LONGEST_TEXT);
+    }
 
     #[test]
     fn what_was_taken_last_comes_first_and_the_other_one_after_it() {

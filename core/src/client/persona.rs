@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::opening::open_apart;
 use super::steps::{Redeem, Sign};
 use super::{CreateRelay, Inner, IssuePrivacyPass, Relay, RelayToken};
-use crate::claim::{Claim, ClaimType, Envelope, KeyForm};
+use crate::claim::{is_encrypted, Claim, ClaimType, Envelope, KeyForm};
 use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::{tell, Event, EventKind};
@@ -174,6 +174,11 @@ impl Persona for Inner {
     ) -> BoxFuture<'a, Result<Claim>> {
         Box::pin(async move {
             match (form, &self.decryption_key) {
+                (None, _) if is_encrypted(payload.expose()) => Err(Error::new(
+                    ErrorKind::ClaimMismatch,
+                    "The claim is encrypted, although the relay was created without an encryption \
+                     key: it is not the answer to this relay.",
+                )),
                 (None, _) => Envelope::Plain.open(payload.expose(), Some(asked)),
                 (form, Some(keys)) => open_apart(payload.expose(), keys, form, Some(asked)).await,
                 (_, None) => Err(Error::new(

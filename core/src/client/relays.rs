@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::form::may_be_the_form;
+use super::form::{may_be_the_form, refused_twice};
 use super::steps::{Challenge, Create, RelayBoundChallenge};
 use super::{EncryptionForm, Environment, Inner};
 use crate::claim::{Claim, ClaimType, DecryptionKeys, EncryptionKey, KeyForm};
@@ -216,7 +216,8 @@ impl<'a> Relays<'a> {
     /// Step 1: creates a relay. Costs nothing, names nobody.
     ///
     /// If Persona refuses the request with the key in the one form, it is made once more with the key in
-    /// the other, unless the form is said ([`EncryptionForm`]).
+    /// the other, unless the form is said ([`EncryptionForm`]). If she refuses both, in different words,
+    /// the error's `details` have both.
     ///
     /// # Errors
     /// `invalid_argument` when Persona refuses the claim type or the key, `unprocessable`,
@@ -256,10 +257,16 @@ impl Inner {
                     total: budget.total.saturating_sub(began.elapsed()),
                     ..*budget
                 };
-                match run(&exchange(other), &left).await {
-                    // It was not the form, then, and the first answer says what it was.
-                    Err(again) if may_be_the_form(&again) => Err(refused),
-                    created => created.map(|created| (other, created)),
+                match left.next_attempt(Duration::ZERO) {
+                    // What she says is more than that there is no time to ask again.
+                    None => Err(refused),
+                    Some(_) => match run(&exchange(other), &left).await {
+                        // It was not the form, then, or not the form alone.
+                        Err(again) if may_be_the_form(&again) => {
+                            Err(refused_twice(refused, &again))
+                        }
+                        created => created.map(|created| (other, created)),
+                    },
                 }
             }
             (created, _) => created.map(|created| (first, created)),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
+use zeroize::Zeroize;
 
 /// A body that cannot be read, and what is wrong with it. It never quotes the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,8 @@ pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Unreadable
 
 /// Likewise, and refuses an object that names a member twice: two readers could take different ones.
 pub(crate) fn parse_unique_object(body: &[u8]) -> Result<Map<String, Value>, Unreadable> {
-    let object = serde_json::from_slice(body).map(|Unique(object)| object);
+    let object = serde_json::from_slice(body);
+    let object = object.map(|mut object: Unique| std::mem::take(&mut object.0));
     object.map_err(|error| match error.is_data() {
         true => Unreadable("it is no JSON object, or names a member twice".to_owned()),
         false => not_json(&error),
@@ -39,8 +41,25 @@ fn not_json(error: &serde_json::Error) -> Unreadable {
     ))
 }
 
-/// An object whose members have different names.
+/// Wipes the texts in a value, which then are empty.
+pub(crate) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(members) => members.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// An object whose members have different names. It may be half of a private key when the other half
+/// turns out to be none: what nobody takes out of it is wiped.
 struct Unique(Map<String, Value>);
+
+impl Drop for Unique {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(wipe);
+    }
+}
 
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -58,13 +77,14 @@ impl<'de> Visitor<'de> for Members {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Unique, A::Error> {
-        let mut object = Map::new();
+        let mut object = Unique(Map::new());
         while let Some((name, value)) = members.next_entry::<String, Value>()? {
-            if object.insert(name, value).is_some() {
+            if let Some(mut earlier) = object.0.insert(name, value) {
+                wipe(&mut earlier);
                 return Err(A::Error::custom("a member is there twice"));
             }
         }
-        Ok(Unique(object))
+        Ok(object)
     }
 }
 
@@ -99,4 +119,29 @@ fn camel_case(kebab: &str) -> String {
         name.push_str(&word[1..]);
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_in_a_value_is_wiped() {
+        let mut value = serde_json::json!({"d": "canary", "oth": [{"r": "canary"}], "n": 5});
+        wipe(&mut value);
+        assert_eq!(
+            value,
+            serde_json::json!({"d": "", "oth": [{"r": ""}], "n": 5})
+        );
+    }
+
+    #[test]
+    fn an_object_is_taken_out_whole_and_refused_with_a_member_twice() {
+        let object = parse_unique_object(br#"{"a":"canary","b":{"c":"canary"}}"#).unwrap();
+        assert_eq!(object["a"], "canary");
+        assert_eq!(object["b"]["c"], "canary");
+        for twice in [r#"{"a":"x","a":"x"}"#, r#"{"a":"x","\u0061":null}"#] {
+            assert!(parse_unique_object(twice.as_bytes()).is_err(), "{twice}");
+        }
+    }
 }

@@ -73,6 +73,12 @@ pub(crate) async fn ask_once<E: Exchange>(
     attempted
 }
 
+/// Whether a refusal can mean that the organization has no Relay: no other call names it. A failure
+/// (5xx) is no refusal, whatever its text: the pass may have been billed.
+fn may_be_not_enabled(call: Call, status: u16) -> bool {
+    call == Call::Sign && matches!(status, 400..=499) && !matches!(status, 408 | 425 | 429)
+}
+
 /// What is wrong with a page.
 const NOT_PERSONAS: &str =
     "the answer is not Persona's but that of something on the way, such as a \
@@ -114,9 +120,7 @@ impl Attempt {
             let mut attempt = Self::refused(head, body);
             if let Answer::Refused(status) = attempt.answer {
                 attempt.texts = decode_server_error(attempt.body(), scrub);
-                // A redemption goes on whatever it is told: the pass for it is paid.
-                let may_be = E::CALL != Call::Redeem && status != 429;
-                if may_be && attempt.texts.says_not_enabled() {
+                if may_be_not_enabled(E::CALL, status) && attempt.texts.says_not_enabled() {
                     attempt.answer = Answer::NotEnabled(status);
                 }
             }
@@ -316,6 +320,29 @@ impl Attempt {
         match &self.failure {
             Some(failure) => error.with_source(failure.clone()),
             None => error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_to_sign_can_mean_that_relay_is_not_enabled() {
+        for status in [400, 401, 402, 403, 404, 409, 422] {
+            assert!(may_be_not_enabled(Call::Sign, status), "{status}");
+        }
+        for status in [408, 425, 429, 500, 502, 503, 599] {
+            assert!(!may_be_not_enabled(Call::Sign, status), "{status}");
+        }
+        for call in [
+            Call::Create,
+            Call::Challenge,
+            Call::RelayBoundChallenge,
+            Call::Redeem,
+        ] {
+            assert!(!may_be_not_enabled(call, 403), "{call:?}");
         }
     }
 }

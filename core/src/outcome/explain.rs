@@ -21,7 +21,8 @@ pub(crate) fn explain(call: Call, kind: ErrorKind) -> &'static str {
         }
         (ErrorKind::PermissionDenied, Sign) => {
             "The API key may not buy passes: it lacks the permission privacy_pass.write, or a quota is \
-             used up. Give it that permission in Persona's dashboard. Nothing was billed."
+             used up. Give it that permission in Persona's dashboard. This request was not \
+             billed."
         }
         (ErrorKind::PermissionDenied, _) => {
             "Persona denies permission, perhaps to this machine's address; the call has no key."
@@ -84,10 +85,11 @@ pub(crate) fn explain(call: Call, kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Whatever the call was.
+/// Whatever the status was.
 pub(crate) const NOT_ENABLED: &str =
     "Relay is not enabled for the organization or environment of this API key: have Persona enable \
-     Privacy Pass for Relay in its plan. Nothing was billed, and asking again changes nothing before.";
+     Privacy Pass for Relay in its plan. This request was not billed, and asking again changes nothing \
+     before.";
 
 /// What to tell a person about a verification, which can be asked again, by any process.
 pub(crate) fn explain_lasting(call: Call, kind: ErrorKind) -> &'static str {

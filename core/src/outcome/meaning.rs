@@ -24,7 +24,7 @@ pub(crate) enum Answer {
     /// Persona's own word, with this status.
     Refused(u16),
     /// Persona's own word that the organization or environment has no Relay. The status is not
-    /// documented, so the text decides.
+    /// documented, so the text decides; only a signature is refused so.
     NotEnabled(u16),
 }
 
@@ -61,8 +61,7 @@ pub(crate) fn meaning(call: Call, answer: Answer) -> Meaning {
         Answer::NotSent => return Meaning::Untouched,
         Answer::Unknown | Answer::Page(_) | Answer::Unreadable => return Meaning::Lost,
         Answer::BadSignature => return Meaning::BadSignature,
-        Answer::NotEnabled(_) if call == Call::Sign => return Meaning::Denied,
-        Answer::NotEnabled(_) => return Meaning::Refused(ErrorKind::PermissionDenied),
+        Answer::NotEnabled(_) => return Meaning::Denied,
         Answer::Refused(status) => status,
     };
     match (status, call) {

@@ -9,7 +9,7 @@ use crate::error::UnopenedClaim;
 use crate::secret::Secret;
 
 /// Texts of the server that reach an error are cut at this many characters.
-const LONGEST_TEXT: usize = 1_024;
+pub(crate) const LONGEST_TEXT: usize = 1_024;
 /// A larger `meta` object of an error is left out.
 const LARGEST_META: usize = 8_192;
 
@@ -43,11 +43,15 @@ pub(crate) struct ServerError {
 }
 
 impl ServerError {
-    /// Whether it says that an organization or environment has no Relay.
+    /// Whether it says that an organization or environment has no Relay. A text that names a key or
+    /// encryption is about these, whatever is not enabled there.
     pub(crate) fn says_not_enabled(&self) -> bool {
         let texts = [&self.title, &self.details].into_iter().flatten();
-        let mut texts = texts.map(|text| text.to_ascii_lowercase());
-        texts.any(|text| text.contains("not enabled") && text.contains("relay"))
+        let texts: Vec<String> = texts.map(|text| text.to_ascii_lowercase()).collect();
+        let names = |text: &String, words: [&str; 2]| words.iter().any(|word| text.contains(word));
+        let is_of_relay =
+            |text| names(text, ["privacy pass", "relay"]) && text.contains("not enabled");
+        texts.iter().any(is_of_relay) && !texts.iter().any(|text| names(text, ["key", "encrypt"]))
     }
 }
 
@@ -278,13 +282,19 @@ mod tests {
             "Forbidden",
             Some("privacy pass for relay is NOT ENABLED here.")
         ));
+        assert!(says("Privacy Pass is not enabled", None));
         for other in [
             "Forbidden",
             "Relay not found",
             "This feature is not enabled",
+            "encryption-key-jwk is not enabled for Relay",
+            "Encrypted claims are not enabled for Relay",
+            "This API key is not enabled for Relay",
         ] {
             assert!(!says(other, None), "{other}");
         }
+        assert!(!says(theirs, Some("encryption-key-jwk")));
+        assert!(!says("Relay", Some("This feature is not enabled")));
     }
 
     #[test]

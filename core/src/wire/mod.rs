@@ -11,7 +11,7 @@ mod request;
 
 pub(crate) use answer::{
     decode_challenge, decode_claim, decode_relay, decode_server_error, decode_signature, speaker,
-    ChallengeAnswer, ClaimAnswer, ServerError, Speaker,
+    ChallengeAnswer, ClaimAnswer, ServerError, Speaker, LONGEST_TEXT,
 };
 pub(crate) use head::parse_private_token_challenge;
 pub use head::ResponseHead;

@@ -109,8 +109,8 @@ public class RelayPassBlocking internal constructor(
         /** See [RelayPassOptions.decryptionKey]. */
         public fun decryptionKey(key: EncryptionKey?): Builder = apply { options.decryptionKey = key }
 
-        /** See [RelayPassOptions.decryptionKeys]. */
-        public fun decryptionKeys(keys: List<EncryptionKey>): Builder = apply { options.decryptionKeys = keys }
+        /** See [RelayPassOptions.decryptionKeys]. `null`: none. */
+        public fun decryptionKeys(keys: List<EncryptionKey>?): Builder = apply { options.decryptionKeys = keys }
 
         /** See [RelayPassOptions.encryptionForm]. `null`: the default. */
         public fun encryptionForm(form: EncryptionForm?): Builder = apply { options.encryptionForm = form }

@@ -65,16 +65,17 @@ public class RelayPassOptions {
      * is not encrypted is refused, unless a call says otherwise.
      */
     public var decryptionKey: EncryptionKey?
-        get() = decryptionKeys.firstOrNull()
+        get() = decryptionKeys?.firstOrNull()
         set(key) {
-            decryptionKeys = listOfNotNull(key)
+            decryptionKeys = key?.let(::listOf)
         }
 
     /**
      * The keys that open claims, the newest first: new relays are created with the public half of the
-     * first, and all of them open. To rotate, put the new one first.
+     * first, and all of them open. To rotate, put the new one first. From 1 to 16; `null`, the default:
+     * none. An empty list is refused, and never means that claims are not encrypted.
      */
-    public var decryptionKeys: List<EncryptionKey> = emptyList()
+    public var decryptionKeys: List<EncryptionKey>? = null
 
     /**
      * In which form Persona gets the encryption key; the default is [EncryptionForm.AUTO], the one that
@@ -145,7 +146,7 @@ public class RelayPassOptions {
             caPem = caPem,
             anonymousProxy = anonymousProxy,
             identifiedProxy = identifiedProxy,
-            decryptionKey = decryptionKeys.map { it.privateKeyPem }.ifEmpty { null },
+            decryptionKey = decryptionKeys?.map { it.privateKeyPem },
             encryptionForm = encryptionForm?.code,
             storeUrl = (store as? StoreUrl)?.url,
             store = (store as? RelayStore)?.let(::StoreAdapter),
