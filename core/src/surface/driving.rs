@@ -155,7 +155,7 @@ fn poll_here<T>(work: BoxFuture<'static, Ended<T>>) -> (Begun<T>, Vec<Deferred>)
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
+    use std::future::{poll_fn, Future};
     use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
@@ -270,13 +270,40 @@ mod tests {
             panic!("canary")
         });
         let held = PanicsAtTheEnd;
-        let at_the_end = driven(std::future::poll_fn(move |_| {
+        let at_the_end = driven(poll_fn(move |_| {
             let _held = &held;
             Poll::Ready(Ok(()))
         }));
         for call in [early, late, at_the_end] {
             let error = to_the_end(call.begin()).unwrap().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Internal);
+        }
+    }
+
+    #[test]
+    fn what_a_half_run_call_holds_may_panic_too() {
+        let held = PanicsAtTheEnd;
+        let panicked = driven(poll_fn(move |_| -> Poll<Result<()>> {
+            let _held = &held;
+            panic!("canary")
+        }));
+        let error = to_the_end(panicked.begin()).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+
+        for early in [true, false] {
+            let held = PanicsAtTheEnd;
+            let mut cancelled = driven(poll_fn(move |_| -> Poll<Result<()>> {
+                let _held = &held;
+                Poll::Pending
+            }));
+            let cancel = Cancel::default();
+            cancelled.cancel = Some(cancel.clone());
+            if early {
+                cancel.cancel();
+            }
+            let begun = cancelled.begin();
+            cancel.cancel();
+            assert!(to_the_end(begun).is_none());
         }
     }
 }

@@ -24,7 +24,7 @@ pub use calls::{
     CreateTableArguments, ForgetArguments, GetArguments, IssueArguments, PrefetchArguments,
     PruneArguments, RecoverArguments, StartArguments,
 };
-pub use caught::caught;
+pub use caught::{caught, mistake};
 pub use description::describe;
 pub use driving::{blocking, current_call, Begun, Cancel, Driven, Ended, BACKGROUND};
 pub use host_store::{check_store, store_threw, HostStore, Hosted};
