@@ -6,7 +6,7 @@ use std::future::Future;
 use napi::bindgen_prelude::{retain_current_module_for_unload_safety, PromiseRaw, ToNapiValue};
 use napi::{Env, JsDeferred, JsValue};
 use napi_derive::napi;
-use relaypass::surface::{mistake, shared_runtime, Begun, Cancel, Driven, BACKGROUND};
+use relaypass::surface::{mistake, Begun, Cancel, Driven, BACKGROUND};
 use relaypass::Result;
 
 use crate::errors::{outcome, Outcome};
@@ -86,11 +86,11 @@ pub fn promise<'env, T: Send + 'static, R: From<T> + Answered>(
     };
     match driven.begin() {
         Begun::Over(ended) => PromiseRaw::resolve(env, ended.map(outcome)),
-        Begun::Waits(work) => {
+        Begun::Waits(runtime, work) => {
             let (deferred, promise) = env.create_deferred()?;
             let promise = PromiseRaw::new(env.raw(), promise.raw());
             let unsettled = Unsettled(Some(deferred));
-            shared_runtime().spawn(async move {
+            runtime.spawn(async move {
                 let ended = work.await.map(outcome);
                 unsettled.settle(ended);
             });

@@ -10,10 +10,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::block_in_place;
 
-use super::caught::caught;
+use super::caught::{caught, caught_now};
 use super::runtime::{shared_runtime, spawned};
 use crate::error::Result;
 use crate::future::BoxFuture;
@@ -54,38 +55,48 @@ pub const BACKGROUND: u64 = 0;
 pub enum Begun<T> {
     /// It need not wait, and no thread was woken.
     Over(Ended<T>),
-    /// The rest of it, to be driven on the shared runtime. It does not panic.
-    Waits(BoxFuture<'static, Ended<T>>),
+    /// The rest of it, to be driven on this runtime. It does not panic.
+    Waits(&'static Runtime, BoxFuture<'static, Ended<T>>),
 }
 
 impl<T: Send + 'static> Driven<T> {
     /// Polls the call once, on this thread, unless it is a long one.
     pub fn begin(self) -> Begun<T> {
+        // tokio panics where it is refused a thread.
+        self.begin_within(caught_now(shared_runtime))
+    }
+
+    fn begin_within(self, runtime: Result<&'static Runtime>) -> Begun<T> {
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => return Begun::Over(Some(Err(error))),
+        };
         let is_long = self.is_long;
         let work = self.work();
         if is_long {
-            return Begun::Waits(work);
+            return Begun::Waits(runtime, work);
         }
-        let (begun, deferred) = poll_here(work);
+        let (begun, deferred) = poll_here(runtime, work);
         if deferred.is_empty() {
             return begun;
         }
-        Begun::Waits(Box::pin(async move {
+        let rest = async move {
             for work in deferred {
                 block_in_place(work);
             }
             match begun {
                 Begun::Over(ended) => ended,
-                Begun::Waits(work) => work.await,
+                Begun::Waits(_, work) => work.await,
             }
-        }))
+        };
+        Begun::Waits(runtime, Box::pin(rest))
     }
 
     /// [`Driven::begin`], and the rest on the runtime. Dropping the future ends the call.
     pub async fn drive(self) -> Ended<T> {
         match self.begin() {
             Begun::Over(ended) => ended,
-            Begun::Waits(work) => spawned(work).await,
+            Begun::Waits(runtime, work) => spawned(runtime, work).await,
         }
     }
 
@@ -139,15 +150,18 @@ pub fn blocking(work: impl FnOnce() + Send + 'static) {
 }
 
 /// Nobody is woken by what happens between this poll and the next: the runtime polls again anyway.
-fn poll_here<T>(work: BoxFuture<'static, Ended<T>>) -> (Begun<T>, Vec<Deferred>) {
-    let _runtime = shared_runtime().enter();
+fn poll_here<T>(
+    runtime: &'static Runtime,
+    work: BoxFuture<'static, Ended<T>>,
+) -> (Begun<T>, Vec<Deferred>) {
+    let _runtime = runtime.enter();
     // Dropped before the guard is.
     let mut work = work;
     DEFERRED.sync_scope(RefCell::default(), || {
         let poll = Pin::as_mut(&mut work).poll(&mut Context::from_waker(Waker::noop()));
         let begun = match poll {
             Poll::Ready(ended) => Begun::Over(ended),
-            Poll::Pending => Begun::Waits(work),
+            Poll::Pending => Begun::Waits(runtime, work),
         };
         (begun, DEFERRED.with(RefCell::take))
     })
@@ -161,7 +175,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::error::ErrorKind;
+    use crate::error::{Error, ErrorKind};
 
     fn driven<T>(call: impl Future<Output = Result<T>> + Send + 'static) -> Driven<T> {
         Driven {
@@ -176,7 +190,7 @@ mod tests {
     fn to_the_end<T: Send + 'static>(begun: Begun<T>) -> Ended<T> {
         match begun {
             Begun::Over(ended) => ended,
-            Begun::Waits(work) => shared_runtime().block_on(spawned(work)),
+            Begun::Waits(runtime, work) => runtime.block_on(spawned(runtime, work)),
         }
     }
 
@@ -195,6 +209,19 @@ mod tests {
     }
 
     #[test]
+    fn a_call_without_a_runtime_is_over() {
+        for is_long in [false, true] {
+            let mut call = driven(async { Ok(()) });
+            call.is_long = is_long;
+            let no_threads = Error::new(ErrorKind::Internal, "no threads");
+            let Begun::Over(Some(Err(error))) = call.begin_within(Err(no_threads)) else {
+                panic!("it cannot wait");
+            };
+            assert!(error.to_string().contains("no threads"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_call_that_waits_or_is_long_goes_on_on_the_runtime() {
         for is_long in [false, true] {
             let mut call = driven(async {
@@ -203,7 +230,7 @@ mod tests {
                 Ok((name, current_call()))
             });
             call.is_long = is_long;
-            let ended = shared_runtime().block_on(call.drive());
+            let ended = shared_runtime().unwrap().block_on(call.drive());
             let (thread, number) = ended.unwrap().unwrap();
             assert_eq!((thread.as_deref(), number), (Some("relaypass"), 7));
         }

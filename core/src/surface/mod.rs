@@ -30,5 +30,5 @@ pub use driving::{blocking, current_call, Begun, Cancel, Driven, Ended, BACKGROU
 pub use host_store::{check_store, store_threw, HostStore, Hosted};
 pub use keys::{GenerateKeyArguments, OpenArguments, ReadJwkArguments, ReadKeyArguments};
 pub use records::causes;
-pub use runtime::{runtime, shared_runtime, MOST_THREADS};
+pub use runtime::{no_threads, runtime};
 pub use thrown::Thrown;
