@@ -82,7 +82,7 @@ impl<T: Send + 'static> Driven<T> {
         }
         let rest = async move {
             for work in deferred {
-                block_in_place(work);
+                block_in_place(|| alone(work));
             }
             match begun {
                 Begun::Over(ended) => ended,
@@ -147,6 +147,14 @@ pub fn blocking(work: impl FnOnce() + Send + 'static) {
     } else {
         block_in_place(work);
     }
+}
+
+/// A panic of what was deferred is no error of the call, which has gone on since.
+fn alone(work: Deferred) {
+    let _ = caught_now(|| {
+        work();
+        Ok(())
+    });
 }
 
 /// Nobody is woken by what happens between this poll and the next: the runtime polls again anyway.
@@ -305,6 +313,18 @@ mod tests {
             let error = to_the_end(call.begin()).unwrap().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Internal);
         }
+    }
+
+    #[test]
+    fn a_panic_of_what_was_deferred_is_not_the_calls() {
+        let (done, was_done) = mpsc::channel();
+        let call = driven(async move {
+            blocking(|| panic!("canary"));
+            blocking(move || done.send(()).unwrap());
+            Ok(1)
+        });
+        assert_eq!(to_the_end(call.begin()).unwrap().unwrap(), 1);
+        was_done.try_recv().unwrap();
     }
 
     #[test]
