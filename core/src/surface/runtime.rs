@@ -9,10 +9,11 @@ use tokio::task::AbortHandle;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// So many threads work at most, whatever the machine: nearly all of the work is waiting.
-const MOST_THREADS: usize = 4;
+/// So many workers at most, whatever the machine: nearly all of the work is waiting. What blocks has
+/// threads of its own beside them, which come and go.
+const MOST_WORKERS: usize = 4;
 
-/// How they are named.
+/// How all of them are named.
 pub(super) const THREAD_NAME: &str = "relaypass";
 
 /// Starts a runtime, whose threads are named. To be called when it is first needed.
@@ -22,7 +23,7 @@ pub(super) const THREAD_NAME: &str = "relaypass";
 pub fn runtime() -> io::Result<Runtime> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     Builder::new_multi_thread()
-        .worker_threads(cores.min(MOST_THREADS))
+        .worker_threads(cores.min(MOST_WORKERS))
         .thread_name(THREAD_NAME)
         .enable_all()
         .build()
