@@ -89,7 +89,7 @@ pub fn promise<'env, T: Send + 'static, R: From<T> + Answered>(
         Begun::Waits(runtime, work) => {
             let (deferred, promise) = env.create_deferred()?;
             let promise = PromiseRaw::new(env.raw(), promise.raw());
-            let unsettled = Unsettled(Some(deferred));
+            let unsettled = Unsettled::<R>(Some(deferred));
             runtime.spawn(async move {
                 let ended = work.await.map(outcome);
                 unsettled.settle(ended);
