@@ -45,9 +45,10 @@ export interface RelayPassOptions {
    */
   readonly timeoutMs?: number | null | undefined;
   /**
-   * How long a connection to Persona that nobody uses is kept, in milliseconds; the default is
-   * 20,000, the most 600,000. Load balancers close idle connections, many after 60 seconds: stay
-   * below, for a request sent into their closing has an unknown outcome.
+   * For how long a connection to Persona that nobody uses is used again, in milliseconds; the
+   * default is 20,000, the most 600,000. It may stay open for about as long again. Load balancers
+   * close idle connections, many after 60 seconds: stay below, for a request sent into their closing
+   * has an unknown outcome.
    */
   readonly idleTimeoutMs?: number | null | undefined;
   /** How often a failed request is asked again; the default is 3, the most 10. */

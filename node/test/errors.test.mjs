@@ -81,12 +81,17 @@ test('every code of the core has one class, and no class is left over', () => {
   assert.deepEqual(exported, [...Object.values(CLASSES), 'RelayPassError'].sort());
 });
 
-test('a panic is an internal error that does not repeat it', async () => {
-  const error = await thrownBy(() => call(undefined, (token) => native.panic(token)));
-  assert.equal(error.code, 'internal');
-  assert.equal(error.constructor, relaypass.InternalError);
-  assert.doesNotMatch(inspect(error, { showHidden: true, depth: 9 }), /canary/);
-});
+for (const [when, panic] of Object.entries({
+  'in a call': (token) => native.panic(token),
+  'after it': (token) => native.panicWhenAnswered(token),
+})) {
+  test(`a panic ${when} is an internal error that does not repeat it`, async () => {
+    const error = await thrownBy(() => call(undefined, panic));
+    assert.equal(error.code, 'internal');
+    assert.equal(error.constructor, relaypass.InternalError);
+    assert.doesNotMatch(inspect(error, { showHidden: true, depth: 9 }), /canary/);
+  });
+}
 
 test('an error carries what Persona said, and a stack that leads to the caller', async () => {
   const client = new RelayPass({

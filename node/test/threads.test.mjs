@@ -24,7 +24,7 @@ async function says(source) {
   return JSON.parse(stdout);
 }
 
-test('no thread starts before the first call, and then at most four', here, async () => {
+test('no thread starts before the first call, and then at most four workers', here, async () => {
   const [loaded, made, called] = await says(`
     const counts = [];
     const { RelayPass } = await import('relaypass');
@@ -32,6 +32,7 @@ test('no thread starts before the first call, and then at most four', here, asyn
     const client = new RelayPass({ store: 'memory:' });
     counts.push(threads().length);
     await client.relays.create({ claimType: 'age_over18_verified' }, { timeoutMs: 0 }).catch(() => {});
+    // Nothing of it blocks: the threads are the workers.
     counts.push(threads().length);
     console.log(JSON.stringify(counts));
   `);

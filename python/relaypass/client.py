@@ -56,9 +56,10 @@ class _Options:
                 a client without a key is for production.
             timeout: Seconds that one request may take; the default is 10, the longest 600. A call
                 with its retries takes at most 30 seconds, or this, whichever is longer.
-            idle_timeout: Seconds that an unused connection to Persona is kept; the default is 20,
-                the longest 600. Load balancers close idle connections, many after 60 seconds: stay
-                below, for a request sent into their closing has an unknown outcome.
+            idle_timeout: Seconds for which an unused connection to Persona is used again; the
+                default is 20, the longest 600. It may stay open for about as long again. Load
+                balancers close idle connections, many after 60 seconds: stay below, for a request
+                sent into their closing has an unknown outcome.
             retries: How often a failed request is asked again: 0 to 10, by default 3.
             ca_pem: Certificates to trust beside the public ones, in PEM: a company's own.
             anonymous_proxy: The way out for the calls that must not name you: ``http://``,

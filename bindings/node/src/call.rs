@@ -4,9 +4,9 @@
 use std::future::Future;
 
 use napi::bindgen_prelude::{retain_current_module_for_unload_safety, PromiseRaw, ToNapiValue};
-use napi::{Env, JsValue};
+use napi::{Env, JsDeferred, JsValue};
 use napi_derive::napi;
-use relaypass::surface::{shared_runtime, Begun, Cancel, Driven, BACKGROUND};
+use relaypass::surface::{mistake, Begun, Cancel, Driven, BACKGROUND};
 use relaypass::Result;
 
 use crate::errors::{outcome, Outcome};
@@ -86,15 +86,39 @@ pub fn promise<'env, T: Send + 'static, R: From<T> + Answered>(
     };
     match driven.begin() {
         Begun::Over(ended) => PromiseRaw::resolve(env, ended.map(outcome)),
-        Begun::Waits(work) => {
+        Begun::Waits(runtime, work) => {
             let (deferred, promise) = env.create_deferred()?;
             let promise = PromiseRaw::new(env.raw(), promise.raw());
-            shared_runtime().spawn(async move {
-                let ended: Option<Outcome<R>> = work.await.map(outcome);
-                // A thread that is ending hears nothing any more.
-                deferred.resolve(move |_| Ok(ended));
+            let unsettled = Unsettled::<R>(Some(deferred));
+            runtime.spawn(async move {
+                let ended = work.await.map(outcome);
+                unsettled.settle(ended);
             });
             Ok(promise)
+        }
+    }
+}
+
+/// A promise that is settled in any case: napi's own would wait for ever if a panic dropped it.
+struct Unsettled<R: Answered>(Option<Deferred<R>>);
+
+type Deferred<R> = JsDeferred<Option<Outcome<R>>, Resolver<R>>;
+type Resolver<R> = Box<dyn FnOnce(Env) -> napi::Result<Option<Outcome<R>>>>;
+
+impl<R: Answered> Unsettled<R> {
+    /// A thread that is ending hears nothing any more.
+    fn settle(mut self, ended: Option<Outcome<R>>) {
+        if let Some(deferred) = self.0.take() {
+            deferred.resolve(Box::new(move |_| Ok(ended)));
+        }
+    }
+}
+
+impl<R: Answered> Drop for Unsettled<R> {
+    fn drop(&mut self) {
+        if let Some(deferred) = self.0.take() {
+            let failed = Outcome::B((&mistake()).into());
+            deferred.resolve(Box::new(move |_| Ok(Some(failed))));
         }
     }
 }

@@ -27,3 +27,25 @@ pub fn panic<'env>(
     };
     promise::<(), _>(env, way, async { panic!("canary") })
 }
+
+/// A call that ends on the runtime, with an answer that panics with a secret when JavaScript is to
+/// have it.
+#[napi(catch_unwind)]
+pub fn panic_when_answered<'env>(
+    env: &'env Env,
+    token: Option<&CancelToken>,
+) -> napi::Result<Promised<'env, Nothing>> {
+    let way = Way {
+        token,
+        ..Way::AT_LENGTH
+    };
+    promise::<Unanswerable, _>(env, way, async { Ok(Unanswerable) })
+}
+
+struct Unanswerable;
+
+impl From<Unanswerable> for Nothing {
+    fn from(_: Unanswerable) -> Self {
+        panic!("canary")
+    }
+}

@@ -101,5 +101,5 @@ pub(crate) fn away<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> 
 
 /// Without threads or descriptors nothing works.
 pub(crate) fn no_threads(error: &io::Error) -> PyErr {
-    PyRuntimeError::new_err(format!("relaypass cannot start its threads: {error}"))
+    PyRuntimeError::new_err(surface::no_threads(error))
 }

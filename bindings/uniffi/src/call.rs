@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use relaypass::store::BoxFuture;
-use relaypass::surface::{Cancel, Driven};
+use relaypass::surface::{Cancel, Driven, BACKGROUND};
 
 use crate::errors::CallError;
 
@@ -57,16 +57,17 @@ impl Drop for Open {
     }
 }
 
-/// Drives the call that its package knows by this number, never 0.
+/// Drives the call that its package knows by this number. [`BACKGROUND`]: by none, and only dropping
+/// it cancels it.
 pub(crate) async fn drive<T: Send + 'static, R: From<T>>(
     number: u64,
     is_long: bool,
     call: BoxFuture<'static, relaypass::Result<T>>,
 ) -> Result<R, CallError> {
-    let (_open, cancel) = Open::call(number);
+    let (_open, cancel) = (number != BACKGROUND).then(|| Open::call(number)).unzip();
     let driven = Driven {
         number,
-        cancel: Some(cancel),
+        cancel,
         is_long,
         call,
     };

@@ -148,9 +148,10 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a connection to Persona that nobody uses is kept, for each lane its own; the default is
-    /// 20 seconds, the longest 10 minutes. Load balancers close idle connections (many after 60
-    /// seconds): a request that is sent into their closing has an unknown outcome, so stay below.
+    /// For how long a connection to Persona that nobody uses is used again, for each lane its own; the
+    /// default is 20 seconds, the longest 10 minutes. It may stay open for about as long again. Load
+    /// balancers close idle connections (many after 60 seconds): a request that is sent into their
+    /// closing has an unknown outcome, so stay below.
     pub fn idle_timeout(mut self, idle_timeout: Duration) -> Self {
         self.idle_timeout = Some(idle_timeout);
         self

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::future::{poll_fn, Future};
 use std::io::{stderr, Write};
 use std::panic::{catch_unwind, set_hook, take_hook, AssertUnwindSafe};
-use std::pin::pin;
+use std::pin::{pin, Pin};
 use std::sync::Once;
 use std::task::Poll;
 use std::thread;
@@ -19,23 +19,38 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Errors
 /// Those of the work, and `internal`.
 pub async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut work = pin!(Some(work));
+    let work = pin!(Some(work));
+    let mut work = Held(work);
     poll_fn(|context| {
         let polled = caught_now(|| {
             let unfinished = work
+                .0
                 .as_mut()
                 .as_pin_mut()
                 .expect("it is not polled after its end");
             let polled = unfinished.poll(context);
             if polled.is_ready() {
-                // Here, where a panic of what it holds is caught.
-                work.set(None);
+                // Here, where a panic of what it holds is an error.
+                work.0.set(None);
             }
             Ok(polled)
         });
         polled.unwrap_or_else(|mistake| Poll::Ready(Err(mistake)))
     })
     .await
+}
+
+/// Work that panicked or was cancelled is dropped half done: what panics then is caught as well.
+struct Held<'a, F>(Pin<&'a mut Option<F>>);
+
+impl<F> Drop for Held<'_, F> {
+    fn drop(&mut self) {
+        // The call has its outcome by now, or nobody wants one.
+        let _ = caught_now(|| {
+            self.0.set(None);
+            Ok(())
+        });
+    }
 }
 
 /// As [`caught`], at once.
@@ -51,8 +66,8 @@ pub fn caught_now<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     caught.unwrap_or_else(|_| Err(mistake()))
 }
 
-/// What became of work on another thread, which nobody aborts.
-pub(super) fn mistake() -> Error {
+/// What became of work that panicked where nothing catches, as on another thread.
+pub fn mistake() -> Error {
     Error::new(
         ErrorKind::Internal,
         "This is a mistake of relaypass, please report it.",

@@ -10,10 +10,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::block_in_place;
 
-use super::caught::caught;
+use super::caught::{caught, caught_now};
 use super::runtime::{shared_runtime, spawned};
 use crate::error::Result;
 use crate::future::BoxFuture;
@@ -54,38 +55,48 @@ pub const BACKGROUND: u64 = 0;
 pub enum Begun<T> {
     /// It need not wait, and no thread was woken.
     Over(Ended<T>),
-    /// The rest of it, to be driven on the shared runtime. It does not panic.
-    Waits(BoxFuture<'static, Ended<T>>),
+    /// The rest of it, to be driven on this runtime. It does not panic.
+    Waits(&'static Runtime, BoxFuture<'static, Ended<T>>),
 }
 
 impl<T: Send + 'static> Driven<T> {
     /// Polls the call once, on this thread, unless it is a long one.
     pub fn begin(self) -> Begun<T> {
+        // tokio panics where it is refused a thread.
+        self.begin_within(caught_now(shared_runtime))
+    }
+
+    fn begin_within(self, runtime: Result<&'static Runtime>) -> Begun<T> {
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => return Begun::Over(Some(Err(error))),
+        };
         let is_long = self.is_long;
         let work = self.work();
         if is_long {
-            return Begun::Waits(work);
+            return Begun::Waits(runtime, work);
         }
-        let (begun, deferred) = poll_here(work);
+        let (begun, deferred) = poll_here(runtime, work);
         if deferred.is_empty() {
             return begun;
         }
-        Begun::Waits(Box::pin(async move {
+        let rest = async move {
             for work in deferred {
-                block_in_place(work);
+                block_in_place(|| alone(work));
             }
             match begun {
                 Begun::Over(ended) => ended,
-                Begun::Waits(work) => work.await,
+                Begun::Waits(_, work) => work.await,
             }
-        }))
+        };
+        Begun::Waits(runtime, Box::pin(rest))
     }
 
     /// [`Driven::begin`], and the rest on the runtime. Dropping the future ends the call.
     pub async fn drive(self) -> Ended<T> {
         match self.begin() {
             Begun::Over(ended) => ended,
-            Begun::Waits(work) => spawned(work).await,
+            Begun::Waits(runtime, work) => spawned(runtime, work).await,
         }
     }
 
@@ -138,16 +149,27 @@ pub fn blocking(work: impl FnOnce() + Send + 'static) {
     }
 }
 
+/// A panic of what was deferred is no error of the call, which has gone on since.
+fn alone(work: Deferred) {
+    let _ = caught_now(|| {
+        work();
+        Ok(())
+    });
+}
+
 /// Nobody is woken by what happens between this poll and the next: the runtime polls again anyway.
-fn poll_here<T>(work: BoxFuture<'static, Ended<T>>) -> (Begun<T>, Vec<Deferred>) {
-    let _runtime = shared_runtime().enter();
+fn poll_here<T>(
+    runtime: &'static Runtime,
+    work: BoxFuture<'static, Ended<T>>,
+) -> (Begun<T>, Vec<Deferred>) {
+    let _runtime = runtime.enter();
     // Dropped before the guard is.
     let mut work = work;
     DEFERRED.sync_scope(RefCell::default(), || {
         let poll = Pin::as_mut(&mut work).poll(&mut Context::from_waker(Waker::noop()));
         let begun = match poll {
             Poll::Ready(ended) => Begun::Over(ended),
-            Poll::Pending => Begun::Waits(work),
+            Poll::Pending => Begun::Waits(runtime, work),
         };
         (begun, DEFERRED.with(RefCell::take))
     })
@@ -155,13 +177,13 @@ fn poll_here<T>(work: BoxFuture<'static, Ended<T>>) -> (Begun<T>, Vec<Deferred>)
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
+    use std::future::{poll_fn, Future};
     use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
 
     use super::*;
-    use crate::error::ErrorKind;
+    use crate::error::{Error, ErrorKind};
 
     fn driven<T>(call: impl Future<Output = Result<T>> + Send + 'static) -> Driven<T> {
         Driven {
@@ -176,7 +198,7 @@ mod tests {
     fn to_the_end<T: Send + 'static>(begun: Begun<T>) -> Ended<T> {
         match begun {
             Begun::Over(ended) => ended,
-            Begun::Waits(work) => shared_runtime().block_on(spawned(work)),
+            Begun::Waits(runtime, work) => runtime.block_on(spawned(runtime, work)),
         }
     }
 
@@ -195,6 +217,19 @@ mod tests {
     }
 
     #[test]
+    fn a_call_without_a_runtime_is_over() {
+        for is_long in [false, true] {
+            let mut call = driven(async { Ok(()) });
+            call.is_long = is_long;
+            let no_threads = Error::new(ErrorKind::Internal, "no threads");
+            let Begun::Over(Some(Err(error))) = call.begin_within(Err(no_threads)) else {
+                panic!("it cannot wait");
+            };
+            assert!(error.to_string().contains("no threads"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_call_that_waits_or_is_long_goes_on_on_the_runtime() {
         for is_long in [false, true] {
             let mut call = driven(async {
@@ -203,7 +238,7 @@ mod tests {
                 Ok((name, current_call()))
             });
             call.is_long = is_long;
-            let ended = shared_runtime().block_on(call.drive());
+            let ended = shared_runtime().unwrap().block_on(call.drive());
             let (thread, number) = ended.unwrap().unwrap();
             assert_eq!((thread.as_deref(), number), (Some("relaypass"), 7));
         }
@@ -270,13 +305,52 @@ mod tests {
             panic!("canary")
         });
         let held = PanicsAtTheEnd;
-        let at_the_end = driven(std::future::poll_fn(move |_| {
+        let at_the_end = driven(poll_fn(move |_| {
             let _held = &held;
             Poll::Ready(Ok(()))
         }));
         for call in [early, late, at_the_end] {
             let error = to_the_end(call.begin()).unwrap().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Internal);
+        }
+    }
+
+    #[test]
+    fn a_panic_of_what_was_deferred_is_not_the_calls() {
+        let (done, was_done) = mpsc::channel();
+        let call = driven(async move {
+            blocking(|| panic!("canary"));
+            blocking(move || done.send(()).unwrap());
+            Ok(1)
+        });
+        assert_eq!(to_the_end(call.begin()).unwrap().unwrap(), 1);
+        was_done.try_recv().unwrap();
+    }
+
+    #[test]
+    fn what_a_half_run_call_holds_may_panic_too() {
+        let held = PanicsAtTheEnd;
+        let panicked = driven(poll_fn(move |_| -> Poll<Result<()>> {
+            let _held = &held;
+            panic!("canary")
+        }));
+        let error = to_the_end(panicked.begin()).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+
+        for early in [true, false] {
+            let held = PanicsAtTheEnd;
+            let mut cancelled = driven(poll_fn(move |_| -> Poll<Result<()>> {
+                let _held = &held;
+                Poll::Pending
+            }));
+            let cancel = Cancel::default();
+            cancelled.cancel = Some(cancel.clone());
+            if early {
+                cancel.cancel();
+            }
+            let begun = cancelled.begin();
+            cancel.cancel();
+            assert!(to_the_end(begun).is_none());
         }
     }
 }

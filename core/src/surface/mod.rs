@@ -24,11 +24,11 @@ pub use calls::{
     CreateTableArguments, ForgetArguments, GetArguments, IssueArguments, PrefetchArguments,
     PruneArguments, RecoverArguments, StartArguments,
 };
-pub use caught::caught;
+pub use caught::{caught, mistake};
 pub use description::describe;
 pub use driving::{blocking, current_call, Begun, Cancel, Driven, Ended, BACKGROUND};
 pub use host_store::{check_store, store_threw, HostStore, Hosted};
 pub use keys::{GenerateKeyArguments, OpenArguments, ReadJwkArguments, ReadKeyArguments};
 pub use records::causes;
-pub use runtime::{runtime, shared_runtime, MOST_THREADS};
+pub use runtime::{no_threads, runtime};
 pub use thrown::Thrown;

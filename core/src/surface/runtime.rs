@@ -1,16 +1,19 @@
 //! The one runtime of a process in which other languages call.
 
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
-/// So many threads work at most, whatever the machine: nearly all of the work is waiting.
-pub const MOST_THREADS: usize = 4;
+use crate::error::{Error, ErrorKind, Result};
 
-/// How they are named.
+/// So many workers at most, whatever the machine: nearly all of the work is waiting. What blocks has
+/// threads of its own beside them, which come and go.
+const MOST_WORKERS: usize = 4;
+
+/// How all of them are named.
 pub(super) const THREAD_NAME: &str = "relaypass";
 
 /// Starts a runtime, whose threads are named. To be called when it is first needed.
@@ -20,25 +23,45 @@ pub(super) const THREAD_NAME: &str = "relaypass";
 pub fn runtime() -> io::Result<Runtime> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     Builder::new_multi_thread()
-        .worker_threads(cores.min(MOST_THREADS))
+        .worker_threads(cores.min(MOST_WORKERS))
         .thread_name(THREAD_NAME)
         .enable_all()
         .build()
 }
 
-/// The runtime of a process that does not fork: the first call starts it. It is never dropped: what
-/// is at work when the process ends, ends with it, as after a crash.
-pub fn shared_runtime() -> &'static Runtime {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME
-        .get_or_init(|| runtime().expect("the operating system has threads and descriptors left"))
+/// Says why there is no runtime.
+pub fn no_threads(error: &io::Error) -> String {
+    format!("relaypass cannot start its threads: {error}")
 }
 
-/// Runs work on the shared runtime; dropping the future that waits for it ends the work.
+/// The runtime of a process that does not fork: the first call starts it. It is never dropped: what
+/// is at work when the process ends, ends with it, as after a crash.
+///
+/// # Errors
+/// `internal`, when the operating system has no threads or descriptors left. The next call tries anew.
+pub(super) fn shared_runtime() -> Result<&'static Runtime> {
+    static RUNTIME: Mutex<Option<&'static Runtime>> = Mutex::new(None);
+    kept(&RUNTIME, runtime)
+}
+
+fn kept(
+    shared: &Mutex<Option<&'static Runtime>>,
+    start: impl FnOnce() -> io::Result<Runtime>,
+) -> Result<&'static Runtime> {
+    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = *shared {
+        return Ok(runtime);
+    }
+    let started = start().map_err(|error| Error::new(ErrorKind::Internal, no_threads(&error)))?;
+    Ok(*shared.insert(Box::leak(Box::new(started))))
+}
+
+/// Runs work on a runtime; dropping the future that waits for it ends the work.
 pub(super) async fn spawned<T: Send + 'static>(
+    runtime: &Runtime,
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {
-    let task = shared_runtime().spawn(work);
+    let task = runtime.spawn(work);
     let _end = AbortOnDrop(task.abort_handle());
     match task.await {
         Ok(value) => value,
@@ -54,5 +77,22 @@ struct AbortOnDrop(AbortHandle);
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_start_is_an_error_and_tried_anew_and_what_started_stays() {
+        let shared = Mutex::new(None);
+        let refused = kept(&shared, || Err(io::Error::other("no descriptors"))).unwrap_err();
+        assert_eq!(refused.code(), "internal");
+        let text = "relaypass cannot start its threads: no descriptors";
+        assert!(refused.to_string().contains(text), "{refused}");
+        let started = kept(&shared, runtime).unwrap();
+        let again = kept(&shared, || unreachable!("it is there")).unwrap();
+        assert!(std::ptr::eq(started, again));
     }
 }

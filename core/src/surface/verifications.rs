@@ -53,6 +53,7 @@ impl Call for CompleteArguments {
 
 impl Call for GetArguments {
     const NAME: &'static str = "verifications.get";
+    // A claim that is still closed is decrypted on a thread for that: nothing here takes long.
     const IS_LONG: bool = false;
     type Answer = Verification;
 

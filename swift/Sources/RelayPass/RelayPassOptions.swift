@@ -22,9 +22,10 @@ public struct RelayPassOptions: Sendable {
   /// How long one request may take; the default is 10 seconds, the most 600 seconds. A call
   /// with its retries takes at most 30 seconds, or this, whichever is longer.
   public var timeout: Duration?
-  /// How long a connection to Persona that nobody uses is kept; the default is 20 seconds, the most
-  /// 600 seconds. Load balancers close idle connections, many after 60 seconds: stay below, for a
-  /// request sent into their closing has an unknown outcome.
+  /// For how long a connection to Persona that nobody uses is used again; the default is 20 seconds,
+  /// the most 600 seconds. It may stay open for about as long again. Load balancers close idle
+  /// connections, many after 60 seconds: stay below, for a request sent into their closing has an
+  /// unknown outcome.
   public var idleTimeout: Duration?
   /// How often a failed request is asked again: 0 to 10; the default is 3.
   public var retries: Int?

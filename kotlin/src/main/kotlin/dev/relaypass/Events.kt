@@ -15,7 +15,7 @@ import kotlinx.coroutines.runBlocking
  *
  * @property code its name, the same in every language of relaypass: `possible_double_charge`.
  */
-public class EventKind(
+public class EventKind private constructor(
     public val code: String,
 ) {
     /** Whether the other has the same name. */
@@ -29,35 +29,47 @@ public class EventKind(
 
     /** Those that there are. */
     public companion object {
+        /** Each of these by its name. */
+        private val known = HashMap<String, EventKind>()
+
+        /**
+         * The one with this name, also if this version does not know it. The known ones are each one object,
+         * so `===` tells them, too.
+         */
+        @JvmStatic
+        public fun of(code: String): EventKind = known[code] ?: EventKind(code)
+
+        private fun know(code: String) = EventKind(code).also { known[code] = it }
+
         /** A blinded message that may have been billed already is sent under a new idempotency key. */
-        @JvmField public val POSSIBLE_DOUBLE_CHARGE: EventKind = EventKind("possible_double_charge")
+        @JvmField public val POSSIBLE_DOUBLE_CHARGE: EventKind = know("possible_double_charge")
 
         /** Nobody can tell whether a pass was billed, or whether it is spent. */
-        @JvmField public val UNKNOWN_OUTCOME: EventKind = EventKind("unknown_outcome")
+        @JvmField public val UNKNOWN_OUTCOME: EventKind = know("unknown_outcome")
 
         /** Persona signs with another key than before. */
-        @JvmField public val KEY_CHANGED: EventKind = EventKind("key_changed")
+        @JvmField public val KEY_CHANGED: EventKind = know("key_changed")
 
         /**
          * A pass was bought in the call that asks for the answer: Persona can tell by the clock which relay it is
          * for.
          */
-        @JvmField public val LINKABLE_BY_TIME: EventKind = EventKind("linkable_by_time")
+        @JvmField public val LINKABLE_BY_TIME: EventKind = know("linkable_by_time")
 
         /** Persona does not answer the question yet. */
-        @JvmField public val PENDING: EventKind = EventKind("pending")
+        @JvmField public val PENDING: EventKind = know("pending")
 
         /** A pass that was not consumed went back to the pool. */
-        @JvmField public val REFUNDED: EventKind = EventKind("refunded")
+        @JvmField public val REFUNDED: EventKind = know("refunded")
 
         /**
          * Two signatures in a row were no use: the pool buys no more passes of this claim type for an hour,
          * or until one that is bought otherwise is good.
          */
-        @JvmField public val POOL_STOPPED: EventKind = EventKind("pool_stopped")
+        @JvmField public val POOL_STOPPED: EventKind = know("pool_stopped")
 
         /** Work in the background failed, and will be tried again. */
-        @JvmField public val BACKGROUND_FAILURE: EventKind = EventKind("background_failure")
+        @JvmField public val BACKGROUND_FAILURE: EventKind = know("background_failure")
     }
 }
 

@@ -55,7 +55,7 @@ internal fun CompletionRecord.lift(): Completion =
     }
 
 @JvmSynthetic
-internal fun EventRecord.lift(): RelayPassEvent = RelayPassEvent(EventKind(kind), verificationId, requestId, message)
+internal fun EventRecord.lift(): RelayPassEvent = RelayPassEvent(EventKind.of(kind), verificationId, requestId, message)
 
 /** The exception of a failure; `call` has what the caller's store threw during it. */
 @JvmSynthetic

@@ -42,9 +42,9 @@ public class RelayPassOptions {
     public var timeout: Duration? = null
 
     /**
-     * How long a connection to Persona that nobody uses is kept; the default is 20 seconds, the most 600
-     * seconds. Load balancers close idle connections, many after 60 seconds: stay below, for a request
-     * sent into their closing has an unknown outcome.
+     * For how long a connection to Persona that nobody uses is used again; the default is 20 seconds, the
+     * most 600 seconds. It may stay open for about as long again. Load balancers close idle connections,
+     * many after 60 seconds: stay below, for a request sent into their closing has an unknown outcome.
      */
     public var idleTimeout: Duration? = null
 

@@ -1,11 +1,13 @@
 package dev.relaypass
 
+import dev.relaypass.generated.countCalls
 import dev.relaypass.support.MapStore
 import dev.relaypass.support.StoreOf
 import dev.relaypass.support.later
 import dev.relaypass.support.thrownBy
 import dev.relaypass.testing.StoreViolation
 import dev.relaypass.testing.checkStore
+import java.util.concurrent.CopyOnWriteArrayList
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
@@ -41,6 +43,21 @@ class CheckStoreTest {
             }
         }
     }
+
+    @Test
+    fun `a check has no place among the calls, which others would share`() =
+        runBlocking<Unit> {
+            val before = countCalls()
+            val open = CopyOnWriteArrayList<ULong>()
+            val kept = MapStore()
+            checkStore(
+                StoreOf(kept, load = {
+                    open += countCalls()
+                    kept.load(it)
+                }),
+            )
+            assertEquals(setOf(before), open.toSet())
+        }
 
     @TestFactory
     fun `a bad store is found out`() =

@@ -46,7 +46,7 @@ class EventsTest {
         runBlocking<Unit> {
             val events = CopyOnWriteArrayList<RelayPassEvent>()
             val id = askTwice(events::add)
-            val pending = events.filter { it.kind == EventKind.PENDING }
+            val pending = events.filter { it.kind === EventKind.PENDING }
             assertTrue(pending.isNotEmpty(), "$events")
             for (event in pending) {
                 assertEquals(id, event.verificationId)
@@ -54,6 +54,13 @@ class EventsTest {
                 assertTrue(" " in event.message)
             }
         }
+
+    @Test
+    fun `a kind is one object if it is known, and equal by its name if not`() {
+        assertSame(EventKind.PENDING, EventKind.of("pending"))
+        assertEquals("of_later", EventKind.of("of_later").code)
+        assertEquals(EventKind.of("of_later"), EventKind.of("of_later"))
+    }
 
     @Test
     fun `an event is told with the thread-locals of its call`() {

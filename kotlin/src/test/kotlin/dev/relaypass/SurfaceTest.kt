@@ -29,6 +29,7 @@ import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
@@ -307,6 +308,7 @@ class SurfaceTest {
         checkMade(RelayPassEvent::class, described)
         val kinds = EventKind::class.java.fields.map { it.get(null) }.filterIsInstance<EventKind>()
         assertEquals(texts("events", "kinds").sorted(), kinds.map { it.code }.sorted())
+        for (kind in kinds) assertSame(kind, EventKind.of(kind.code))
     }
 
     @Test
