@@ -14,6 +14,7 @@ const written = lines.trim().split('\n').map((line) => JSON.parse(line));
 const ALIASES = `
 type Text = string;
 type SecretText = string;
+type SecretTexts = string[];
 type Flag = boolean;
 type Seconds = number;
 type Whole = number;

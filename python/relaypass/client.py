@@ -188,10 +188,10 @@ class RelayPass(_Options):
         """Closes the client, in order; leaving a ``with`` block does so too.
 
         From now on every new call raises :class:`ClosedError`. Calls under way in other threads,
-        purchases of ``verifications.start`` that have begun and the work in the background come to their end.
-        Then a built-in store is closed, and one of yours is not called any more. May be called
-        again, and by several threads. From within a method of a store or ``on_event``, it begins to
-        close and returns at once.
+        purchases of ``verifications.start`` that have begun and the work in the background come to
+        their end. Then a built-in store is closed, and one of yours is not called any more. It may
+        be called again, and by several threads. From within a method of a store or ``on_event``, it
+        begins to close and returns at once.
 
         Without it nothing is lost: the next ``complete`` or ``recover`` does what was left undone.
 

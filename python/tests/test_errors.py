@@ -125,7 +125,7 @@ def test_an_argument_that_is_refused_names_the_call() -> None:
 
 def test_meta_is_a_dictionary(sandbox: Sandbox, client: relaypass.RelayPass) -> None:
     body = '{"errors": [{"title": "No", "meta": {"limit": 5, "deep": [true, null]}}]}'
-    sandbox.fault("create", "respond", status=422, body=body)
+    sandbox.fault("create", "respond", status=422, body=body, times=2)
     with pytest.raises(relaypass.RelayPassError) as caught:
         client.relays.create(claim_type=CLAIM_TYPE)
     assert caught.value.meta == {"limit": 5, "deep": [True, None]}

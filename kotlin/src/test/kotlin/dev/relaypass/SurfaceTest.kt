@@ -39,7 +39,7 @@ class SurfaceTest {
         ProcessBuilder(CLI.path, "surface").start().let { process ->
             Json.parseToJsonElement(process.inputReader().readText()).jsonObject
         }
-    private val options = described("options").apart(listIsOptional = false)
+    private val options = described("options").apart()
     private val calls = surface.getValue("calls").jsonArray.map { it.jsonObject }.filter { it.text("name") != "close" }
     private val timeout = Described(surface.getValue("timeout").jsonObject)
 
@@ -68,7 +68,7 @@ class SurfaceTest {
     private fun members(list: JsonArray) = list.map { Described(it.jsonObject) }
 
     /** What may be one or several is two here: the one, and a list in the plural. */
-    private fun List<Described>.apart(listIsOptional: Boolean): List<Described> =
+    private fun List<Described>.apart(): List<Described> =
         flatMap { member ->
             if (!member.isList || !member.isOptional) return@flatMap listOf(member)
             val name = member.json.text("name")
@@ -79,7 +79,7 @@ class SurfaceTest {
                             mapOf("name" to JsonPrimitive(name), "list" to JsonPrimitive(isList), "optional" to JsonPrimitive(isOptional)),
                     ),
                 )
-            listOf(changed(name, false, true), changed(name + "s", true, listIsOptional))
+            listOf(changed(name, false, true), changed(name + "s", true, true))
         }
 
     private fun texts(vararg path: String) =
@@ -112,7 +112,7 @@ class SurfaceTest {
             assertTrue(property is KMutableProperty<*>, option.name)
             assertEquals(option.isOptional, property.returnType.isMarkedNullable, option.name)
             // The core knows the defaults, and is asked.
-            assertEquals(if (option.isList) emptyList<Any>() else null, property.get(unset), option.name)
+            assertEquals(if (option.isOptional) null else emptyList<Any>(), property.get(unset), option.name)
             checkType(option, property.returnType)
         }
     }
@@ -148,7 +148,7 @@ class SurfaceTest {
             val (room, name) = camel(call.text("name")).split(".")
             val functions = publicFunctions(rooms.getValue(room)).filter { it.name == name }
             assertTrue(functions.all { it.isSuspend }, name)
-            checkParameters(functions, members(call.getValue("arguments").jsonArray).apart(listIsOptional = true) + timeout)
+            checkParameters(functions, members(call.getValue("arguments").jsonArray).apart() + timeout)
             for (function in functions) checkAnswer(call, function.returnType)
         }
         checkParameters(listOf(RelayPass::closeAndJoin), listOf(timeout), renamed = mapOf("timeout" to "within"))
@@ -160,7 +160,7 @@ class SurfaceTest {
         for (call in calls) {
             val (room, name) = camel(call.text("name")).split(".")
             val functions = publicFunctions(roomsForJava.getValue(room)).filter { it.name == name }
-            val arguments = members(call.getValue("arguments").jsonArray).apart(listIsOptional = true)
+            val arguments = members(call.getValue("arguments").jsonArray).apart()
             if (name == "generateClaim") {
                 val request = ClaimRequest::class
                 val taken = request.primaryConstructor!!.parameters.map { it.name } + publicFunctions(request).map { it.name }
@@ -228,7 +228,7 @@ class SurfaceTest {
         val found = surface.getValue("functions").jsonArray.map { it.jsonObject }
         assertEquals(functions.keys, found.map { it.text("name") }.toSet())
         for (function in found) {
-            val arguments = members(function.getValue("arguments").jsonArray).apart(listIsOptional = true)
+            val arguments = members(function.getValue("arguments").jsonArray).apart()
             checkParameters(functions.getValue(function.text("name")), arguments)
         }
         val bits = members(found.single { it.text("name") == "generate_key_pair" }.getValue("arguments").jsonArray).single()

@@ -53,10 +53,11 @@ class ThreadsTest {
     @Test
     fun `a call that need not wait changes no thread`() =
         runBlocking<Unit>(Dispatchers.Unconfined) {
-            val relays = sandbox.client().relays
+            val client = sandbox.client()
             val thread = Thread.currentThread()
-            relays.noop()
-            thrownBy<InvalidArgumentException> { relays.create("") }
+            client.relays.noop()
+            // There is no store.
+            thrownBy<InvalidArgumentException> { client.verifications.get("id") }
             assertSame(thread, Thread.currentThread())
         }
 
