@@ -245,13 +245,27 @@ export class Relays {
   }
 }
 
-/** @internal */
-export function readCallOptions(options: unknown): {
+/**
+ * The options that every call has, and what else it may have. Each is read where it is, not copied:
+ * what an object inherits counts, such as the signal of an `AbortController`.
+ *
+ * @internal
+ */
+export function readCallOptions<K extends string = never>(
+  options: unknown,
+  further: readonly K[] = [],
+): {
+  given: Partial<Record<K | 'signal' | 'timeoutMs', unknown>>;
   signal: AbortSignal | undefined;
   timeoutSeconds: number | undefined;
 } {
-  const given = readOptions(options, 'options', ['signal', 'timeoutMs']);
+  const given = readOptions<K | 'signal' | 'timeoutMs'>(options, 'options', [
+    ...further,
+    'signal',
+    'timeoutMs',
+  ]);
   return {
+    given,
     signal: optional(readSignal, given.signal, 'signal'),
     timeoutSeconds: optional(readMilliseconds, given.timeoutMs, 'timeoutMs'),
   };

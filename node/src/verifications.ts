@@ -1,4 +1,4 @@
-import { optional, readData, readFlag, readOptions, readText } from './arguments.js';
+import { optional, readData, readFlag, readText } from './arguments.js';
 import { call } from './cancel.js';
 import type { NativeClient } from './native.js';
 import { readCallOptions } from './relays.js';
@@ -107,10 +107,8 @@ export class Verifications {
    * ```
    */
   async complete(id: string, options?: CompleteOptions | null): Promise<Completion> {
-    const known = ['reissue', 'signal', 'timeoutMs'] as const;
-    const { reissue: flag, ...rest } = readOptions(options, 'options', known);
-    const reissue = optional(readFlag, flag, 'reissue') ?? false;
-    const { signal, timeoutSeconds } = readCallOptions(rest);
+    const { given, signal, timeoutSeconds } = readCallOptions(options, ['reissue']);
+    const reissue = optional(readFlag, given.reissue, 'reissue') ?? false;
     const named = readText(id, 'id');
     const completion = await withScope((scope) =>
       call(signal, (token) =>
@@ -128,10 +126,8 @@ export class Verifications {
    */
   async get(id: string, options?: GetOptions | null): Promise<Verification> {
     const named = readText(id, 'id');
-    const known = ['theme', 'signal', 'timeoutMs'] as const;
-    const { theme: name, ...rest } = readOptions(options, 'options', known);
-    const theme = optional(readText, name, 'theme');
-    const { signal, timeoutSeconds } = readCallOptions(rest);
+    const { given, signal, timeoutSeconds } = readCallOptions(options, ['theme']);
+    const theme = optional(readText, given.theme, 'theme');
     const verification = await withScope((scope) =>
       call(signal, (token) =>
         this.#client.getVerification(named, theme, timeoutSeconds, token, scope),
