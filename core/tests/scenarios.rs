@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use relaypass::store::MemoryStore;
 use relaypass::surface::{
-    Call, ClaimArguments, ClientArguments, CloseArguments, CreateArguments, GetArguments,
+    run, ClaimArguments, ClientArguments, CloseArguments, CreateArguments, GetArguments,
     IssueArguments, StartArguments, StoreArgument,
 };
 use relaypass::{
@@ -241,7 +241,7 @@ impl<'a> Runner<'a> {
                     claim_type: text("claim_type").unwrap(),
                     encryption_key: with.get("encryption_key").and_then(key_text),
                 };
-                let relay = client.relays().create(arguments.parse()?).await?;
+                let relay = run(arguments, client, None).await?;
                 Ok(json!({
                     "relay_token": relay.relay_token.as_str(),
                     "relay_secret": relay.relay_secret.expose(),
@@ -256,10 +256,7 @@ impl<'a> Runner<'a> {
                     relay_token: text("relay_token"),
                     relay_secret: secret("relay_secret"),
                 };
-                let pass = client
-                    .relays()
-                    .issue_privacy_pass(arguments.parse()?)
-                    .await?;
+                let pass = run(arguments, client, None).await?;
                 Ok(json!({
                     "privacy_pass_token": pass.privacy_pass_token.expose(),
                     "request_id": pass.info.request_id,
@@ -275,7 +272,7 @@ impl<'a> Runner<'a> {
                     decryption_key: with.get("decryption_key").and_then(keys),
                     idempotency_key: secret("idempotency_key"),
                 };
-                let answer = client.relays().generate_claim(arguments.parse()?).await?;
+                let answer = run(arguments, client, None).await?;
                 Ok(json!({
                     "claim_payload": answer.claim_payload.expose(),
                     "token_consumed": answer.token_consumed,
@@ -290,7 +287,7 @@ impl<'a> Runner<'a> {
                     reference: text("reference"),
                     theme: text("theme"),
                 };
-                Ok(verification(arguments.make(client, None).await?))
+                Ok(verification(run(arguments, client, None).await?))
             }
             "verifications.complete" => {
                 let id = VerificationId::parse(text("id").unwrap())?;
@@ -306,7 +303,7 @@ impl<'a> Runner<'a> {
                     id: text("id").unwrap(),
                     theme: text("theme"),
                 };
-                Ok(verification(arguments.make(client, None).await?))
+                Ok(verification(run(arguments, client, None).await?))
             }
             "verifications.forget" => {
                 let id = VerificationId::parse(text("id").unwrap())?;
