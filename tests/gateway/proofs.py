@@ -145,11 +145,13 @@ def running_gateway(
     **settings: str,
 ) -> Iterator[Gateway]:
     """A gateway in front of the sandbox, for as long as the block runs. Its log is in this folder,
-    and its SQLite file as well unless it is told another store."""
+    and its SQLite file as well unless it is told another store. It buys at once, unless it is told
+    otherwise: nothing here waits for a random moment."""
     token = token or random_token()
     credentials = {
         "RELAYPASS_API_KEY": sandbox.production_api_key,
         "RELAYPASS_GATEWAY_TOKEN": token,
+        "RELAYPASS_PURCHASE_WINDOW_SECONDS": "0",
     }
     log = folder / f"gateway-{secrets.token_hex(4)}.log"
     with gateways.running_gateway(
