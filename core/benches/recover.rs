@@ -130,6 +130,7 @@ fn builder() -> ClientBuilder {
         .base_url(variable("RELAYPASS_BASE_URL"))
         .api_key(variable("RELAYPASS_API_KEY"))
         .environment(Environment::Sandbox)
+        .purchase_window(Duration::ZERO)
 }
 
 async fn measure(url: &str, closed: &str, fill: impl FnOnce(Rows)) {
