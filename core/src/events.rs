@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::callback::called_now;
-use crate::held::Held;
+use crate::releasable::Releasable;
 
 /// Something that the caller's log should know. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,19 +74,19 @@ impl EventKind {
 
 /// Whoever is told of events. It is called from any thread and must return at once.
 #[derive(Clone)]
-pub struct Listener(Arc<Held<Listen>>);
+pub struct Listener(Arc<Releasable<Listen>>);
 
 type Listen = dyn Fn(&Event) + Send + Sync;
 
 impl Listener {
     /// Tells `listen` of every event.
     pub fn new(listen: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Held::new(Arc::new(listen))))
+        Self(Arc::new(Releasable::new(Arc::new(listen))))
     }
 
     /// The same one, for a client that lets go of it when it is closed.
     pub(crate) fn for_client(&self) -> Self {
-        let held = self.0.get().map(Held::new);
+        let held = self.0.get().map(Releasable::new);
         held.map_or_else(|| self.clone(), |held| Self(Arc::new(held)))
     }
 

@@ -29,12 +29,12 @@ mod encoding;
 mod error;
 mod events;
 mod future;
-mod held;
 mod http;
 mod outcome;
 pub mod pass;
 mod passes;
 mod records;
+mod releasable;
 mod secret;
 pub mod store;
 #[doc(hidden)]
@@ -56,7 +56,7 @@ pub use events::{Event, EventKind, Listener};
 pub use passes::Passes;
 pub use secret::{os_random, rand_core, IdempotencyKey, Secret};
 pub use verification::{
-    Completion, KeptRelays, StartVerification, Status, Theme, Verification, VerificationId,
+    Completion, DurableRelays, StartVerification, Status, Theme, Verification, VerificationId,
     Verifications,
 };
 

@@ -1,11 +1,12 @@
 //! The core's tests from outside, in one binary: each further one would link everything again.
 
 mod blind_rsa;
+mod durable_relays;
 mod fork;
 mod hostile;
-mod kept_relays;
 mod lanes;
 mod logs;
+mod purchase_window;
 mod references;
 mod round_trips;
 mod scenarios;

@@ -113,7 +113,7 @@ impl App {
 
     /// Drops what need not be kept any more, and sees to it that an old seal key can be dropped.
     async fn tidy(&self) {
-        if let Err(error) = self.client.kept_relays().renew_seal().await {
+        if let Err(error) = self.client.durable_relays().renew_seal().await {
             tracing::warn!(code = error.code(), "a seal could not be renewed: {error}");
         }
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

@@ -53,7 +53,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, P
         return Err(Problem::busy("The gateway is about to stop."));
     }
     // Also opens what is sealed in there: without the right key no step can be found.
-    let relays = app.client.kept_relays();
+    let relays = app.client.durable_relays();
     match tokio::time::timeout(PATIENCE, relays.renew_seal()).await {
         Ok(Ok(())) => Ok(Json(Health { status: "ok" })),
         Ok(Err(error)) => {

@@ -195,7 +195,7 @@ async fn buy(
     let pass = match idempotency_key {
         None => client.relays().issue_privacy_pass(bound_to).await,
         Some(key) => {
-            let kept = client.kept_relays();
+            let kept = client.durable_relays();
             kept.issue_privacy_pass(bound_to, key.expose()).await
         }
     };
@@ -257,7 +257,7 @@ pub(crate) async fn redeem(
         let relay_token = RelayToken::parse(relay_token)?;
         let client = client.on_behalf_of(None, None)?;
         let request = GenerateClaim::new(relay_token, relay_secret, body.privacy_pass_token);
-        let generated = client.kept_relays().generate_claim(request).await;
+        let generated = client.durable_relays().generate_claim(request).await;
         match generated {
             Ok(answer) => Ok(ClaimAnswer {
                 claim_payload: answer.claim_payload.expose().clone(),

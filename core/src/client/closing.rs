@@ -197,9 +197,9 @@ impl Inner {
     /// Closing a file may block, and code that is not ours may run when its last reference goes.
     async fn release_store(&self) {
         let store = self
-            .keeping
+            .store_options
             .as_ref()
-            .and_then(|keeping| keeping.store.release());
+            .and_then(|options| options.store.release());
         if let Some(store) = store {
             let released = tokio::task::spawn_blocking(move || drop(store));
             let _ = timeout(GRACE, released).await;

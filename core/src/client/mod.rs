@@ -20,8 +20,8 @@ pub use form::EncryptionForm;
 pub use options::{ClientBuilder, Environment, PassBinding};
 pub(crate) use owner::{Customer, Owner};
 #[cfg(test)]
-pub(crate) use persona::Attempted;
-pub(crate) use persona::{Attempting, Persona, Question};
+pub(crate) use persona::AttemptResult;
+pub(crate) use persona::{AttemptOptions, Persona, Question};
 pub(crate) use ports::{Ports, Usable};
 pub use relays::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
@@ -97,7 +97,7 @@ pub(crate) struct Inner {
     pub(crate) retries: u32,
     /// The address of the page for visitors.
     pub(crate) hosted_page: String,
-    pub(crate) keeping: Option<Keeping>,
+    pub(crate) store_options: Option<StoreOptions>,
     pub(crate) listener: Option<Listener>,
     pub(crate) seen: Arc<Seen>,
     pub(crate) lifecycle: Arc<Lifecycle>,
@@ -107,7 +107,7 @@ pub(crate) struct Inner {
 
 /// How verifications and passes are kept.
 #[derive(Clone)]
-pub(crate) struct Keeping {
+pub(crate) struct StoreOptions {
     pub(crate) store: Arc<Timed>,
     pub(crate) sealer: Sealer,
     pub(crate) pass_binding: PassBinding,
@@ -202,7 +202,7 @@ impl Client {
                 timeout: inner.timeout,
                 retries: inner.retries,
                 hosted_page: inner.hosted_page.clone(),
-                keeping: inner.keeping.clone(),
+                store_options: inner.store_options.clone(),
                 listener: inner.listener.clone(),
                 seen: inner.seen.clone(),
                 lifecycle: inner.lifecycle.derive(),

@@ -8,7 +8,7 @@ use super::rules::{
     DEFAULT_IDLE_TIMEOUT, DEFAULT_PURCHASE_WINDOW, DEFAULT_RETRIES, DEFAULT_TIMEOUT,
     LONGEST_PURCHASE_WINDOW, LONGEST_TIMEOUT, MOST_PASSES, MOST_RETRIES,
 };
-use super::{Client, Inner, Keeping};
+use super::{Client, Inner, StoreOptions};
 use crate::claim::DecryptionKeys;
 use crate::credential::{ApiKey, SealKey};
 use crate::error::{Error, Result};
@@ -347,7 +347,7 @@ impl ClientBuilder {
                 accepted: Accepted::at(base_url.as_str()),
                 timeout,
                 retries,
-                keeping: self.store.clone().map(|store| Keeping {
+                store_options: self.store.clone().map(|store| StoreOptions {
                     store: Arc::new(Timed::new(store, store_timeout)),
                     sealer: Sealer::new(self.seal_keys.clone()),
                     pass_binding: self.pass_binding,

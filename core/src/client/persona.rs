@@ -15,14 +15,14 @@ use crate::future::BoxFuture;
 use crate::http::{ask_once, Attempt, Connection};
 use crate::outcome::Budget;
 use crate::pass::{PendingPass, PrivacyPassToken};
-use crate::records::Kept;
+use crate::records::StoredSecret;
 use crate::secret::IdempotencyKey;
 
 /// A question about a relay.
 pub(crate) struct Question<'a> {
-    pub(crate) relay_token: &'a Kept,
-    pub(crate) relay_secret: &'a Kept,
-    pub(crate) pass: &'a Kept,
+    pub(crate) relay_token: &'a StoredSecret,
+    pub(crate) relay_secret: &'a StoredSecret,
+    pub(crate) pass: &'a StoredSecret,
     pub(crate) key: IdempotencyKey,
     /// Keys of earlier questions.
     pub(crate) earlier_keys: Vec<IdempotencyKey>,
@@ -30,14 +30,14 @@ pub(crate) struct Question<'a> {
 
 /// What one attempt is given.
 #[derive(Clone, Copy)]
-pub(crate) struct Attempting {
+pub(crate) struct AttemptOptions {
     pub(crate) connection: Connection,
     /// None: there is no time left, and nothing is sent.
     pub(crate) timeout: Option<Duration>,
 }
 
 /// What one attempt at a call that is at stake came to.
-pub(crate) type Attempted<T> = std::result::Result<(T, ResponseInfo), Box<Attempt>>;
+pub(crate) type AttemptResult<T> = std::result::Result<(T, ResponseInfo), Box<Attempt>>;
 
 /// The calls.
 pub(crate) trait Persona: Send + Sync {
@@ -59,22 +59,22 @@ pub(crate) trait Persona: Send + Sync {
         &'a self,
         bound_to: &'a IssuePrivacyPass,
         budget: &'a Budget,
-    ) -> BoxFuture<'a, Result<Kept>>;
+    ) -> BoxFuture<'a, Result<StoredSecret>>;
 
     /// One attempt to have a message signed; the pass, verified.
     fn sign<'a>(
         &'a self,
-        blinded: &'a Kept,
+        blinded: &'a StoredSecret,
         key: IdempotencyKey,
-        attempting: Attempting,
-    ) -> BoxFuture<'a, Result<Attempted<Kept>>>;
+        options: AttemptOptions,
+    ) -> BoxFuture<'a, Result<AttemptResult<StoredSecret>>>;
 
     /// One attempt to redeem a pass; the payload, and whether the pass is spent.
     fn redeem<'a>(
         &'a self,
         question: Question<'a>,
-        attempting: Attempting,
-    ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>>;
+        options: AttemptOptions,
+    ) -> BoxFuture<'a, Result<AttemptResult<(StoredSecret, bool)>>>;
 
     /// Opens a payload. `form`: the one in which the relay's key was sent, if it had one.
     ///
@@ -82,7 +82,7 @@ pub(crate) trait Persona: Send + Sync {
     /// As [`Envelope::open`].
     fn open<'a>(
         &'a self,
-        payload: &'a Kept,
+        payload: &'a StoredSecret,
         form: Option<KeyForm>,
         asked: &'a ClaimType,
     ) -> BoxFuture<'a, Result<Claim>>;
@@ -105,22 +105,22 @@ impl Persona for Inner {
         &'a self,
         bound_to: &'a IssuePrivacyPass,
         budget: &'a Budget,
-    ) -> BoxFuture<'a, Result<Kept>> {
+    ) -> BoxFuture<'a, Result<StoredSecret>> {
         Box::pin(async move {
             let pending = self.blind_message(bound_to, budget).await?;
             if let IssuePrivacyPass::ClaimType(claim_type) = bound_to {
                 self.see_key(claim_type, pending.token_key().id());
             }
-            Ok(Kept::new(pending.save().expose().as_str()))
+            Ok(StoredSecret::new(pending.save().expose().as_str()))
         })
     }
 
     fn sign<'a>(
         &'a self,
-        blinded: &'a Kept,
+        blinded: &'a StoredSecret,
         key: IdempotencyKey,
-        attempting: Attempting,
-    ) -> BoxFuture<'a, Result<Attempted<Kept>>> {
+        options: AttemptOptions,
+    ) -> BoxFuture<'a, Result<AttemptResult<StoredSecret>>> {
         Box::pin(async move {
             let lane = self.signing_lane()?;
             let pending = PendingPass::restore(blinded.expose()).ok_or_else(damaged)?;
@@ -128,20 +128,20 @@ impl Persona for Inner {
                 lane,
                 pending: &pending,
             };
-            let Attempting {
+            let AttemptOptions {
                 connection,
                 timeout,
-            } = attempting;
+            } = options;
             let attempt = ask_once(&exchange, &key, &[], connection, timeout).await;
-            Ok(attempt.map(|(pass, info)| (Kept::new(pass.expose()), info)))
+            Ok(attempt.map(|(pass, info)| (StoredSecret::new(pass.expose()), info)))
         })
     }
 
     fn redeem<'a>(
         &'a self,
         question: Question<'a>,
-        attempting: Attempting,
-    ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>> {
+        options: AttemptOptions,
+    ) -> BoxFuture<'a, Result<AttemptResult<(StoredSecret, bool)>>> {
         Box::pin(async move {
             let relay_token = RelayToken::parse(question.relay_token.expose())?;
             let relay_secret = RelaySecret::parse(question.relay_secret.expose())?;
@@ -153,14 +153,14 @@ impl Persona for Inner {
                 relay_secret: &relay_secret,
                 privacy_pass_token: &pass,
             };
-            let Attempting {
+            let AttemptOptions {
                 connection,
                 timeout,
-            } = attempting;
+            } = options;
             let (key, earlier) = (&question.key, &question.earlier_keys);
             let attempt = ask_once(&exchange, key, earlier, connection, timeout).await;
             Ok(attempt.map(|(answer, info)| {
-                let payload = Kept::new(answer.claim_payload.expose().as_str());
+                let payload = StoredSecret::new(answer.claim_payload.expose().as_str());
                 ((payload, answer.token_consumed), info)
             }))
         })
@@ -168,7 +168,7 @@ impl Persona for Inner {
 
     fn open<'a>(
         &'a self,
-        payload: &'a Kept,
+        payload: &'a StoredSecret,
         form: Option<KeyForm>,
         asked: &'a ClaimType,
     ) -> BoxFuture<'a, Result<Claim>> {

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Customer, Environment, Inner, Keeping, Lifecycle, Owner, Persona};
+use super::{Customer, Environment, Inner, Lifecycle, Owner, Persona, StoreOptions};
 use crate::error::{Error, Result};
 use crate::events::{tell, Event, EventKind, Listener};
 use crate::outcome::Budget;
@@ -41,8 +41,8 @@ impl Inner {
     ///
     /// # Errors
     /// `invalid_argument` without a store.
-    pub(crate) fn keeping(&self) -> Result<&Keeping> {
-        self.keeping.as_ref().ok_or_else(|| {
+    pub(crate) fn store_options(&self) -> Result<&StoreOptions> {
+        self.store_options.as_ref().ok_or_else(|| {
             Error::invalid_argument(
                 "This client has no store, and verifications are kept in one: set store, for \
                  example to sqlite:///path/to/file or to an object of yours.",
@@ -66,8 +66,8 @@ impl Ports {
     /// # Errors
     /// `invalid_argument` without a store.
     pub(crate) fn of_many(inner: &Arc<Inner>, limit: Option<Duration>) -> Result<Self> {
-        let keeping = inner.keeping()?;
-        let vault = Vault::new(keeping.store.clone(), keeping.sealer.clone());
+        let store_options = inner.store_options()?;
+        let vault = Vault::new(store_options.store.clone(), store_options.sealer.clone());
         let ports = Self::with(vault, inner, limit);
         Ok(match limit {
             Some(_) => ports.for_one_call(),

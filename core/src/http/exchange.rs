@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::gate::Held;
+use super::gate::Pause;
 use super::lane::Lane;
 use super::transport::{Connection, FailureCause, Response, SendFailure, Sent};
 use crate::error::{Error, ErrorKind, RateLimit, ResponseInfo, UnopenedClaim};
@@ -104,7 +104,7 @@ pub(crate) struct Attempt {
     misread: Option<String>,
     unopened: Option<UnopenedClaim>,
     /// Why it was not even begun.
-    held: Option<Held>,
+    held: Option<Pause>,
 }
 
 impl Attempt {
@@ -165,7 +165,7 @@ impl Attempt {
     }
 
     /// Nothing was sent, because Persona has asked for a pause.
-    fn held(held: Held) -> Box<Self> {
+    fn held(held: Pause) -> Box<Self> {
         let mut attempt = Self::unanswered(SendFailure {
             sent: Sent::Nothing,
             cause: FailureCause::Network,

@@ -40,7 +40,7 @@ pub(crate) struct Gate {
 }
 
 /// Why nothing is sent now.
-pub(crate) struct Held {
+pub(crate) struct Pause {
     /// How long this one is to wait.
     pub(crate) wait: Duration,
     /// When the gate opens, in seconds from now.
@@ -78,7 +78,7 @@ impl Gate {
     }
 
     /// Whether it is closed, and what follows for whoever would pass.
-    pub(crate) fn held(&self) -> Option<Held> {
+    pub(crate) fn held(&self) -> Option<Pause> {
         let gates = (self.gates.0.lock()).unwrap_or_else(PoisonError::into_inner);
         let closed = gates.get(&self.limit)?;
         let left = closed.until.saturating_duration_since(Instant::now());
@@ -88,7 +88,7 @@ impl Gate {
         let opens_in = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         let spread = (left / SPREAD).min(WIDEST_SPREAD);
         let millis = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
-        Some(Held {
+        Some(Pause {
             wait: left + Duration::from_millis(os_random().next_u64() % (millis + 1)),
             opens_in,
             rate_limit: closed.rate_limit.as_ref().map(|limit| RateLimit {

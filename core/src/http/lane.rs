@@ -14,7 +14,7 @@ use super::transport::{Connection, FailureCause, Response, SendFailure, Sent, Tr
 use crate::credential::ApiKey;
 use crate::error::{Error, Result};
 use crate::future::BoxFuture;
-use crate::held::Held;
+use crate::releasable::Releasable;
 use crate::wire::{AnonymousRequest, Request, SignRequest};
 
 /// Where Persona is: `https`, or `http` on loopback.
@@ -100,7 +100,7 @@ pub(crate) trait Lane: Sync {
 /// A transport, and where it leads.
 #[derive(Clone)]
 pub(crate) struct Route {
-    transport: Arc<Held<dyn Transport>>,
+    transport: Arc<Releasable<dyn Transport>>,
     base_url: BaseUrl,
 }
 
@@ -121,7 +121,7 @@ pub(crate) struct IdentifiedLane {
 impl Route {
     pub(crate) fn new(transport: Arc<dyn Transport>, base_url: BaseUrl) -> Self {
         Self {
-            transport: Arc::new(Held::new(transport)),
+            transport: Arc::new(Releasable::new(transport)),
             base_url,
         }
     }

@@ -66,7 +66,7 @@ impl Census {
 mod tests {
     use super::super::{PaidPass, Purchase};
     use super::*;
-    use crate::records::Kept;
+    use crate::records::StoredSecret;
     use crate::secret::os_random;
 
     const BEGIN: u64 = 1_700_000_000_000;
@@ -76,7 +76,7 @@ mod tests {
     }
 
     fn buying(bought_at: u64, stuck: Option<ErrorKind>) -> Pooled {
-        let mut purchase = Purchase::new(Kept::new("blinded"), bought_at, &mut os_random());
+        let mut purchase = Purchase::new(StoredSecret::new("blinded"), bought_at, &mut os_random());
         purchase.stuck = stuck.map(|kind| Evidence::new(kind, "no use"));
         place(PooledState::Issuing { purchase })
     }
@@ -116,7 +116,7 @@ mod tests {
         let mut places = vec![unusable(BEGIN), unusable(BEGIN + 1)];
         assert_eq!(census(&places, Some(BEGIN + 2), BEGIN + 3).1, Buying::Open);
         assert_eq!(census(&places, Some(BEGIN), BEGIN + 3).1, Buying::Open);
-        let (token, bought_at) = (Kept::new("pass"), BEGIN + 2);
+        let (token, bought_at) = (StoredSecret::new("pass"), BEGIN + 2);
         places.push(place(PooledState::Available {
             pass: PaidPass { token, bought_at },
         }));

@@ -9,7 +9,7 @@ use crate::error::ErrorKind;
 use crate::events::EventKind;
 use crate::http::{Attempt, Connection};
 use crate::outcome::{meaning, Answer, Call, Failure, KeyHistory, Meaning};
-use crate::records::{Evidence, Kept, KEY_LIFE};
+use crate::records::{Evidence, StoredSecret, KEY_LIFE};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
 
@@ -17,11 +17,11 @@ use crate::secret::IdempotencyKey;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Purchase {
     /// The blinding state, see `PendingPass::save`.
-    pub(crate) blinded: Kept,
+    pub(crate) blinded: StoredSecret,
     /// The key of the open question; none while the last one is answered for good, and a new one
     /// is to be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) key: Option<Kept>,
+    pub(crate) key: Option<StoredSecret>,
     /// When the key was made, milliseconds since the epoch.
     pub(crate) key_made_at: u64,
     /// How often a new key was made without the caller's word.
@@ -93,12 +93,12 @@ pub(crate) enum Bought {
 }
 
 impl Purchase {
-    pub(crate) fn new(blinded: Kept, now: u64, random: &mut impl CryptoRng) -> Self {
+    pub(crate) fn new(blinded: StoredSecret, now: u64, random: &mut impl CryptoRng) -> Self {
         Self::unasked(blinded, now).with_new_key(now, random)
     }
 
     /// A purchase that nobody asks for yet.
-    pub(crate) fn unasked(blinded: Kept, now: u64) -> Self {
+    pub(crate) fn unasked(blinded: StoredSecret, now: u64) -> Self {
         Self {
             blinded,
             key: None,

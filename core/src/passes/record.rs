@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Purchase;
 use crate::client::Owner;
-use crate::records::{next_look, Kept, Stored, DAY, HOUR, LEASE};
+use crate::records::{next_look, Stored, StoredSecret, DAY, HOUR, LEASE};
 use crate::secret::rand_core::CryptoRng;
 
 /// Passes are used for 80 of the 90 days that they live.
@@ -22,7 +22,7 @@ const MARK: u64 = 2 * HOUR;
 /// A pass that was paid for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PaidPass {
-    pub(crate) token: Kept,
+    pub(crate) token: StoredSecret,
     /// Milliseconds since the epoch.
     pub(crate) bought_at: u64,
 }

@@ -2,14 +2,14 @@
 //! stored, time and chance as arguments, and the one place that reads and writes them.
 
 mod evidence;
-mod kept;
 mod name_key;
+mod stored_secret;
 mod vault;
 mod world;
 
 pub(crate) use evidence::Evidence;
-pub(crate) use kept::Kept;
 pub(crate) use name_key::NameKey;
+pub(crate) use stored_secret::StoredSecret;
 #[cfg(test)]
 pub(crate) use vault::GRACE;
 pub(crate) use vault::{Changed, Loaded, Stored, Vault};

@@ -8,7 +8,7 @@ use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Changed, Kept, Stored, Vault};
+use super::{Changed, Stored, StoredSecret, Vault};
 use crate::encoding::encode_hex;
 use crate::error::Result;
 use crate::secret::rand_core::CryptoRng;
@@ -19,7 +19,7 @@ const KEY: &str = "names";
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct NameKey {
     /// 32 random bytes, in hex.
-    key: Kept,
+    key: StoredSecret,
 }
 
 impl Stored for NameKey {
@@ -95,7 +95,7 @@ impl NameKey {
         random.fill_bytes(&mut *key);
         let text = Zeroizing::new(encode_hex(&*key));
         Self {
-            key: Kept::new(text.as_str()),
+            key: StoredSecret::new(text.as_str()),
         }
     }
 }

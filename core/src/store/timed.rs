@@ -7,18 +7,18 @@ use std::time::Duration;
 use super::{Record, Store, StoreError, Swap, Upkeep};
 use crate::callback::called;
 use crate::future::BoxFuture;
-use crate::held::Held;
+use crate::releasable::Releasable;
 
 /// A store whose methods fail when they take longer than `limit`, or after it was released.
 pub(crate) struct Timed {
-    store: Held<dyn Store>,
+    store: Releasable<dyn Store>,
     limit: Duration,
 }
 
 impl Timed {
     pub(crate) fn new(store: Arc<dyn Store>, limit: Duration) -> Self {
         Self {
-            store: Held::new(store),
+            store: Releasable::new(store),
             limit,
         }
     }

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Those of the work, and `internal`.
 pub async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let work = pin!(Some(work));
-    let mut work = Held(work);
+    let mut work = DroppedQuietly(work);
     poll_fn(|context| {
         let polled = caught_now(|| {
             let unfinished = work
@@ -41,9 +41,9 @@ pub async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 /// Work that panicked or was cancelled is dropped half done: what panics then is caught as well.
-struct Held<'a, F>(Pin<&'a mut Option<F>>);
+struct DroppedQuietly<'a, F>(Pin<&'a mut Option<F>>);
 
-impl<F> Drop for Held<'_, F> {
+impl<F> Drop for DroppedQuietly<'_, F> {
     fn drop(&mut self) {
         // The call has its outcome by now, or nobody wants one.
         let _ = caught_now(|| {

@@ -29,7 +29,7 @@ const MOST_AT_ONCE: u64 = 20;
 /// runtime that it was in has ended.
 pub(super) fn begin(inner: &Arc<Inner>) {
     let client = inner.built();
-    if !(client.keeping.as_ref()).is_some_and(|keeping| keeping.background) {
+    if !(client.store_options.as_ref()).is_some_and(|options| options.background) {
         return;
     }
     let mut task = (client.seen.background.lock()).unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +82,7 @@ fn tell_of_panic(client: &Weak<Inner>) {
 
 async fn recover_and_refill(inner: &Inner, engine: &Engine) -> Result<()> {
     engine.recover().await?;
-    let target = (inner.keeping.as_ref()).map_or(0, |keeping| keeping.pass_pool);
+    let target = (inner.store_options.as_ref()).map_or(0, |options| options.pass_pool);
     let asked = (inner.seen.claim_types.lock())
         .unwrap_or_else(PoisonError::into_inner)
         .clone();

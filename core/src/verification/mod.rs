@@ -31,8 +31,8 @@
 
 mod api;
 mod background;
+mod durable_relays;
 mod engine;
-mod kept_relays;
 mod later;
 #[cfg(test)]
 mod limits;
@@ -49,12 +49,12 @@ mod stateless;
 mod upkeep;
 
 pub use api::{Completion, StartVerification, Status, Theme, Verification, VerificationId};
-pub use kept_relays::KeptRelays;
+pub use durable_relays::DurableRelays;
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use self::engine::{Engine, Told};
+use self::engine::{Engine, Progress};
 use self::record::Durable;
 use crate::claim::ClaimType;
 use crate::client::{parse_seconds, Client, Inner, Ports, UnderWay};
@@ -163,7 +163,10 @@ impl Verifications<'_> {
             let (stored, is_new) = engine.start(&request).await?;
             self.note_claim_type(&request);
             // Whatever keeps an open one from going on is for `complete` to tell.
-            let told = engine.tell(&stored.content).await.unwrap_or(Told::Pending);
+            let told = engine
+                .tell(&stored.content)
+                .await
+                .unwrap_or(Progress::Pending);
             let verification = self.describe(&stored.content, told);
             if is_new {
                 // It goes on when this call is over, and has its own time.
@@ -298,7 +301,7 @@ impl Verifications<'_> {
         }
     }
 
-    fn describe(&self, record: &Durable, told: Told) -> Result<Verification> {
+    fn describe(&self, record: &Durable, told: Progress) -> Result<Verification> {
         let Completion { status, claim } = completion(told);
         let token = record.session_access_token();
         let hosted_url = token.as_ref().map(|token| {
@@ -333,24 +336,25 @@ impl Engine {
     }
 
     fn with(inner: &Arc<Inner>, ports: Ports) -> Self {
-        let keeping = inner.keeping.as_ref();
+        let options = inner.store_options.as_ref();
+        let window = options.map_or(Duration::ZERO, |options| options.purchase_window);
         Self {
             ports,
-            binding: keeping.map_or_else(Default::default, |keeping| keeping.pass_binding),
-            purchase_window: keeping.map_or(0, |keeping| {
-                u64::try_from(keeping.purchase_window.as_millis()).unwrap_or(u64::MAX)
-            }),
+            binding: options.map_or_else(Default::default, |options| options.pass_binding),
+            // A window of less than a millisecond is not one of zero.
+            purchase_window: u64::try_from(window.as_nanos().div_ceil(1_000_000))
+                .unwrap_or(u64::MAX),
         }
     }
 }
 
-fn completion(told: Told) -> Completion {
+fn completion(told: Progress) -> Completion {
     let (status, claim) = match told {
         // The other two are what steps come to, and no id that a caller can say leads to one.
-        Told::Pending | Told::Bought(_) | Told::Given(..) => (Status::Pending, None),
-        Told::Expired => (Status::Expired, None),
-        Told::Answered(claim) if claim.passed() => (Status::Passed, Some(claim)),
-        Told::Answered(claim) => (Status::Failed, Some(claim)),
+        Progress::Pending | Progress::Bought(_) | Progress::Given(..) => (Status::Pending, None),
+        Progress::Expired => (Status::Expired, None),
+        Progress::Answered(claim) if claim.passed() => (Status::Passed, Some(claim)),
+        Progress::Answered(claim) => (Status::Failed, Some(claim)),
     };
     Completion { status, claim }
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::Engine;
 use crate::claim::{Claim, ClaimType, KeyForm};
 use crate::client::{
-    Attempted, Attempting, Environment, IssuePrivacyPass, PassBinding, Persona, Ports, Question,
-    Relay,
+    AttemptOptions, AttemptResult, Environment, IssuePrivacyPass, PassBinding, Persona, Ports,
+    Question, Relay,
 };
 use crate::error::{ResponseInfo, Result};
 use crate::future::BoxFuture;
 use crate::http::{Attempt, FailureCause, SendFailure, Sent};
 use crate::outcome::Budget;
-use crate::records::{Kept, RealWorld, Vault};
+use crate::records::{RealWorld, StoredSecret, Vault};
 use crate::secret::IdempotencyKey;
 use crate::store::{Sealer, Store};
 
@@ -65,40 +65,44 @@ impl Persona for Seller {
         unreachable!("a pass needs no relay")
     }
 
-    fn blind<'a>(&'a self, _: &'a IssuePrivacyPass, _: &'a Budget) -> BoxFuture<'a, Result<Kept>> {
+    fn blind<'a>(
+        &'a self,
+        _: &'a IssuePrivacyPass,
+        _: &'a Budget,
+    ) -> BoxFuture<'a, Result<StoredSecret>> {
         Box::pin(async {
             tokio::time::sleep(self.challenge).await;
-            Ok(Kept::new("blinded"))
+            Ok(StoredSecret::new("blinded"))
         })
     }
 
     fn sign<'a>(
         &'a self,
-        _: &'a Kept,
+        _: &'a StoredSecret,
         _: IdempotencyKey,
-        attempting: Attempting,
-    ) -> BoxFuture<'a, Result<Attempted<Kept>>> {
-        *self.left_for_signature.lock().expect("nobody panicked") = attempting.timeout;
+        options: AttemptOptions,
+    ) -> BoxFuture<'a, Result<AttemptResult<StoredSecret>>> {
+        *self.left_for_signature.lock().expect("nobody panicked") = options.timeout;
         Box::pin(async move {
             if self.hangs {
-                tokio::time::sleep(attempting.timeout.unwrap_or_default()).await;
+                tokio::time::sleep(options.timeout.unwrap_or_default()).await;
                 return Ok(Err(unsent()));
             }
-            Ok(Ok((Kept::new("pass"), ResponseInfo::default())))
+            Ok(Ok((StoredSecret::new("pass"), ResponseInfo::default())))
         })
     }
 
     fn redeem<'a>(
         &'a self,
         _: Question<'a>,
-        _: Attempting,
-    ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>> {
+        _: AttemptOptions,
+    ) -> BoxFuture<'a, Result<AttemptResult<(StoredSecret, bool)>>> {
         Box::pin(async { Ok(Err(unsent())) })
     }
 
     fn open<'a>(
         &'a self,
-        _: &'a Kept,
+        _: &'a StoredSecret,
         _: Option<KeyForm>,
         _: &'a ClaimType,
     ) -> BoxFuture<'a, Result<Claim>> {

@@ -10,7 +10,7 @@ use crate::client::{
 use crate::error::{Error, Result, UnopenedClaim};
 use crate::http::now_ms;
 use crate::pass::PrivacyPassToken;
-use crate::records::Kept;
+use crate::records::StoredSecret;
 use crate::secret::Secret;
 
 impl Relays<'_> {
@@ -63,7 +63,7 @@ impl Relays<'_> {
             // Only what is asked for the first time can be too old: an answer outlives its pass.
             let now = own_key.map_or_else(now_ms, |_| 0);
             let text = request.privacy_pass_token.expose().as_str();
-            let pass = Kept::new(PrivacyPassToken::parse(text, now)?.expose());
+            let pass = StoredSecret::new(PrivacyPassToken::parse(text, now)?.expose());
             let relay = (&request.relay_token, &request.relay_secret);
             let engine = Engine::without_store(self.inner, self.limit);
             let ((payload, token_consumed), info) =

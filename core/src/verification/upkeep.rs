@@ -20,7 +20,7 @@ impl Verifications<'_> {
     pub async fn prune(&self) -> Result<u64> {
         let prune = async {
             let _call = self.begin_call()?;
-            let store = &self.client.inner.keeping()?.store;
+            let store = &self.client.inner.store_options()?.store;
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let now = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
             let ends_at = self.limit.map(|limit| Instant::now() + limit);
@@ -55,7 +55,7 @@ impl Verifications<'_> {
     pub async fn create_table(&self) -> Result<()> {
         let create = async {
             let _call = self.begin_call()?;
-            let store = &self.client.inner.keeping()?.store;
+            let store = &self.client.inner.store_options()?.store;
             let creating = store.keep_up("create_table", |store| store.create_table());
             let created = match self.limit {
                 None => creating.await,

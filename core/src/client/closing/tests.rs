@@ -169,7 +169,7 @@ async fn all_calls(client: &Client) -> Vec<&'static str> {
     let request = StartVerification::new(claim_type());
     let (relays, verifications, passes) =
         (client.relays(), client.verifications(), client.passes());
-    let kept = client.kept_relays();
+    let kept = client.durable_relays();
     [
         relays.create(CreateRelay::new(claim_type())).await.err(),
         relays.issue_privacy_pass(issue()).await.err(),

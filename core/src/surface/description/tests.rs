@@ -104,13 +104,13 @@ fn what_is_left_out_is_as_described() {
     };
     assert_eq!(default("timeout"), inner.timeout.as_secs());
     assert_eq!(default("retries"), inner.retries);
-    let keeping = inner.keeping.as_ref().unwrap();
-    let window = keeping.purchase_window.as_secs();
+    let store_options = inner.store_options.as_ref().unwrap();
+    let window = store_options.purchase_window.as_secs();
     assert_eq!(default("purchase_window"), window);
-    assert_eq!(default("pass_pool"), keeping.pass_pool);
-    assert_eq!(default("background"), keeping.background);
+    assert_eq!(default("pass_pool"), store_options.pass_pool);
+    assert_eq!(default("background"), store_options.background);
     assert_eq!(default("pass_binding"), "claim_type");
-    assert_eq!(keeping.pass_binding, crate::PassBinding::ClaimType);
+    assert_eq!(store_options.pass_binding, crate::PassBinding::ClaimType);
     assert_eq!(default("encryption_form"), "auto");
     assert_eq!(inner.encryption_form, crate::EncryptionForm::Auto);
 }

@@ -14,7 +14,7 @@ use super::record::{record_key, Durable, Purpose, State};
 use crate::claim::{Claim, ClaimType};
 use crate::client::{PassBinding, Ports};
 use crate::error::{Error, ErrorKind, Result, UnopenedClaim};
-use crate::records::{Changed, Kept, Loaded};
+use crate::records::{Changed, Loaded, StoredSecret};
 use crate::secret::Secret;
 
 /// Drives verifications.
@@ -28,19 +28,19 @@ pub(crate) struct Engine {
 
 /// What a verification came to so far.
 #[derive(Debug)]
-pub(crate) enum Told {
+pub(crate) enum Progress {
     Pending,
     Answered(Claim),
     Expired,
     /// The pass of a purchase.
-    Bought(Kept),
+    Bought(StoredSecret),
     /// The answer to a redemption: the payload as Persona sent it, and whether the pass is spent.
-    Given(Kept, bool),
+    Given(StoredSecret, bool),
 }
 
 impl Engine {
     /// Finishes whatever is missing, and tells the answer.
-    pub(crate) async fn complete(&self, id: &str, reissue: bool) -> Result<Told> {
+    pub(crate) async fn complete(&self, id: &str, reissue: bool) -> Result<Progress> {
         let engine = self.for_one_call();
         let stored = engine.load(id).await?;
         let stored = engine.adopt(stored).await?;
@@ -97,10 +97,10 @@ impl Engine {
     }
 
     /// What the record says, without asking anybody.
-    pub(crate) async fn tell(&self, record: &Durable) -> Result<Told> {
+    pub(crate) async fn tell(&self, record: &Durable) -> Result<Progress> {
         match &record.state {
-            State::Answered { claim } => Ok(Told::Answered(claim.into())),
-            State::Expired => Ok(Told::Expired),
+            State::Answered { claim } => Ok(Progress::Answered(claim.into())),
+            State::Expired => Ok(Progress::Expired),
             State::Failed { evidence } => Err(evidence.error()),
             State::Unopened {
                 payload,
@@ -118,7 +118,7 @@ impl Engine {
                 let asked = ClaimType::parse(record.claim_type.as_str())?;
                 let form = record.encryption_form();
                 let opened = self.ports.persona.open(payload, form, &asked).await;
-                opened.map(Told::Answered).map_err(|error| {
+                opened.map(Progress::Answered).map_err(|error| {
                     let error = match error.kind() {
                         ErrorKind::Decryption => error,
                         _ => evidence.error(),
@@ -128,18 +128,18 @@ impl Engine {
             }
             State::Issuing { purchase } => match &purchase.stuck {
                 Some(evidence) => Err(evidence.error()),
-                None => Ok(Told::Pending),
+                None => Ok(Progress::Pending),
             },
             State::Ready {
                 rejected: Some(evidence),
                 ..
             } => Err(evidence.error()),
             State::Ready { pass, .. } if record.purpose == Purpose::Purchase => {
-                Ok(Told::Bought(pass.token.clone()))
+                Ok(Progress::Bought(pass.token.clone()))
             }
-            State::Given { payload, consumed } => Ok(Told::Given(payload.clone(), *consumed)),
+            State::Given { payload, consumed } => Ok(Progress::Given(payload.clone(), *consumed)),
             State::Created { .. } | State::Ready { .. } | State::Redeeming { .. } => {
-                Ok(Told::Pending)
+                Ok(Progress::Pending)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Passes bought ahead: a purchase like any other, with a place in the pool to put it.
 
 use super::driving::Shelf;
-use super::{Engine, Told};
+use super::{Engine, Progress};
 use crate::claim::ClaimType;
 use crate::client::IssuePrivacyPass;
 use crate::error::{Error, ErrorKind, Result};
@@ -76,7 +76,7 @@ impl Engine {
         let stored = Loaded { content, version };
         let driven = self.drive_on(shelf, stored, run, Event::Continue).await;
         match driven.told?? {
-            Told::Bought(_) | Told::Expired => Ok(()),
+            Progress::Bought(_) | Progress::Expired => Ok(()),
             _ => Err(Error::new(
                 ErrorKind::Timeout,
                 "Another worker is busy with this place of the pool.",

@@ -12,7 +12,7 @@ use crate::encoding::encode_hex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outcome::Budget;
 use crate::passes::Purchase;
-use crate::records::{Changed, Kept, Loaded, NameKey, Stored, KEEP_FINISHED};
+use crate::records::{Changed, Loaded, NameKey, Stored, StoredSecret, KEEP_FINISHED};
 use crate::secret::rand_core::Rng;
 use crate::secret::IdempotencyKey;
 use crate::verification::api::StartVerification;
@@ -43,7 +43,7 @@ impl Stored for Reference {
 enum Provision {
     None,
     Pooled(String),
-    Blinded(Kept),
+    Blinded(StoredSecret),
 }
 
 /// Where a reference leads.
@@ -158,9 +158,11 @@ impl Engine {
             encryption_form: relay.encryption_form,
             relay_bound,
             relay: Some(StoredRelay {
-                token: Kept::new(relay.relay_token.as_str()),
-                secret: Kept::new(relay.relay_secret.expose()),
-                session_access_token: Kept::new(relay.relay_session_access_token.expose().as_str()),
+                token: StoredSecret::new(relay.relay_token.as_str()),
+                secret: StoredSecret::new(relay.relay_secret.expose()),
+                session_access_token: StoredSecret::new(
+                    relay.relay_session_access_token.expose().as_str(),
+                ),
             }),
             state,
             buy_at,

@@ -1,25 +1,29 @@
 //! Single steps for callers who keep their own relays and passes: asked twice, done once.
 
 use super::driving::{Driven, Shelf};
-use super::{unknown_id, Engine, Told};
+use super::{unknown_id, Engine, Progress};
 use crate::client::{IssuePrivacyPass, RelayToken};
 use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::passes::{Attempts, Purchase};
-use crate::records::{Changed, Kept, Loaded};
+use crate::records::{Changed, Loaded, StoredSecret};
 use crate::secret::IdempotencyKey;
 use crate::verification::machine::{first_request, Event, Goal, Run};
 use crate::verification::record::{record_key, Beginning, Durable, Purpose, State, StoredRelay};
 
 impl Engine {
     /// Buys a pass under this id, or finds the one that was bought.
-    pub(crate) async fn buy(&self, id: String, bound_to: &IssuePrivacyPass) -> Result<Kept> {
+    pub(crate) async fn buy(
+        &self,
+        id: String,
+        bound_to: &IssuePrivacyPass,
+    ) -> Result<StoredSecret> {
         let engine = self.for_one_call();
         engine.ports.persona.check_can_issue()?;
         engine.buy_now(id, bound_to).await
     }
 
-    async fn buy_now(&self, id: String, bound_to: &IssuePrivacyPass) -> Result<Kept> {
+    async fn buy_now(&self, id: String, bound_to: &IssuePrivacyPass) -> Result<StoredSecret> {
         let began = self.ports.now();
         let stored = match self.find_step(&id).await? {
             Some(there) => there,
@@ -48,7 +52,7 @@ impl Engine {
         }
         let run = Run::new(Goal::Pass, began);
         match self.go_on_with_step(stored, run).await? {
-            Told::Bought(pass) => Ok(pass),
+            Progress::Bought(pass) => Ok(pass),
             _ => Err(busy()),
         }
     }
@@ -57,7 +61,7 @@ impl Engine {
     pub(crate) async fn buy_unkept(
         &self,
         bound_to: &IssuePrivacyPass,
-    ) -> Result<(Kept, ResponseInfo)> {
+    ) -> Result<(StoredSecret, ResponseInfo)> {
         self.ports.persona.check_can_issue()?;
         let blinded = (self.ports.persona.blind(bound_to, &self.ports.left())).await?;
         let purchase = Purchase::new(blinded, self.ports.now(), &mut self.ports.random());
@@ -67,7 +71,7 @@ impl Engine {
         let run = Run::new(Goal::Pass, self.ports.now());
         let driven = self.drive_unkept(record, run).await;
         match driven.told?? {
-            Told::Bought(pass) => Ok((pass, driven.info)),
+            Progress::Bought(pass) => Ok((pass, driven.info)),
             _ => Err(busy()),
         }
     }
@@ -77,9 +81,9 @@ impl Engine {
     pub(crate) async fn redeem_unkept(
         &self,
         (relay_token, relay_secret): (&RelayToken, &RelaySecret),
-        pass: Kept,
+        pass: StoredSecret,
         key: Option<&IdempotencyKey>,
-    ) -> Result<((Kept, bool), ResponseInfo)> {
+    ) -> Result<((StoredSecret, bool), ResponseInfo)> {
         let now = self.ports.now();
         let state = first_request(pass, key, now, &mut self.ports.random());
         let relay = Some(kept(relay_token, relay_secret));
@@ -92,7 +96,7 @@ impl Engine {
         }
         let driven = self.drive_unkept(record, run).await;
         match driven.told?? {
-            Told::Given(payload, consumed) => Ok(((payload, consumed), driven.info)),
+            Progress::Given(payload, consumed) => Ok(((payload, consumed), driven.info)),
             _ => Err(busy()),
         }
     }
@@ -113,8 +117,8 @@ impl Engine {
         &self,
         id: String,
         (relay_token, relay_secret): (&RelayToken, &RelaySecret),
-        pass: Result<Kept>,
-    ) -> Result<(Kept, bool)> {
+        pass: Result<StoredSecret>,
+    ) -> Result<(StoredSecret, bool)> {
         let engine = self.for_one_call();
         engine
             .redeem_now(id, (relay_token, relay_secret), pass)
@@ -125,8 +129,8 @@ impl Engine {
         &self,
         id: String,
         (relay_token, relay_secret): (&RelayToken, &RelaySecret),
-        pass: Result<Kept>,
-    ) -> Result<(Kept, bool)> {
+        pass: Result<StoredSecret>,
+    ) -> Result<(StoredSecret, bool)> {
         // Before the request is made and stored: what it is answered is of this call.
         let began = self.ports.now();
         let stored = match self.find_step(&id).await? {
@@ -141,7 +145,7 @@ impl Engine {
         };
         let run = Run::new(Goal::Answer, began);
         match self.go_on_with_step(stored, run).await? {
-            Told::Given(payload, consumed) => Ok((payload, consumed)),
+            Progress::Given(payload, consumed) => Ok((payload, consumed)),
             _ => Err(busy()),
         }
     }
@@ -198,7 +202,7 @@ impl Engine {
         &self,
         (stored, is_own): (Loaded<Durable>, bool),
         mut run: Run,
-    ) -> Result<Told> {
+    ) -> Result<Progress> {
         run.is_own = is_own;
         let driven = self.drive_on(Shelf::Record, stored, run, Event::Continue);
         driven.await.told?
@@ -218,9 +222,9 @@ fn names(bound_to: &IssuePrivacyPass) -> (Option<StoredRelay>, &str) {
 
 fn kept(relay_token: &RelayToken, relay_secret: &RelaySecret) -> StoredRelay {
     StoredRelay {
-        token: Kept::new(relay_token.as_str()),
-        secret: Kept::new(relay_secret.expose()),
-        session_access_token: Kept::new(""),
+        token: StoredSecret::new(relay_token.as_str()),
+        secret: StoredSecret::new(relay_secret.expose()),
+        session_access_token: StoredSecret::new(""),
     }
 }
 

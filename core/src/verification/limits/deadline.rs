@@ -62,7 +62,7 @@ async fn no_call_outlasts_its_limit_on_a_store_that_hangs() {
     let passes = client.passes().within(SECOND);
     takes_a_second(passes.count(&claim_type())).await;
     takes_a_second(passes.prefetch(&claim_type(), 100)).await;
-    let kept = client.kept_relays().within(SECOND);
+    let kept = client.durable_relays().within(SECOND);
     let bound_to = IssuePrivacyPass::ClaimType(claim_type());
     takes_a_second(kept.issue_privacy_pass(bound_to, "1")).await;
     let challenge = r#"{"token_type":2,"issuer_name":"i","origin_info":"o","expires_at":"2020-01-01T00:00:00Z","mac":"m"}"#;
@@ -94,7 +94,7 @@ async fn no_call_outlasts_its_limit_when_store_and_persona_are_slow() {
     let named = request.clone().reference("order-1").unwrap();
     takes_a_second(verifications.start(named)).await;
     let bound_to = IssuePrivacyPass::ClaimType(claim_type());
-    let kept = client.kept_relays().within(SECOND);
+    let kept = client.durable_relays().within(SECOND);
     takes_a_second(kept.issue_privacy_pass(bound_to, "1")).await;
     takes_a_second(client.passes().within(SECOND).prefetch(&claim_type(), 9)).await;
 }

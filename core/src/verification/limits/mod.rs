@@ -24,7 +24,7 @@ use crate::events::{EventKind, Listener};
 use crate::future::BoxFuture;
 use crate::http::{now_ms, Connection, FailureCause, Response, SendFailure, Sent, Transport};
 use crate::passes::PaidPass;
-use crate::records::{Changed, Kept, Vault, HOUR};
+use crate::records::{Changed, StoredSecret, Vault, HOUR};
 use crate::secret::{os_random, Secret};
 use crate::store::{MemoryStore, Record, Sealer, Store, StoreError, Swap};
 use crate::wire::{Request, ResponseHead};
@@ -210,7 +210,7 @@ pub(super) fn ready(bought_at: u64) -> State {
         format!(r#"{{"token_nonce":"n","signature":"c2ln","key_id":"k","challenge":{challenge}}}"#);
     State::Ready {
         pass: PaidPass {
-            token: Kept::new(encode_base64url(pass.as_bytes())),
+            token: StoredSecret::new(encode_base64url(pass.as_bytes())),
             bought_at,
         },
         lost: Vec::new(),
@@ -236,9 +236,9 @@ pub(super) async fn put(
         encryption_form: None,
         relay_bound: false,
         relay: Some(StoredRelay {
-            token: Kept::new("relay"),
-            secret: Kept::new("secret"),
-            session_access_token: Kept::new("session"),
+            token: StoredSecret::new("relay"),
+            secret: StoredSecret::new("secret"),
+            session_access_token: StoredSecret::new("session"),
         }),
         state,
         buy_at: None,

@@ -14,7 +14,7 @@ use crate::records::{Changed, RealWorld, Vault, World, MINUTE};
 use crate::secret::os_random;
 use crate::store::{MemoryStore, Record, Sealer, Store, StoreError, Swap};
 use crate::verification::api::VerificationId;
-use crate::verification::engine::Told;
+use crate::verification::engine::Progress;
 use crate::verification::record::{record_key, Durable, State};
 use crate::verification::seller::{engine, Seller};
 use crate::wire::ResponseHead;
@@ -157,7 +157,7 @@ async fn a_process_that_slept_reads_the_record_again_before_it_buys() {
     let mut worker = engine(Arc::new(overtaken), seller.clone());
     worker.ports.world = world;
     let told = worker.complete(&id(1), false).await;
-    assert!(matches!(told, Ok(Told::Expired)), "{told:?}");
+    assert!(matches!(told, Ok(Progress::Expired)), "{told:?}");
     let asked = *seller.left_for_signature.lock().unwrap();
     assert_eq!(asked, None, "a pass for what is over");
 }

@@ -7,7 +7,7 @@ use super::owners::{of, owner, ONE, OTHER};
 use super::{builder, created, id, listener, put, Events, SlowStore, Way};
 use crate::http::now_ms;
 use crate::passes::Purchase;
-use crate::records::{Kept, Vault, HOUR};
+use crate::records::{StoredSecret, Vault, HOUR};
 use crate::store::{Sealer, Store};
 use crate::verification::api::{StartVerification, VerificationId};
 use crate::verification::record::{record_key, Durable, State};
@@ -97,7 +97,7 @@ async fn whoever_cannot_buy_leaves_a_purchase_as_it_is_and_tells_nothing() {
     let one = owner(&of(&client, ONE)).await;
     // The lease of whoever began them is over.
     let began = now_ms() - HOUR;
-    let purchase = || Purchase::unasked(Kept::new("blinded"), began);
+    let purchase = || Purchase::unasked(StoredSecret::new("blinded"), began);
     let put_off = || State::Issuing {
         purchase: purchase(),
     };

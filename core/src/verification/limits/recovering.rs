@@ -10,7 +10,7 @@ use crate::error::ErrorKind;
 use crate::events::{EventKind, Listener};
 use crate::http::now_ms;
 use crate::passes::{new_pool_key, Pooled, PooledState, Purchase};
-use crate::records::{Changed, Kept, Vault, HOUR};
+use crate::records::{Changed, StoredSecret, Vault, HOUR};
 use crate::secret::os_random;
 use crate::store::{Record, Sealer, Store, Swap};
 use crate::verification::api::{Status, VerificationId};
@@ -137,7 +137,7 @@ async fn the_error_of_a_call_says_that_the_store_was_slow() {
 async fn an_outage_of_one_lane_keeps_no_place_of_the_pool_from_being_bought() {
     let store = due().await;
     let (random, began) = (&mut os_random(), now_ms() - HOUR);
-    let purchase = Purchase::new(Kept::new("blinded"), began, random);
+    let purchase = Purchase::new(StoredSecret::new("blinded"), began, random);
     let state = PooledState::Issuing { purchase };
     let place = Pooled::new("production", "age", state, began, random);
     let key = new_pool_key("production", "age", None, random);

@@ -10,7 +10,7 @@ use crate::error::ErrorKind;
 use crate::events::EventKind;
 use crate::http::now_ms;
 use crate::passes::{new_pool_key, PaidPass, Pooled, PooledState, Purchase};
-use crate::records::{Changed, Evidence, Kept, Loaded, Vault, HOUR};
+use crate::records::{Changed, Evidence, Loaded, StoredSecret, Vault, HOUR};
 use crate::secret::os_random;
 use crate::store::{Sealer, Store};
 use crate::verification::api::VerificationId;
@@ -94,7 +94,7 @@ impl Town {
 }
 
 fn purchase(began: u64) -> Purchase {
-    Purchase::new(Kept::new("blinded"), began, &mut os_random())
+    Purchase::new(StoredSecret::new("blinded"), began, &mut os_random())
 }
 
 fn stuck(kind: ErrorKind) -> Option<Evidence> {
@@ -130,7 +130,7 @@ async fn who_says_reissue_for_a_rejected_pass_owns_the_next_one() {
     let began = now_ms() - HOUR;
     let state = State::Ready {
         pass: PaidPass {
-            token: Kept::new("pass"),
+            token: StoredSecret::new("pass"),
             bought_at: began,
         },
         lost: Vec::new(),

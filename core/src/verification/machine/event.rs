@@ -6,7 +6,7 @@ use crate::claim::Claim;
 use crate::error::{Error, ErrorKind};
 use crate::http::Attempt;
 use crate::passes::PaidPass;
-use crate::records::Kept;
+use crate::records::StoredSecret;
 
 /// What happened.
 #[derive(Clone)]
@@ -18,15 +18,18 @@ pub(crate) enum Event {
     /// The pool's pass, or that it is gone.
     Pooled(Option<PaidPass>),
     /// A challenge was fetched and a message blinded.
-    Blinded(Kept),
+    Blinded(StoredSecret),
     /// A pass was signed for this blinded message, and its signature verified.
-    Signed { blinded: Kept, token: Kept },
+    Signed {
+        blinded: StoredSecret,
+        token: StoredSecret,
+    },
     /// No pass was signed.
     NotSigned(Arc<Attempt>),
     /// The answer came, for this pass.
     Redeemed {
-        pass: Kept,
-        payload: Kept,
+        pass: StoredSecret,
+        payload: StoredSecret,
         consumed: bool,
         /// None: the caller opens it himself.
         opened: Option<Arc<Result<Claim, Error>>>,

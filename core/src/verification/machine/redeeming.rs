@@ -12,7 +12,7 @@ use crate::events::EventKind;
 use crate::http::Attempt;
 use crate::outcome::{Call, Meaning};
 use crate::passes::{Attempts, PaidPass};
-use crate::records::{Evidence, Kept, DAY, KEY_LIFE};
+use crate::records::{Evidence, StoredSecret, DAY, KEY_LIFE};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
 use crate::verification::record::{Durable, Request, State};
@@ -26,7 +26,7 @@ const MOST_LOST: usize = 3;
 
 /// A request that nobody has sent yet, under the caller's key or a new one.
 pub(crate) fn first_request(
-    pass: Kept,
+    pass: StoredSecret,
     key: Option<&IdempotencyKey>,
     now: u64,
     random: &mut impl CryptoRng,

@@ -5,7 +5,7 @@ use crate::client::Owner;
 use crate::error::ErrorKind;
 use crate::http::Connection;
 use crate::passes::Attempts;
-use crate::records::Kept;
+use crate::records::StoredSecret;
 use crate::verification::record::{Durable, Purpose, Request};
 
 /// So many passes of the pool are tried in one call, each for one that Persona does not take.
@@ -29,7 +29,7 @@ pub(crate) struct Run {
     /// The present key as it was before this call asked it.
     pub(super) asked: Option<Request>,
     /// Lost keys that this call has asked in vain.
-    pub(super) set_aside: Vec<Kept>,
+    pub(super) set_aside: Vec<StoredSecret>,
     /// What the last of them was answered.
     pub(super) last_failure: ErrorKind,
     pub(super) blinded_again: bool,

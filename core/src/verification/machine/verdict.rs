@@ -7,7 +7,7 @@ use crate::events::EventKind;
 use crate::http::Attempt;
 use crate::outcome::{may_pass, Call, Meaning};
 use crate::passes::PaidPass;
-use crate::records::{Evidence, Kept};
+use crate::records::{Evidence, StoredSecret};
 use crate::secret::rand_core::CryptoRng;
 use crate::verification::record::{Durable, Purpose, Request, State};
 
@@ -161,7 +161,7 @@ impl Unanswered<'_> {
         };
         let error = (self.attempt).lasting_error(Call::Redeem, ErrorKind::Protocol);
         let state = State::Unopened {
-            payload: Kept::new(claim_payload.expose().as_str()),
+            payload: StoredSecret::new(claim_payload.expose().as_str()),
             consumed: *token_consumed,
             evidence: Evidence::of(&error),
         };

@@ -12,7 +12,7 @@ use crate::claim::KeyForm;
 use crate::client::rules::LONGEST_PURCHASE_WINDOW;
 use crate::client::Owner;
 use crate::passes::{new_pool_key, PaidPass, Purchase};
-use crate::records::{Evidence, Kept, DAY, LEASE, MINUTE, SECOND};
+use crate::records::{Evidence, StoredSecret, DAY, LEASE, MINUTE, SECOND};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::Secret;
 
@@ -104,9 +104,9 @@ pub(crate) struct Durable {
 /// The relay, for as long as the verification is open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StoredRelay {
-    pub(super) token: Kept,
-    pub(super) secret: Kept,
-    pub(super) session_access_token: Kept,
+    pub(super) token: StoredSecret,
+    pub(super) secret: StoredSecret,
+    pub(super) session_access_token: StoredSecret,
 }
 
 /// How far it is.
@@ -146,7 +146,7 @@ pub(crate) enum State {
     Answered { claim: StoredClaim },
     /// An answer came that could not be opened or accepted, and is kept.
     Unopened {
-        payload: Kept,
+        payload: StoredSecret,
         consumed: Option<bool>,
         evidence: Evidence,
     },
@@ -155,7 +155,10 @@ pub(crate) enum State {
     /// It failed for good.
     Failed { evidence: Evidence },
     /// A redemption's answer, as Persona sent it.
-    Given { payload: Kept, consumed: bool },
+    Given {
+        payload: StoredSecret,
+        consumed: bool,
+    },
 }
 
 /// A pass on its way to the pool, under the key it will have there.

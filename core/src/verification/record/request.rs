@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::records::{Kept, ANSWER_LIFE, HOUR, MINUTE};
+use crate::records::{StoredSecret, ANSWER_LIFE, HOUR, MINUTE};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
 
@@ -18,7 +18,7 @@ const RUNNING: u64 = 20 * MINUTE;
 /// A redemption under an idempotency key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Request {
-    pub(in crate::verification) key: Kept,
+    pub(in crate::verification) key: StoredSecret,
     /// When the key was made.
     pub(in crate::verification) at: u64,
     /// When it was asked last before Persona answered under it: nobody knows which of several

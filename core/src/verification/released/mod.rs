@@ -7,18 +7,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::engine::{Engine, Told};
+use super::engine::{Engine, Progress};
 use super::record::{record_key, Durable};
 use crate::claim::{open_claim, Claim, ClaimType, KeyForm};
 use crate::client::{
-    Attempted, Attempting, Environment, IssuePrivacyPass, PassBinding, Persona, Ports, Question,
-    Relay,
+    AttemptOptions, AttemptResult, Environment, IssuePrivacyPass, PassBinding, Persona, Ports,
+    Question, Relay,
 };
 use crate::error::{ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
 use crate::outcome::Budget;
 use crate::passes::{Pooled, PooledState};
-use crate::records::{Kept, Vault, World, MINUTE};
+use crate::records::{StoredSecret, Vault, World, MINUTE};
 use crate::secret::rand_core::Rng;
 use crate::secret::{os_random, IdempotencyKey};
 use crate::store::{MemoryStore, Record, Sealer, Store};
@@ -50,34 +50,43 @@ impl Persona for Generous {
         unreachable!("every record has its relay")
     }
 
-    fn blind<'a>(&'a self, _: &'a IssuePrivacyPass, _: &'a Budget) -> BoxFuture<'a, Result<Kept>> {
-        Box::pin(async { Ok(Kept::new("blinded")) })
+    fn blind<'a>(
+        &'a self,
+        _: &'a IssuePrivacyPass,
+        _: &'a Budget,
+    ) -> BoxFuture<'a, Result<StoredSecret>> {
+        Box::pin(async { Ok(StoredSecret::new("blinded")) })
     }
 
     fn sign<'a>(
         &'a self,
-        blinded: &'a Kept,
+        blinded: &'a StoredSecret,
         key: IdempotencyKey,
-        _: Attempting,
-    ) -> BoxFuture<'a, Result<Attempted<Kept>>> {
+        _: AttemptOptions,
+    ) -> BoxFuture<'a, Result<AttemptResult<StoredSecret>>> {
         assert_eq!(blinded.expose(), "blinded");
         self.hears(&key);
-        Box::pin(async { Ok(Ok((Kept::new("pass"), ResponseInfo::default()))) })
+        Box::pin(async { Ok(Ok((StoredSecret::new("pass"), ResponseInfo::default()))) })
     }
 
     fn redeem<'a>(
         &'a self,
         question: Question<'a>,
-        _: Attempting,
-    ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>> {
+        _: AttemptOptions,
+    ) -> BoxFuture<'a, Result<AttemptResult<(StoredSecret, bool)>>> {
         assert_eq!(question.pass.expose(), "pass");
         self.hears(&question.key);
-        Box::pin(async { Ok(Ok(((Kept::new(CLAIM), true), ResponseInfo::default()))) })
+        Box::pin(async {
+            Ok(Ok((
+                (StoredSecret::new(CLAIM), true),
+                ResponseInfo::default(),
+            )))
+        })
     }
 
     fn open<'a>(
         &'a self,
-        payload: &'a Kept,
+        payload: &'a StoredSecret,
         form: Option<KeyForm>,
         asked: &'a ClaimType,
     ) -> BoxFuture<'a, Result<Claim>> {
@@ -182,17 +191,17 @@ async fn every_verification_of_0_1_0_is_completed() {
         match (state["is"].as_str().expect("a state"), &*name) {
             ("answered", name) => {
                 let told = told.unwrap_or_else(|error| panic!("{name}: {error}"));
-                assert!(matches!(told, Told::Answered(_)), "{name}: {told:?}");
+                assert!(matches!(told, Progress::Answered(_)), "{name}: {told:?}");
                 assert!(keys.is_empty(), "{name}");
             }
-            ("expired", name) => assert!(matches!(told, Ok(Told::Expired)), "{name}: {told:?}"),
+            ("expired", name) => assert!(matches!(told, Ok(Progress::Expired)), "{name}: {told:?}"),
             ("failed", name) => {
                 let error = told.expect_err(name);
                 assert_eq!(error.kind(), ErrorKind::Conflict, "{name}");
             }
             (_, name) => {
                 let told = told.unwrap_or_else(|error| panic!("{name}: {error}"));
-                let Told::Answered(claim) = told else {
+                let Progress::Answered(claim) = told else {
                     panic!("{name}: {told:?}");
                 };
                 assert!(claim.passed(), "{name}");
@@ -225,7 +234,10 @@ async fn an_encrypted_verification_is_opened_in_the_form_of_its_key() {
             }
             let (engine, persona) = worker("verification/id", &record, BEGIN + 10 * MINUTE).await;
             let told = engine.complete("id", true).await;
-            assert!(matches!(told, Ok(Told::Answered(_))), "{name}: {told:?}");
+            assert!(
+                matches!(told, Ok(Progress::Answered(_))),
+                "{name}: {told:?}"
+            );
             let forms = persona.forms.lock().expect("nobody panicked").clone();
             assert_eq!(forms, [Some(form)], "{name}");
             opened += 1;
@@ -255,7 +267,7 @@ async fn every_step_of_0_1_0_is_carried_on() {
         let (engine, persona) = worker("verification/id", &record, BEGIN + MINUTE).await;
         let relay_token = crate::client::RelayToken::parse("token").expect("a token");
         let relay_secret = crate::credential::RelaySecret::parse("secret").expect("a secret");
-        let pass = Ok(Kept::new("pass"));
+        let pass = Ok(StoredSecret::new("pass"));
         let given = (engine.redeem("id".to_owned(), (&relay_token, &relay_secret), pass)).await;
         let (payload, consumed) = given.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(consumed, "{name}");

@@ -13,7 +13,7 @@ use super::server::Server;
 use super::setting::claim_type;
 use super::town::{Town, ALL, AWAKE, CALM};
 use crate::client::{IssuePrivacyPass, PassBinding, Relay};
-use crate::records::{Kept, World, HOUR, MINUTE};
+use crate::records::{StoredSecret, World, HOUR, MINUTE};
 use crate::verification::engine::Engine;
 use crate::verification::record::record_key;
 
@@ -95,7 +95,7 @@ impl Town {
         let known = self.with_caller(caller, |it| it.pass.get_or_insert(pass.clone()).clone());
         assert_eq!(known, pass, "another pass for the same id");
         let names = (&relay.relay_token, &relay.relay_secret);
-        let redeemed = engine.redeem(redemption(caller), names, Ok(Kept::new(pass)));
+        let redeemed = engine.redeem(redemption(caller), names, Ok(StoredSecret::new(pass)));
         match redeemed.await {
             Ok((payload, consumed)) => {
                 let claim = format!("{} {consumed}", payload.expose());

@@ -21,7 +21,7 @@ use super::setting::{claim_type, Setting};
 use crate::client::{IssuePrivacyPass, PassBinding, Relay};
 use crate::error::{ErrorKind, Result};
 use crate::events::EventKind;
-use crate::records::{Kept, World, HOUR, MINUTE};
+use crate::records::{StoredSecret, World, HOUR, MINUTE};
 use crate::verification::engine::Engine;
 use crate::verification::record::record_key;
 
@@ -126,7 +126,7 @@ impl Caller {
                 Ok(pass.expose().to_owned())
             }
             Step::Redemption(_) => {
-                let pass = Kept::new(self.pass.clone());
+                let pass = StoredSecret::new(self.pass.clone());
                 let (payload, consumed) = engine.redeem(id, (token, secret), Ok(pass)).await?;
                 Ok(answer(payload.expose(), consumed))
             }
@@ -356,7 +356,10 @@ fn answer(payload: &str, consumed: bool) -> String {
 /// Redeems the caller's pass for another relay.
 fn the_pass_is_still_good(setting: &Arc<Setting>, caller: &Caller, executor: &mut Executor) {
     let engine = setting.engine(false, PassBinding::ClaimType);
-    let (server, pass) = (setting.server.clone(), Kept::new(caller.pass.clone()));
+    let (server, pass) = (
+        setting.server.clone(),
+        StoredSecret::new(caller.pass.clone()),
+    );
     let sim = setting.sim.clone();
     let redeemed = Arc::new(Mutex::new(None));
     let puts = redeemed.clone();

@@ -21,7 +21,7 @@ use super::setting::{claim_type, request, Setting};
 use crate::client::PassBinding;
 use crate::events::EventKind;
 use crate::records::{World, HOUR, MINUTE};
-use crate::verification::engine::{Engine, Told};
+use crate::verification::engine::{Engine, Progress};
 
 #[derive(Clone, Copy, Debug)]
 struct Flow {
@@ -197,9 +197,9 @@ async fn application(
     };
     for _ in 0..20 {
         match engine.complete(&id, false).await {
-            Ok(Told::Pending) => pause(300).await,
-            Ok(Told::Answered(_) | Told::Expired) => return,
-            Ok(Told::Bought(_) | Told::Given(..)) => panic!("these are told of steps"),
+            Ok(Progress::Pending) => pause(300).await,
+            Ok(Progress::Answered(_) | Progress::Expired) => return,
+            Ok(Progress::Bought(_) | Progress::Given(..)) => panic!("these are told of steps"),
             Err(_) => pause(60).await,
         }
     }

@@ -10,7 +10,7 @@ use super::watch::Watch;
 use super::SECRET;
 use crate::claim::{open_claim, Claim, ClaimType, KeyForm};
 use crate::client::{
-    Attempted, Attempting, IssuePrivacyPass, Persona, Question, Relay, RelayToken,
+    AttemptOptions, AttemptResult, IssuePrivacyPass, Persona, Question, Relay, RelayToken,
 };
 use crate::credential::RelaySecret;
 use crate::encoding::Unreadable;
@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
 use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent};
 use crate::outcome::Budget;
-use crate::records::{Kept, SECOND};
+use crate::records::{StoredSecret, SECOND};
 use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::{decode_claim, decode_signature, ResponseHead};
 
@@ -71,7 +71,7 @@ impl Persona for SimulatedPersona {
         &'a self,
         bound_to: &'a IssuePrivacyPass,
         budget: &'a Budget,
-    ) -> BoxFuture<'a, Result<Kept>> {
+    ) -> BoxFuture<'a, Result<StoredSecret>> {
         Box::pin(async move {
             let relay = match bound_to {
                 IssuePrivacyPass::ClaimType(_) => None,
@@ -85,34 +85,28 @@ impl Persona for SimulatedPersona {
                 at.with_dice(|dice| server.blind(relay.as_deref(), dice))
             });
             let unknown = || Error::new(ErrorKind::NotFound, "no such relay");
-            blinded.await?.map(Kept::new).ok_or_else(unknown)
+            blinded.await?.map(StoredSecret::new).ok_or_else(unknown)
         })
     }
 
     fn sign<'a>(
         &'a self,
-        blinded: &'a Kept,
+        blinded: &'a StoredSecret,
         key: IdempotencyKey,
-        attempting: Attempting,
-    ) -> BoxFuture<'a, Result<Attempted<Kept>>> {
+        options: AttemptOptions,
+    ) -> BoxFuture<'a, Result<AttemptResult<StoredSecret>>> {
         Box::pin(async move {
             let text = blinded.expose().to_owned();
             let watch = self.watch.clone();
             let bytes = format!("sign {text}");
-            let reply = self.at_stake(
-                Effect::Sign,
-                &key,
-                bytes,
-                attempting,
-                move |server, asked| {
-                    let before = server.billed();
-                    let reply = server.sign(asked, &text);
-                    if server.billed() > before {
-                        watch.billed(&text);
-                    }
-                    reply
-                },
-            );
+            let reply = self.at_stake(Effect::Sign, &key, bytes, options, move |server, asked| {
+                let before = server.billed();
+                let reply = server.sign(asked, &text);
+                if server.billed() > before {
+                    watch.billed(&text);
+                }
+                reply
+            });
             let (head, body) = match reply.await {
                 Ok(answer) => answer,
                 Err(attempt) => return Ok(Err(attempt)),
@@ -122,7 +116,7 @@ impl Persona for SimulatedPersona {
                     let why = "it does not verify".to_owned();
                     Err(Attempt::misread(head, Misread::BadSignature(why)))
                 }
-                Ok(pass) => Ok((Kept::new(pass), head.info)),
+                Ok(pass) => Ok((StoredSecret::new(pass), head.info)),
                 Err(Unreadable(why)) => Err(Attempt::misread(head, Misread::Unreadable(why, None))),
             })
         })
@@ -131,8 +125,8 @@ impl Persona for SimulatedPersona {
     fn redeem<'a>(
         &'a self,
         question: Question<'a>,
-        attempting: Attempting,
-    ) -> BoxFuture<'a, Result<Attempted<(Kept, bool)>>> {
+        options: AttemptOptions,
+    ) -> BoxFuture<'a, Result<AttemptResult<(StoredSecret, bool)>>> {
         Box::pin(async move {
             let relay = question.relay_token.expose().to_owned();
             let secret = question.relay_secret.expose().to_owned();
@@ -143,7 +137,7 @@ impl Persona for SimulatedPersona {
                 Effect::Redeem,
                 &question.key,
                 bytes,
-                attempting,
+                options,
                 move |server, asked| {
                     let spent_on = server.spent.get(&pass);
                     watch.presented(&pass, &relay, spent_on.map(String::as_str));
@@ -156,7 +150,7 @@ impl Persona for SimulatedPersona {
             };
             Ok(match decode_claim(body.as_bytes()) {
                 Ok(answer) => {
-                    let payload = Kept::new(answer.claim_payload.expose().as_str());
+                    let payload = StoredSecret::new(answer.claim_payload.expose().as_str());
                     Ok(((payload, answer.token_consumed), head.info))
                 }
                 Err((Unreadable(why), unopened)) => {
@@ -168,7 +162,7 @@ impl Persona for SimulatedPersona {
 
     fn open<'a>(
         &'a self,
-        payload: &'a Kept,
+        payload: &'a StoredSecret,
         form: Option<KeyForm>,
         asked: &'a ClaimType,
     ) -> BoxFuture<'a, Result<Claim>> {
@@ -215,13 +209,13 @@ impl SimulatedPersona {
         effect: Effect,
         key: &IdempotencyKey,
         bytes: String,
-        attempting: Attempting,
+        options: AttemptOptions,
         work: impl FnOnce(&mut Server, &Asked) -> Reply + Send + 'static,
     ) -> std::result::Result<(ResponseHead, String), Box<Attempt>> {
         let (sim, watch) = (&self.sim, &self.watch);
         let key = key.expose().to_owned();
         watch.sends(&key, &bytes, sim.task(), sim.now());
-        let Some(timeout) = attempting.timeout.map(millis) else {
+        let Some(timeout) = options.timeout.map(millis) else {
             return Err(unanswered(Sent::Nothing, FailureCause::Timeout));
         };
         let fate = self.fate(effect);

@@ -85,7 +85,7 @@ pub(super) struct Relay {
 }
 
 /// An answer under an idempotency key.
-struct Kept {
+struct StoredAnswer {
     first_at: u64,
     done_at: u64,
     bytes: String,
@@ -100,7 +100,7 @@ pub(super) struct Server {
     pub(super) signatures: BTreeMap<String, u32>,
     /// Spent passes and the relays they were spent on.
     pub(super) spent: BTreeMap<String, String>,
-    kept: BTreeMap<String, Kept>,
+    kept: BTreeMap<String, StoredAnswer>,
     /// The keys under which a relay's claim was given, and a message signed.
     pub(super) done_under: BTreeMap<String, String>,
     key_generation: u32,
@@ -309,7 +309,7 @@ impl Server {
         };
         // 401 is never stored.
         if !matches!(reply, Reply::Status { status: 401, .. }) {
-            let kept = Kept {
+            let kept = StoredAnswer {
                 first_at: now,
                 done_at: now + asked.work,
                 bytes,

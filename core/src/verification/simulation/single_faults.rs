@@ -12,7 +12,7 @@ use super::server::{Mapping, Server, Visitors};
 use super::setting::{request, Setting};
 use crate::client::PassBinding;
 use crate::error::{Error, ErrorKind, Result};
-use crate::records::{Evidence, Kept, HOUR, MINUTE, SECOND};
+use crate::records::{Evidence, StoredSecret, HOUR, MINUTE, SECOND};
 use crate::verification::record::{self, record_key, Beginning, Durable, Purpose};
 
 /// The number of the n-th such effect, from `from` on.
@@ -267,7 +267,7 @@ async fn an_answer_that_makes_no_sense_comes_with_what_was_sent() {
         relay_bound: true,
         relay: None,
         state: record::State::Unopened {
-            payload: Kept::new("half a claim"),
+            payload: StoredSecret::new("half a claim"),
             consumed: None,
             evidence: Evidence::of(&Error::new(ErrorKind::Protocol, "It cannot be read.")),
         },

@@ -12,7 +12,7 @@ use super::setting::{claim_type, request, Setting};
 use crate::client::PassBinding;
 use crate::error::Result;
 use crate::records::{Loaded, World, HOUR, MINUTE, SECOND};
-use crate::verification::engine::{Engine, Told};
+use crate::verification::engine::{Engine, Progress};
 use crate::verification::record::{record_key, Durable};
 
 pub(super) const WORKERS: usize = 4;
@@ -257,8 +257,8 @@ impl Town {
     }
 
     /// Whoever was told an answer is told the same one ever after.
-    fn is_told(&self, id: &str, told: Result<Told>) {
-        let Ok(told @ (Told::Answered(_) | Told::Expired)) = told else {
+    fn is_told(&self, id: &str, told: Result<Progress>) {
+        let Ok(told @ (Progress::Answered(_) | Progress::Expired)) = told else {
             return;
         };
         let told = format!("{told:?}");

@@ -9,7 +9,7 @@ use super::server::{Mapping, Server, Visitors};
 use super::setting::{claim_type, request, Setting};
 use crate::client::{IssuePrivacyPass, PassBinding};
 use crate::records::{HOUR, MINUTE};
-use crate::verification::engine::{Engine, Told};
+use crate::verification::engine::{Engine, Progress};
 
 const BEHIND: usize = 1;
 const RIGHT: usize = 2;
@@ -70,8 +70,8 @@ fn a_session_that_a_slow_clock_began_is_not_over_before_persona_says_so() {
         );
         let told = told.expect("nothing is wrong");
         match is_answered {
-            false => assert!(matches!(told, Told::Pending), "{told:?}"),
-            true => assert!(matches!(told, Told::Answered(_)), "{told:?}"),
+            false => assert!(matches!(told, Progress::Pending), "{told:?}"),
+            true => assert!(matches!(told, Progress::Answered(_)), "{told:?}"),
         }
     }
 }

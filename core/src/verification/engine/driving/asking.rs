@@ -57,7 +57,7 @@ impl Drive<'_> {
         }
         self.check_owner().await?;
         let persona = &self.engine.ports.persona;
-        let signed = persona.sign(&purchase.blinded, key.as_key()?, self.attempting());
+        let signed = persona.sign(&purchase.blinded, key.as_key()?, self.options());
         Ok(match signed.await? {
             Ok((token, info)) => {
                 self.info = info;
@@ -101,7 +101,7 @@ impl Drive<'_> {
                 .collect::<Result<_>>()?,
         };
         let persona = &self.engine.ports.persona;
-        Ok(match persona.redeem(asked, self.attempting()).await? {
+        Ok(match persona.redeem(asked, self.options()).await? {
             Ok(((payload, consumed), info)) => {
                 let opened = match record.purpose {
                     Purpose::Redemption => None,

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use self::shelf::Patience;
 pub(super) use self::shelf::Shelf;
-use super::{unknown_id, Engine, Told};
+use super::{unknown_id, Engine, Progress};
 use crate::claim::ClaimType;
-use crate::client::{Attempting, IssuePrivacyPass, RelayToken};
+use crate::client::{AttemptOptions, IssuePrivacyPass, RelayToken};
 use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::EventKind;
@@ -33,7 +33,7 @@ impl Engine {
         stored: Loaded<Durable>,
         mut run: Run,
         reissue: bool,
-    ) -> Result<Result<Told>> {
+    ) -> Result<Result<Progress>> {
         let event = match reissue {
             true => {
                 run.caller = self.buyer(&stored.content).await?;
@@ -85,7 +85,7 @@ impl Engine {
 
 /// What a drive came to.
 pub(super) struct Driven {
-    pub(super) told: Result<Result<Told>>,
+    pub(super) told: Result<Result<Progress>>,
     /// What the last answer said beside its body.
     pub(super) info: ResponseInfo,
 }
@@ -120,7 +120,7 @@ enum Tries {
 
 enum Performed {
     Then(Event),
-    Told(Result<Told>),
+    Told(Result<Progress>),
 }
 
 /// What became of storing a step, and what to do now.
@@ -131,7 +131,7 @@ enum Written {
 }
 
 impl Drive<'_> {
-    async fn go(&mut self, event: Event) -> Result<Result<Told>> {
+    async fn go(&mut self, event: Event) -> Result<Result<Progress>> {
         let mut event = event;
         loop {
             let ports = &self.engine.ports;
@@ -222,7 +222,7 @@ impl Drive<'_> {
         let record = &self.stored.content;
         let event = match effect {
             Effect::Tell => return Ok(Performed::Told(self.engine.tell(record).await)),
-            Effect::TellPending => return Ok(Performed::Told(Ok(Told::Pending))),
+            Effect::TellPending => return Ok(Performed::Told(Ok(Progress::Pending))),
             Effect::Fail(kind) => return Err(self.failure(kind)),
             Effect::Later(kind) if self.asks_again(kind) => {
                 match self.pause(Tries::Counted).await {
@@ -337,13 +337,13 @@ impl Drive<'_> {
         self.stored_at = self.engine.ports.now();
         let there = self.engine.load(&self.stored.content.id).await?;
         Ok(match self.take_over(there) {
-            Effect::TellPending => Performed::Told(Ok(Told::Pending)),
+            Effect::TellPending => Performed::Told(Ok(Progress::Pending)),
             _ => Performed::Then(Event::Continue),
         })
     }
 
-    fn attempting(&self) -> Attempting {
-        Attempting {
+    fn options(&self) -> AttemptOptions {
+        AttemptOptions {
             connection: self.run.connection(),
             timeout: self.engine.ports.budget.next_attempt(self.spent()),
         }

@@ -14,7 +14,7 @@ use crate::claim::Claim;
 use crate::error::{Error, ResponseInfo};
 use crate::http::{Attempt, Connection, FailureCause, SendFailure, Sent};
 use crate::outcome::Answer;
-use crate::records::{Evidence, Kept, Stored, DAY, HOUR, MINUTE};
+use crate::records::{Evidence, Stored, StoredSecret, DAY, HOUR, MINUTE};
 use crate::secret::{os_random, Secret};
 use crate::verification::record::{Beginning, Purpose, StoredRelay};
 use crate::wire::ResponseHead;
@@ -47,9 +47,9 @@ impl Worker {
             encryption_form: None,
             relay_bound: purpose != Purpose::Verification,
             relay: Some(StoredRelay {
-                token: Kept::new("token"),
-                secret: Kept::new("secret"),
-                session_access_token: Kept::new("session"),
+                token: StoredSecret::new("token"),
+                secret: StoredSecret::new("secret"),
+                session_access_token: StoredSecret::new("session"),
             }),
             state,
             buy_at: None,
@@ -65,7 +65,7 @@ impl Worker {
     /// A purchase that this worker has just stored.
     fn signing() -> Self {
         let mut worker = Self::new(State::Created { pooled: None }, BEGIN);
-        let effect = worker.feed(Event::Blinded(Kept::new("blinded")));
+        let effect = worker.feed(Event::Blinded(StoredSecret::new("blinded")));
         assert_eq!(effect, Effect::Sign);
         worker
     }
@@ -79,7 +79,7 @@ impl Worker {
 
     /// A question about a caller's own pass, that this worker has just stored.
     fn redeeming_a_callers() -> Self {
-        let state = first_request(Kept::new("pass"), None, BEGIN, &mut os_random());
+        let state = first_request(StoredSecret::new("pass"), None, BEGIN, &mut os_random());
         let mut worker = Self::of(Purpose::Redemption, state, BEGIN);
         worker.run.is_own = true;
         assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
@@ -159,7 +159,7 @@ impl Worker {
     }
 
     /// The keys whose answers were lost, beside the present one.
-    fn lost(&self) -> Vec<Kept> {
+    fn lost(&self) -> Vec<StoredSecret> {
         let lost = match &self.record.state {
             State::Redeeming { lost, .. } | State::Ready { lost, .. } => lost,
             other => panic!("there is no pass: {other:?}"),
@@ -168,7 +168,7 @@ impl Worker {
     }
 
     /// The present key.
-    fn key(&self) -> Kept {
+    fn key(&self) -> StoredSecret {
         match &self.record.state {
             State::Issuing { purchase } => purchase.key.clone().expect("it is asked for"),
             _ => self.request().0.key,
@@ -201,7 +201,7 @@ fn request_of(record: &Durable) -> (Request, Vec<Request>) {
 
 fn pass() -> PaidPass {
     PaidPass {
-        token: Kept::new("pass"),
+        token: StoredSecret::new("pass"),
         bought_at: BEGIN,
     }
 }
@@ -258,15 +258,15 @@ fn unreadable() -> Box<Attempt> {
 
 fn signed(token: &str) -> Event {
     Event::Signed {
-        blinded: Kept::new("blinded"),
-        token: Kept::new(token),
+        blinded: StoredSecret::new("blinded"),
+        token: StoredSecret::new(token),
     }
 }
 
 fn redeemed(result: &str, consumed: bool) -> Event {
     Event::Redeemed {
-        pass: Kept::new("pass"),
-        payload: Kept::new("payload"),
+        pass: StoredSecret::new("pass"),
+        payload: StoredSecret::new("payload"),
         consumed,
         opened: Some(Arc::new(Ok(Claim {
             claim_type: "age".to_owned(),

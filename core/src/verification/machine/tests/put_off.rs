@@ -6,7 +6,7 @@ const MOMENT: u64 = BEGIN + 90_000;
 
 /// A worker on a verification whose purchase is put off.
 fn put_off(goal: Goal, now: u64) -> Worker {
-    let blinded = Kept::new("blinded");
+    let blinded = StoredSecret::new("blinded");
     let purchase = Purchase::new(blinded, BEGIN, &mut os_random()).without_key();
     let mut worker = Worker::new(State::Issuing { purchase }, now);
     worker.record.buy_at = Some(MOMENT);
@@ -28,7 +28,7 @@ fn the_challenge_is_fetched_before_and_the_signature_waits() {
     let mut worker = put_off(Goal::Pass, BEGIN);
     worker.record.state = State::Created { pooled: None };
     assert_eq!(worker.feed(Event::Continue), Effect::Blind);
-    let effect = worker.feed(Event::Blinded(Kept::new("blinded")));
+    let effect = worker.feed(Event::Blinded(StoredSecret::new("blinded")));
     assert_eq!(effect, Effect::Tell);
     assert_eq!(worker.purchase().key, None);
     assert_eq!(Stored::due_at(&worker.record), Some(MOMENT));
@@ -46,7 +46,7 @@ fn a_start_that_gets_no_pass_of_the_pool_waits_for_its_moment_too() {
     assert_eq!(effect, Effect::TakePooled("place".to_owned()));
     assert_eq!(worker.feed(Event::Pooled(None)), Effect::Continue);
     assert_eq!(worker.feed(Event::Continue), Effect::Blind);
-    let effect = worker.feed(Event::Blinded(Kept::new("blinded")));
+    let effect = worker.feed(Event::Blinded(StoredSecret::new("blinded")));
     assert_eq!(effect, Effect::Tell);
 }
 
@@ -111,7 +111,7 @@ fn a_challenge_that_names_the_relay_right_before_the_signature_is_told() {
         // Without a window, to buy beside the relay is what was chosen.
         worker.record.buy_at = has_moment.then_some(MOMENT);
         assert_eq!(worker.feed(Event::Continue), Effect::Blind);
-        let effect = worker.feed(Event::Blinded(Kept::new("blinded")));
+        let effect = worker.feed(Event::Blinded(StoredSecret::new("blinded")));
         assert_eq!(effect, Effect::Sign);
         assert_eq!(worker.feed(signed("pass")), Effect::Continue);
         assert_eq!(worker.notices, told);
@@ -123,4 +123,14 @@ fn a_moment_that_a_wrong_clock_has_written_is_none() {
     let mut worker = put_off(Goal::Pass, BEGIN);
     worker.record.buy_at = Some(BEGIN + 25 * MINUTE);
     assert_eq!(worker.feed(Event::Continue), Effect::Sign);
+}
+
+#[test]
+fn a_moment_that_an_older_worker_dropped_is_over_and_nothing_is_told() {
+    let mut worker = put_off(Goal::Pass, BEGIN);
+    worker.record.buy_at = None;
+    assert!(worker.record.is_due(BEGIN + MINUTE));
+    assert_eq!(worker.feed(Event::Continue), Effect::Sign);
+    assert_eq!(worker.feed(signed("pass")), Effect::Continue);
+    assert_eq!(worker.notices, []);
 }

@@ -178,8 +178,8 @@ fn a_refusal_may_mean_not_yet_until_the_session_is_over() {
 fn an_answer_that_cannot_be_opened_is_kept() {
     let mut worker = Worker::redeeming(BEGIN);
     let event = Event::Redeemed {
-        pass: Kept::new("pass"),
-        payload: Kept::new("payload"),
+        pass: StoredSecret::new("pass"),
+        payload: StoredSecret::new("payload"),
         consumed: true,
         opened: Some(Arc::new(Err(Error::new(ErrorKind::Decryption, "")))),
     };

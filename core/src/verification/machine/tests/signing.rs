@@ -199,7 +199,7 @@ fn a_key_that_is_gone_is_fetched_anew_once() {
     assert_eq!(worker.not_signed(status(404, "a")), Effect::Continue);
     assert_eq!(worker.feed(Event::Continue), Effect::Blind);
     assert_eq!(
-        worker.feed(Event::Blinded(Kept::new("other"))),
+        worker.feed(Event::Blinded(StoredSecret::new("other"))),
         Effect::Sign
     );
     assert_eq!(

@@ -78,7 +78,7 @@ fn an_event_that_comes_too_late_is_no_reason_to_go_back() {
         Event::NotSigned(status(500, "a").into()),
         signed("other"),
         Event::Pooled(None),
-        Event::Blinded(Kept::new("other")),
+        Event::Blinded(StoredSecret::new("other")),
     ] {
         assert_eq!(worker.feed(event), Effect::Continue);
         assert_eq!(worker.record, before);
@@ -116,8 +116,8 @@ fn recovery_asks_for_a_lost_answer_again_and_again_under_its_own_key() {
     }
     let (mut worker, _) = worker.recovered(HOUR);
     let answer = Event::Redeemed {
-        pass: Kept::new("pass"),
-        payload: Kept::new("payload"),
+        pass: StoredSecret::new("pass"),
+        payload: StoredSecret::new("payload"),
         consumed: false,
         opened: None,
     };

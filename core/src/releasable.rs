@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Something that can be let go of, by one for all who share this.
-pub(crate) struct Held<T: ?Sized>(Mutex<Option<Arc<T>>>);
+pub(crate) struct Releasable<T: ?Sized>(Mutex<Option<Arc<T>>>);
 
-impl<T: ?Sized> Held<T> {
+impl<T: ?Sized> Releasable<T> {
     pub(crate) fn new(held: Arc<T>) -> Self {
         Self(Mutex::new(Some(held)))
     }

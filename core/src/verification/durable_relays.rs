@@ -7,7 +7,7 @@ use crate::client::{Client, GenerateClaim, GeneratedClaim, IssuePrivacyPass, Pri
 use crate::error::{Error, ErrorKind, ResponseInfo, Result, UnopenedClaim};
 use crate::http::now_ms;
 use crate::pass::PrivacyPassToken;
-use crate::records::{Kept, NameKey};
+use crate::records::{NameKey, StoredSecret};
 use crate::secret::Secret;
 
 /// Steps 2 and 3 of [`Relays`](crate::Relays) for callers who keep their relays and passes
@@ -17,22 +17,22 @@ use crate::secret::Secret;
 /// Steps are found again by a keyed hash of what names them, so the store shows neither passes nor
 /// API keys. The key is in the store, sealed like everything else.
 #[derive(Clone)]
-pub struct KeptRelays<'a> {
+pub struct DurableRelays<'a> {
     client: &'a Client,
     limit: Option<Duration>,
 }
 
 impl Client {
     /// Steps 2 and 3 as calls that may be repeated. They need a store.
-    pub fn kept_relays(&self) -> KeptRelays<'_> {
-        KeptRelays {
+    pub fn durable_relays(&self) -> DurableRelays<'_> {
+        DurableRelays {
             client: self,
             limit: None,
         }
     }
 }
 
-impl KeptRelays<'_> {
+impl DurableRelays<'_> {
     /// Limits the whole call to this time, retries and the store included.
     pub fn within(self, limit: Duration) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl KeptRelays<'_> {
             let inner = &self.client.inner;
             let text = request.privacy_pass_token.expose().as_str();
             let pass = match PrivacyPassToken::parse(text, now_ms()) {
-                Ok(pass) => Ok(Kept::new(pass.expose())),
+                Ok(pass) => Ok(StoredSecret::new(pass.expose())),
                 // What it was answered outlives it.
                 Err(expired) if expired.kind() == ErrorKind::PassExpired => Err(expired),
                 Err(no_pass) => return Err(no_pass),
@@ -218,15 +218,15 @@ mod tests {
             request.relay_secret.expose(),
             request.privacy_pass_token.expose(),
         ];
-        let kept = client.kept_relays();
+        let kept = client.durable_relays();
         let engine = kept.engine().expect("there is a store");
         let id = kept.id(&engine, "redemption", &parts).await.expect("an id");
         let given = State::Given {
-            payload: Kept::new(PAYLOAD),
+            payload: StoredSecret::new(PAYLOAD),
             consumed: true,
         };
         put(&store, Purpose::Redemption, &id, given, now_ms()).await;
-        let told = client.kept_relays().generate_claim(request).await;
+        let told = client.durable_relays().generate_claim(request).await;
         let told = told.expect("what was answered");
         assert!(told.token_consumed && told.claim.expect("a claim").passed());
     }
@@ -235,7 +235,10 @@ mod tests {
     async fn an_expired_pass_begins_no_redemption() {
         let store = Arc::new(MemoryStore::new());
         let request = redemption_of_an_expired_pass();
-        let refused = client(&store).kept_relays().generate_claim(request).await;
+        let refused = client(&store)
+            .durable_relays()
+            .generate_claim(request)
+            .await;
         let refused = refused.expect_err("it has expired");
         assert_eq!(refused.kind(), ErrorKind::PassExpired);
         let stored = store
@@ -250,7 +253,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new());
         let now = now_ms();
         for number in 0..60 {
-            let question = first_request(Kept::new("pass"), None, now, &mut os_random());
+            let question = first_request(StoredSecret::new("pass"), None, now, &mut os_random());
             let id = format!("redemption/{number}");
             put(&store, Purpose::Redemption, &id, question, now).await;
         }
@@ -322,7 +325,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new());
         let client = client(&store);
         let id = "00000000-0000-4000-8000-000000000000";
-        let pass = Kept::new("pass");
+        let pass = StoredSecret::new("pass");
         let state = first_request(pass, None, now_ms(), &mut os_random());
         put(&store, Purpose::Verification, id, state, now_ms() - 60_000).await;
         let id = crate::VerificationId::parse(id).expect("an id");
@@ -336,7 +339,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new());
         let client = client(&store);
         let key = "verification/00000000-0000-4000-8000-000000000000";
-        let pass = Kept::new("pass");
+        let pass = StoredSecret::new("pass");
         let state = first_request(pass, None, now_ms(), &mut os_random());
         let id = &key["verification/".len()..];
         put(&store, Purpose::Verification, id, state, now_ms() - 60_000).await;

@@ -7,9 +7,9 @@ use crate::secret::{IdempotencyKey, Secret};
 
 /// A secret text that is stored. Records are sealed before they reach a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Kept(Secret<String>);
+pub(crate) struct StoredSecret(Secret<String>);
 
-impl Kept {
+impl StoredSecret {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(Secret::new(text.into()))
     }
@@ -32,19 +32,19 @@ impl Kept {
     }
 }
 
-impl From<&IdempotencyKey> for Kept {
+impl From<&IdempotencyKey> for StoredSecret {
     fn from(key: &IdempotencyKey) -> Self {
         Self::new(key.expose())
     }
 }
 
-impl Serialize for Kept {
+impl Serialize for StoredSecret {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.serialize_str(self.expose())
     }
 }
 
-impl<'de> Deserialize<'de> for Kept {
+impl<'de> Deserialize<'de> for StoredSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         String::deserialize(deserializer).map(Self::new)
     }

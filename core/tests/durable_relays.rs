@@ -40,14 +40,17 @@ async fn a_purchase_that_is_repeated_is_billed_once_and_gives_the_same_pass() {
     let persona = Persona::start().await;
     let store = Arc::new(MemoryStore::new());
     let (one, other) = two_workers(&persona, &store);
-    let first = one.kept_relays().issue_privacy_pass(bound(), KEY).await;
-    let second = other.kept_relays().issue_privacy_pass(bound(), KEY).await;
+    let first = one.durable_relays().issue_privacy_pass(bound(), KEY).await;
+    let second = other
+        .durable_relays()
+        .issue_privacy_pass(bound(), KEY)
+        .await;
     let pass = |bought: relaypass::Result<relaypass::PrivacyPass>| {
         bought.unwrap().privacy_pass_token.expose().to_owned()
     };
     assert_eq!(pass(first), pass(second));
     let another = one
-        .kept_relays()
+        .durable_relays()
         .issue_privacy_pass(bound(), "order-2")
         .await;
     another.unwrap();
@@ -60,9 +63,12 @@ async fn a_purchase_whose_answers_are_all_lost_is_billed_once_when_another_worke
     let store = Arc::new(MemoryStore::new());
     let (one, other) = two_workers(&persona, &store);
     persona.fault("sign", "drop_after_commit", 4).await;
-    let lost = one.kept_relays().issue_privacy_pass(bound(), KEY).await;
+    let lost = one.durable_relays().issue_privacy_pass(bound(), KEY).await;
     assert!(lost.unwrap_err().retryable());
-    let found = other.kept_relays().issue_privacy_pass(bound(), KEY).await;
+    let found = other
+        .durable_relays()
+        .issue_privacy_pass(bound(), KEY)
+        .await;
     found.unwrap();
     assert_eq!(persona.ledger().await["billed"], 1);
 }
@@ -73,19 +79,22 @@ async fn an_idempotency_key_belongs_to_one_request_and_one_api_key() {
     let store = Arc::new(MemoryStore::new());
     let (client, _) = two_workers(&persona, &store);
     client
-        .kept_relays()
+        .durable_relays()
         .issue_privacy_pass(bound(), KEY)
         .await
         .unwrap();
     let of_another_type = relaypass::ClaimType::parse("live_human_presence").unwrap();
     let reused = IssuePrivacyPass::ClaimType(of_another_type);
-    let refused = client.kept_relays().issue_privacy_pass(reused, KEY).await;
+    let refused = client
+        .durable_relays()
+        .issue_privacy_pass(reused, KEY)
+        .await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidArgument);
     let stranger = client
         .on_behalf_of(Some("persona_production_stranger"), None)
         .unwrap();
     let denied = stranger
-        .kept_relays()
+        .durable_relays()
         .issue_privacy_pass(bound(), KEY)
         .await;
     assert_eq!(denied.unwrap_err().kind(), ErrorKind::Authentication);
@@ -99,7 +108,7 @@ async fn a_redemption_that_is_repeated_gives_the_first_answer() {
     let (one, other) = two_workers(&persona, &store);
     let (relay, pass) = relay_and_pass(&one).await;
     let early = one
-        .kept_relays()
+        .durable_relays()
         .generate_claim(redemption(&relay, &pass))
         .await;
     let early = early.unwrap_err();
@@ -110,12 +119,12 @@ async fn a_redemption_that_is_repeated_gives_the_first_answer() {
     assert!(early.retryable());
     persona.finish(&relay, "passed").await;
     let first = one
-        .kept_relays()
+        .durable_relays()
         .generate_claim(redemption(&relay, &pass))
         .await
         .unwrap();
     let second = other
-        .kept_relays()
+        .durable_relays()
         .generate_claim(redemption(&relay, &pass))
         .await
         .unwrap();
@@ -144,7 +153,7 @@ async fn redemptions_at_once_cost_one() {
             other.clone()
         };
         let request = redemption(&relay, &pass);
-        calls.spawn(async move { client.kept_relays().generate_claim(request).await });
+        calls.spawn(async move { client.durable_relays().generate_claim(request).await });
     }
     for answer in calls.join_all().await {
         assert!(answer.unwrap().claim.unwrap().passed());
@@ -165,12 +174,12 @@ async fn a_claim_whose_answers_are_all_lost_is_had_by_whoever_repeats_the_call()
     persona.finish(&relay, "passed").await;
     persona.fault("redeem", "drop_after_commit", 4).await;
     let lost = one
-        .kept_relays()
+        .durable_relays()
         .generate_claim(redemption(&relay, &pass))
         .await;
     assert!(lost.unwrap_err().retryable());
     let found = other
-        .kept_relays()
+        .durable_relays()
         .generate_claim(redemption(&relay, &pass))
         .await;
     assert!(found.unwrap().claim.unwrap().passed());
@@ -189,7 +198,7 @@ async fn a_pass_that_was_not_consumed_stays_the_callers() {
     let (relay, pass) = relay_and_pass(&client).await;
     persona.finish(&relay, "failed").await;
     let failed = client
-        .kept_relays()
+        .durable_relays()
         .generate_claim(redemption(&relay, &pass))
         .await
         .unwrap();
@@ -198,7 +207,7 @@ async fn a_pass_that_was_not_consumed_stays_the_callers() {
     let (again, _) = relay_and_pass(&client).await;
     persona.finish(&again, "passed").await;
     let passed = client
-        .kept_relays()
+        .durable_relays()
         .generate_claim(redemption(&again, &pass))
         .await
         .unwrap();
@@ -217,25 +226,25 @@ async fn a_rotation_of_seal_keys_repeats_no_step_not_even_while_workers_differ()
     let (old, new) = (with(&[1, 2]), with(&[2, 1]));
     let (relay, pass) = relay_and_pass(&old).await;
     persona.finish(&relay, "passed").await;
-    old.kept_relays()
+    old.durable_relays()
         .generate_claim(redemption(&relay, &pass))
         .await
         .unwrap();
-    new.kept_relays()
+    new.durable_relays()
         .generate_claim(redemption(&relay, &pass))
         .await
         .unwrap();
-    old.kept_relays()
+    old.durable_relays()
         .issue_privacy_pass(bound(), KEY)
         .await
         .unwrap();
-    new.kept_relays()
+    new.durable_relays()
         .issue_privacy_pass(bound(), KEY)
         .await
         .unwrap();
     for order in 0..8 {
         let key = format!("at-once-{order}");
-        let (one, other) = (old.kept_relays(), new.kept_relays());
+        let (one, other) = (old.durable_relays(), new.durable_relays());
         let (one, other) = tokio::join!(
             one.issue_privacy_pass(bound(), &key),
             other.issue_privacy_pass(bound(), &key),
@@ -246,16 +255,16 @@ async fn a_rotation_of_seal_keys_repeats_no_step_not_even_while_workers_differ()
         assert_eq!(pass(one), pass(other));
     }
     // The old key can go once somebody has sealed the names anew.
-    new.kept_relays().renew_seal().await.unwrap();
+    new.durable_relays().renew_seal().await.unwrap();
     let (relay, pass) = relay_and_pass(&old).await;
     persona.finish(&relay, "passed").await;
-    let redeem = new.kept_relays();
+    let redeem = new.durable_relays();
     redeem
         .generate_claim(redemption(&relay, &pass))
         .await
         .unwrap();
     let newest = with(&[2]);
-    let redeem = newest.kept_relays();
+    let redeem = newest.durable_relays();
     redeem
         .generate_claim(redemption(&relay, &pass))
         .await
@@ -275,12 +284,12 @@ async fn neither_pass_nor_api_key_is_in_the_store() {
     let (relay, pass) = relay_and_pass(&client).await;
     persona.finish(&relay, "passed").await;
     client
-        .kept_relays()
+        .durable_relays()
         .issue_privacy_pass(bound(), KEY)
         .await
         .unwrap();
     client
-        .kept_relays()
+        .durable_relays()
         .generate_claim(redemption(&relay, &pass))
         .await
         .unwrap();
@@ -308,7 +317,7 @@ async fn recovery_asks_for_the_lost_answer_of_a_redemption_and_leaves_the_others
     let (client, _) = two_workers(&persona, &store);
     let (waiting, pass) = relay_and_pass(&client).await;
     let early = client
-        .kept_relays()
+        .durable_relays()
         .generate_claim(redemption(&waiting, &pass))
         .await;
     assert_eq!(early.unwrap_err().kind(), ErrorKind::PermissionDenied);
@@ -316,7 +325,7 @@ async fn recovery_asks_for_the_lost_answer_of_a_redemption_and_leaves_the_others
     persona.finish(&relay, "passed").await;
     persona.fault("redeem", "drop_after_commit", 4).await;
     let lost = client
-        .kept_relays()
+        .durable_relays()
         .generate_claim(redemption(&relay, &pass))
         .await;
     lost.unwrap_err();
@@ -338,12 +347,15 @@ async fn bad_input_is_refused_before_anything_is_stored_or_sent() {
         .unwrap();
     let before = persona.requests().await;
     let no_pass = client
-        .kept_relays()
+        .durable_relays()
         .generate_claim(redemption(&relay, "no pass"))
         .await;
     assert_eq!(no_pass.unwrap_err().kind(), ErrorKind::InvalidArgument);
     for key in ["", "two words", &"k".repeat(256)] {
-        let refused = client.kept_relays().issue_privacy_pass(bound(), key).await;
+        let refused = client
+            .durable_relays()
+            .issue_privacy_pass(bound(), key)
+            .await;
         assert_eq!(
             refused.unwrap_err().kind(),
             ErrorKind::InvalidArgument,
@@ -351,7 +363,10 @@ async fn bad_input_is_refused_before_anything_is_stored_or_sent() {
         );
     }
     let nobody = client.on_behalf_of(None, None).unwrap();
-    let refused = nobody.kept_relays().issue_privacy_pass(bound(), KEY).await;
+    let refused = nobody
+        .durable_relays()
+        .issue_privacy_pass(bound(), KEY)
+        .await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidArgument);
     assert_eq!(persona.requests().await, before);
     assert!(store.scan("", None, 10).await.unwrap().is_empty());

@@ -1,0 +1,79 @@
+//! A purchase that waits for its random moment, beside whoever else touches the verification then.
+
+use std::time::Duration;
+
+use crate::support::persona::{claim_type, Persona};
+use relaypass::store::MemoryStore;
+use relaypass::{ErrorKind, StartVerification, Status};
+
+const WINDOW: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn whoever_completes_while_the_moment_comes_buys_no_second_pass() {
+    let persona = Persona::start().await;
+    let client = (persona
+        .client()
+        .store(std::sync::Arc::new(MemoryStore::new())))
+    .purchase_window(WINDOW)
+    .build()
+    .unwrap();
+    let mut completions = tokio::task::JoinSet::new();
+    for visitor in 0..40 {
+        let request = StartVerification::new(claim_type());
+        let started = client.verifications().start(request).await.unwrap();
+        persona.visit(&started, "passed").await;
+        let client = client.clone();
+        completions.spawn(async move {
+            // All over the window: before, at, and after the moment.
+            tokio::time::sleep(WINDOW * visitor / 40).await;
+            let verifications = client.verifications();
+            loop {
+                let answer = verifications.complete(&started.id, false).await.unwrap();
+                if answer.status != Status::Pending {
+                    return answer.status;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+    }
+    let statuses = completions.join_all().await;
+    assert!(statuses.iter().all(|status| *status == Status::Passed));
+    // Whatever still sleeps wakes.
+    tokio::time::sleep(2 * WINDOW).await;
+    let ledger = persona.ledger().await;
+    assert_eq!(ledger["billed"], 40, "{ledger}");
+    assert_eq!(ledger["redeemed"], 40, "{ledger}");
+    persona.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_forgotten_before_its_moment_is_never_bought() {
+    let persona = Persona::start().await;
+    let client = (persona
+        .client()
+        .store(std::sync::Arc::new(MemoryStore::new())))
+    .purchase_window(WINDOW)
+    .build()
+    .unwrap();
+    let verifications = client.verifications();
+    // Forgotten at once: of twenty, at most a few moments come before that.
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        let request = StartVerification::new(claim_type());
+        let started = verifications.start(request).await.unwrap();
+        verifications.forget(&started.id).await.unwrap();
+        ids.push(started.id);
+    }
+    let billed = persona.ledger().await["billed"].as_u64().unwrap();
+    assert!(
+        billed < 10,
+        "{billed} of 20 were bought before they were forgotten"
+    );
+    tokio::time::sleep(3 * WINDOW).await;
+    assert_eq!(persona.ledger().await["billed"].as_u64().unwrap(), billed);
+    for id in &ids {
+        let gone = verifications.get(id).await.unwrap_err();
+        assert_eq!(gone.kind(), ErrorKind::NotFound);
+    }
+    persona.stop().await;
+}
