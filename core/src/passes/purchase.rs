@@ -173,6 +173,7 @@ impl Purchase {
         random: &mut impl CryptoRng,
     ) -> Bought {
         let was_lost = attempts.history.is_lost();
+        let had_failed = attempts.history.last_failure().is_some();
         let meaning = attempts.note(Call::Sign, attempt);
         let history = &attempts.history;
         let stuck = |kind| {
@@ -198,18 +199,21 @@ impl Purchase {
             Meaning::Unauthenticated => Bought::Fail(ErrorKind::Authentication),
             Meaning::Denied if !was_lost => Bought::Denied(self.without_key(), None),
             // It may be decided before she looks at what she has stored, and that may be a signature:
-            // only an answer that is provably a stored one gives up the key, once, and that is told.
-            Meaning::Denied if history.is_replayed() && self.rotations == 0 => {
-                let mut purchase = self.without_key();
-                purchase.rotations += 1;
-                Bought::Denied(purchase, Some(EventKind::PossibleDoubleCharge))
+            // only an answer that is provably a stored one gives up the key. Nothing was signed under
+            // it, as far as we understand her; so it is no rotation, and is told all the same.
+            Meaning::Denied if history.is_replayed() => {
+                Bought::Denied(self.without_key(), Some(EventKind::PossibleDoubleCharge))
             }
             Meaning::Denied if history.looks() < 2 && may_retry => Bought::Again,
             Meaning::Denied => Bought::Fail(ErrorKind::PermissionDenied),
-            Meaning::KeyGone if self.rotations > 0 => stuck(ErrorKind::NotFound),
-            // A stored answer proves that nothing was signed under the key.
+            // Nothing was signed under the key: it was its first answer, or is provably a stored one.
+            // What may have been billed under a key before it was told when that was given up.
             Meaning::KeyGone if !was_lost || history.is_replayed() => Bought::BlindAgain,
             Meaning::KeyGone if history.looks() < 2 && may_retry => Bought::Again,
+            // No second look yet: later the same.
+            Meaning::KeyGone if history.looks() < 2 && !had_failed => {
+                Bought::Fail(ErrorKind::NotFound)
+            }
             Meaning::KeyGone => stuck(ErrorKind::NotFound),
             Meaning::Conflict(_) if attempts.lost_here => Bought::AgainUntilDeadline,
             Meaning::Conflict(kind) if was_lost => match history.looks() < 2 && may_retry {

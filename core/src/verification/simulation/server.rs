@@ -41,6 +41,13 @@ impl Mapping {
         }
     }
 
+    /// Whether she answers as far as is documented or likely: "not finished" and a spent pass differ, a
+    /// stored answer keeps its `Request-Id`, and a 401 takes nothing from what is stored.
+    pub(super) fn leaves_nothing_to_guess(&self) -> bool {
+        let has_proofs = self.has_request_ids && self.replays_request_ids;
+        self.unfinished == 403 && has_proofs && !self.rejects_first
+    }
+
     pub(super) fn random(dice: &mut Dice) -> Self {
         Self {
             unfinished: dice.one_of(&[403, 409, 422]),

@@ -129,7 +129,6 @@ fn a_moment_that_a_wrong_clock_has_written_is_none() {
 fn a_moment_that_an_older_worker_dropped_is_over_and_nothing_is_told() {
     let mut worker = put_off(Goal::Pass, BEGIN);
     worker.record.buy_at = None;
-    assert!(worker.record.is_due(BEGIN + MINUTE));
     assert_eq!(worker.feed(Event::Continue), Effect::Sign);
     assert_eq!(worker.feed(signed("pass")), Effect::Continue);
     assert_eq!(worker.notices, []);

@@ -143,7 +143,7 @@ fn a_missing_permission_is_stored_under_its_key_so_the_next_question_has_a_new_o
 }
 
 #[test]
-fn a_missing_permission_gives_up_a_lost_key_only_where_it_is_provably_stored_and_once() {
+fn a_missing_permission_gives_up_a_lost_key_only_where_it_is_provably_stored() {
     let denied = Effect::Fail(ErrorKind::PermissionDenied);
     // She may look at permissions first, and hold the signature all the same.
     let mut worker = Worker::signing().taken_up();
@@ -159,13 +159,13 @@ fn a_missing_permission_gives_up_a_lost_key_only_where_it_is_provably_stored_and
     assert_eq!(worker.purchase().key, None);
     assert_eq!(worker.purchase().blinded, before.blinded);
     assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
-    // The next key is lost, and denied, too: nothing is made of it any more.
+    // So it is with the next key that is lost: the permission may be missing for hours.
     let mut worker = worker.taken_up().taken_up();
-    let before = worker.purchase().clone();
-    assert!(before.key.is_some());
+    assert!(worker.purchase().key.is_some());
     assert_eq!(worker.not_signed(status(403, "d")), Effect::Again);
     assert_eq!(worker.not_signed(status(403, "d")), denied);
-    assert_eq!(worker.purchase().key, before.key);
+    assert_eq!(worker.purchase().key, None);
+    assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge; 2]);
 }
 
 /// With `retries=0` no call sees a failure twice.
@@ -228,6 +228,36 @@ fn a_key_that_is_gone_gives_up_a_lost_answer_only_where_it_is_provably_stored() 
         }
         assert_eq!(worker.notices, []);
     }
+}
+
+/// Whoever asks only once a call leaves the second look to the next one.
+#[test]
+fn a_key_that_is_gone_is_looked_at_twice_however_often_a_call_may_ask() {
+    for (second, is_stored) in [("a", true), ("b", false)] {
+        let mut worker = Worker::signing().taken_up();
+        worker.run.may_retry = false;
+        let fails = Effect::Fail(ErrorKind::NotFound);
+        assert_eq!(worker.not_signed(status(404, "a")), fails);
+        assert_eq!(worker.stuck(), None);
+        let mut worker = worker.taken_up();
+        worker.run.may_retry = false;
+        let effect = worker.not_signed(status(404, second));
+        match is_stored {
+            true => assert_eq!(worker.record.state, State::Created { pooled: None }),
+            false => assert_eq!((effect, worker.stuck()), (fails, Some(ErrorKind::NotFound))),
+        }
+    }
+}
+
+/// The first key held a stored error, which was told; the second one is gone.
+#[test]
+fn a_key_that_is_gone_after_a_rotation_is_fetched_anew() {
+    let mut worker = Worker::signing();
+    assert_eq!(worker.not_signed(status(500, "a")), Effect::Again);
+    assert_eq!(worker.not_signed(status(500, "a")), Effect::Again);
+    assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
+    assert_eq!(worker.not_signed(status(404, "b")), Effect::Continue);
+    assert_eq!(worker.record.state, State::Created { pooled: None });
 }
 
 #[test]
