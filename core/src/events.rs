@@ -30,6 +30,11 @@ pub enum EventKind {
     UnknownOutcome,
     /// Persona signs with another key than before.
     KeyChanged,
+    /// Persona gave two challenges, two keys or two ids of a key for the same hour: what differs goes with
+    /// the pass, and may tell her whose it is.
+    IssuerInconsistent,
+    /// The id of Persona's key is not the SHA-256 of the key: it could be anything, and goes with the pass.
+    KeyIdMismatch,
     /// A pass was bought in the call that asks for the answer, or right after a challenge that named its
     /// relay: Persona can tell by the clock which relay it is for.
     LinkableByTime,
@@ -46,10 +51,12 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, for tests and tables that must not forget one.
-    pub const ALL: [EventKind; 8] = [
+    pub const ALL: [EventKind; 10] = [
         EventKind::PossibleDoubleCharge,
         EventKind::UnknownOutcome,
         EventKind::KeyChanged,
+        EventKind::IssuerInconsistent,
+        EventKind::KeyIdMismatch,
         EventKind::LinkableByTime,
         EventKind::Pending,
         EventKind::Refunded,
@@ -63,6 +70,8 @@ impl EventKind {
             EventKind::PossibleDoubleCharge => "possible_double_charge",
             EventKind::UnknownOutcome => "unknown_outcome",
             EventKind::KeyChanged => "key_changed",
+            EventKind::IssuerInconsistent => "issuer_inconsistent",
+            EventKind::KeyIdMismatch => "key_id_mismatch",
             EventKind::LinkableByTime => "linkable_by_time",
             EventKind::Pending => "pending",
             EventKind::Refunded => "refunded",

@@ -33,6 +33,7 @@ mod http;
 mod outcome;
 pub mod pass;
 mod passes;
+mod privacy;
 mod records;
 mod releasable;
 mod secret;

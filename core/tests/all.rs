@@ -4,6 +4,7 @@ mod blind_rsa;
 mod durable_relays;
 mod fork;
 mod hostile;
+mod issuer;
 mod lanes;
 mod logs;
 mod purchase_window;

@@ -58,6 +58,9 @@ async fn a_verification_costs_five_swaps_and_a_known_answer_one_load() {
         .purchase_window(Duration::from_millis(200))
         .build()
         .unwrap();
+    persona.warm(&client).await;
+    let comparing = "loads, swaps, scans of the first two challenges of an hour";
+    assert_eq!(store.take(), [2, 2, 0], "{comparing}");
     let verifications = client.verifications();
 
     let request = StartVerification::new(claim_type());
@@ -86,6 +89,8 @@ async fn what_is_bought_at_once_costs_a_swap_and_a_load_less() {
     let persona = Persona::start().await;
     let store = Arc::new(Counting::default());
     let client = persona.client().store(store.clone()).build().unwrap();
+    persona.warm(&client).await;
+    store.take();
     let request = StartVerification::new(claim_type());
     client.verifications().start(request).await.unwrap();
     while store.swaps.load(Ordering::SeqCst) < 2 {
@@ -100,6 +105,8 @@ async fn a_reference_costs_four_loads_and_a_swap_more_and_being_early_two() {
     let persona = Persona::start().await;
     let store = Arc::new(Counting::default());
     let client = persona.client().store(store.clone()).build().unwrap();
+    persona.warm(&client).await;
+    store.take();
     let verifications = client.verifications();
     let request = || {
         StartVerification::new(claim_type())

@@ -7,6 +7,10 @@ import { runInScope } from './scope.js';
  *   new idempotency key.
  * - `unknown_outcome`: nobody can tell whether a pass was billed, or whether it is spent.
  * - `key_changed`: Persona signs with another key than before.
+ * - `issuer_inconsistent`: Persona gave two challenges, two keys or two ids of a key for the same hour: what differs
+ *   goes with the pass, and may tell her whose it is.
+ * - `key_id_mismatch`: the id of Persona's key is not the SHA-256 of the key: it could be anything, and goes with the
+ *   pass.
  * - `linkable_by_time`: a pass was bought in the call that asks for the answer: Persona can tell by the
  *   clock which relay it is for.
  * - `pending`: Persona does not answer the question yet.
@@ -19,6 +23,8 @@ export type EventKind =
   | 'possible_double_charge'
   | 'unknown_outcome'
   | 'key_changed'
+  | 'issuer_inconsistent'
+  | 'key_id_mismatch'
   | 'linkable_by_time'
   | 'pending'
   | 'refunded'

@@ -9,6 +9,8 @@ EventKind: TypeAlias = Literal[
     "possible_double_charge",
     "unknown_outcome",
     "key_changed",
+    "issuer_inconsistent",
+    "key_id_mismatch",
     "linkable_by_time",
     "pending",
     "refunded",

@@ -3,6 +3,7 @@
 mod arguments;
 mod closing;
 mod form;
+mod issuer;
 mod opening;
 mod options;
 mod owner;
@@ -119,8 +120,8 @@ pub(crate) struct StoreOptions {
 /// What this process has seen. Only for notices: nothing is decided by it.
 #[derive(Default)]
 pub(crate) struct Seen {
-    /// The last token key's id, by environment and claim type: each has keys of its own.
-    pub(crate) key_ids: Mutex<HashMap<(Environment, String), String>>,
+    /// What issuers gave, by environment and claim type: each has keys of its own.
+    pub(crate) issuers: Mutex<HashMap<(Environment, String), issuer::Known>>,
     /// When a signature was good last.
     pub(crate) usable: Usable,
     /// Whether the key of names was sealed with the first seal key when this client began.

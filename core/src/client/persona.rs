@@ -1,7 +1,6 @@
 //! Persona as the durable flow sees it: the free calls whole, the two that are at stake one attempt
 //! at a time, because what is decided in between must be stored first.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::opening::open_apart;
@@ -10,7 +9,6 @@ use super::{CreateRelay, Inner, IssuePrivacyPass, Relay, RelayToken};
 use crate::claim::{is_encrypted, Claim, ClaimType, Envelope, KeyForm};
 use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
-use crate::events::{tell, Event, EventKind};
 use crate::future::BoxFuture;
 use crate::http::{ask_once, Attempt, Connection};
 use crate::outcome::Budget;
@@ -109,7 +107,7 @@ impl Persona for Inner {
         Box::pin(async move {
             let pending = self.blind_message(bound_to, budget).await?;
             if let IssuePrivacyPass::ClaimType(claim_type) = bound_to {
-                self.see_key(claim_type, pending.token_key().id());
+                self.see_issuer(claim_type, &pending).await;
             }
             Ok(StoredSecret::new(pending.save().expose().as_str()))
         })
@@ -191,59 +189,9 @@ impl Persona for Inner {
     }
 }
 
-impl Inner {
-    /// Tells the caller's log when Persona signs with another key than before.
-    fn see_key(&self, claim_type: &ClaimType, key_id: &str) {
-        let signer = (self.environment, claim_type.as_str().to_owned());
-        let mut seen = (self.seen.key_ids.lock()).unwrap_or_else(PoisonError::into_inner);
-        let before = seen.insert(signer, key_id.to_owned());
-        drop(seen);
-        if before.is_some_and(|before| before != key_id) {
-            tell(
-                self.listener.as_ref(),
-                Event {
-                    kind: EventKind::KeyChanged,
-                    verification_id: None,
-                    request_id: None,
-                    message:
-                        "Persona signs passes of this claim type with another key than before."
-                            .to_owned(),
-                },
-            );
-        }
-    }
-}
-
 fn damaged() -> Error {
     Error::new(
         ErrorKind::Store,
         "The record's blinding state is damaged. It was left untouched.",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use crate::claim::ClaimType;
-    use crate::client::{Client, Environment};
-    use crate::events::{EventKind, Listener};
-
-    #[test]
-    fn a_key_has_not_changed_because_the_other_environment_has_another_one() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let listens = told.clone();
-        let listener = Listener::new(move |event| listens.lock().unwrap().push(event.kind));
-        let production = Client::builder().on_event(listener).build().unwrap();
-        let sandbox = production.on_behalf_of(None, Some(Environment::Sandbox));
-        let sandbox = sandbox.unwrap();
-        let claim_type = ClaimType::parse("age").unwrap();
-        for _ in 0..3 {
-            production.inner.see_key(&claim_type, "one");
-            sandbox.inner.see_key(&claim_type, "other");
-        }
-        assert!(told.lock().unwrap().is_empty());
-        production.inner.see_key(&claim_type, "other");
-        assert_eq!(*told.lock().unwrap(), [EventKind::KeyChanged]);
-    }
 }

@@ -356,8 +356,5 @@ fn blind(answer: &ChallengeAnswer) -> Result<PendingPass> {
     }
     let token_key = TokenKey::decode(&answer.token_key, &answer.token_key_id)
         .map_err(|bad| refused(bad.0.into()))?;
-    if !token_key.id_is_digest() {
-        tracing::warn!("the token key's id is not the SHA-256 of the key, as documented");
-    }
     PendingPass::blind(challenge, token_key, &mut os_random()).map_err(|bad| refused(bad.0.into()))
 }

@@ -87,6 +87,11 @@ impl PendingPass {
         &self.blinded_message
     }
 
+    /// The challenge that goes into the pass.
+    pub fn challenge(&self) -> &Challenge {
+        &self.challenge
+    }
+
     /// The key that is asked for a signature.
     pub fn token_key(&self) -> &TokenKey {
         &self.token_key

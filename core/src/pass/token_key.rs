@@ -2,7 +2,7 @@
 
 use super::blind_rsa::PublicKey;
 use super::Malformed;
-use crate::encoding::{decode_base64url, encode_hex};
+use crate::encoding::{decode_base64url, encode_base64url, encode_hex};
 
 const LONGEST_KEY_ID: usize = 256;
 
@@ -36,11 +36,13 @@ impl TokenKey {
         }
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &der);
         let hex = encode_hex(digest.as_ref());
+        let base64url = encode_base64url(digest.as_ref());
         Ok(Self {
             public_key: PublicKey::from_spki(&der)?,
             encoded: token_key.to_owned(),
             id: token_key_id.to_owned(),
-            id_is_digest: hex.eq_ignore_ascii_case(token_key_id),
+            id_is_digest: hex.eq_ignore_ascii_case(token_key_id)
+                || base64url == token_key_id.trim_end_matches('='),
         })
     }
 
@@ -59,7 +61,7 @@ impl TokenKey {
         &self.id
     }
 
-    /// Whether the id is what it is documented to be, the SHA-256 of the key.
+    /// Whether the id is what it is documented to be, the SHA-256 of the key: hexadecimal, or base64url.
     pub fn id_is_digest(&self) -> bool {
         self.id_is_digest
     }

@@ -1,7 +1,7 @@
 //! A sandbox and a visitor, for tests of whole verifications.
 use std::time::Duration;
 
-use relaypass::{ClaimType, Client, ClientBuilder, Relay, Verification};
+use relaypass::{ClaimType, Client, ClientBuilder, IssuePrivacyPass, Relay, Verification};
 use relaypass_sandbox::{Options, Sandbox};
 use serde_json::{json, Value};
 
@@ -49,6 +49,20 @@ impl Persona {
         let url = format!("{}/_sandbox/faults", self.0.ready().url);
         let body = json!({"faults": [{"step": step, "fault": fault, "times": times}]});
         post(&url, "application/json", body.to_string()).await;
+    }
+
+    /// Changes how Persona behaves.
+    pub async fn settings(&self, changed: Value) {
+        let url = format!("{}/_sandbox/settings", self.0.ready().url);
+        post(&url, "application/json", changed.to_string()).await;
+    }
+
+    /// Has a client buy twice: the challenge of this hour is known then, and costs the store no more.
+    pub async fn warm(&self, client: &Client) {
+        for _ in 0..2 {
+            let bound_to = IssuePrivacyPass::ClaimType(claim_type());
+            client.relays().issue_privacy_pass(bound_to).await.unwrap();
+        }
     }
 
     /// The visitor's click.

@@ -26,6 +26,11 @@ public struct RelayPassEvent: Sendable, Hashable {
     public static let unknownOutcome = Kind(rawValue: "unknown_outcome")
     /// Persona signs with another key than before.
     public static let keyChanged = Kind(rawValue: "key_changed")
+    /// Persona gave two challenges, two keys or two ids of a key for the same hour: what differs goes with
+    /// the pass, and may tell her whose it is.
+    public static let issuerInconsistent = Kind(rawValue: "issuer_inconsistent")
+    /// The id of Persona's key is not the SHA-256 of the key: it could be anything, and goes with the pass.
+    public static let keyIdMismatch = Kind(rawValue: "key_id_mismatch")
     /// A pass was bought in the call that asks for the answer: Persona can tell by the clock which relay
     /// it is for.
     public static let linkableByTime = Kind(rawValue: "linkable_by_time")

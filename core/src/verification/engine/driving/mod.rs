@@ -368,7 +368,12 @@ impl Drive<'_> {
             }
             EventKind::Pending => "Persona has no answer yet.",
             EventKind::Refunded => "A pass that was not consumed went back to the pool.",
-            EventKind::KeyChanged | EventKind::PoolStopped | EventKind::BackgroundFailure => "",
+            // These are told where they are found.
+            EventKind::KeyChanged
+            | EventKind::IssuerInconsistent
+            | EventKind::KeyIdMismatch
+            | EventKind::PoolStopped
+            | EventKind::BackgroundFailure => "",
         };
         // Neither a place nor a stateless call has an id that says anything.
         let id = matches!(self.shelf, Shelf::Record).then_some(&*self.stored.content.id);

@@ -51,6 +51,17 @@ public class EventKind private constructor(
         @JvmField public val KEY_CHANGED: EventKind = know("key_changed")
 
         /**
+         * Persona gave two challenges, two keys or two ids of a key for the same hour: what differs goes with the
+         * pass, and may tell her whose it is.
+         */
+        @JvmField public val ISSUER_INCONSISTENT: EventKind = know("issuer_inconsistent")
+
+        /**
+         * The id of Persona's key is not the SHA-256 of the key: it could be anything, and goes with the pass.
+         */
+        @JvmField public val KEY_ID_MISMATCH: EventKind = know("key_id_mismatch")
+
+        /**
          * A pass was bought in the call that asks for the answer: Persona can tell by the clock which relay it is
          * for.
          */

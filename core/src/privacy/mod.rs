@@ -1,0 +1,15 @@
+//! What Persona could tell callers apart by: what her issuer gives them.
+//!
+//! A pass carries its challenge and the id of the key that signed it, and the signature was asked for
+//! with an API key. As long as everybody is given the same, that joins nothing. A challenge or a key of
+//! one's own would join the pass to the API key, whatever was blinded. So what is fetched, without the
+//! API key, is held against what was fetched before, by all who share a store.
+//!
+//! Pure: time is an argument.
+//!
+//! Source: RFC 9576 section 6.2 (a consistent view of keys), RFC 9577 section 5.5 (contexts of one's
+//! own).
+
+mod sightings;
+
+pub(crate) use sightings::{Finding, Sighting, Sightings};
