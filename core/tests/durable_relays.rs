@@ -294,7 +294,7 @@ async fn neither_pass_nor_api_key_is_in_the_store() {
         .await
         .unwrap();
     let keys = store.scan("", None, 100).await.unwrap();
-    assert_eq!(keys.len(), 3, "{keys:?}");
+    assert_eq!(keys.len(), 4, "{keys:?}");
     let mut shown = keys.join("\n");
     for key in &keys {
         let value = store.load(key).await.unwrap().unwrap().value;

@@ -129,7 +129,7 @@ async fn durable_verifications_look_as_well_and_go_on() {
         let answer = client.verifications().complete(&started.id, false).await;
         assert_eq!(answer.unwrap().status, relaypass::Status::Passed);
     }
-    let told = told.lock().unwrap();
+    let told = told.lock().unwrap().clone();
     let inconsistent = told.iter().filter(|kind| **kind == "issuer_inconsistent");
     assert_eq!(inconsistent.count(), 1, "{told:?}");
     persona.stop().await;
