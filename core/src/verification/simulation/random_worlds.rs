@@ -1,7 +1,7 @@
 //! Random worlds: four workers live through two virtual days of faults that their seed has chosen.
 //!
-//! `SIMULATION_SEEDS=n` plays that many seeds, `SIMULATION_SEED=n` that one, exactly as before. All
-//! seeds are played, and what fails is counted by its kind.
+//! `SIMULATION_SEEDS=n` plays that many seeds, from `SIMULATION_FIRST` on; `SIMULATION_SEED=n` that one,
+//! exactly as before. All seeds are played, and what fails is counted by its kind.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -293,13 +293,14 @@ fn random_worlds() {
         return;
     }
     let seeds = number("SIMULATION_SEEDS").unwrap_or(if is_usual() { SEEDS } else { FEW_SEEDS });
-    let next = AtomicU64::new(0);
+    let first = number("SIMULATION_FIRST").unwrap_or(0);
+    let next = AtomicU64::new(first);
     let (sum, failed) = (Mutex::new(Outcome::default()), Mutex::new(BTreeMap::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= seeds {
+                if seed >= first + seeds {
                     return;
                 }
                 match play_or_tell(seed) {
