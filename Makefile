@@ -9,8 +9,8 @@ help:  ## this list
 build:  ## the command, and a working tree for every language
 	@tests/toolchain build
 
-demo:  ## the three steps on the embedded sandbox, explained; ALL=1 builds Kotlin and Swift for it, too
-	@ALL=$(ALL) tests/demo
+demo:  ## the three steps on the embedded sandbox, explained; ALL=1: Kotlin and Swift, too; WHEEL=file.whl: without any Rust
+	@ALL=$(ALL) WHEEL=$(WHEEL) tests/demo
 
 test: build  ## all tests; REQUIRE_ALL=1 turns a skip into a failure
 	@tests/run

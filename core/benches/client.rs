@@ -9,11 +9,17 @@ use std::time::Instant;
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
-use blind_rsa_signatures::{Deterministic, KeyPair, Sha384, PSS};
 use relaypass::pass::{Challenge, PendingPass, TokenKey};
 use relaypass::{
     os_random, ClaimType, Client, CreateRelay, Environment, GenerateClaim, IssuePrivacyPass,
 };
+
+// The tests use all of it.
+#[expect(dead_code)]
+#[path = "../tests/support/signer.rs"]
+mod signer;
+
+use signer::KeyPair;
 
 fn main() {
     // `cargo bench` adds `--bench`; `cargo test` runs benches without arguments of their own.
@@ -30,10 +36,9 @@ fn main() {
 }
 
 fn measure_pass(bits: usize) {
-    let pair = KeyPair::<Sha384, PSS, Deterministic>::generate(&mut os_random(), bits)
-        .expect("a key pair");
+    let pair = KeyPair::generate(bits);
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    let spki = encode(&pair.pk.to_der().expect("DER"));
+    let spki = encode(&pair.spki());
     let challenge = encode(br#"{"token_type":2,"mac":"m","expires_at":"2100-01-01T00:00:00Z"}"#);
     let token_key = TokenKey::decode(&spki, "key").expect("a key");
     let challenge = Challenge::decode(&challenge).expect("a challenge");
@@ -43,11 +48,7 @@ fn measure_pass(bits: usize) {
         let started = Instant::now();
         let pending = PendingPass::blind(challenge, token_key, &mut os_random()).expect("blinds");
         let blinding = started.elapsed();
-        let signature = pair
-            .sk
-            .blind_sign(pending.blinded_message())
-            .expect("signs");
-        let signature = encode(&signature.0);
+        let signature = encode(&pair.sign(pending.blinded_message()));
         let started = Instant::now();
         pending.finalize(&signature).expect("verifies");
         // The first rounds warm the caches.

@@ -64,7 +64,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, for tests and tables that must not forget one.
-    pub const ALL: [ErrorKind; 20] = [
+    pub const ALL: &'static [ErrorKind] = &[
         ErrorKind::InvalidArgument,
         ErrorKind::Authentication,
         ErrorKind::PermissionDenied,
@@ -115,7 +115,7 @@ impl ErrorKind {
 
     /// The kind with this code, if there is one.
     pub fn from_code(code: &str) -> Option<ErrorKind> {
-        Self::ALL.into_iter().find(|kind| kind.code() == code)
+        (Self::ALL.iter().copied()).find(|kind| kind.code() == code)
     }
 }
 
@@ -141,6 +141,7 @@ struct Inner {
 
 /// The rate limit as Persona reported it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RateLimit {
     /// Requests allowed in the current window.
     pub limit: u64,
@@ -153,6 +154,7 @@ pub struct RateLimit {
 /// What an answer says beside its body. For people and support; the library never puts it into a
 /// later request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ResponseInfo {
     /// Persona's `Request-Id`.
     pub request_id: Option<String>,
@@ -167,6 +169,7 @@ pub struct ResponseInfo {
 /// The pass behind it may be spent, so the answer travels with the error: nothing is lost. Open it
 /// with [`open_claim`](crate::open_claim) and the right key.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct UnopenedClaim {
     /// The payload as Persona sent it.
     pub claim_payload: Secret<String>,
@@ -386,7 +389,7 @@ mod tests {
 
     #[test]
     fn every_code_is_distinct_and_leads_back_to_its_kind() {
-        for kind in ErrorKind::ALL {
+        for &kind in ErrorKind::ALL {
             assert_eq!(ErrorKind::from_code(kind.code()), Some(kind));
         }
         assert_eq!(ErrorKind::from_code("no_such_code"), None);

@@ -8,6 +8,7 @@ use crate::releasable::Releasable;
 
 /// Something that the caller's log should know. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// What happened.
     pub kind: EventKind,
@@ -17,6 +18,19 @@ pub struct Event {
     pub request_id: Option<String>,
     /// What happened, in a sentence.
     pub message: String,
+}
+
+impl Event {
+    /// An event of this kind that never happened, for the bindings' tests.
+    #[doc(hidden)]
+    pub fn example(kind: EventKind) -> Self {
+        Self {
+            kind,
+            verification_id: Some("an id".to_owned()),
+            request_id: None,
+            message: format!("an example of {}", kind.name()),
+        }
+    }
 }
 
 /// What an [`Event`] is about. The string ([`EventKind::name`]) is public API and the same in every
@@ -51,7 +65,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, for tests and tables that must not forget one.
-    pub const ALL: [EventKind; 10] = [
+    pub const ALL: &'static [EventKind] = &[
         EventKind::PossibleDoubleCharge,
         EventKind::UnknownOutcome,
         EventKind::KeyChanged,

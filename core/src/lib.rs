@@ -16,6 +16,17 @@
 //! # }
 //! ```
 //!
+//! # Features
+//! None is on by default: the three steps, verifications and passes need none of them.
+//!
+//! * `sqlite`: the store in a SQLite file. SQLite itself comes with it, and is compiled from C.
+//! * `postgres`: the store in a PostgreSQL database.
+//! * `socks`: proxies by `socks5h`.
+//!
+//! # Versions
+//! The crate needs Rust 1.95, which its tests run with. A later version of the crate that needs a later
+//! Rust is a minor version. Types that Persona may add to are `#[non_exhaustive]`.
+//!
 //! Not affiliated with Persona.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -40,6 +51,9 @@ mod secret;
 pub mod store;
 #[doc(hidden)]
 pub mod surface;
+#[cfg(test)]
+#[path = "../tests/support/vectors.rs"]
+mod test_vectors;
 mod verification;
 mod wire;
 

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The random number traits, of the version that this crate's arguments are of.
-pub use rsa::rand_core;
+pub use rand_core;
 
 use self::rand_core::{CryptoRng, UnwrapErr};
 use crate::encoding::push_hex;

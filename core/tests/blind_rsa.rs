@@ -3,21 +3,21 @@
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
-use blind_rsa_signatures::{Deterministic, KeyPair, Sha384, PSS};
 use relaypass::pass::blind_rsa::PublicKey;
 use relaypass::pass::{token_input, Challenge, PendingPass, TokenKey};
 use relaypass::{os_random, SealKey, Secret};
 use rsa::pkcs8::EncodePublicKey;
-use rsa::{BoxedUint, RsaPublicKey};
+use rsa::BoxedUint;
 use serde_json::Value;
 
+use crate::support::signer::KeyPair;
 use crate::support::vectors::{read, unhex};
 
 fn spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let number = |bytes: &[u8]| {
         BoxedUint::from_be_slice(bytes, u32::try_from(bytes.len() * 8).unwrap()).unwrap()
     };
-    RsaPublicKey::new_unchecked(number(modulus), number(exponent))
+    rsa::PublicKey::new_unchecked(number(modulus), number(exponent))
         .to_public_key_der()
         .unwrap()
         .into_vec()
@@ -25,21 +25,18 @@ fn spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
 
 /// What a signer has: a key pair, and a challenge that its key signs for.
 struct Signer {
-    pair: KeyPair<Sha384, PSS, Deterministic>,
+    pair: KeyPair,
 }
 
 impl Signer {
     fn new(bits: usize) -> Self {
-        let pair = KeyPair::generate(&mut os_random(), bits).unwrap();
-        Self { pair }
+        Self {
+            pair: KeyPair::generate(bits),
+        }
     }
 
     fn token_key(&self) -> TokenKey {
-        TokenKey::decode(
-            &URL_SAFE_NO_PAD.encode(self.pair.pk.to_der().unwrap()),
-            "key-1",
-        )
-        .unwrap()
+        TokenKey::decode(&URL_SAFE_NO_PAD.encode(self.pair.spki()), "key-1").unwrap()
     }
 
     fn blind(&self) -> PendingPass {
@@ -51,11 +48,7 @@ impl Signer {
     }
 
     fn sign(&self, pending: &PendingPass) -> Vec<u8> {
-        self.pair
-            .sk
-            .blind_sign(pending.blinded_message())
-            .unwrap()
-            .0
+        self.pair.sign(pending.blinded_message())
     }
 }
 
@@ -140,22 +133,35 @@ fn a_pass_of_every_key_size_verifies_over_the_98_bytes() {
 }
 
 #[test]
-fn the_crates_own_finalize_gives_the_same_signatures_and_verdicts() {
+fn another_implementation_gives_the_same_signatures_and_verdicts() {
     for bits in [2048, 3072, 4096] {
         let pair = Signer::new(bits).pair;
-        let key = PublicKey::from_spki(&pair.pk.to_der().unwrap()).unwrap();
+        let key = PublicKey::from_spki(&pair.spki()).unwrap();
         for round in 0..8u8 {
             let message = [round; 98];
-            let theirs = pair.pk.blind(&mut os_random(), message).unwrap();
-            let mut blind_signature = pair.sk.blind_sign(&theirs.blind_message).unwrap();
+            let theirs = pair.blind(&message);
+            let mut blind_signature = pair.sign(theirs.blinded_message());
             // Every other one is broken somewhere.
             if round % 2 == 1 {
-                blind_signature.0[usize::from(round) * 7] ^= 1;
+                blind_signature[usize::from(round) * 7] ^= 1;
             }
-            let inverse = Secret::new(theirs.secret.0.clone());
-            let ours = key.finalize(&blind_signature.0, &inverse, &message);
-            let theirs = pair.pk.finalize(&blind_signature, &theirs, message);
-            assert_eq!(ours.ok(), theirs.ok().map(|signature| signature.0));
+            let ours = key.finalize(&blind_signature, &theirs.inverse(), &message);
+            assert_eq!(ours.ok(), theirs.finalize(&blind_signature));
+        }
+    }
+}
+
+#[test]
+fn another_implementation_verifies_what_is_blinded_here() {
+    for bits in [2048, 3072, 4096] {
+        let pair = Signer::new(bits).pair;
+        let key = PublicKey::from_spki(&pair.spki()).unwrap();
+        for round in 0..4u8 {
+            let message = [round; 98];
+            let blinding = key.blind(&message, &mut os_random()).unwrap();
+            let blind_signature = pair.sign(&blinding.blinded_message);
+            let signature = key.finalize(&blind_signature, &blinding.inverse, &message);
+            assert!(pair.verifies(&signature.unwrap(), &message));
         }
     }
 }
@@ -287,17 +293,12 @@ fn a_key_id_that_could_not_travel_is_refused() {
 #[test]
 fn a_key_in_rsassa_pss_spki_is_the_same_key() {
     let signer = Signer::new(2048);
-    let pss = PublicKey::from_spki(&signer.pair.pk.to_spki().unwrap()).unwrap();
+    let pss = PublicKey::from_spki(&signer.pair.pss_spki()).unwrap();
     let pending = signer.blind();
     let signature = signer.sign(&pending);
     assert_eq!(pss.size(), signature.len());
     let blinding = pss.blind(b"message", &mut os_random()).unwrap();
-    let blind_signature = signer
-        .pair
-        .sk
-        .blind_sign(&blinding.blinded_message)
-        .unwrap()
-        .0;
+    let blind_signature = signer.pair.sign(&blinding.blinded_message);
     assert!(pss
         .finalize(&blind_signature, &blinding.inverse, b"message")
         .is_ok());

@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
-use blind_rsa_signatures::{Deterministic, KeyPair, Sha384, PSS};
 use relaypass::transport::{
     BoxFuture, Connection, FailureCause, Request, Response, ResponseHead, SendFailure, Sent,
     Transport,
 };
 use relaypass::{
-    generate_key_pair, os_random, ClaimType, Client, CreateRelay, Environment, Error,
-    GenerateClaim, IssuePrivacyPass, PrivacyPass, RelaySecret, RelayToken, Secret,
+    generate_key_pair, ClaimType, Client, CreateRelay, Environment, Error, GenerateClaim,
+    IssuePrivacyPass, PrivacyPass, RelaySecret, RelayToken, Secret,
 };
 use serde_json::{json, Value};
+
+use crate::support::signer::KeyPair;
 
 type Answers = dyn Fn(&Request) -> Result<(u16, Vec<u8>), SendFailure> + Send + Sync;
 
@@ -105,19 +106,20 @@ const REDEEM: &str = "/api/privacy/v1/relays/relay/generate-claim";
 const EXPLAINED: &[u8] = br#"{"errors":[{"title":"no"}]}"#;
 
 struct Issuer {
-    pair: KeyPair<Sha384, PSS, Deterministic>,
+    pair: KeyPair,
 }
 
 impl Issuer {
     fn new() -> Self {
-        let pair = KeyPair::generate(&mut os_random(), 2048).unwrap();
-        Self { pair }
+        Self {
+            pair: KeyPair::generate(2048),
+        }
     }
 
     fn challenge(&self) -> Value {
         json!({
             "challenge": encode(br#"{"token_type":2,"mac":"m","expires_at":"2100-01-01T00:00:00Z"}"#),
-            "token-key": encode(&self.pair.pk.to_der().unwrap()),
+            "token-key": encode(&self.pair.spki()),
             "token-key-id": "key-1",
         })
     }
@@ -127,7 +129,7 @@ impl Issuer {
         let blinded = URL_SAFE_NO_PAD
             .decode(body["blinded-token"].as_str().unwrap())
             .unwrap();
-        self.pair.sk.blind_sign(&blinded).unwrap().0
+        self.pair.sign(&blinded)
     }
 }
 

@@ -181,7 +181,7 @@ impl Metrics {
             "Verifications without an outcome in the store, counted up to 1000",
             self.open.clone(),
         );
-        for kind in EventKind::ALL {
+        for &kind in EventKind::ALL {
             drop(self.events.get_or_create(&OfEvent { kind: kind.name() }));
         }
     }

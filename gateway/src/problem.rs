@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn every_code_has_a_title_and_a_status_of_its_own() {
-        for kind in ErrorKind::ALL {
+        for &kind in ErrorKind::ALL {
             let problem = Problem::of_step(&Error::example(kind));
             let is_error = problem.status.is_client_error() || problem.status.is_server_error();
             assert!(is_error, "{kind:?}");

@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-
+import { loadAddon } from './addon.js';
 import type { RelayPassEvent } from './events.js';
 import type {
   Claim,
@@ -216,47 +214,4 @@ export type Outcome<T> = T | ErrorRecord;
 export type Promised<T> = Promise<Outcome<T> | null>;
 
 /** @internal */
-export const native: Native = load();
-
-function load(): Native {
-  const files = candidates().map((name) => join(__dirname, '..', 'native', name));
-  const present = files.filter((file) => existsSync(file));
-  const failures: unknown[] = [];
-  for (const file of present) {
-    try {
-      return require(file) as Native;
-    } catch (failure) {
-      failures.push(failure);
-    }
-  }
-  throw loadError(files, failures);
-}
-
-/** The files that may fit here, the likelier first; on Linux only loading tells which libc fits. */
-function candidates(): string[] {
-  const name = `relaypass.${process.platform}-${process.arch}`;
-  return process.platform === 'linux'
-    ? [`${name}-gnu.node`, `${name}-musl.node`]
-    : [`${name}.node`];
-}
-
-function loadError(files: readonly string[], failures: readonly unknown[]): Error {
-  if (failures.length === 0) {
-    return new Error(
-      `relaypass has no native addon for ${process.platform} on ${process.arch}: none of ` +
-        `${files.join(', ')} is there. Installed packages are for one platform: if node_modules ` +
-        'was copied from another machine, install again here. In a checkout of relaypass, run ' +
-        '`make build`. With a bundler, leave relaypass out of the bundle (webpack: `externals`, ' +
-        'Next.js: `serverExternalPackages`).',
-    );
-  }
-  const reasons = failures.map((failure) =>
-    failure instanceof Error ? failure.message : String(failure),
-  );
-  return new Error(
-    `relaypass cannot load its native addon: ${reasons.join('; ')}. The file is there, so this ` +
-      'machine refuses it: it may be for another platform or C library, too new for this one ' +
-      '(a missing GLIBC version says so), or damaged. Install relaypass again on this machine.',
-    { cause: failures.length === 1 ? failures[0] : new AggregateError(failures) },
-  );
-}
+export const native = loadAddon() as Native;

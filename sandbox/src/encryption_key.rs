@@ -15,7 +15,7 @@ use base64::Engine as _;
 use rsa::pkcs1::DecodeRsaPublicKey as _;
 use rsa::pkcs8::DecodePublicKey as _;
 use rsa::traits::PublicKeyParts as _;
-use rsa::RsaPublicKey;
+use rsa::PublicKey;
 use serde_json::{Map, Value};
 
 use crate::multi_prime::{PrivateKey, PUBLIC_EXPONENT};
@@ -42,8 +42,8 @@ impl EncryptionKey {
     /// The RSA key in a PEM text, as SPKI or PKCS#1. `None` if there is none of 2048 to 4096 bits.
     pub(crate) fn from_pem(pem: &str) -> Option<Self> {
         let pem = pem.trim();
-        let key = RsaPublicKey::from_public_key_pem(pem)
-            .or_else(|_| RsaPublicKey::from_pkcs1_pem(pem))
+        let key = PublicKey::from_public_key_pem(pem)
+            .or_else(|_| PublicKey::from_pkcs1_pem(pem))
             .ok()?;
         Self::of(Form::Pem, &key.n_bytes(), &key.e_bytes())
     }

@@ -67,7 +67,7 @@ impl PrivateKey {
             });
             product = product.concatenating_mul(prime).resize_unchecked(bits);
         }
-        (product.bits() == bits).then(|| Self {
+        (product.bit_width() == bits).then(|| Self {
             modulus: product.to_be_bytes().into_vec(),
             factors,
         })
@@ -126,7 +126,7 @@ fn random_prime(bits: u32) -> BoxedUint {
 #[cfg(test)]
 mod tests {
     use rsa::hazmat::rsa_encrypt;
-    use rsa::RsaPublicKey;
+    use rsa::PublicKey;
 
     use super::*;
 
@@ -135,8 +135,8 @@ mod tests {
         for bits in [2048, 3072, 4096] {
             let key = PrivateKey::generate(bits);
             let number = |bytes: &[u8]| BoxedUint::from_be_slice(bytes, bits).unwrap();
-            let public = RsaPublicKey::new(number(key.modulus()), BoxedUint::from(E)).unwrap();
-            assert_eq!(number(key.modulus()).bits(), bits);
+            let public = PublicKey::new(number(key.modulus()), BoxedUint::from(E)).unwrap();
+            assert_eq!(number(key.modulus()).bit_width(), bits);
 
             let mut largest = key.modulus().to_vec();
             *largest.last_mut().unwrap() -= 1;

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use base64::Engine as _;
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
 use rsa::traits::PublicKeyParts as _;
-use rsa::{RsaPrivateKey, RsaPublicKey};
+use rsa::{PrivateKey, PublicKey};
 use serde_json::{json, Value};
 
 /// The asker's key pair.
@@ -27,7 +27,7 @@ impl Asker {
         let pair = KeyPair::generate(size).unwrap();
         let pkcs8: Pkcs8V1Der<'_> = pair.as_der().unwrap();
         let private = PrivateDecryptingKey::from_pkcs8(pkcs8.as_ref()).unwrap();
-        let public = RsaPublicKey::from(&RsaPrivateKey::from_pkcs8_der(pkcs8.as_ref()).unwrap());
+        let public = PublicKey::from(&PrivateKey::from_pkcs8_der(pkcs8.as_ref()).unwrap());
         Self {
             pem: public.to_public_key_pem(Default::default()).unwrap(),
             jwk: json!({

@@ -24,6 +24,13 @@ pub(crate) fn fit(code: &str) -> Result<String, String> {
         "GlobalScope.launch(kotlinx.coroutines.Dispatchers.Unconfined, \
          kotlinx.coroutines.CoroutineStart.UNDISPATCHED) coroutineBlock@",
     )?;
+    // Which library fits, and what to say where none does.
+    let code = replace(
+        &code,
+        1,
+        "    return \"relaypass_ffi\"\n",
+        "    return dev.relaypass.NativeLibrary.locate()\n",
+    )?;
     make_internal(&code)
 }
 
@@ -112,6 +119,9 @@ package dev.relaypass.generated
  */public interface Store {
     val name: String // }
 }
+private fun findLibraryName(componentName: String): String {
+    return "relaypass_ffi"
+}
 private inline fun <T> call(a: T) {
     val job = GlobalScope.launch coroutineBlock@ {
     }
@@ -155,10 +165,17 @@ data class Record(
     }
 
     #[test]
+    fn the_library_is_the_one_of_this_platform() {
+        let fit = fit(GENERATED).expect("it is what was expected");
+        assert!(fit.contains("return dev.relaypass.NativeLibrary.locate()\n"));
+    }
+
+    #[test]
     fn other_code_than_was_expected_is_refused() {
         for (old, new) in [
             ("GlobalScope.launch", "scope.launch"),
             ("NAME_SHADOWING", "UNUSED"),
+            ("return \"relaypass_ffi\"", "return NAME"),
             ("    val value: Long\n)\n", ""),
         ] {
             let other = GENERATED.replacen(old, new, 1);

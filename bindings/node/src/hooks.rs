@@ -11,7 +11,7 @@ use crate::errors::ErrorRecord;
 /// One error of every kind, for the test that walks them all.
 #[napi(catch_unwind)]
 pub fn example_errors() -> Vec<ErrorRecord> {
-    let examples = ErrorKind::ALL.into_iter().map(Error::example);
+    let examples = ErrorKind::ALL.iter().copied().map(Error::example);
     examples.map(|error| (&error).into()).collect()
 }
 

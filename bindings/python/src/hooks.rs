@@ -22,21 +22,15 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// A failure of every kind there is, for the test that must not forget one.
 #[pyfunction]
 fn example_failures() -> Vec<Outcome> {
-    let examples = ErrorKind::ALL.into_iter().map(Error::example);
+    let examples = ErrorKind::ALL.iter().copied().map(Error::example);
     examples.map(|error| Outcome::new(Err(error))).collect()
 }
 
 /// An event of every kind, as if the core had told of them: for the test that must not forget one.
 #[pyfunction]
 fn example_events(callbacks: CallbacksNumber) {
-    for kind in EventKind::ALL {
-        let event = Event {
-            kind,
-            verification_id: Some("an id".to_owned()),
-            request_id: None,
-            message: format!("an example of {}", kind.name()),
-        };
-        put(callbacks, (&event).into());
+    for &kind in EventKind::ALL {
+        put(callbacks, (&Event::example(kind)).into());
     }
 }
 

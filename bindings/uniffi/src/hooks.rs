@@ -8,7 +8,7 @@ use crate::errors::{CallError, ErrorRecord};
 /// One failure of every kind, for the tests that walk them all.
 #[uniffi::export]
 pub fn example_failures() -> Vec<ErrorRecord> {
-    let examples = ErrorKind::ALL.into_iter().map(Error::example);
+    let examples = ErrorKind::ALL.iter().copied().map(Error::example);
     examples.map(|error| (&error).into()).collect()
 }
 

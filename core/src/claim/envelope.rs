@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// The form in which a relay's encryption key is sent, which decides how its claim comes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum KeyForm {
     /// PEM. The claim comes as RSA-OAEP in base64.
     #[default]

@@ -14,7 +14,7 @@ use rsa::pkcs1::DecodeRsaPublicKey;
 use rsa::pkcs8::der::pem::{encode_string, LineEnding};
 use rsa::pkcs8::DecodePublicKey;
 use rsa::traits::PublicKeyParts;
-use rsa::RsaPublicKey;
+use rsa::PublicKey;
 use rustls_pki_types::pem::{PemObject, SectionKind};
 use zeroize::Zeroizing;
 
@@ -64,11 +64,11 @@ impl EncryptionKey {
             ));
         }
         let key = if pem.contains("RSA PUBLIC KEY") && pem.len() <= LONGEST_PEM {
-            RsaPublicKey::from_pkcs1_pem(pem.trim()).ok()
+            PublicKey::from_pkcs1_pem(pem.trim()).ok()
         } else {
             let (kind, der) = read_pem(pem, "The encryption key")?;
             (kind == SectionKind::PublicKey)
-                .then(|| RsaPublicKey::from_public_key_der(&der).ok())
+                .then(|| PublicKey::from_public_key_der(&der).ok())
                 .flatten()
         };
         key.and_then(|key| Self::of(&key)).ok_or_else(|| {
@@ -95,7 +95,7 @@ impl EncryptionKey {
     /// ```
     pub fn from_jwk(jwk: &str) -> Result<Self> {
         let der = jwk::read_public(jwk)?;
-        let key = RsaPublicKey::from_public_key_der(&der).ok();
+        let key = PublicKey::from_public_key_der(&der).ok();
         key.and_then(|key| Self::of(&key)).ok_or_else(|| {
             Error::invalid_argument("The encryption key must be an RSA key of 2048 to 4096 bits.")
         })
@@ -103,8 +103,8 @@ impl EncryptionKey {
 
     /// Written anew: what stands around a key (comments, names, line ends) would tell its owner
     /// apart, on a call that must not name us.
-    fn of(key: &RsaPublicKey) -> Option<Self> {
-        if !(2048..=4096).contains(&key.n().bits()) {
+    fn of(key: &PublicKey) -> Option<Self> {
+        if !(2048..=4096).contains(&key.n().bit_width()) {
             return None;
         }
         let (n, e) = (key.n_bytes(), key.e_bytes());
@@ -199,7 +199,7 @@ impl DecryptionKey {
         let pkcs8 = AsDer::<Pkcs8V1Der<'_>>::as_der(pair).ok()?;
         let key = PrivateDecryptingKey::from_pkcs8(pkcs8.as_ref()).ok()?;
         let public = AsDer::<PublicKeyX509Der<'_>>::as_der(&key.public_key()).ok()?;
-        let public = RsaPublicKey::from_public_key_der(public.as_ref()).ok()?;
+        let public = PublicKey::from_public_key_der(public.as_ref()).ok()?;
         Some(Self {
             pkcs8: Secret::new(pkcs8.as_ref().to_vec()),
             encryption_key: EncryptionKey::of(&public)?,
@@ -376,7 +376,7 @@ pub(super) mod tests {
         use rsa::pkcs1::EncodeRsaPublicKey;
         let key = generate_key_pair(2048).unwrap();
         let pem = key.encryption_key().as_pem();
-        let pkcs1 = RsaPublicKey::from_public_key_pem(pem).unwrap();
+        let pkcs1 = PublicKey::from_public_key_pem(pem).unwrap();
         let pkcs1 = pkcs1.to_pkcs1_pem(LineEnding::LF).unwrap();
         for same in [
             format!("Bag Attributes\n    friendlyName: canary\n{pem}"),

@@ -45,6 +45,7 @@ impl ClaimType {
 
 /// The answer about a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Claim {
     /// What was asked.
     pub claim_type: String,
@@ -56,6 +57,7 @@ pub struct Claim {
 
 /// One way in which Persona checked the claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Method {
     /// Such as `facial_age_estimation`, `document_selfie`, `live_selfie`; the set is open.
     pub method: String,

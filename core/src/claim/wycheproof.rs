@@ -3,11 +3,7 @@
 use aws_lc_rs::rsa::{OaepAlgorithm, OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256};
 
 use super::{DecryptionKey, DecryptionKeys};
-
-#[path = "../../tests/support/vectors.rs"]
-mod vectors;
-
-use vectors::{read, unhex};
+use crate::test_vectors::{read, unhex};
 
 /// `hash`: the one of ours that is this file's; none, if it must open nothing.
 fn check(name: &str, hash: Option<&'static OaepAlgorithm>) {

@@ -11,6 +11,7 @@ use crate::wire::LONGEST_TEXT;
 
 /// In which form an encryption key is sent to Persona, and a claim is expected back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EncryptionForm {
     /// The one that Persona takes: PEM at first, or what she has taken last from this process; once
     /// more with the other one if she refuses. Never without encryption.

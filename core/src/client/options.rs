@@ -22,6 +22,7 @@ use crate::store::{Sealer, Store, Timed};
 
 /// Which of Persona's two worlds: passes and relays of one do not fit the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Environment {
     /// Real people, real bills.
     Production,
@@ -66,6 +67,7 @@ impl Environment {
 
 /// What a pass is bound to when a verification buys one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PassBinding {
     /// Every relay of its claim type: Persona's current generation. It can be bought ahead.
     #[default]

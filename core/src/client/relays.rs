@@ -76,6 +76,7 @@ impl CreateRelay {
 
 /// A relay session. It lives 30 minutes.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Relay {
     /// Names the relay in later calls.
     pub relay_token: RelayToken,
@@ -106,6 +107,7 @@ pub enum IssuePrivacyPass {
 
 /// A pass, paid for and not yet redeemed.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct PrivacyPass {
     /// The pass itself.
     pub privacy_pass_token: PrivacyPassToken,
@@ -179,6 +181,7 @@ impl From<String> for PassText {
 
 /// Persona's answer about the person.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct GeneratedClaim {
     /// The payload as Persona sent it: JSON, base64 of a ciphertext, or a compact JWE.
     pub claim_payload: Secret<String>,

@@ -110,11 +110,16 @@ impl Transport for ReqwestTransport {
 ///
 /// # Errors
 /// `invalid_argument` for other schemes; `socks5` is one of them, because it looks names up here,
-/// past the proxy. And for a proxy on another machine when Persona is spoken to without TLS.
+/// past the proxy. For `socks5h` without the crate's feature `socks`. And for a proxy on another machine when Persona is spoken to without TLS.
 pub(crate) fn parse_proxy(text: &str, what: &str, base_url: &BaseUrl) -> Result<Url> {
     let refused = |why: &str| Error::invalid_argument(format!("{what} {why}."));
     let url = Url::parse(text).map_err(|_| refused("is not a URL, like socks5h://host:port"))?;
     match url.scheme() {
+        #[cfg(not(feature = "socks"))]
+        "socks5h" => return Err(refused(
+            "is a SOCKS proxy, and this program was built without: build the crate relaypass with \
+             its feature `socks`",
+        )),
         "http" | "https" | "socks5h" if url.host_str().is_some_and(|host| !host.is_empty()) => {}
         "socks5" | "socks4" | "socks4a" | "socks" => return Err(refused(
             "must use socks5h: other socks proxies look names up on this machine, where others \

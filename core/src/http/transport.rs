@@ -30,6 +30,7 @@ pub trait Transport: Send + Sync {
 
 /// Which connection to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Connection {
     /// One that is open already, if there is one.
     Any,
@@ -68,6 +69,7 @@ pub enum Sent {
 
 /// How the way to Persona failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FailureCause {
     /// Time ran out.
     Timeout,

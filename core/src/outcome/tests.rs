@@ -159,7 +159,7 @@ fn a_key_is_open_until_something_may_have_left_and_lost_until_it_is_resolved() {
 #[test]
 fn every_error_explains_itself() {
     for call in ALL_CALLS {
-        for kind in Kind::ALL {
+        for &kind in Kind::ALL {
             let text = explain(call, kind);
             assert!(
                 text.len() > 15 && text.ends_with(['.', '?']),

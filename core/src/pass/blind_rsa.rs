@@ -1,8 +1,8 @@
 //! Blind RSA signatures, RSABSSA-SHA384-PSS with a 48-byte salt and no message prefix.
 //!
-//! The one place that knows the crate `blind-rsa-signatures`. Its types are wrapped: they print
-//! and keep their secrets. It blinds; the unblinded signature is verified by AWS-LC, which takes a
-//! third of the time and gives the same verdicts (`core/tests/blind_rsa.rs` compares).
+//! The numbers are those of `rsa` and `crypto-bigint`, which work in constant time; hashes and
+//! verification are AWS-LC's. The tests compare with the vectors of RFC 9474 and with the crate
+//! `blind-rsa-signatures` (`core/tests/blind_rsa.rs`).
 //!
 //! Source: RFC 9474, sections 4.2 (blind), 4.4 (finalize) and 5 (named variants: with PrepareIdentity,
 //! this is RSABSSA-SHA384-PSS-Deterministic).
@@ -10,21 +10,33 @@
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PSS_2048_8192_SHA384};
-use blind_rsa_signatures::{BlindingResult, Deterministic, Sha384, PSS};
+use crypto_bigint::{BoxedUint, Gcd, NonZero, RandomMod};
+use rsa::hazmat::rsa_encrypt;
+use rsa::pkcs1::{DecodeRsaPublicKey, ALGORITHM_OID as RSA_ENCRYPTION};
+use rsa::pkcs8::der::Decode;
+use rsa::pkcs8::{EncodePublicKey, ObjectIdentifier, SubjectPublicKeyInfoRef};
 use rsa::traits::PublicKeyParts;
-use rsa::BoxedUint;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
+use super::emsa_pss::{self, SALT_LEN};
 use super::Malformed;
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::Secret;
 
-type CrateKey = blind_rsa_signatures::PublicKey<Sha384, PSS, Deterministic>;
+/// id-RSASSA-PSS (RFC 4055, section 3.1).
+const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+
+/// The longest SPKI that is looked at, in bytes. One of 4096 bits has about 600.
+const LONGEST_SPKI: usize = 800;
+
+/// So many blinding factors are tried. One that has no inverse shares a factor with the modulus: for a
+/// sound key that never happens.
+const MOST_FACTORS: usize = 64;
 
 /// A public key of 2048 to 4096 bits with an odd modulus and e = 65537.
 #[derive(Clone)]
 pub struct PublicKey {
-    blinding: CrateKey,
+    key: rsa::PublicKey,
     /// PSS with SHA-384 throughout and a salt as long as the hash: 48 bytes.
     verifying: Arc<ParsedPublicKey>,
 }
@@ -51,46 +63,33 @@ impl PublicKey {
     /// keys are weak; with other exponents or an even modulus a signer could mark who asked
     /// (RFC 9474, section 7.3).
     pub fn from_spki(der: &[u8]) -> Result<Self, Malformed> {
-        let key = CrateKey::from_der(der)
-            .or_else(|_| CrateKey::from_spki(der))
-            .map_err(|_| Malformed("the key is not RSA with 2048 to 4096 bits and e = 65537"))?;
         let broken = || Malformed("the key is not a usable RSA key");
-        let plain = key.to_der().map_err(|_| broken())?;
-        let verifying = ParsedPublicKey::new(&RSA_PSS_2048_8192_SHA384, plain);
-        let key = Self {
-            blinding: key,
-            verifying: Arc::new(verifying.map_err(|_| broken())?),
-        };
-        if !(2048..=4096).contains(&key.bits()) {
+        let key = read_spki(der).ok_or(Malformed(
+            "the key is not RSA with 2048 to 4096 bits and e = 65537",
+        ))?;
+        let bits = key.n().bit_width();
+        if !(2048..=4096).contains(&bits) {
             return Err(Malformed("the key does not have 2048 to 4096 bits"));
         }
-        // The crate pads numbers to whole machine words, and then finds its own results too long:
-        // better refused here than after the pass is billed. Real keys have 2048, 3072 or 4096.
-        if !key.bits().is_multiple_of(64) {
+        // Numbers are whole machine words, so a message of another length would be told apart by
+        // its padding. Real keys have 2048, 3072 or 4096.
+        if !bits.is_multiple_of(64) {
             return Err(Malformed("the key's size is not a multiple of 64 bits"));
         }
-        let exponent = key.blinding.components().e();
-        let leading_zeros = exponent.iter().take_while(|byte| **byte == 0).count();
-        if exponent[leading_zeros..] != [1, 0, 1] {
+        if *key.e_bytes() != [1, 0, 1] {
             return Err(Malformed("the key's public exponent is not 65537"));
         }
-        if key.modulus().last().is_none_or(|byte| byte & 1 == 0) {
-            return Err(Malformed("the key's modulus is even"));
-        }
-        Ok(key)
+        let plain = key.to_public_key_der().map_err(|_| broken())?;
+        let verifying = ParsedPublicKey::new(&RSA_PSS_2048_8192_SHA384, plain.as_bytes());
+        Ok(Self {
+            key,
+            verifying: Arc::new(verifying.map_err(|_| broken())?),
+        })
     }
 
     /// The length of modulus, blinded messages and signatures, in bytes.
     pub fn size(&self) -> usize {
-        self.blinding.as_ref().size()
-    }
-
-    fn bits(&self) -> u32 {
-        self.blinding.as_ref().n().bits()
-    }
-
-    fn modulus(&self) -> Vec<u8> {
-        self.blinding.components().n()
+        self.key.size()
     }
 
     /// Blinds a message with a fresh salt and blinding factor from `rng`.
@@ -98,18 +97,45 @@ impl PublicKey {
     /// # Errors
     /// When the padded message shares a factor with the modulus: the key is broken.
     pub fn blind(&self, message: &[u8], rng: &mut impl CryptoRng) -> Result<Blinding, Malformed> {
-        let BlindingResult {
-            blind_message,
-            secret,
-            ..
-        } = self
-            .blinding
-            .blind(rng, message)
-            .map_err(|_| Malformed("the key cannot blind this message"))?;
-        Ok(Blinding {
-            blinded_message: blind_message.0,
-            inverse: Secret::new(secret.0),
-        })
+        let mut salt = Zeroizing::new([0; SALT_LEN]);
+        rng.fill_bytes(&mut *salt);
+        for _ in 0..MOST_FACTORS {
+            let mut factor = BoxedUint::random_mod_vartime(rng, self.key.n());
+            let inverse: Option<BoxedUint> = factor.invert_mod(self.key.n()).into();
+            let blinded = inverse.map(|inverse| self.blind_with(message, &salt, &factor, inverse));
+            factor.zeroize();
+            if let Some(blinding) = blinded {
+                return blinding;
+            }
+        }
+        Err(CANNOT_BLIND)
+    }
+
+    /// RFC 9474, section 4.2, from step 1 on, with a factor (`r`) that has this inverse (`inv`).
+    fn blind_with(
+        &self,
+        message: &[u8],
+        salt: &[u8; SALT_LEN],
+        factor: &BoxedUint,
+        mut inverse: BoxedUint,
+    ) -> Result<Blinding, Malformed> {
+        let modulus = self.key.n();
+        let encoded = Zeroizing::new(emsa_pss::encode(message, salt, self.size()));
+        let mut encoded = self.number(&encoded).ok_or(CANNOT_BLIND)?;
+        if encoded.gcd(modulus.as_ref()) != BoxedUint::one_with_precision(modulus.bits_precision())
+        {
+            return Err(CANNOT_BLIND);
+        }
+        let mut power = rsa_encrypt(&self.key, factor).map_err(|_| CANNOT_BLIND)?;
+        let blinded = encoded.mul_mod(&power, modulus);
+        let blinding = Blinding {
+            blinded_message: blinded.to_be_bytes().into_vec(),
+            inverse: Secret::new(inverse.to_be_bytes().into_vec()),
+        };
+        encoded.zeroize();
+        power.zeroize();
+        inverse.zeroize();
+        Ok(blinding)
     }
 
     /// Undoes the blinding and verifies the signature.
@@ -128,18 +154,15 @@ impl PublicKey {
                 "the blind signature is not as long as the key",
             ));
         }
-        if blind_signature >= &self.modulus()[..] {
-            return Err(BadSignature("the blind signature is not below the modulus"));
-        }
-        let bits = self.blinding.as_ref().n().bits_precision();
-        let number = |bytes: &[u8]| {
-            BoxedUint::from_be_slice(bytes, bits)
-                .map_err(|_| BadSignature("the blind signature is not as long as the key"))
+        let number = |bytes| {
+            self.number(bytes)
+                .ok_or(BadSignature("the blind signature is not below the modulus"))
         };
+        let blind_signature = number(blind_signature)?;
         let mut inverse = number(inverse.expose())?;
-        let unblinded = number(blind_signature)?.mul_mod(&inverse, self.blinding.as_ref().n());
+        let unblinded = blind_signature.mul_mod(&inverse, self.key.n());
         inverse.zeroize();
-        let signature = unblinded.to_be_bytes().to_vec();
+        let signature = unblinded.to_be_bytes().into_vec();
         self.verify(&signature, message)?;
         Ok(signature)
     }
@@ -152,5 +175,58 @@ impl PublicKey {
         self.verifying
             .verify_sig(message, signature)
             .map_err(|_| BadSignature("the signature does not verify"))
+    }
+
+    /// A number below the modulus, as wide as it, from big-endian bytes.
+    fn number(&self, bytes: &[u8]) -> Option<BoxedUint> {
+        let modulus: &NonZero<BoxedUint> = self.key.n();
+        let number = BoxedUint::from_be_slice(bytes, modulus.bits_precision()).ok()?;
+        (number < *modulus.as_ref()).then_some(number)
+    }
+}
+
+const CANNOT_BLIND: Malformed = Malformed("the key cannot blind this message");
+
+/// The RSA key in an SPKI, whichever of the two algorithms it names. Parameters of RSASSA-PSS are not
+/// looked at: what is signed here is of one kind.
+fn read_spki(der: &[u8]) -> Option<rsa::PublicKey> {
+    if der.len() > LONGEST_SPKI {
+        return None;
+    }
+    let spki = SubjectPublicKeyInfoRef::from_der(der).ok()?;
+    if ![RSA_ENCRYPTION, RSASSA_PSS].contains(&spki.algorithm.oid) {
+        return None;
+    }
+    rsa::PublicKey::from_pkcs1_der(spki.subject_public_key.as_bytes()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_vectors::{read, unhex};
+
+    #[test]
+    fn the_vectors_of_rfc_9474_blind() {
+        let Some(file) = read("rfc9474.json") else {
+            return;
+        };
+        for vector in file["vectors"].as_array().unwrap() {
+            let number = |name| {
+                let bytes = unhex(&vector[name]);
+                BoxedUint::from_be_slice_vartime(&bytes)
+            };
+            let key = rsa::PublicKey::new(number("n"), number("e")).unwrap();
+            let spki = key.to_public_key_der().unwrap();
+            let key = PublicKey::from_spki(spki.as_bytes()).unwrap();
+            let salt = unhex(&vector["salt"]).try_into().unwrap();
+            let message = unhex(&vector["prepared_msg"]);
+            let encoded = emsa_pss::encode(&message, &salt, key.size());
+            assert_eq!(encoded, unhex(&vector["encoded_msg"]));
+            let inverse = key.number(&unhex(&vector["inv"])).unwrap();
+            let factor = inverse.invert_mod(key.key.n()).unwrap();
+            let blinding = key.blind_with(&message, &salt, &factor, inverse).unwrap();
+            assert_eq!(blinding.blinded_message, unhex(&vector["blinded_msg"]));
+            assert_eq!(blinding.inverse.expose(), &unhex(&vector["inv"]));
+        }
     }
 }

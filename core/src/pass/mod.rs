@@ -12,6 +12,7 @@
 pub mod blind_rsa;
 mod blinding;
 mod challenge;
+mod emsa_pss;
 mod privacy_pass;
 mod token_key;
 

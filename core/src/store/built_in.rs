@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::open::Location;
-use super::{MemoryStore, PostgresStore, SqliteStore, Store, StoreError};
+#[cfg(feature = "postgres")]
+use super::PostgresStore;
+#[cfg(feature = "sqlite")]
+use super::SqliteStore;
+use super::{MemoryStore, Store, StoreError};
 use crate::error::Result;
 
 /// So many records are deleted in one statement: others want to write, too.
@@ -21,12 +25,15 @@ pub(crate) const AT_ONCE: usize = 1000;
 /// # }
 /// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum BuiltInStore {
     /// In this process.
     Memory(Arc<MemoryStore>),
     /// In a file.
+    #[cfg(feature = "sqlite")]
     Sqlite(Arc<SqliteStore>),
     /// In a database.
+    #[cfg(feature = "postgres")]
     Postgres(Arc<PostgresStore>),
 }
 
@@ -38,7 +45,9 @@ impl BuiltInStore {
     pub fn open(url: &str) -> Result<Self> {
         Ok(match Location::parse(url)? {
             Location::Memory => Self::Memory(Arc::new(MemoryStore::new())),
+            #[cfg(feature = "sqlite")]
             Location::Sqlite(path) => Self::Sqlite(Arc::new(SqliteStore::open(path))),
+            #[cfg(feature = "postgres")]
             Location::Postgres(store) => Self::Postgres(Arc::from(store)),
         })
     }
@@ -47,7 +56,9 @@ impl BuiltInStore {
     pub fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
+            #[cfg(feature = "postgres")]
             Self::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
         }
     }
@@ -62,7 +73,9 @@ impl BuiltInStore {
         loop {
             let batch = match self {
                 Self::Memory(store) => store.delete_expired(now, AT_ONCE),
+                #[cfg(feature = "sqlite")]
                 Self::Sqlite(store) => store.delete_expired(now, AT_ONCE).await?,
+                #[cfg(feature = "postgres")]
                 Self::Postgres(store) => store.delete_expired(now, AT_ONCE).await?,
             };
             deleted += batch as u64;

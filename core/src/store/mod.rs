@@ -2,14 +2,18 @@
 //!
 //! A store sees opaque bytes. What they mean is the business of `verification` and `passes`; with a
 //! seal key ([`Sealer`]) they are encrypted before they get here.
+//!
+//! The crate's features `sqlite` and `postgres` bring the two databases; memory is always there.
 
 mod built_in;
 pub mod conformance;
 mod error;
 mod memory;
 mod open;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod seal;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod table;
 mod timed;
@@ -20,8 +24,10 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub(crate) use open::store_failed;
 pub use open::{create_table, open, postgres_ddl, sqlite_ddl};
+#[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 pub use seal::Sealer;
+#[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub(crate) use timed::Timed;
 

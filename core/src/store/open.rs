@@ -1,23 +1,30 @@
 //! Stores by URL: the same texts in every language.
 
+#[cfg(feature = "sqlite")]
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[cfg(feature = "sqlite")]
 use percent_encoding::percent_decode_str;
 
 use super::table::{POSTGRES_DDL, SQLITE_DDL};
-use super::{BuiltInStore, PostgresStore, SqliteStore, Store, StoreError};
+#[cfg(feature = "postgres")]
+use super::PostgresStore;
+#[cfg(feature = "sqlite")]
+use super::SqliteStore;
+use super::{BuiltInStore, Store, StoreError};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Opens the store at `url`. Nothing is connected or created yet.
 ///
 /// * `memory:`: a new [`MemoryStore`](super::MemoryStore), each time.
-/// * `sqlite:///absolute/path` or `sqlite:relative/path`: a [`SqliteStore`]. Percent-encoding is
+/// * `sqlite:///absolute/path` or `sqlite:relative/path`: a `SqliteStore`. Percent-encoding is
 ///   decoded, so that a path may hold `%`, `?` and `#` as `%25`, `%3F` and `%23`.
-/// * `postgres://…` or `postgresql://…`: a [`PostgresStore`], which has the parameters.
+/// * `postgres://…` or `postgresql://…`: a `PostgresStore`, which has the parameters.
 ///
 /// # Errors
-/// `invalid_argument`: the URL cannot be right. No error repeats the URL, which may hold a password.
+/// `invalid_argument`: the URL cannot be right, or is of a database whose feature (`sqlite`, `postgres`)
+/// the crate was built without. No error repeats the URL, which may hold a password.
 pub fn open(url: &str) -> Result<Arc<dyn Store>> {
     Ok(BuiltInStore::open(url)?.store())
 }
@@ -31,7 +38,9 @@ pub fn open(url: &str) -> Result<Arc<dyn Store>> {
 pub async fn create_table(url: &str) -> Result<()> {
     let created = match Location::parse(url)? {
         Location::Memory => Ok(()),
+        #[cfg(feature = "sqlite")]
         Location::Sqlite(path) => SqliteStore::open(path).create_table().await,
+        #[cfg(feature = "postgres")]
         Location::Postgres(store) => store.create_table().await,
     };
     created.map_err(|error| store_failed(error).in_operation("store.create_table"))
@@ -42,14 +51,16 @@ pub fn postgres_ddl() -> &'static str {
     POSTGRES_DDL
 }
 
-/// The statements that create the table in SQLite. [`SqliteStore`] runs them by itself.
+/// The statements that create the table in SQLite. `SqliteStore` runs them by itself.
 pub fn sqlite_ddl() -> &'static str {
     SQLITE_DDL
 }
 
 pub(super) enum Location {
     Memory,
+    #[cfg(feature = "sqlite")]
     Sqlite(PathBuf),
+    #[cfg(feature = "postgres")]
     Postgres(Box<PostgresStore>),
 }
 
@@ -61,8 +72,14 @@ impl Location {
             "memory" => Err(Error::invalid_argument(
                 "The store's URL is `memory:` and nothing more.",
             )),
+            #[cfg(feature = "sqlite")]
             "sqlite" => sqlite_path(rest).map(Self::Sqlite),
+            #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => Ok(Self::Postgres(Box::new(PostgresStore::open(url)?))),
+            #[cfg(not(feature = "sqlite"))]
+            "sqlite" => Err(left_out("SQLite", "sqlite")),
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => Err(left_out("PostgreSQL", "postgres")),
             _ => Err(Error::invalid_argument(
                 "The store's URL must begin with memory:, sqlite:, postgres:// or postgresql://.",
             )),
@@ -70,6 +87,16 @@ impl Location {
     }
 }
 
+/// What was not compiled in.
+#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+fn left_out(database: &str, feature: &str) -> Error {
+    Error::invalid_argument(format!(
+        "This program was built without {database}: build the crate relaypass with its feature \
+         `{feature}`."
+    ))
+}
+
+#[cfg(feature = "sqlite")]
 fn sqlite_path(rest: &str) -> Result<PathBuf> {
     let wrong = |what| Err(Error::invalid_argument(format!("The SQLite URL {what}")));
     let path = match rest.strip_prefix("//") {

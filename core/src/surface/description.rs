@@ -40,11 +40,11 @@ pub fn describe() -> Value {
         ],
         "results": results(),
         "errors": {
-            "codes": ErrorKind::ALL.map(ErrorKind::code),
+            "codes": ErrorKind::ALL.iter().map(|kind| kind.code()).collect::<Vec<_>>(),
             "members": error_members(),
         },
         "events": {
-            "kinds": EventKind::ALL.map(EventKind::name),
+            "kinds": EventKind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
             "members": members::<EventRecord>(),
         },
         "statuses": Status::ALL.map(Status::as_str),

@@ -143,6 +143,7 @@ impl Status {
 
 /// A verification, as it is stored.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Verification {
     /// Names it in later calls.
     pub id: VerificationId,
@@ -163,6 +164,7 @@ pub struct Verification {
 
 /// What [`Verifications::complete`](super::Verifications::complete) found.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Completion {
     /// Passed, failed, pending or expired.
     pub status: Status,

@@ -3,4 +3,5 @@
 pub mod own_process;
 pub mod persona;
 pub mod services;
+pub mod signer;
 pub mod vectors;

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{digest, SHA256};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine as _;
-use blind_rsa_signatures::{BlindSignature, DefaultRng, Deterministic, PublicKey, Sha384, PSS};
+use blind_rsa_signatures::{BlindSignature, DefaultRng, Options as Padding, PublicKey};
 use relaypass_sandbox::{Options, Sandbox};
 use reqwest::header::HeaderMap;
 use serde_json::{json, Value};
@@ -13,7 +13,7 @@ pub const CHALLENGE: &str = "/api/privacy/v1/relays/challenge";
 pub const SIGN: &str = "/api/v1/privacy-passes";
 pub const CLAIM_TYPE: &str = "age_over18_verified";
 
-pub type IssuerKey = PublicKey<Sha384, PSS, Deterministic>;
+pub type IssuerKey = PublicKey;
 
 pub struct Api {
     pub sandbox: Sandbox,
@@ -293,7 +293,7 @@ impl Blinded {
             input.extend_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
         }
         Self {
-            blinding: key.blind(&mut DefaultRng, &input).unwrap(),
+            blinding: (key.blind(&mut DefaultRng, &input, false, &Padding::default())).unwrap(),
             key,
             nonce,
             challenge,
@@ -304,7 +304,7 @@ impl Blinded {
 
     pub fn request(&self) -> Value {
         json!({
-            "blinded-token": URL_SAFE_NO_PAD.encode(&self.blinding.blind_message),
+            "blinded-token": URL_SAFE_NO_PAD.encode(&*self.blinding.blind_msg),
             "key-id": self.key_id,
         })
     }
@@ -316,14 +316,16 @@ impl Blinded {
             .key
             .finalize(
                 &BlindSignature(blind_signature),
-                &self.blinding,
+                &self.blinding.secret,
+                None,
                 &self.input,
+                &Padding::default(),
             )
             .ok()?;
         let json = format!(
             r#"{{"token_nonce":"{}","signature":"{}","key_id":"{}","challenge":{}}}"#,
             self.nonce,
-            URL_SAFE_NO_PAD.encode(signature),
+            URL_SAFE_NO_PAD.encode(&*signature),
             self.key_id,
             self.challenge
         );

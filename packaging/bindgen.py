@@ -1,0 +1,31 @@
+"""What uniffi generates for Kotlin and Swift from a built archive."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from platforms import ROOT
+from staging import present
+
+
+def generate(language: str, folder: Path) -> None:
+    """Writes the generated sources into a folder. They are the same for every platform."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # The shared library is stripped and has lost its interface. Any platform's archive has it.
+    target = present("librelaypass_ffi.a")[0]
+    archive = target.natives / "librelaypass_ffi.a"
+    build = [
+        "cargo",
+        "build",
+        "--locked",
+        "--quiet",
+        "-p",
+        "relaypass-bindgen",
+        "-p",
+        "relaypass-test-features",
+    ]
+    subprocess.run(build, cwd=ROOT, check=True)
+    program = ROOT / "target/debug/relaypass-bindgen"
+    # From the root: the generator finds uniffi.toml through cargo.
+    subprocess.run([program, language, archive.resolve(), folder.resolve()], cwd=ROOT, check=True)

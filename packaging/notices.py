@@ -1,0 +1,92 @@
+"""What every artifact carries beside the program: licences, third-party notices, and an SBOM."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+
+from crates import Crate, licences, linked
+from platforms import ROOT, Target
+from version import current
+
+NOTICES = "THIRD-PARTY-NOTICES.txt"
+SBOM = "sbom.cdx.json"
+
+_HEADER = """\
+relaypass is under MIT OR Apache-2.0: see LICENSE-MIT and LICENSE-APACHE. Linked into it are the
+following programs of others, each under its own licence. Where it lets one choose, either is meant.
+"""
+_RUST = "The Rust standard library (MIT OR Apache-2.0) https://github.com/rust-lang/rust"
+
+
+def carried(packages: Iterable[str], targets: Iterable[Target]) -> dict[str, bytes]:
+    """The files, by name, for an artifact with these cargo packages for these platforms."""
+    crates = sorted({c for p in packages for t in targets for c in linked(p, t)})
+    return {
+        "LICENSE-APACHE": (ROOT / "LICENSE-APACHE").read_bytes(),
+        "LICENSE-MIT": (ROOT / "LICENSE-MIT").read_bytes(),
+        NOTICES: notices(crates).encode(),
+        SBOM: sbom(crates).encode(),
+    }
+
+
+def notices(crates: Iterable[Crate]) -> str:
+    """One text, in which every licence stands once, after the names of those who use it."""
+    users: dict[str, list[str]] = defaultdict(list)
+    for crate in crates:
+        line = f"{crate.name} {crate.version} ({crate.license}) {crate.repository or ''}".rstrip()
+        for file in licences(crate):
+            users[file.read_text(errors="replace").strip()].append(line)
+    for file in ("packaging/licences/MIT.txt", "LICENSE-APACHE"):
+        users[(ROOT / file).read_text().strip()].append(_RUST)
+    rule = "=" * 80
+    sections = ["\n".join(sorted(set(names))) + f"\n\n{text}\n" for text, names in users.items()]
+    return f"\n{rule}\n\n".join([_HEADER, *sorted(sections)])
+
+
+def sbom(crates: Iterable[Crate]) -> str:
+    """A bill of materials: CycloneDX 1.6, in JSON. It has no time, so it is the same every time."""
+    crates = list(crates)
+    ours = f"pkg:github/relaypass/relaypass@{current()}"
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "component": {
+                "type": "library",
+                "bom-ref": ours,
+                "name": "relaypass",
+                "version": current(),
+                "purl": ours,
+                "licenses": [{"expression": "MIT OR Apache-2.0"}],
+            }
+        },
+        "components": [_component(crate) for crate in crates],
+        "dependencies": [
+            {"ref": ours, "dependsOn": [crate.purl for crate in crates]},
+            *(
+                {
+                    "ref": crate.purl,
+                    "dependsOn": [f"pkg:cargo/{n}@{v}" for n, v in crate.dependencies],
+                }
+                for crate in crates
+            ),
+        ],
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _component(crate: Crate) -> dict:
+    # Some crates still write the slash of cargo's early days.
+    expression = crate.license.replace("/", " OR ")
+    return {
+        "type": "library",
+        "bom-ref": crate.purl,
+        "name": crate.name,
+        "version": crate.version,
+        "purl": crate.purl,
+        "licenses": [{"expression": expression}],
+        "hashes": [{"alg": "SHA-256", "content": crate.sha256}],
+    }
