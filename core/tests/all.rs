@@ -1,5 +1,6 @@
 //! The core's tests from outside, in one binary: each further one would link everything again.
 
+mod before_jwk;
 mod blind_rsa;
 mod durable_relays;
 mod fork;

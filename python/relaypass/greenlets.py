@@ -24,7 +24,7 @@ import threading
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 
 class Hub(Protocol):
@@ -163,11 +163,31 @@ def _nothing_more(_error: BaseException) -> None:
 
 _eventlet_hubs: WeakKeyDictionary[Any, _EventletHub] = WeakKeyDictionary()
 
+_inherited_hubs: WeakSet[Any] = WeakSet()
+
 
 def _eventlet_hub() -> _EventletHub:
     hub = import_module("eventlet.hubs").get_hub()
+    if hub in _inherited_hubs and hasattr(getattr(hub, "poll", None), "fileno"):
+        # Each of the two processes would be woken by, and drop, what the other waits for.
+        raise RuntimeError(
+            "relaypass cannot wait here: this process was forked with eventlet's hub, and shares its "
+            "epoll with the parent. Call eventlet.hubs.use_hub() in the child first, as gunicorn's "
+            "eventlet worker does"
+        )
     known = _eventlet_hubs.get(hub)
     # The sockets of a forked child's copy are the parent's.
     if known is None or known.process != os.getpid():
         known = _eventlet_hubs[hub] = _EventletHub(hub)
     return known
+
+
+def _note_inherited_hub() -> None:
+    hubs = sys.modules.get("eventlet.hubs")
+    hub = getattr(getattr(hubs, "_threadlocal", None), "hub", None)
+    if hub is not None:
+        _inherited_hubs.add(hub)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_inherited_hub)

@@ -199,11 +199,42 @@ def verify():
 verify()
 pid = os.fork()
 if pid == 0:
+    if "eventlet" in sys.modules:
+        eventlet.hubs.use_hub()
     verify()
     os._exit(0)
 print(os.waitpid(pid, 0)[1])
 """
     assert run(library, code, sandbox) == ["passed"] * 4 + ["0"]
+
+
+@pytest.mark.parametrize("used_before", [False, True], ids=["used by the child", "used by both"])
+def test_a_forked_child_that_shares_its_parents_hub_is_told_what_to_do(
+    used_before: bool, sandbox: Sandbox
+) -> None:
+    needed("eventlet")
+    code = f"""
+import eventlet.hubs
+def create():
+    relaypass.RelayPass(**options).relays.create(claim_type=CLAIM_TYPE)
+eventlet.hubs.get_hub()
+if {used_before}:
+    create()
+pid = os.fork()
+if pid == 0:
+    try:
+        create()
+    except RuntimeError as error:
+        print(error, flush=True)
+    eventlet.hubs.use_hub()
+    create()
+    os._exit(0)
+print(os.waitpid(pid, 0)[1])
+create()
+"""
+    told, ended = run("eventlet", code, sandbox)
+    assert "eventlet.hubs.use_hub()" in told
+    assert ended == "0"
 
 
 def test_a_greenlet_that_is_killed_ends_its_call(library: str, silent_server: SilentServer) -> None:

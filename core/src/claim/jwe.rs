@@ -43,8 +43,15 @@ pub(super) struct Jwe<'a> {
 }
 
 impl<'a> Jwe<'a> {
-    /// Takes a text apart. There is one answer to every fault, so that nobody can ask questions.
+    /// Takes a text apart, and checks its header. There is one answer to every fault, so that nobody
+    /// can ask questions.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
+        let mut jwe = Self::take_apart(text)?;
+        jwe.kid = read_header(jwe.header)?;
+        Some(jwe)
+    }
+
+    fn take_apart(text: &'a str) -> Option<Self> {
         let mut parts = text.split('.');
         let [header, encrypted_key, nonce, ciphertext, tag] = [(); 5].map(|()| parts.next());
         if parts.next().is_some() {
@@ -54,7 +61,7 @@ impl<'a> Jwe<'a> {
         let ciphertext = decode_base64url_strict(ciphertext?)?;
         let is_of_use = (1..=LONGEST_CIPHERTEXT).contains(&ciphertext.len());
         Some(Self {
-            kid: read_header(header)?,
+            kid: None,
             encrypted_key: decode_base64url_strict(encrypted_key?)?,
             header,
             nonce: decode_base64url_strict(nonce?)?.try_into().ok()?,
@@ -128,11 +135,23 @@ pub(in crate::claim) mod tests {
     }
 
     fn seal_under(key: &DecryptionKey, header: &str, content: &[u8], content_key: &[u8]) -> String {
+        let encrypted_key = encrypt(key, &OAEP_SHA256_MGF1SHA256, content_key);
+        let sealing = [content_key, &[7; CONTENT_KEY_LEN]].concat();
+        let sealing = sealing[..CONTENT_KEY_LEN].try_into().unwrap();
+        sealed_for(header, content, sealing, &encrypted_key)
+    }
+
+    /// A JWE of a content under this key, with that as the encrypted key.
+    pub(in crate::claim) fn sealed_for(
+        header: &str,
+        content: &[u8],
+        content_key: &[u8; CONTENT_KEY_LEN],
+        encrypted_key: &[u8],
+    ) -> String {
         let header = encode_base64url(header.as_bytes());
         let nonce = [9; NONCE_LEN];
         let mut ciphertext = content.to_vec();
-        let sealing = [content_key, &[7; CONTENT_KEY_LEN]].concat();
-        let sealing = UnboundKey::new(&AES_256_GCM, &sealing[..CONTENT_KEY_LEN]).unwrap();
+        let sealing = UnboundKey::new(&AES_256_GCM, content_key).unwrap();
         let tag = LessSafeKey::new(sealing)
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
@@ -140,10 +159,17 @@ pub(in crate::claim) mod tests {
                 &mut ciphertext,
             )
             .unwrap();
-        let encrypted_key = encrypt(key, &OAEP_SHA256_MGF1SHA256, content_key);
-        let parts = [&encrypted_key[..], &nonce, &ciphertext, tag.as_ref()];
-        let parts = parts.map(encode_base64url);
+        let parts = [encrypted_key, &nonce, &ciphertext, tag.as_ref()].map(encode_base64url);
         format!("{header}.{}", parts.join("."))
+    }
+
+    /// What is in a JWE whose content is under this key.
+    pub(in crate::claim) fn open_whatever_its_header_says(
+        jwe: &str,
+        content_key: &[u8],
+    ) -> Option<Vec<u8>> {
+        let content = Jwe::take_apart(jwe)?.open(content_key.try_into().unwrap())?;
+        Some(content.to_vec())
     }
 
     fn refused(jwe: &str) -> String {

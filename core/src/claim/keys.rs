@@ -222,9 +222,11 @@ impl DecryptionKey {
         Secret::new(pem)
     }
 
-    /// The private key as the JSON text of a JWK, to be kept where secrets are kept.
+    /// The private key as the JSON text of a JWK, with its `kid`, if it was read with one, to be kept
+    /// where secrets are kept.
     pub fn to_jwk(&self) -> Secret<String> {
-        jwk::write_private(self.pkcs8.expose()).expect("AWS-LC has written it")
+        let written = jwk::write_private(self.pkcs8.expose(), self.kid.as_deref());
+        written.expect("AWS-LC has written it")
     }
 
     /// Whether a JWE means this key by a name.
@@ -321,14 +323,19 @@ pub(super) mod tests {
     use super::*;
     use aws_lc_rs::rsa::{OaepPublicEncryptingKey, PublicEncryptingKey, OAEP_SHA1_MGF1SHA1};
 
+    pub(in crate::claim) fn public_der(key: &DecryptionKey) -> Zeroizing<Vec<u8>> {
+        read_pem(key.encryption_key().as_pem(), "the key")
+            .unwrap()
+            .1
+    }
+
     pub(in crate::claim) fn encrypt(
         key: &DecryptionKey,
         algorithm: &'static OaepAlgorithm,
         plaintext: &[u8],
     ) -> Vec<u8> {
-        let (_, der) = read_pem(key.encryption_key().as_pem(), "the key").unwrap();
-        let public =
-            OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(&der).unwrap()).unwrap();
+        let public = PublicEncryptingKey::from_der(&public_der(key)).unwrap();
+        let public = OaepPublicEncryptingKey::new(public).unwrap();
         let mut ciphertext = vec![0; public.ciphertext_size()];
         public
             .encrypt(algorithm, plaintext, &mut ciphertext, None)

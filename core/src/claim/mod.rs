@@ -2,9 +2,13 @@
 
 mod decryption_keys;
 mod envelope;
+#[cfg(test)]
+mod faults;
 mod jwe;
 mod jwk;
 mod keys;
+#[cfg(test)]
+mod standards;
 #[cfg(test)]
 mod wycheproof;
 

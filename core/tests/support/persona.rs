@@ -65,6 +65,18 @@ impl Persona {
         }
     }
 
+    /// The next claim comes in this form, whatever the relay's key was sent in.
+    pub async fn wrong_claim(&self, format: &str) {
+        let url = format!("{}/_sandbox/faults", self.0.ready().url);
+        let fault = json!({"step": "redeem", "fault": "wrong_claim", "format": format});
+        post(
+            &url,
+            "application/json",
+            json!({"faults": [fault]}).to_string(),
+        )
+        .await;
+    }
+
     /// The visitor's click.
     pub async fn visit(&self, started: &Verification, result: &str) {
         let page = started.hosted_url.as_ref().unwrap().expose();
