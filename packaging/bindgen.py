@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 
 from platforms import ROOT
-from staging import present
+from staging import is_debug, present
+
+_BUILD = ["cargo", "build", "-p", "relaypass-bindgen", "-p", "relaypass-test-features"]
 
 
 def generate(language: str, folder: Path) -> None:
@@ -15,17 +17,9 @@ def generate(language: str, folder: Path) -> None:
     # The shared library is stripped and has lost its interface. Any platform's archive has it.
     target = present("librelaypass_ffi.a")[0]
     archive = target.natives / "librelaypass_ffi.a"
-    build = [
-        "cargo",
-        "build",
-        "--locked",
-        "--quiet",
-        "-p",
-        "relaypass-bindgen",
-        "-p",
-        "relaypass-test-features",
-    ]
-    subprocess.run(build, cwd=ROOT, check=True)
     program = ROOT / "target/debug/relaypass-bindgen"
+    # `make build` has built it beside what is packed then.
+    if not (is_debug(target) and program.exists()):
+        subprocess.run([*_BUILD, "--locked", "--quiet"], cwd=ROOT, check=True)
     # From the root: the generator finds uniffi.toml through cargo.
     subprocess.run([program, language, archive.resolve(), folder.resolve()], cwd=ROOT, check=True)

@@ -8,6 +8,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tomllib
 from platforms import ROOT, Target
@@ -84,7 +85,7 @@ def _standard_licence(crate: Crate) -> Path:
 
 
 @functools.cache
-def _metadata() -> tuple[dict, dict]:
+def _metadata() -> tuple[dict[Any, Any], dict[Any, Any]]:
     data = json.loads(_cargo("metadata", "--format-version", "1"))
     ids = {package["id"]: (package["name"], package["version"]) for package in data["packages"]}
     edges = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from crates import Crate, licences, linked
 from platforms import ROOT, Target
@@ -38,8 +39,8 @@ def notices(crates: Iterable[Crate]) -> str:
         line = f"{crate.name} {crate.version} ({crate.license}) {crate.repository or ''}".rstrip()
         for file in licences(crate):
             users[file.read_text(errors="replace").strip()].append(line)
-    for file in ("packaging/licences/MIT.txt", "LICENSE-APACHE"):
-        users[(ROOT / file).read_text().strip()].append(_RUST)
+    for name in ("packaging/licences/MIT.txt", "LICENSE-APACHE"):
+        users[(ROOT / name).read_text().strip()].append(_RUST)
     rule = "=" * 80
     sections = ["\n".join(sorted(set(names))) + f"\n\n{text}\n" for text, names in users.items()]
     return f"\n{rule}\n\n".join([_HEADER, *sorted(sections)])
@@ -78,7 +79,7 @@ def sbom(crates: Iterable[Crate]) -> str:
     return json.dumps(document, indent=1) + "\n"
 
 
-def _component(crate: Crate) -> dict:
+def _component(crate: Crate) -> dict[str, Any]:
     # Some crates still write the slash of cargo's early days.
     expression = crate.license.replace("/", " OR ")
     return {

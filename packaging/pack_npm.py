@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 from notices import carried
 from platforms import DIST, ROOT, Target, targets
@@ -102,13 +102,13 @@ def command(built: list[Target]) -> Path:
     return folder
 
 
-def addon_manifest(target: Target) -> dict:
+def addon_manifest(target: Target) -> dict[str, Any]:
     """The package.json of a platform's addon."""
     manifest = _manifest(target, name(target), f"relaypass for {target.npm}")
     return {**manifest, "main": target.node_addon}
 
 
-def command_manifest(target: Target) -> dict:
+def command_manifest(target: Target) -> dict[str, Any]:
     """The package.json of a platform's command."""
     return _manifest(target, command_name(target), f"The command relaypass for {target.npm}")
 
@@ -125,12 +125,20 @@ def command_name(target: Target) -> str:
 
 def pack(folder: Path) -> None:
     """npm's own packing, which gives every file the same time."""
-    command = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", OUT, folder]
+    command = [
+        "npm",
+        "pack",
+        "--silent",
+        "--ignore-scripts",
+        "--pack-destination",
+        str(OUT),
+        str(folder),
+    ]
     packed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     print(f"npm/{packed}")
 
 
-def _about(package_name: str, description: str) -> dict:
+def _about(package_name: str, description: str) -> dict[str, Any]:
     manifest = json.loads((NODE / "package.json").read_text())
     return {
         "name": package_name,
@@ -140,7 +148,7 @@ def _about(package_name: str, description: str) -> dict:
     }
 
 
-def _manifest(target: Target, package_name: str, description: str) -> dict:
+def _manifest(target: Target, package_name: str, description: str) -> dict[str, Any]:
     system, processor, *libc = target.npm.split("-")
     only = {"os": [system], "cpu": [processor]}
     if libc:
@@ -149,8 +157,10 @@ def _manifest(target: Target, package_name: str, description: str) -> dict:
     return {**_about(package_name, description), **only, "preferUnplugged": True}
 
 
-def _stage(target: Target, manifest: dict, file: str, readme: str, cargo_package: str) -> Path:
-    folder = STAGE / manifest["name"].split("/")[1]
+def _stage(
+    target: Target, manifest: dict[str, Any], file: str, readme: str, cargo_package: str
+) -> Path:
+    folder = STAGE / str(manifest["name"]).split("/")[1]
     lay(folder, {
         "package.json": _json(manifest),
         "README.md": readme.encode(),
@@ -161,9 +171,9 @@ def _stage(target: Target, manifest: dict, file: str, readme: str, cargo_package
     return folder
 
 
-def _json(value: dict) -> bytes:
+def _json(value: dict[str, Any]) -> bytes:
     return (json.dumps(value, indent=2) + "\n").encode()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from bindgen import generate
@@ -156,4 +155,4 @@ def commit() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

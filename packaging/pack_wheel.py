@@ -7,9 +7,9 @@ dist/wheel/relaypass_cli-…-py3-none-PLATFORM.whl    the command alone: `pip in
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipInfo
 
 import tomllib
@@ -63,7 +63,12 @@ def _platforms(target: Target) -> str:
 
 
 def _write(
-    name: str, project: dict, tag: str, files: dict[str, bytes], cargo_package: str, target: Target
+    name: str,
+    project: dict[str, Any],
+    tag: str,
+    files: dict[str, bytes],
+    cargo_package: str,
+    target: Target,
 ) -> Path:
     """Writes the files, and those about the package. Every entry has the same time."""
     folder = ROOT / ("python" if name == "relaypass" else "packaging/cli")
@@ -100,4 +105,4 @@ def _wheel_file(tag: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -7,7 +7,6 @@ live here and are the garbage collector's, even a store that holds its own clien
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import contextlib
 import contextvars
@@ -16,12 +15,15 @@ import inspect
 import itertools
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from relaypass import _native, greenlets
 from relaypass.events import Event
 from relaypass.stores import AsyncStore, Store, StoreRecord
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Callbacks:
@@ -222,6 +224,8 @@ class _Begin:
         self._begun = False
 
     def __call__(self) -> None:
+        import asyncio
+
         self._begun = True
         task = asyncio.ensure_future(_await_and_reply(self._call, self._answer))
         # Event loops hold their tasks weakly.
@@ -233,7 +237,9 @@ class _Begin:
         if task.cancelled():
             # Before its first step, perhaps, as when the loop ends: then nothing has awaited, and
             # nobody was told. A call that was told already does not listen.
-            self._give_up(asyncio.CancelledError())
+            from asyncio import CancelledError
+
+            self._give_up(CancelledError())
         else:
             # The caller has its exception; asyncio need not complain that nobody looked at it.
             task.exception()

@@ -14,7 +14,6 @@ imported first.
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import contextlib
 import os
@@ -23,8 +22,11 @@ import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Hub(Protocol):
@@ -66,6 +68,8 @@ def start_thread(work: Callable[[], None], name: str) -> None:
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """An event loop that another thread may run."""
+    import asyncio
+
     if _gevent_has_patched("select"):
         # The usual selector would belong to the hub of this thread.
         return asyncio.SelectorEventLoop(selectors.SelectSelector())

@@ -6,14 +6,16 @@ what it is given in its debug log, and an exception has to be made here (``outco
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from relaypass._native import Call, Outcome
 from relaypass.callbacks import Caller
 from relaypass.errors import from_native
 from relaypass.greenlets import current_hub
+
+if TYPE_CHECKING:
+    import asyncio
 
 _Answer = TypeVar("_Answer")
 
@@ -63,6 +65,9 @@ def running_loop() -> asyncio.AbstractEventLoop:
             "(trio.to_thread.run_sync, anyio.to_thread.run_sync), or run anyio with "
             'backend="asyncio".'
         )
+    # Here, and not above: whoever only calls in threads need not wait for it.
+    import asyncio
+
     return asyncio.get_running_loop()
 
 

@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from measure_gateway import measure_gateway
+from measure_packages import measure_packages
 from running import BENCH, NODE, ROOT, RUST, run, sandbox, table
 
 if TYPE_CHECKING:
@@ -175,6 +176,8 @@ def measure_callbacks(env: dict[str, str]) -> str:
 
 
 def main() -> None:
+    print("packages…", file=sys.stderr)
+    packages = measure_packages()
     print("pass…", file=sys.stderr)
     passes = measure_pass()
     with sandbox() as env:
@@ -190,7 +193,7 @@ def main() -> None:
     gateway = measure_gateway()
     day = datetime.now(tz=timezone.utc).date().isoformat()
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    tables = f"{passes}\n\n{flows}\n\n{binding}\n\n{callbacks}\n\n{recover}\n\n{gateway}"
+    tables = f"{passes}\n\n{flows}\n\n{binding}\n\n{callbacks}\n\n{recover}\n\n{gateway}\n\n{packages}"
     text = f"Measured on {day}, {machine}.\n\n{tables}\n"
     print(text)
     if "--write" in sys.argv:

@@ -41,23 +41,23 @@ class Room:
         return file
 
     def run(
-        self, *command: str | Path, timeout: float = 240, **environment: str
+        self, *command: str | Path, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Runs a program in the folder, whatever comes of it."""
         return subprocess.run(
             command,
             cwd=self.folder,
-            env={**self._environment, **environment},
+            env={**self._environment, **(env or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
-            timeout=timeout,
+            timeout=600,
         )
 
-    def check(self, *command: str | Path, timeout: float = 240, **environment: str) -> str:
+    def check(self, *command: str | Path, env: Mapping[str, str] | None = None) -> str:
         """Runs a program that must succeed, and gives what it printed."""
-        ran = self.run(*command, timeout=timeout, **environment)
+        ran = self.run(*command, env=env)
         assert ran.returncode == 0, f"{command[0]}: {ran.stdout[-3000:]}{ran.stderr[-3000:]}"
         return ran.stdout
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -67,7 +67,7 @@ def jar(artifacts: Path) -> Path:
 
 
 @pytest.fixture
-def project(dist: Path, room: Callable[..., Room]) -> Callable[[str], Room]:
+def project(dist: Path, room: Callable[..., Room]) -> Callable[[str, str], Room]:
     """Makes a project that a Kotlin compiler of this version has compiled."""
 
     def make(kotlin: str, code: str) -> Room:
@@ -80,7 +80,6 @@ def project(dist: Path, room: Callable[..., Room]) -> Callable[[str], Room]:
             *("mvn", "-q", "-B", "-Dstyle.color=never", "-Dkotlin.compiler.daemon=false"),
             *(f"-Dmaven.repo.local={_repository(made.folder)}", "compile"),
             *("dependency:build-classpath", "-Dmdep.outputFile=classpath"),
-            timeout=600,
         )
         return made
 
@@ -99,8 +98,8 @@ def _repository(folder: Path) -> Path:
     return local
 
 
-def java(project: Room, *options: str, **environment: str) -> str:
-    return project.check("java", *options, "-cp", classpath(project), "FlowKt", **environment)
+def java(project: Room, *options: str, env: Mapping[str, str]) -> str:
+    return project.check("java", *options, "-cp", classpath(project), "FlowKt", env=env)
 
 
 def classpath(project: Room) -> str:
@@ -117,7 +116,7 @@ def test_a_fresh_maven_project_runs_the_readme(
     ran: Callable[..., None],
 ) -> None:
     made = project(kotlin, readme["kotlin"])
-    assert java(made, **sandbox) == "passed\n"
+    assert java(made, env=sandbox) == "passed\n"
     ran("jar", f"Maven, kotlinc {kotlin}, this JVM and system")
 
     # Where programs may not write or execute in the usual folder for temporary files, another one
@@ -125,7 +124,7 @@ def test_a_fresh_maven_project_runs_the_readme(
     folder = made.folder / "natives"
     folder.mkdir()
     options = ("-Djava.io.tmpdir=/nowhere", f"-Djna.tmpdir={folder}")
-    assert java(made, *options, **sandbox) == "passed\n"
+    assert java(made, *options, env=sandbox) == "passed\n"
     ran("jar", "java.io.tmpdir that is not there, with jna.tmpdir")
 
     # A jar that was repacked without what it is for.
@@ -136,7 +135,7 @@ def test_a_fresh_maven_project_runs_the_readme(
             if "relaypass_ffi." not in name:
                 copy.writestr(name, source.read(name))
     refused = made.run(
-        "java", "-cp", classpath(made).replace(ours, str(repacked)), "FlowKt", **sandbox
+        "java", "-cp", classpath(made).replace(ours, str(repacked)), "FlowKt", env=sandbox
     )
     assert refused.returncode != 0
     assert "relaypass has no native library for linux-" in refused.stderr

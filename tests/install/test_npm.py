@@ -34,10 +34,10 @@ def test_npm_installs_it_and_the_readme_runs(
     installed = sorted(path.name for path in (project.folder / "node_modules/@relaypass").iterdir())
     assert installed == [host.npm]
     project.write("flow.mjs", readme["js"])
-    assert project.check("node", "flow.mjs", **sandbox) == "passed\n"
+    assert project.check("node", "flow.mjs", env=sandbox) == "passed\n"
     # From the lock file, as on a server.
     project.check("npm", "ci")
-    assert project.check("node", "flow.mjs", **sandbox) == "passed\n"
+    assert project.check("node", "flow.mjs", env=sandbox) == "passed\n"
     ran("npm", f"{node_version(project)}, npm, this system")
 
 

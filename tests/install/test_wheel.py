@@ -7,7 +7,7 @@ import hashlib
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -38,19 +38,19 @@ def python(dist: Path, room: Callable[..., Room]) -> Callable[..., Path]:
         made.check(sys.executable, "-m", "venv", "venv")
         program = made.folder / "venv/bin/python"
         made.check(
-            *(program, "-m", "pip", "install", "--quiet", "--no-index", "--no-cache-dir"),
-            *("--find-links", dist / "wheel", *wanted),
+            *(str(program), "-m", "pip", "install", "--quiet", "--no-index", "--no-cache-dir"),
+            *("--find-links", str(dist / "wheel"), *wanted),
         )
         return program
 
     return make
 
 
-def run(program: Path, *arguments: str, **environment: str) -> str:
+def run(program: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
     ran = subprocess.run(
         [program, *arguments],
         cwd="/",
-        env={"PATH": "/usr/bin:/bin", **environment},
+        env={"PATH": "/usr/bin:/bin", **(env or {})},
         capture_output=True,
         text=True,
         check=False,
@@ -67,7 +67,7 @@ def test_pip_installs_it_and_the_readme_runs(
     ran: Callable[..., None],
 ) -> None:
     program = python("relaypass")
-    assert run(program, "-W", "error", "-c", readme["python"], **sandbox) == "passed\n"
+    assert run(program, "-W", "error", "-c", readme["python"], env=sandbox) == "passed\n"
     ran("wheel", f"CPython {sys.version.split()[0]}, this system")
 
 
