@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DIST = ROOT / "dist"
+# Tests pack what cargo built for them into another folder.
+DIST = Path(os.environ.get("RELAYPASS_DIST") or ROOT / "dist")
 CACHE = ROOT / ".cache" / "packaging"
 
 
