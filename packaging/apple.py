@@ -13,7 +13,11 @@ from pathlib import Path
 from platforms import CACHE, ROOT
 
 # lld refuses a file with a platform that it does not know: the others are left out.
-KNOWN = {"x86_64-macos": "x86_64-macos", "arm64-macos": "arm64-macos", "arm64e-macos": "arm64-macos"}
+KNOWN = {
+    "x86_64-macos": "x86_64-macos",
+    "arm64-macos": "arm64-macos",
+    "arm64e-macos": "arm64-macos",
+}
 LIBRARIES = ("System", "c", "m", "iconv", "charset")
 STUBS = CACHE / "macos"
 

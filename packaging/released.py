@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-
 from archives import Entry
 from platforms import DIST, ROOT
 

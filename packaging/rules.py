@@ -6,9 +6,12 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from binaries import Binary
 from platforms import ROOT, Target
+
+if TYPE_CHECKING:
+    from binaries import Binary
 
 # What every system of a kind has. Nothing else may be needed.
 LIBRARIES = {
