@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` and `make test`. Both install what they need inside this
 # folder (target/, .venv/, node/node_modules/, .cache/) and say clearly what only the system can give.
 
-.PHONY: help build demo test soak simulate lint bench first-run audit clean
+.PHONY: help build demo test soak simulate lint bench first-run audit dist dist-check dist-twice clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
@@ -33,6 +33,15 @@ first-run:  ## how long a newcomer waits for the demo: a clone in an empty folde
 audit:  ## known vulnerabilities in the dependencies (needs the advisory database)
 	@tests/run audit
 
+dist:  ## every artifact for every platform, into dist/; TARGETS=host or triples of packaging/targets for some
+	@packaging/dist
+
+dist-check:  ## look at what is in dist/natives, and run what can be run here
+	@packaging/python packaging/check
+
+dist-twice:  ## build what is in dist/natives again, elsewhere, and compare the bytes
+	@packaging/twice
+
 clean:  ## remove what the above made
-	rm -rf target .venv .cache out node/node_modules tests/bench/node_modules tests/web/node_modules node/dist node/native \
+	rm -rf target .venv .cache out dist node/node_modules tests/bench/node_modules tests/web/node_modules node/dist node/native \
 	  python/relaypass/_native*.so

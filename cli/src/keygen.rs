@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::CommandResult;
@@ -15,7 +14,7 @@ pub(crate) struct Arguments {
     /// Write both keys as JSON Web Keys instead of PEM
     #[arg(long)]
     jwk: bool,
-    /// File for the private key, readable by you alone. It must not exist yet. Default:
+    /// File for the private key, on Unix readable by you alone. It must not exist yet. Default:
     /// relaypass-private.pem (PKCS#8), or relaypass-private.jwk
     #[arg(long)]
     private: Option<PathBuf>,
@@ -39,8 +38,8 @@ pub(crate) fn run(arguments: &Arguments) -> CommandResult {
     // Both files are made before anything is written: half a pair helps nobody.
     let private_path = arguments.file(&arguments.private, "private");
     let public_path = arguments.file(&arguments.public, "public");
-    let mut private = NewFile::create(&private_path, 0o600)?;
-    let mut public = NewFile::create(&public_path, 0o644)?;
+    let mut private = NewFile::create(&private_path, Readers::Owner)?;
+    let mut public = NewFile::create(&public_path, Readers::Everybody)?;
     if arguments.jwk {
         private.write(key.to_jwk().expose())?;
         public.write(key.encryption_key().as_jwk())?;
@@ -61,6 +60,13 @@ pub(crate) fn run(arguments: &Arguments) -> CommandResult {
     Ok(())
 }
 
+/// Who may read a new file. Windows decides by the folder that it is in.
+#[derive(Clone, Copy)]
+enum Readers {
+    Owner,
+    Everybody,
+}
+
 /// A file that did not exist before, and does not afterwards unless it is kept. One that exists is
 /// never overwritten: its key could never open its claims again.
 struct NewFile<'a> {
@@ -70,13 +76,11 @@ struct NewFile<'a> {
 }
 
 impl<'a> NewFile<'a> {
-    fn create(path: &'a Path, mode: u32) -> Result<Self, String> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(path)
-            .map_err(|error| refused(path, &error))?;
+    fn create(path: &'a Path, readers: Readers) -> Result<Self, String> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        restrict(&mut options, readers);
+        let file = options.open(path).map_err(|error| refused(path, &error))?;
         Ok(Self {
             path,
             file,
@@ -104,6 +108,18 @@ impl Drop for NewFile<'_> {
         }
     }
 }
+
+#[cfg(unix)]
+fn restrict(options: &mut OpenOptions, readers: Readers) {
+    let mode = match readers {
+        Readers::Owner => 0o600,
+        Readers::Everybody => 0o644,
+    };
+    std::os::unix::fs::OpenOptionsExt::mode(options, mode);
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &mut OpenOptions, _: Readers) {}
 
 fn refused(path: &Path, error: &std::io::Error) -> String {
     format!("cannot write {}: {error}", path.display())

@@ -1,0 +1,148 @@
+"""The list of platforms, and the artifacts that are made of bytes alone."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomllib
+
+import platforms
+from archives import Entry, gzipped, tar, zipped
+
+PACKAGING = platforms.ROOT / "packaging"
+FILES = [Entry("a/program", b"\x7fELF", 0o755), Entry("a/LICENSE", b"MIT")]
+
+
+def make(dist: Path, script: str, *arguments: str) -> None:
+    environment = {**os.environ, "RELAYPASS_DIST": str(dist)}
+    command = [sys.executable, PACKAGING / script, *arguments]
+    subprocess.run(command, env=environment, check=True)
+
+
+@pytest.fixture
+def dist(tmp_path: Path) -> Path:
+    """With a command for each platform, which says which it is for."""
+    for target in platforms.targets():
+        folder = tmp_path / "natives" / target.triple
+        folder.mkdir(parents=True)
+        (folder / target.command).write_text(target.triple)
+    return tmp_path
+
+
+def test_no_two_platforms_share_a_package() -> None:
+    for column in ("triple", "wheel", "npm", "jar"):
+        names = [getattr(target, column) for target in platforms.targets()]
+        assert len(set(names)) == len(names) == 7, column
+
+
+def test_a_platform_that_is_not_listed_is_named_with_those_that_are() -> None:
+    with pytest.raises(SystemExit, match=r"sparc is no target.*\n  x86_64-unknown-linux-gnu\n"):
+        platforms.chosen("host,sparc")
+
+
+def test_the_standard_library_is_of_the_compilers_version() -> None:
+    pinned = tomllib.loads((platforms.ROOT / "rust-toolchain.toml").read_text())
+    version = pinned["toolchain"]["channel"]
+    assert f'RUST_SRC = "rust-src_{version}+' in (PACKAGING / "toolchain").read_text()
+
+
+def test_archives_have_no_time_and_no_owner() -> None:
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(gzipped(tar(FILES))))) as archive:
+        found = [(it.name, it.mode, it.mtime, it.uname, it.uid) for it in archive]
+    assert found == [
+        ("a/program", 0o755, 315532800, "", 0),
+        ("a/LICENSE", 0o644, 315532800, "", 0),
+    ]
+    # The time in the head of a gzip file.
+    assert gzipped(b"a")[4:8] == bytes(4)
+    with zipfile.ZipFile(io.BytesIO(zipped(FILES))) as archive:
+        infos = archive.infolist()
+    assert [(it.filename, it.external_attr >> 16, it.date_time[0]) for it in infos] == [
+        ("a/program", 0o755, 1980),
+        ("a/LICENSE", 0o644, 1980),
+    ]
+
+
+def test_an_archive_of_the_command_has_its_licences(dist: Path) -> None:
+    make(dist, "command", "all")
+    archives = sorted(file.name for file in (dist / "command").iterdir())
+    # Linux has the static ones only.
+    assert [name.split("-", 2)[2] for name in archives] == [
+        "aarch64-apple-darwin.tar.gz",
+        "aarch64-unknown-linux-musl.tar.gz",
+        "x86_64-apple-darwin.tar.gz",
+        "x86_64-pc-windows-gnu.zip",
+        "x86_64-unknown-linux-musl.tar.gz",
+    ]
+    with tarfile.open(dist / "command" / archives[0]) as archive:
+        assert {"relaypass", "README.md", "LICENSE-MIT", "LICENSE-APACHE"} <= {
+            Path(name).name for name in archive.getnames()
+        }
+
+
+class Layout:
+    """An OCI layout in a tar, as a reader of images follows it."""
+
+    def __init__(self, path: Path) -> None:
+        with tarfile.open(path) as archive:
+            self.files = {it.name: archive.extractfile(it).read() for it in archive}  # type: ignore[union-attr]
+
+    def blob(self, descriptor: dict[str, Any]) -> bytes:
+        algorithm, digest = descriptor["digest"].split(":")
+        content = self.files[f"blobs/{algorithm}/{digest}"]
+        assert hashlib.sha256(content).hexdigest() == digest
+        assert len(content) == descriptor["size"]
+        return content
+
+    def json(self, descriptor: dict[str, Any]) -> dict[str, Any]:
+        return json.loads(self.blob(descriptor))
+
+
+def test_the_image_is_one_static_program_for_nobody(dist: Path) -> None:
+    make(dist, "image")
+    (path,) = (dist / "image").iterdir()
+    layout = Layout(path)
+    assert json.loads(layout.files["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
+    (named,) = json.loads(layout.files["index.json"])["manifests"]
+    read = 2
+    for entry in layout.json(named)["manifests"]:
+        manifest = layout.json(entry)
+        config = layout.json(manifest["config"])
+        assert entry["platform"] == {"architecture": config["architecture"], "os": "linux"}
+        assert config["config"]["User"] == "65532:65532"
+        (layer,) = manifest["layers"]
+        files = gzip.decompress(layout.blob(layer))
+        assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(files).hexdigest()}"]
+        with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+            owners = {it.name: (it.mode, it.uid) for it in archive}
+            program = archive.extractfile("relaypass").read()  # type: ignore[union-attr]
+        machine = {"amd64": "x86_64", "arm64": "aarch64"}[config["architecture"]]
+        assert program.decode() == f"{machine}-unknown-linux-musl"
+        assert owners["relaypass"] == (0o755, 0)
+        assert owners["data"] == (0o755, 65532)
+        assert {"licenses/LICENSE-MIT", "licenses/LICENSE-APACHE"} <= set(owners)
+        read += 3
+    # Nothing else is in it.
+    assert len(layout.files) == read + 1 == 2 + 1 + 2 * 3
+
+
+def test_the_same_files_make_the_same_artifacts(dist: Path) -> None:
+    sums = []
+    for _ in range(2):
+        make(dist, "command", "all")
+        make(dist, "image")
+        make(dist, "checksums")
+        sums.append((dist / "SHA256SUMS").read_text())
+    assert sums[0] == sums[1]
+    assert len(sums[0].splitlines()) == 7 + 5 + 1

@@ -1,0 +1,105 @@
+"""What packaging/check must find: a file with each fault, and one without."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import platforms
+import rules
+from platforms import Target
+
+TARGETS = {target.triple: target for target in platforms.targets()}
+GNU, MUSL = TARGETS["x86_64-unknown-linux-gnu"], TARGETS["x86_64-unknown-linux-musl"]
+MAC, WINDOWS = TARGETS["aarch64-apple-darwin"], TARGETS["x86_64-pc-windows-gnu"]
+
+# The shape of each kind of file, on the system where it is strictest.
+GOOD: dict[str, tuple[Target, str, dict[str, Any]]] = {
+    "python": (
+        GNU,
+        GNU.python_module,
+        {"libraries": ["libc.so.6"], "exports": {"PyInit__native"}, "floor": "GLIBC_2.17"},
+    ),
+    "static": (MUSL, MUSL.command, {}),
+    "mac": (
+        MAC,
+        MAC.node_addon,
+        {
+            "libraries": ["/usr/lib/libSystem.B.dylib"],
+            "exports": {"napi_register_module_v1"},
+            "floor": "macOS 11.0",
+            "install_name": "@rpath/librelaypass_node.dylib",
+            "signed": True,
+        },
+    ),
+    "windows": (
+        WINDOWS,
+        WINDOWS.node_addon,
+        {"libraries": ["KERNEL32.dll", "node.exe"], "exports": {"napi_register_module_v1"}},
+    ),
+}
+NOTHING = {"libraries": [], "exports": set(), "floor": "", "install_name": "", "signed": False}
+
+
+def faults(folder: Path, kind: str, content: bytes = b"", **changed: Any) -> str:
+    target, name, said = GOOD[kind]
+    file = folder / name
+    file.write_bytes(content)
+    own = {"system": target.system, "machine": target.machine}
+    binary = SimpleNamespace(**{**NOTHING, **own, **said, **changed})
+    return "; ".join(rules.faults(target, file, binary))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_nothing_is_wrong_with_a_good_file(tmp_path: Path, kind: str) -> None:
+    assert faults(tmp_path, kind) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "fault"),
+    [
+        ("python", {"machine": "aarch64"}, "is for linux on aarch64"),
+        ("python", {"libraries": ["libc.so.6", "libssl.so.3"]}, "needs libssl.so.3"),
+        ("python", {"libraries": ["libgcc_s.so.1"]}, "needs libgcc_s.so.1"),
+        ("python", {"floor": "GLIBC_2.28"}, "needs GLIBC_2.28"),
+        ("python", {"exports": {"PyInit__native", "sqlite3_open"}}, "such as sqlite3_open"),
+        ("python", {"exports": set()}, "exports nothing"),
+        ("static", {"libraries": ["libc.so"]}, "is not static"),
+        ("mac", {"signed": False}, "has no signature"),
+        ("mac", {"install_name": "/a/b.dylib"}, "its place is /a/b.dylib"),
+        ("mac", {"floor": "macOS 13.0"}, "is for macOS 13.0"),
+        ("windows", {"libraries": ["libstdc++-6.dll"]}, "needs libstdc++-6.dll"),
+        ("windows", {"libraries": ["python3.dll"]}, "needs python3.dll"),
+    ],
+)
+def test_a_fault_is_found(tmp_path: Path, kind: str, changed: dict[str, Any], fault: str) -> None:
+    assert fault in faults(tmp_path, kind, **changed)
+
+
+def test_a_newer_glibc_is_not_taken_for_an_older_one(tmp_path: Path) -> None:
+    """As text, 2.3.4 would come after 2.17, and 2.2.5 before it: both are older."""
+    assert faults(tmp_path, "python", floor="GLIBC_2.3.4") == ""
+    assert faults(tmp_path, "python", floor="GLIBC_2.2.5") == ""
+
+
+def test_the_hooks_of_tests_are_found(tmp_path: Path) -> None:
+    assert "example_failures" in faults(tmp_path, "python", b"\0example_failures\0")
+
+
+def test_a_folder_of_the_building_machine_is_found(tmp_path: Path) -> None:
+    for place in (platforms.ROOT, os.environ.get("CARGO_HOME", Path.home() / ".cargo")):
+        assert "names a folder" in faults(tmp_path, "python", f"{place}/core/src/lib.rs".encode())
+
+
+@pytest.mark.skipif(
+    not (platforms.ROOT / "target/debug/librelaypass_node.so").exists(), reason="not built"
+)
+def test_the_names_of_the_hooks_are_those_that_the_bindings_have() -> None:
+    """`make build` builds with them: renamed ones would not be found in a release."""
+    built = platforms.ROOT / "target" / "debug"
+    for library in ("librelaypass_native.so", "librelaypass_node.so", "librelaypass_ffi.so"):
+        assert rules.HOOKS.search((built / library).read_bytes()), library
