@@ -33,6 +33,9 @@ pub enum EventKind {
     /// A pass was bought in the call that asks for the answer, or right after a challenge that named its
     /// relay: Persona can tell by the clock which relay it is for.
     LinkableByTime,
+    /// A pass could not be bought in the background, and cannot be before somebody mends the cause: a
+    /// wrong API key, a missing permission. Once for each cause; the message names its code.
+    PurchaseFailed,
     /// Persona does not answer the question yet.
     Pending,
     /// A pass that was not consumed went back to the pool.
@@ -46,11 +49,12 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, for tests and tables that must not forget one.
-    pub const ALL: [EventKind; 8] = [
+    pub const ALL: [EventKind; 9] = [
         EventKind::PossibleDoubleCharge,
         EventKind::UnknownOutcome,
         EventKind::KeyChanged,
         EventKind::LinkableByTime,
+        EventKind::PurchaseFailed,
         EventKind::Pending,
         EventKind::Refunded,
         EventKind::PoolStopped,
@@ -64,6 +68,7 @@ impl EventKind {
             EventKind::UnknownOutcome => "unknown_outcome",
             EventKind::KeyChanged => "key_changed",
             EventKind::LinkableByTime => "linkable_by_time",
+            EventKind::PurchaseFailed => "purchase_failed",
             EventKind::Pending => "pending",
             EventKind::Refunded => "refunded",
             EventKind::PoolStopped => "pool_stopped",

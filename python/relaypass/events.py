@@ -10,6 +10,7 @@ EventKind: TypeAlias = Literal[
     "unknown_outcome",
     "key_changed",
     "linkable_by_time",
+    "purchase_failed",
     "pending",
     "refunded",
     "pool_stopped",
