@@ -52,6 +52,9 @@ pub enum EventKind {
     /// A pass was bought in the call that asks for the answer, or right after a challenge that named its
     /// relay: Persona can tell by the clock which relay it is for.
     LinkableByTime,
+    /// A pass could not be bought in the background, and cannot be before somebody mends the cause: a
+    /// wrong API key, a missing permission. Once for each cause; the message names its code.
+    PurchaseFailed,
     /// Persona does not answer the question yet.
     Pending,
     /// A pass that was not consumed went back to the pool.
@@ -72,6 +75,7 @@ impl EventKind {
         EventKind::IssuerInconsistent,
         EventKind::KeyIdMismatch,
         EventKind::LinkableByTime,
+        EventKind::PurchaseFailed,
         EventKind::Pending,
         EventKind::Refunded,
         EventKind::PoolStopped,
@@ -87,6 +91,7 @@ impl EventKind {
             EventKind::IssuerInconsistent => "issuer_inconsistent",
             EventKind::KeyIdMismatch => "key_id_mismatch",
             EventKind::LinkableByTime => "linkable_by_time",
+            EventKind::PurchaseFailed => "purchase_failed",
             EventKind::Pending => "pending",
             EventKind::Refunded => "refunded",
             EventKind::PoolStopped => "pool_stopped",

@@ -12,8 +12,8 @@ use relaypass::surface::{
     IssueArguments, StartArguments, StoreArgument,
 };
 use relaypass::{
-    generate_key_pair, Claim, ClaimType, Client, Error, Listener, RateLimit, ResponseInfo, Secret,
-    Verification, VerificationId,
+    generate_key_pair, Claim, ClaimType, Client, Error, ErrorKind, Listener, RateLimit,
+    ResponseInfo, Secret, Verification, VerificationId,
 };
 use relaypass_sandbox::{Options, Sandbox};
 use serde_json::{json, Map, Value};
@@ -457,6 +457,7 @@ fn verification(verification: Verification) -> Value {
         "claim": verification.claim.map(claim),
         "session_access_token": verification.session_access_token.map(|token| token.expose().clone()),
         "hosted_url": verification.hosted_url.map(|url| url.expose().clone()),
+        "purchase_failure": verification.purchase_failure.map(ErrorKind::code),
         "expires_at": verification.expires_at,
     })
 }

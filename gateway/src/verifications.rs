@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::Json as JsonAnswer;
-use relaypass::{Claim, ClaimType, Result, StartVerification, Verification, VerificationId};
+use relaypass::{
+    Claim, ClaimType, ErrorKind, Result, StartVerification, Verification, VerificationId,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -68,6 +70,8 @@ pub(crate) struct VerificationAnswer {
     session_access_token: Option<String>,
     /// Persona's page for the visitor; null once it is over. It refuses requests with a `Referer`.
     hosted_url: Option<String>,
+    /// The code of what keeps its pass from being bought until somebody mends it; null once there is a pass.
+    purchase_failure: Option<&'static str>,
     /// When the session ends, in milliseconds since the epoch.
     expires_at: u64,
 }
@@ -239,6 +243,7 @@ fn describe(verification: Verification) -> VerificationAnswer {
         claim: verification.claim.map(Into::into),
         session_access_token: told(verification.session_access_token),
         hosted_url: told(verification.hosted_url),
+        purchase_failure: verification.purchase_failure.map(ErrorKind::code),
         expires_at: verification.expires_at,
     }
 }

@@ -13,6 +13,8 @@ import { runInScope } from './scope.js';
  *   pass.
  * - `linkable_by_time`: a pass was bought in the call that asks for the answer: Persona can tell by the
  *   clock which relay it is for.
+ * - `purchase_failed`: a pass could not be bought in the background, and cannot be before somebody mends
+ *   the cause: a wrong API key, a missing permission. Once for each cause; the message names its code.
  * - `pending`: Persona does not answer the question yet.
  * - `refunded`: a pass that was not consumed went back to the pool.
  * - `pool_stopped`: two signatures in a row were no use; the pool buys no more passes of this claim
@@ -26,6 +28,7 @@ export type EventKind =
   | 'issuer_inconsistent'
   | 'key_id_mismatch'
   | 'linkable_by_time'
+  | 'purchase_failed'
   | 'pending'
   | 'refunded'
   | 'pool_stopped'

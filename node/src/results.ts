@@ -89,6 +89,12 @@ export interface Verification {
    * page refuses requests that carry a `Referer`.
    */
   readonly hostedUrl: string | null;
+  /**
+   * The code of what keeps its pass from being bought until somebody mends it, such as
+   * `authentication` for a wrong API key; `null` once there is a pass. Nothing is lost: the next
+   * attempt buys it.
+   */
+  readonly purchaseFailure: string | null;
   /** When the session ends: 30 minutes after it began. */
   readonly expiresAt: Date;
 }
@@ -112,6 +118,7 @@ export interface NativeVerification {
   readonly claim: Claim | null;
   readonly sessionAccessToken: string | null;
   readonly hostedUrl: string | null;
+  readonly purchaseFailure: string | null;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
 }

@@ -12,6 +12,7 @@ EventKind: TypeAlias = Literal[
     "issuer_inconsistent",
     "key_id_mismatch",
     "linkable_by_time",
+    "purchase_failed",
     "pending",
     "refunded",
     "pool_stopped",

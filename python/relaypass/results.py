@@ -114,6 +114,10 @@ class Verification:
     hosted_url: str | None = field(repr=False)
     """Persona's page for the visitor, with the token in it; ``None`` once the verification is over.
     The page refuses requests that carry a ``Referer``."""
+    purchase_failure: str | None
+    """The code of what keeps its pass from being bought until somebody mends it, such as
+    ``authentication`` for a wrong API key; ``None`` once there is a pass. Nothing is lost: the next
+    attempt buys it."""
     expires_at: datetime
     """When the session ends, in UTC: 30 minutes after it began."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,10 @@ def is_about(said: str, described: dict[str, Any]) -> bool:
 def compare(play: Play, step: dict[str, Any], where: str) -> None:
     expected = step["expect"]
     actual, refused = outcome(play, step)
+    ends_at = time.monotonic() + 20
+    while step.get("until") and not is_so(actual, expected) and time.monotonic() < ends_at:
+        time.sleep(0.02)
+        actual, refused = outcome(play, step)
     assert (refused is not None) == ("error" in expected), (where, refused or "succeeded")
     assert refused is None or is_told(refused), (where, refused, "is not in the page")
     if "save" in step:
@@ -86,6 +91,10 @@ def compare(play: Play, step: dict[str, Any], where: str) -> None:
     for path, wanted in expected.items():
         value = look_up(actual, path)
         assert matches(value, wanted), (where, path, value, wanted)
+
+
+def is_so(actual: Any, expected: dict[str, Any]) -> bool:
+    return all(matches(look_up(actual, path), wanted) for path, wanted in expected.items())
 
 
 def outcome(play: Play, step: dict[str, Any]) -> tuple[Any, Refused | None]:

@@ -23,7 +23,7 @@ pub(crate) use owner::{Customer, Owner};
 #[cfg(test)]
 pub(crate) use persona::AttemptResult;
 pub(crate) use persona::{AttemptOptions, Persona, Question};
-pub(crate) use ports::{Ports, Usable};
+pub(crate) use ports::{Ports, SeenPurchases};
 pub use relays::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
     RelayToken, Relays,
@@ -122,8 +122,8 @@ pub(crate) struct StoreOptions {
 pub(crate) struct Seen {
     /// What issuers gave, by environment and claim type: each has keys of its own.
     pub(crate) issuers: Mutex<HashMap<(Environment, String), issuer::Known>>,
-    /// When a signature was good last.
-    pub(crate) usable: Usable,
+    /// What came of purchases.
+    pub(crate) purchases: SeenPurchases,
     /// Whether the key of names was sealed with the first seal key when this client began.
     pub(crate) name_seal_is_renewed: Arc<AtomicBool>,
     /// The claim types that were asked for: those whose pools are filled.

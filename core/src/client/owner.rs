@@ -14,7 +14,7 @@ const DIGITS: usize = 32;
 
 /// What stands for an API key in names and records: half of a hash under the store's key of names.
 /// Who knows an API key, and sees the table, does not see which rows are that customer's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Owner(String);
 
 impl Owner {

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{Customer, Environment, Inner, Lifecycle, Owner, Persona, StoreOptions};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::{tell, Event, EventKind, Listener};
 use crate::outcome::Budget;
 use crate::records::{RealWorld, Vault, World, WorldRandom};
@@ -27,14 +27,22 @@ pub(crate) struct Ports {
     /// When the call began whose budget this is, by the world's time that never goes back. None: what
     /// these ports are for is many calls, each with a budget of its own.
     pub(crate) began: Option<Duration>,
-    pub(crate) usable: Usable,
+    pub(crate) purchases: SeenPurchases,
     pub(crate) name_seal_is_renewed: Arc<AtomicBool>,
     /// What is told when the client is closed: whoever does many things begins no further one then.
     pub(crate) lifecycle: Arc<Lifecycle>,
 }
 
-/// When a signature was good last, by environment and claim type, in milliseconds since the epoch.
-pub(crate) type Usable = Arc<Mutex<HashMap<(Environment, String), u64>>>;
+/// What came of purchases, as far as this process has seen.
+pub(crate) type SeenPurchases = Arc<Mutex<Purchases>>;
+
+#[derive(Default)]
+pub(crate) struct Purchases {
+    /// When a signature was good last, in milliseconds since the epoch.
+    usable_at: HashMap<(Environment, String), u64>,
+    /// Why passes cannot be bought ahead, for those whose they would be.
+    failing: HashMap<(Environment, String, Option<Owner>), ErrorKind>,
+}
 
 impl Inner {
     /// How verifications and passes are kept.
@@ -91,7 +99,7 @@ impl Ports {
             listener: inner.listener.clone(),
             budget: inner.budget(limit),
             began: None,
-            usable: inner.seen.usable.clone(),
+            purchases: inner.seen.purchases.clone(),
             name_seal_is_renewed: inner.seen.name_seal_is_renewed.clone(),
             lifecycle: inner.lifecycle.clone(),
         }
@@ -142,14 +150,36 @@ impl Ports {
     /// Notes that a signature for this claim type was good.
     pub(crate) fn saw_usable(&self, claim_type: &str) {
         let now = self.now();
-        let mut usable = self.usable.lock().unwrap_or_else(PoisonError::into_inner);
-        usable.insert((self.environment, claim_type.to_owned()), now);
+        let mut seen = self.seen_purchases();
+        (seen.usable_at).insert((self.environment, claim_type.to_owned()), now);
+        let is_other = |environment: Environment, of: &str| {
+            environment != self.environment || of != claim_type
+        };
+        (seen.failing).retain(|(environment, of, _), _| is_other(*environment, of));
     }
 
     /// When a signature for this claim type was good last, as far as this process has seen.
     pub(crate) fn usable_at(&self, claim_type: &str) -> Option<u64> {
-        let usable = self.usable.lock().unwrap_or_else(PoisonError::into_inner);
-        (usable.get(&(self.environment, claim_type.to_owned()))).copied()
+        let seen = self.seen_purchases();
+        (seen
+            .usable_at
+            .get(&(self.environment, claim_type.to_owned())))
+        .copied()
+    }
+
+    /// Notes why a pass could not be bought ahead for this owner. Whether that is news.
+    pub(crate) fn saw_failing(
+        &self,
+        claim_type: &str,
+        owner: Option<Owner>,
+        kind: ErrorKind,
+    ) -> bool {
+        let whose = (self.environment, claim_type.to_owned(), owner);
+        self.seen_purchases().failing.insert(whose, kind) != Some(kind)
+    }
+
+    fn seen_purchases(&self) -> MutexGuard<'_, Purchases> {
+        (self.purchases.lock()).unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now(&self) -> u64 {

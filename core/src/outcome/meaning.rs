@@ -5,7 +5,7 @@
 //! came under ([`KeyHistory`](super::KeyHistory)): `verification::machine` has those tables.
 
 use super::Call;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 
 /// What came of one attempt. Who spoke was decided where the bytes became an answer
 /// (`wire::speaker`).
@@ -105,6 +105,22 @@ pub(crate) fn may_pass(call: Call, kind: ErrorKind) -> bool {
         ErrorKind::PermissionDenied | ErrorKind::Unprocessable => call == Call::Redeem,
         _ => false,
     }
+}
+
+/// Whether a purchase that failed so fails again until somebody mends what is wrong: the API key, its
+/// permission, the set-up, an answer of Persona's that is no use. What nobody can tell has an event of
+/// its own, a store that fails says so itself, and a caller who cannot buy was never about to.
+pub(crate) fn needs_mending(error: &Error) -> bool {
+    let is_something_else = match error.kind() {
+        ErrorKind::InvalidArgument => error.status().is_none(),
+        ErrorKind::OutcomeUnknown
+        | ErrorKind::Store
+        | ErrorKind::Closed
+        | ErrorKind::Cancelled
+        | ErrorKind::Internal => true,
+        _ => false,
+    };
+    !is_something_else && !may_pass(Call::Sign, error.kind())
 }
 
 fn refusal(status: u16) -> ErrorKind {

@@ -14,7 +14,7 @@ mod meaning;
 pub(crate) use budget::Budget;
 pub(crate) use explain::{explain, explain_lasting, NOT_ENABLED};
 pub(crate) use key::{Failure, KeyHistory};
-pub(crate) use meaning::{kind_of, may_pass, meaning, Answer, Meaning};
+pub(crate) use meaning::{kind_of, may_pass, meaning, needs_mending, Answer, Meaning};
 
 /// One of the calls to Persona.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

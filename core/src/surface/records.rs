@@ -153,6 +153,7 @@ macro_rules! result_records {
                 pub claim: Option<ClaimRecord>,
                 pub session_access_token: Option<String>,
                 pub hosted_url: Option<String>,
+                pub purchase_failure: Option<String>,
                 pub expires_at: $number,
             }
         }
@@ -160,6 +161,7 @@ macro_rules! result_records {
         impl From<$crate::Verification> for VerificationRecord {
             fn from(verification: $crate::Verification) -> Self {
                 let expose = |secret: $crate::Secret<String>| secret.expose().clone();
+                let failure = verification.purchase_failure;
                 Self {
                     id: verification.id.as_str().to_owned(),
                     claim_type: verification.claim_type.as_str().to_owned(),
@@ -167,6 +169,7 @@ macro_rules! result_records {
                     claim: verification.claim.map(ClaimRecord::from),
                     session_access_token: verification.session_access_token.map(expose),
                     hosted_url: verification.hosted_url.map(expose),
+                    purchase_failure: failure.map(|kind| kind.code().to_owned()),
                     expires_at: verification.expires_at as $number,
                 }
             }

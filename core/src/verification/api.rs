@@ -2,7 +2,7 @@
 
 use crate::claim::{Claim, ClaimType};
 use crate::credential::check_visible;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
 /// The name of a verification: a random UUID. It is no secret, and says nothing about the person.
@@ -158,6 +158,9 @@ pub struct Verification {
     /// Persona's page for the visitor, with the token in it; none once the verification is over.
     /// The page refuses requests that carry a `Referer`.
     pub hosted_url: Option<Secret<String>>,
+    /// What keeps its pass from being bought until somebody mends it, such as `Authentication` for a
+    /// wrong API key; none once there is a pass. The next attempt buys: nothing is lost.
+    pub purchase_failure: Option<ErrorKind>,
     /// When the session ends, in milliseconds since the epoch, UTC: 30 minutes after it began.
     pub expires_at: u64,
 }

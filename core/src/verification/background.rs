@@ -113,8 +113,16 @@ async fn refill(engine: &Engine, claim_type: String, target: u32) -> Result<()> 
     let claim_type = ClaimType::parse(claim_type)?;
     for _ in 0..wanted.min(most) {
         let is_closing = lifecycle.sleep(part_of(PERIOD / 60)).await;
+        if is_closing {
+            break;
+        }
+        let bought = engine.buy_pooled(&claim_type, Some(target)).await;
+        if let Err(error) = &bought {
+            let claim_type = claim_type.as_str();
+            engine.tell_purchase_failure(claim_type, error).await;
+        }
         // Another process may have been faster.
-        if is_closing || !engine.buy_pooled(&claim_type, Some(target)).await? {
+        if !bought? {
             break;
         }
     }
@@ -129,7 +137,10 @@ fn part_of(whole: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+    use crate::events::Listener;
     use crate::store::MemoryStore;
     use crate::verification::seller;
 
@@ -142,6 +153,42 @@ mod tests {
             ..seller::Seller::default()
         };
         [(); 2].map(|()| seller::engine(store.clone(), Arc::new(seller())))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn why_the_pool_cannot_be_filled_is_told_once_until_it_can() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let listens = told.clone();
+        let seller = Arc::new(seller::Seller::default());
+        let mut engine = seller::engine(Arc::new(MemoryStore::new()), seller.clone());
+        engine.ports.listener = Some(Listener::new(move |event| {
+            listens
+                .lock()
+                .unwrap()
+                .push((event.kind, event.message.clone()));
+        }));
+        // What a round buys is left to chance: in five rounds of a pool of 100, something.
+        let rounds = async |refuses| {
+            *seller.refuses.lock().unwrap() = refuses;
+            for _ in 0..5 {
+                let _ = refill(&engine, "age".to_owned(), 100).await;
+            }
+            std::mem::take(&mut *told.lock().unwrap())
+        };
+        for _ in 0..2 {
+            for (status, code) in [(401, "(authentication)"), (403, "(permission_denied)")] {
+                let told = rounds(Some(status)).await;
+                assert_eq!(told.len(), 1, "{told:?}");
+                assert_eq!(told[0].0, EventKind::PurchaseFailed);
+                assert!(told[0].1.contains(code), "{told:?}");
+            }
+            // A failure that passes by itself is nobody's to mend.
+            assert_eq!(rounds(Some(500)).await, []);
+            *seller.refuses.lock().unwrap() = None;
+            let claim_type = ClaimType::parse("age").unwrap();
+            let bought = engine.buy_pooled(&claim_type, None).await;
+            assert!(bought.expect("it is for sale"));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -319,6 +319,7 @@ impl Verifications<'_> {
             claim,
             session_access_token: token,
             hosted_url,
+            purchase_failure: record.purchase_failure(),
             expires_at: record.session_ends_at(),
         })
     }

@@ -14,8 +14,9 @@ use crate::future::BoxFuture;
 use crate::http::{Attempt, FailureCause, SendFailure, Sent};
 use crate::outcome::Budget;
 use crate::records::{RealWorld, StoredSecret, Vault};
-use crate::secret::IdempotencyKey;
+use crate::secret::{IdempotencyKey, Secret};
 use crate::store::{Sealer, Store};
+use crate::wire::ResponseHead;
 
 /// What a call may take with her.
 pub(super) const TOTAL: Duration = Duration::from_secs(60);
@@ -28,6 +29,8 @@ pub(super) struct Seller {
     pub(super) left_for_signature: Mutex<Option<Duration>>,
     /// Whether no request for a signature can be sent, for as long as it may take.
     pub(super) hangs: bool,
+    /// The status with which she refuses to sign.
+    pub(super) refuses: Mutex<Option<u16>>,
 }
 
 /// A worker on this store that buys from her.
@@ -40,7 +43,7 @@ pub(super) fn engine(store: Arc<dyn Store>, seller: Arc<Seller>) -> Engine {
             environment: Environment::Production,
             customer: None,
             listener: None,
-            usable: Arc::default(),
+            purchases: Arc::default(),
             name_seal_is_renewed: Arc::default(),
             lifecycle: Arc::default(),
             began: None,
@@ -83,7 +86,11 @@ impl Persona for Seller {
         options: AttemptOptions,
     ) -> BoxFuture<'a, Result<AttemptResult<StoredSecret>>> {
         *self.left_for_signature.lock().expect("nobody panicked") = options.timeout;
+        let refusal = *self.refuses.lock().expect("nobody panicked");
         Box::pin(async move {
+            if let Some(status) = refusal {
+                return Ok(Err(refused(status)));
+            }
             if self.hangs {
                 tokio::time::sleep(options.timeout.unwrap_or_default()).await;
                 return Ok(Err(unsent()));
@@ -108,6 +115,15 @@ impl Persona for Seller {
     ) -> BoxFuture<'a, Result<Claim>> {
         unreachable!("nobody redeems at a seller's")
     }
+}
+
+fn refused(status: u16) -> Box<Attempt> {
+    let head = ResponseHead {
+        status,
+        ..ResponseHead::default()
+    };
+    let body = br#"{"errors":[{"title":"No"}]}"#.to_vec();
+    Attempt::refused(head, Some(Secret::new(body)))
 }
 
 fn unsent() -> Box<Attempt> {

@@ -34,6 +34,9 @@ public struct RelayPassEvent: Sendable, Hashable {
     /// A pass was bought in the call that asks for the answer: Persona can tell by the clock which relay
     /// it is for.
     public static let linkableByTime = Kind(rawValue: "linkable_by_time")
+    /// A pass could not be bought in the background, and cannot be before somebody mends the cause: a
+    /// wrong API key, a missing permission. Once for each cause; the message names its code.
+    public static let purchaseFailed = Kind(rawValue: "purchase_failed")
     /// Persona does not answer the question yet.
     public static let pending = Kind(rawValue: "pending")
     /// A pass that was not consumed went back to the pool.

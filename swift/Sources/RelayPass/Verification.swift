@@ -37,6 +37,10 @@ public struct Verification: Sendable, Hashable, Codable {
   /// Persona's page for the visitor, with the token in it; `nil` once the verification is over. The
   /// page refuses requests that carry a `Referer`.
   public let hostedURL: String?
+  /// The code of what keeps its pass from being bought until somebody mends it, such as
+  /// `authentication` for a wrong API key; `nil` once there is a pass. Nothing is lost: the next attempt
+  /// buys it.
+  public let purchaseFailure: String?
   /// When the session ends: 30 minutes after it began.
   public let expiresAt: Date
 
@@ -48,6 +52,7 @@ public struct Verification: Sendable, Hashable, Codable {
     claim: Claim? = nil,
     sessionAccessToken: String? = nil,
     hostedURL: String? = nil,
+    purchaseFailure: String? = nil,
     expiresAt: Date
   ) {
     self.id = id
@@ -56,6 +61,7 @@ public struct Verification: Sendable, Hashable, Codable {
     self.claim = claim
     self.sessionAccessToken = sessionAccessToken
     self.hostedURL = hostedURL
+    self.purchaseFailure = purchaseFailure
     self.expiresAt = expiresAt
   }
 
@@ -69,6 +75,7 @@ public struct Verification: Sendable, Hashable, Codable {
     claim = native.claim.map(Claim.init)
     sessionAccessToken = native.sessionAccessToken
     hostedURL = native.hostedUrl
+    purchaseFailure = native.purchaseFailure
     expiresAt = Date(timeIntervalSince1970: Double(native.expiresAt) / 1_000)
   }
 }
@@ -89,6 +96,7 @@ extension Verification: CustomStringConvertible, CustomDebugStringConvertible, C
         "claim": claim as Any,
         "sessionAccessToken": redact(sessionAccessToken),
         "hostedURL": redact(hostedURL),
+        "purchaseFailure": purchaseFailure as Any,
         "expiresAt": expiresAt,
       ],
       displayStyle: .struct)

@@ -406,6 +406,7 @@ private func members(_ verification: Verification) -> JSON {
     "claim": members(verification.claim),
     "session_access_token": JSON(verification.sessionAccessToken),
     "hosted_url": JSON(verification.hostedURL),
+    "purchase_failure": JSON(verification.purchaseFailure),
     "expires_at": .number((verification.expiresAt.timeIntervalSince1970 * 1_000).rounded()),
   ])
 }

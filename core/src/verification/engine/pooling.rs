@@ -1,11 +1,12 @@
 //! Passes bought ahead: a purchase like any other, with a place in the pool to put it.
 
-use super::driving::Shelf;
+use super::driving::{failed_to_buy, Shelf};
 use super::{Engine, Progress};
 use crate::claim::ClaimType;
 use crate::client::IssuePrivacyPass;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
+use crate::outcome::needs_mending;
 use crate::passes::{new_pool_key, Buying, Looked, Pooled, PooledState, Purchase};
 use crate::records::{Changed, Loaded};
 use crate::store::Swap;
@@ -85,6 +86,19 @@ impl Engine {
         }
     }
 
+    /// Tells why a pass could not be bought ahead in the background, unless this process knows already.
+    pub(in crate::verification) async fn tell_purchase_failure(
+        &self,
+        claim_type: &str,
+        error: &Error,
+    ) {
+        let owner = self.ports.owner().await.unwrap_or_default();
+        if needs_mending(error) && self.ports.saw_failing(claim_type, owner, error.kind()) {
+            let (kind, message) = (EventKind::PurchaseFailed, failed_to_buy(error));
+            self.ports.tell(kind, None, error.request_id(), &message);
+        }
+    }
+
     /// Tells that no more passes of a claim type are bought ahead, if that is so now.
     async fn tell_if_stopped(&self, claim_type: &str) -> Result<()> {
         if self.ports.census(claim_type).await?.buying == Buying::Stopped {
@@ -101,8 +115,12 @@ impl Engine {
             Looked::Done => Ok(true),
             Looked::Buying(place) => {
                 let run = Run::new(Goal::Pass, ports.now());
-                self.drive_place(key, *place, run).await?;
-                Ok(true)
+                let claim_type = place.content.claim_type.clone();
+                let bought = self.drive_place(key, *place, run).await;
+                if let Err(error) = &bought {
+                    self.tell_purchase_failure(&claim_type, error).await;
+                }
+                bought.map(|()| true)
             }
             Looked::TakenBy(by) => {
                 // The pass is in the place until the verification has it in its own record.

@@ -9,6 +9,7 @@ mod in_the_background;
 mod older;
 mod overtaken;
 mod owners;
+mod purchase_failed;
 mod purchase_window;
 mod recovering;
 mod references;

@@ -11,6 +11,7 @@ pub(crate) use self::request::Request;
 use crate::claim::KeyForm;
 use crate::client::rules::LONGEST_PURCHASE_WINDOW;
 use crate::client::Owner;
+use crate::error::ErrorKind;
 use crate::passes::{new_pool_key, PaidPass, Purchase};
 use crate::records::{Evidence, StoredSecret, DAY, LEASE, MINUTE, SECOND};
 use crate::secret::rand_core::CryptoRng;
@@ -86,6 +87,9 @@ pub(crate) struct Durable {
     /// Its pass is bought from this time on, unless the answer is asked for before; none: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) buy_at: Option<u64>,
+    /// The code of what keeps its pass from being bought until somebody mends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) purchase_failure: Option<String>,
     /// A pass that was not consumed, on its way to the pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) refund: Option<Refund>,
@@ -214,6 +218,7 @@ impl Durable {
             tries: 0,
             leased_until: Some(now + LEASE),
             buy_at: beginning.buy_at,
+            purchase_failure: None,
             due_at: None,
             expires_at: None,
         };
@@ -329,6 +334,24 @@ impl Durable {
         let left = self.buy_at?.checked_sub(now)?;
         // A time from far ahead was written by a clock that is wrong.
         (is_unsent && left > 0 && left <= LONGEST_PURCHASE_WINDOW * SECOND).then_some(left)
+    }
+
+    /// What keeps its pass from being bought until somebody mends it. A code that this version does not
+    /// know is a broken protocol to it.
+    pub(super) fn purchase_failure(&self) -> Option<ErrorKind> {
+        let code = self.purchase_failure.as_ref()?;
+        Some(ErrorKind::from_code(code).unwrap_or(ErrorKind::Protocol))
+    }
+
+    /// The record that says why no pass could be bought for it; none if it says so already, or if there
+    /// is a pass.
+    pub(super) fn failed_to_buy(&self, kind: ErrorKind) -> Option<Self> {
+        let is_without_pass = matches!(self.state, State::Created { .. } | State::Issuing { .. });
+        let is_news = self.purchase_failure() != Some(kind);
+        (self.purpose == Purpose::Verification && is_without_pass && is_news).then(|| Self {
+            purchase_failure: Some(kind.code().to_owned()),
+            ..self.clone()
+        })
     }
 
     /// Whether it is too late to buy a pass for it.

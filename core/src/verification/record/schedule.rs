@@ -22,6 +22,9 @@ impl Durable {
             leased_until: Some(now + LEASE),
             ..self.clone()
         };
+        if !matches!(moved.state, State::Created { .. } | State::Issuing { .. }) {
+            moved.purchase_failure = None;
+        }
         if moved.is_closed() {
             // W6: nothing secret outlives the verification.
             moved.relay = None;

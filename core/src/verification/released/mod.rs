@@ -152,7 +152,7 @@ async fn worker(key: &str, record: &serde_json::Value, now: u64) -> (Engine, Arc
             floor: Duration::from_secs(1),
         },
         began: None,
-        usable: Arc::default(),
+        purchases: Arc::default(),
         name_seal_is_renewed: Arc::default(),
         lifecycle: Arc::default(),
     };

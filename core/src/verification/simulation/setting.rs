@@ -86,7 +86,7 @@ impl Setting {
                 environment: Environment::Production,
                 customer: None,
                 listener: Some(Listener::new(move |event| watch.notice(event))),
-                usable: Arc::default(),
+                purchases: Arc::default(),
                 name_seal_is_renewed: Arc::default(),
                 lifecycle: Arc::default(),
                 began: None,

@@ -1,10 +1,13 @@
 //! What a caller is told when a drive leaves without what was wanted.
 
-use super::{Drive, Shelf};
+use super::{Drive, Patience, Shelf};
 use crate::error::{Error, ErrorKind};
+use crate::events::EventKind;
 use crate::http::Attempt;
-use crate::outcome::{may_pass, Call};
+use crate::outcome::{may_pass, needs_mending, Call};
+use crate::records::Changed;
 use crate::secret::IdempotencyKey;
+use crate::verification::machine::Goal;
 use crate::verification::record::State;
 
 impl Drive<'_> {
@@ -64,6 +67,28 @@ impl Drive<'_> {
         }
     }
 
+    /// Stores why no pass could be bought, for whoever looks, and tells it if no caller is there to be
+    /// told. Whoever was faster says it, or has the pass; if the store fails, the next attempt says it.
+    pub(super) async fn note_purchase_failure(&mut self, error: &Error) {
+        let failed = match needs_mending(error) {
+            true => self.stored.content.failed_to_buy(error.kind()),
+            false => None,
+        };
+        let Some(mut failed) = failed else {
+            return;
+        };
+        if self.run.is_own {
+            failed.leased_until = None;
+        }
+        self.patience = Patience::Grace;
+        let is_noted = matches!(self.put(failed).await, Ok(Changed::Done(_)));
+        if is_noted && self.run.goal == Goal::Pass {
+            let message = failed_to_buy(error);
+            let kind = EventKind::PurchaseFailed;
+            (self.engine.ports).tell(kind, self.id(), error.request_id(), &message);
+        }
+    }
+
     /// The oldest key under which the answer may be stored.
     fn lost_key(&self) -> Option<IdempotencyKey> {
         let (lost, present) = match &self.stored.content.state {
@@ -76,4 +101,9 @@ impl Drive<'_> {
         let oldest = lost.first().or(present.filter(|_| is_lost))?;
         oldest.key.as_key().ok()
     }
+}
+
+/// What the event says of a purchase that failed in the background.
+pub(in crate::verification::engine) fn failed_to_buy(error: &Error) -> String {
+    format!("A pass could not be bought ({}): {error}", error.code())
 }

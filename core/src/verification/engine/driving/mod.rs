@@ -7,6 +7,7 @@ mod shelf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use self::failing::failed_to_buy;
 use self::shelf::Patience;
 pub(super) use self::shelf::Shelf;
 use super::{unknown_id, Engine, Progress};
@@ -132,6 +133,14 @@ enum Written {
 
 impl Drive<'_> {
     async fn go(&mut self, event: Event) -> Result<Result<Progress>> {
+        let told = self.go_on(event).await;
+        if let Err(error) = &told {
+            self.note_purchase_failure(error).await;
+        }
+        told
+    }
+
+    async fn go_on(&mut self, event: Event) -> Result<Result<Progress>> {
         let mut event = event;
         loop {
             let ports = &self.engine.ports;
@@ -372,16 +381,16 @@ impl Drive<'_> {
             EventKind::KeyChanged
             | EventKind::IssuerInconsistent
             | EventKind::KeyIdMismatch
+            | EventKind::PurchaseFailed
             | EventKind::PoolStopped
             | EventKind::BackgroundFailure => "",
         };
-        // Neither a place nor a stateless call has an id that says anything.
-        let id = matches!(self.shelf, Shelf::Record).then_some(&*self.stored.content.id);
-        self.engine.ports.tell(
-            kind,
-            id,
-            failed.and_then(|attempt| attempt.request_id()),
-            message,
-        );
+        let request_id = failed.and_then(|attempt| attempt.request_id());
+        self.engine.ports.tell(kind, self.id(), request_id, message);
+    }
+
+    /// The verification's id. Neither a place nor a stateless call has one that says anything.
+    fn id(&self) -> Option<&str> {
+        matches!(self.shelf, Shelf::Record).then_some(&*self.stored.content.id)
     }
 }

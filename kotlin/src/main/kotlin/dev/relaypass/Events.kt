@@ -67,6 +67,12 @@ public class EventKind private constructor(
          */
         @JvmField public val LINKABLE_BY_TIME: EventKind = know("linkable_by_time")
 
+        /**
+         * A pass could not be bought in the background, and cannot be before somebody mends the cause: a wrong
+         * API key, a missing permission. Once for each cause; the message names its code.
+         */
+        @JvmField public val PURCHASE_FAILED: EventKind = know("purchase_failed")
+
         /** Persona does not answer the question yet. */
         @JvmField public val PENDING: EventKind = know("pending")
 

@@ -41,6 +41,7 @@ internal fun VerificationRecord.lift(): Verification =
         claim = claim?.lift(),
         sessionAccessToken = sessionAccessToken,
         hostedUrl = hostedUrl,
+        purchaseFailure = purchaseFailure,
         expiresAt = Instant.ofEpochMilli(expiresAt.saturated()),
     )
 

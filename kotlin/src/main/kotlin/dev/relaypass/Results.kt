@@ -158,15 +158,19 @@ public enum class VerificationStatus(
  * @property sessionAccessToken a JWT for the visitor's browser; `null` once the verification is over.
  * @property hostedUrl Persona's page for the visitor, with the token in it; `null` once the
  * verification is over. The page refuses requests that carry a `Referer`.
+ * @property purchaseFailure the code of what keeps its pass from being bought until somebody mends it,
+ * such as `authentication` for a wrong API key; `null` once there is a pass. Nothing is lost: the next
+ * attempt buys it.
  * @property expiresAt when the session ends: 30 minutes after it began.
  */
-public class Verification @JvmOverloads constructor(
+public class Verification(
     public val id: String,
     public val claimType: String,
     public val status: VerificationStatus,
-    public val claim: Claim? = null,
-    public val sessionAccessToken: String? = null,
-    public val hostedUrl: String? = null,
+    public val claim: Claim?,
+    public val sessionAccessToken: String?,
+    public val hostedUrl: String?,
+    public val purchaseFailure: String?,
     public val expiresAt: Instant,
 ) : RelayPassValue(
         "Verification",
@@ -176,8 +180,21 @@ public class Verification @JvmOverloads constructor(
         "claim" to claim,
         "sessionAccessToken" to secret(sessionAccessToken),
         "hostedUrl" to secret(hostedUrl),
+        "purchaseFailure" to purchaseFailure,
         "expiresAt" to expiresAt,
-    )
+    ) {
+    /** One whose purchase nothing keeps. */
+    @JvmOverloads
+    public constructor(
+        id: String,
+        claimType: String,
+        status: VerificationStatus,
+        claim: Claim? = null,
+        sessionAccessToken: String? = null,
+        hostedUrl: String? = null,
+        expiresAt: Instant,
+    ) : this(id, claimType, status, claim, sessionAccessToken, hostedUrl, null, expiresAt)
+}
 
 /**
  * What a verification came to, so far.

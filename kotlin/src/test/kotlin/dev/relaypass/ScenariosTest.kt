@@ -441,6 +441,7 @@ private fun Verification.members() =
         put("claim", claim.members())
         put("session_access_token", sessionAccessToken)
         put("hosted_url", hostedUrl)
+        put("purchase_failure", purchaseFailure)
         put("expires_at", expiresAt.toEpochMilli())
     }
 
