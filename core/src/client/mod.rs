@@ -9,6 +9,7 @@ mod owner;
 mod persona;
 mod ports;
 mod relays;
+mod requests;
 pub(crate) mod rules;
 mod steps;
 
@@ -23,9 +24,10 @@ pub(crate) use owner::{Customer, Owner};
 pub(crate) use persona::Attempted;
 pub(crate) use persona::{Attempting, Persona, Question};
 pub(crate) use ports::{Ports, Usable};
-pub use relays::{
+pub use relays::Relays;
+pub use requests::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
-    RelayToken, Relays,
+    RelayToken,
 };
 pub(crate) use rules::MOST_PASSES;
 
