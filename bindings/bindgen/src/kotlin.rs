@@ -24,7 +24,7 @@ pub(crate) fn fit(code: &str) -> Result<String, String> {
         "GlobalScope.launch(kotlinx.coroutines.Dispatchers.Unconfined, \
          kotlinx.coroutines.CoroutineStart.UNDISPATCHED) coroutineBlock@",
     )?;
-    Ok(make_internal(&code))
+    make_internal(&code)
 }
 
 fn replace(code: &str, times: usize, old: &str, new: &str) -> Result<String, String> {
@@ -37,38 +37,69 @@ fn replace(code: &str, times: usize, old: &str, new: &str) -> Result<String, Str
 /// Puts `internal` before every declaration of the outermost level that is not private, so that
 /// nothing generated shows in the module's API: the Kotlin compiler then refuses a public
 /// declaration of ours that mentions one.
-fn make_internal(code: &str) -> String {
+fn make_internal(code: &str) -> Result<String, String> {
     let mut changed = String::with_capacity(code.len() + code.len() / 8);
-    for line in code.lines() {
-        let (before, declaration) = line.split_at(start_of_declaration(line));
-        let declaration = declaration.strip_prefix("public ").unwrap_or(declaration);
-        let word = declaration.split([' ', '<']).next().unwrap_or_default();
-        let is_public = WORDS.split_whitespace().any(|one| one == word);
-        let internal = if is_public { "internal " } else { "" };
-        for part in [before, internal, declaration, "\n"] {
-            changed.push_str(part);
+    let mut depth = 0;
+    let mut in_comment = false;
+    for mut line in code.lines() {
+        if in_comment {
+            // Code may follow the end of a comment.
+            let end = line.find("*/").map(|end| end + 2);
+            in_comment = end.is_none();
+            changed.push_str(&line[..end.unwrap_or(line.len())]);
+            line = &line[end.unwrap_or(line.len())..];
+        }
+        let (before, declaration) = line.split_at(length_of_annotations(line));
+        changed.push_str(before);
+        match without_visibility(declaration) {
+            Some(declaration) if depth == 0 => {
+                changed.push_str("internal ");
+                changed.push_str(declaration);
+            }
+            _ => changed.push_str(declaration),
+        }
+        changed.push('\n');
+
+        if declaration.starts_with("/*") {
+            in_comment = !declaration.contains("*/");
+        } else {
+            depth += depth_of(declaration.split("//").next().unwrap_or_default());
         }
     }
-    changed
+    match depth {
+        0 => Ok(changed),
+        _ => Err("the brackets of the generated code are not balanced".to_owned()),
+    }
 }
 
-/// What a public declaration of the outermost level begins with. Only `override` of inner ones,
-/// which is none of these, begins a line, too.
-const WORDS: &str = "abstract annotation class const data enum fun inline interface object open \
-                     sealed suspend typealias val value var";
-
-/// Behind the end of a comment, and annotations with their arguments.
-fn start_of_declaration(line: &str) -> usize {
-    let mut rest = line.strip_prefix(" */").unwrap_or(line);
+/// What stands in front of a declaration in its line: blanks, and annotations with their arguments.
+fn length_of_annotations(line: &str) -> usize {
+    let mut rest = line.trim_start();
     while rest.starts_with('@') && !rest.starts_with("@file:") {
         let mut depth = 0;
         let end = rest.find(|c: char| {
-            depth += i32::from(c == '(') - i32::from(c == ')');
+            depth += depth_of(c.encode_utf8(&mut [0; 4]));
             depth == 0 && c.is_whitespace()
         });
         rest = rest[end.unwrap_or(rest.len())..].trim_start();
     }
     line.len() - rest.len()
+}
+
+/// A line that begins a declaration which is public, from what follows its visibility.
+fn without_visibility(line: &str) -> Option<&str> {
+    const WORDS: &str =
+        "abstract annotation class const data enum fun inline interface object open \
+                         override sealed suspend typealias val value var";
+    let line = line.strip_prefix("public ").unwrap_or(line);
+    let word = line.split([' ', '<']).next().unwrap_or_default();
+    WORDS.split(' ').any(|one| one == word).then_some(line)
+}
+
+/// How much deeper a piece of code leads.
+fn depth_of(code: &str) -> i32 {
+    let count = |brackets: &[char]| code.matches(brackets).count() as i32;
+    count(&['(', '[', '{']) - count(&[')', ']', '}'])
 }
 
 #[cfg(test)]
@@ -128,6 +159,7 @@ data class Record(
         for (old, new) in [
             ("GlobalScope.launch", "scope.launch"),
             ("NAME_SHADOWING", "UNUSED"),
+            ("    val value: Long\n)\n", ""),
         ] {
             let other = GENERATED.replacen(old, new, 1);
             assert_ne!(other, GENERATED);
