@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` and `make test`. Both install what they need inside this
 # folder (target/, .venv/, node/node_modules/, .cache/) and say clearly what only the system can give.
 
-.PHONY: help build demo test soak simulate lint bench first-run audit dist dist-check dist-twice clean
+.PHONY: help build demo test soak fuzz simulate lint bench first-run audit dist dist-check dist-twice clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
@@ -17,6 +17,9 @@ test: build  ## all tests; REQUIRE_ALL=1 turns a skip into a failure
 
 soak: build  ## the gateway's proofs at full length: thousands of requests, a minute of kills
 	@SOAK=1 tests/run gateway
+
+fuzz:  ## what reads bytes of strangers, FUZZ_SECONDS (60) for each target; needs a nightly compiler
+	@tests/fuzz
 
 simulate:  ## SEEDS=n random worlds; a failure says how to play its seed again
 	@SIMULATION=usual SIMULATION_SEEDS=$(or $(SEEDS),1000) cargo test -p relaypass --lib random_worlds::random_worlds -- --nocapture

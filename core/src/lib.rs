@@ -58,8 +58,8 @@ mod verification;
 mod wire;
 
 pub use claim::{
-    generate_key_pair, open_claim, Claim, ClaimType, DecryptionKey, DecryptionKeys, EncryptionKey,
-    KeyForm, Method,
+    generate_key_pair, open_claim, open_claim_in_form, Claim, ClaimType, DecryptionKey,
+    DecryptionKeys, EncryptionKey, KeyForm, Method,
 };
 pub use client::{
     Client, ClientBuilder, CreateRelay, EncryptionForm, Environment, GenerateClaim, GeneratedClaim,

@@ -246,6 +246,7 @@ impl<'a> Runner<'a> {
                     "relay_token": relay.relay_token.as_str(),
                     "relay_secret": relay.relay_secret.expose(),
                     "relay_session_access_token": relay.relay_session_access_token.expose(),
+                    "encryption_form": relay.encryption_form.map(relaypass::KeyForm::as_str),
                     "request_id": relay.info.request_id,
                     "rate_limit": rate_limit(&relay.info),
                 }))
@@ -271,6 +272,7 @@ impl<'a> Runner<'a> {
                     claim_type: text("claim_type"),
                     decryption_key: with.get("decryption_key").and_then(keys),
                     idempotency_key: secret("idempotency_key"),
+                    encryption_form: text("encryption_form"),
                 };
                 let answer = run(arguments, client, None).await?;
                 Ok(json!({

@@ -11,6 +11,7 @@ import {
 import { call, unwrap } from './cancel.js';
 import { makeListener } from './events.js';
 import type { RelayPassEvent } from './events.js';
+import type { EncryptionForm } from './forms.js';
 import { readPrivateKeys } from './keys.js';
 import type { Key } from './keys.js';
 import { native } from './native.js';
@@ -69,7 +70,7 @@ export interface RelayPassOptions {
    * In which form Persona gets the encryption key; `auto` (the default) is the one that she takes.
    * The claim comes back in the form that goes with it; another one is refused.
    */
-  readonly encryptionForm?: 'auto' | 'pem' | 'jwk' | null | undefined;
+  readonly encryptionForm?: EncryptionForm | null | undefined;
   /**
    * Where verifications and passes are kept: an object of yours, or the URL of a built-in store
    * (`memory:`, `sqlite:///absolute/path`, `postgres://…`). Without one there are the three steps.

@@ -36,8 +36,9 @@ export {
 } from './errors.js';
 export type { ErrorCode, ErrorFacts } from './errors.js';
 export type { EventKind, RelayPassEvent } from './events.js';
+export type { EncryptionForm } from './forms.js';
 export { EncryptionKey } from './keys.js';
-export type { Jwk, Key, PublicJwk } from './keys.js';
+export type { Jwk, Key, PrivateJwk, PublicJwk } from './keys.js';
 export type { CountArguments, Passes, PrefetchArguments } from './passes.js';
 export type {
   CallOptions,

@@ -14,6 +14,18 @@ export interface Jwk {
   readonly kty?: string | undefined;
 }
 
+/** The private half of a key pair as a {@link Jwk}. **Secret.** */
+export interface PrivateJwk extends PublicJwk {
+  /** The name that it was read with, if it had one: a JWE that names it is opened with this key. */
+  readonly kid?: string;
+  readonly d: string;
+  readonly p: string;
+  readonly q: string;
+  readonly dp: string;
+  readonly dq: string;
+  readonly qi: string;
+}
+
 /** The public half of a key pair as a {@link Jwk}. */
 export interface PublicJwk extends Jwk {
   readonly kty: 'RSA';
@@ -54,10 +66,13 @@ export class EncryptionKey {
 
   readonly #privateKeyPem: string;
 
+  readonly #privateJwk: string;
+
   private constructor(pair: KeyPair) {
     this.publicKeyPem = pair.publicKeyPem;
     this.publicJwk = Object.freeze(JSON.parse(pair.publicJwk) as PublicJwk);
     this.#privateKeyPem = pair.privateKeyPem;
+    this.#privateJwk = pair.privateJwk;
     Object.freeze(this);
   }
 
@@ -79,12 +94,13 @@ export class EncryptionKey {
    * @throws {@link InvalidArgumentError} for anything else.
    */
   static fromPem(privatePem: string): EncryptionKey {
-    return new EncryptionKey(unwrap(native.readKeys(readText(privatePem, 'privatePem'))));
+    return new EncryptionKey(unwrap(native.readKeyPair(readText(privatePem, 'privatePem'))));
   }
 
   /**
    * Reads a private key that is a JSON Web Key (RFC 7517): an object, as WebCrypto exports it, or its
-   * JSON. It has `d`, `p`, `q`, `dp`, `dq` and `qi`; `alg`, if it is there, is `RSA-OAEP-256`.
+   * JSON. It has `d`, `p`, `q`, `dp`, `dq` and `qi`; `alg`, if it is there, is `RSA-OAEP-256`. Its
+   * `kid`, if it has one, stays its name: a JWE that names it is opened with this key.
    *
    * @throws {@link InvalidArgumentError} for anything else, a public key for example.
    */
@@ -98,13 +114,30 @@ export class EncryptionKey {
   }
 
   /**
+   * The private half as a JSON Web Key, with its `kid`, if it was read with one. A new object each
+   * time. **Secret.**
+   */
+  get privateJwk(): PrivateJwk {
+    return JSON.parse(this.#privateJwk) as PrivateJwk;
+  }
+
+  /**
+   * The same as text.
+   *
+   * @internal
+   */
+  static privateText(key: EncryptionKey): string {
+    return key.#privateJwk;
+  }
+
+  /**
    * Getters too are read by an inspection that is asked to.
    *
    * @internal
    */
   [inspect](_depth: number, options: InspectOptions, show: Inspect): string {
     const { publicKeyPem, publicJwk } = this;
-    const shown = { publicKeyPem, publicJwk, privateKeyPem: REDACTED };
+    const shown = { publicKeyPem, publicJwk, privateKeyPem: REDACTED, privateJwk: REDACTED };
     return `EncryptionKey ${show(shown, options)}`;
   }
 }
@@ -126,7 +159,7 @@ export function readPublicKey(value: unknown, name: string): string {
 export function readPrivateKeys(value: unknown, name: string): string[] {
   const keys: unknown[] = Array.isArray(value) ? value : [value];
   return keys.map((key) =>
-    key instanceof EncryptionKey ? key.privateKeyPem : readKeyText(key, name),
+    key instanceof EncryptionKey ? EncryptionKey.privateText(key) : readKeyText(key, name),
   );
 }
 

@@ -22,9 +22,14 @@ import type { NativeStore, StoreReport } from './store.js';
 export interface Native {
   openClient(options: NativeClientOptions): Outcome<NativeClient>;
   generateKeys(bits: number | undefined): Promised<KeyPair>;
-  readKeys(privateKeyPem: string): Outcome<KeyPair>;
+  readKeyPair(privatePem: string): Outcome<KeyPair>;
   readJwk(privateJwk: string): Outcome<KeyPair>;
-  openClaim(claimPayload: string, decryptionKey?: string[], claimType?: string): Outcome<Claim>;
+  openClaim(
+    claimPayload: string,
+    decryptionKey: string[] | undefined,
+    claimType: string | undefined,
+    encryptionForm: string | undefined,
+  ): Outcome<Claim>;
   checkStore(
     store: NativeStore,
     reopen: (() => Promise<NativeStore>) | undefined,
@@ -57,6 +62,7 @@ export interface NativeClient {
     claimType: string | undefined,
     decryptionKey: string[] | undefined,
     idempotencyKey: string | undefined,
+    encryptionForm: string | undefined,
     timeoutSeconds: number | undefined,
     token: NativeCancelToken | undefined,
     scope: number,
@@ -181,6 +187,8 @@ export interface KeyPair {
   /** As JSON. */
   readonly publicJwk: string;
   readonly privateKeyPem: string;
+  /** As JSON. */
+  readonly privateJwk: string;
 }
 
 /** @internal */

@@ -7,6 +7,7 @@ import {
   readText,
 } from './arguments.js';
 import { call } from './cancel.js';
+import type { EncryptionForm } from './forms.js';
 import { readPrivateKeys, readPublicKey } from './keys.js';
 import type { Key } from './keys.js';
 import type { NativeClient } from './native.js';
@@ -88,6 +89,11 @@ export interface GenerateClaimArguments {
    * key. It is as secret as the pass.
    */
   readonly idempotencyKey?: string | null | undefined;
+  /**
+   * The relay's own ({@link Relay.encryptionForm}), stored beside it: a claim in another form is
+   * refused. By default the client's; `auto` takes either.
+   */
+  readonly encryptionForm?: EncryptionForm | null | undefined;
 }
 
 /**
@@ -215,6 +221,7 @@ export class Relays {
     const claimType = optional(readText, given.claimType, 'claimType');
     const decryptionKey = optional(readPrivateKeys, given.decryptionKey, 'decryptionKey');
     const idempotencyKey = optional(readText, given.idempotencyKey, 'idempotencyKey');
+    const encryptionForm = optional(readText, given.encryptionForm, 'encryptionForm');
     const { signal, timeoutSeconds } = readCallOptions(options);
     const generated = await withScope((scope) =>
       call(signal, (token) =>
@@ -225,6 +232,7 @@ export class Relays {
           claimType,
           decryptionKey,
           idempotencyKey,
+          encryptionForm,
           timeoutSeconds,
           token,
           scope,

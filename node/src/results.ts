@@ -1,3 +1,4 @@
+import type { EncryptionForm } from './forms.js';
 import { hideSecrets } from './redaction.js';
 
 /** The rate limit as Persona reported it with an answer. */
@@ -51,6 +52,11 @@ export interface Relay extends AnswerFacts {
   readonly relaySecret: string;
   /** A JWT for the visitor's browser, and the only part that may go there. */
   readonly relaySessionAccessToken: string;
+  /**
+   * In which form Persona took the encryption key, `pem` or `jwk`, and so how the claim comes back.
+   * `null`: without encryption.
+   */
+  readonly encryptionForm: EncryptionForm | null;
 }
 
 /** A Privacy Pass, paid for and not yet redeemed. Frozen, and redacted when inspected. */

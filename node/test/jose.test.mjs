@@ -93,6 +93,31 @@ test('jose opens what comes for our key', async () => {
   await client.close();
 });
 
+test('a named key is picked by its name, and keeps it', async () => {
+  const { publicJwk, privateJwk } = await webCryptoPair();
+  const named = EncryptionKey.fromJwk({ ...privateJwk, kid: 'of-theirs' });
+  assert.equal(named.privateJwk.kid, 'of-theirs');
+  const claimPayload = await encrypt(await importJWK(publicJwk, 'RSA-OAEP-256'), { kid: 'of-theirs' });
+  const other = await EncryptionKey.generate();
+  assert.equal(openClaim({ claimPayload, decryptionKey: [other, named] }).passed, true);
+  // Another key of that name is believed, and does not open it; this one is not asked any more.
+  const wrong = EncryptionKey.fromJwk({ ...other.privateJwk, kid: 'of-theirs' });
+  const unnamed = EncryptionKey.fromPem(named.privateKeyPem);
+  const decryptionKey = [unnamed, wrong];
+  assert.throws(() => openClaim({ claimPayload, decryptionKey }), { code: 'decryption' });
+});
+
+test('a payload in another form than is said is refused', async () => {
+  const ours = await EncryptionKey.generate();
+  const claimPayload = await encrypt(await importJWK(ours.publicJwk));
+  for (const encryptionForm of [undefined, null, 'auto', 'jwk']) {
+    assert.equal(openClaim({ claimPayload, decryptionKey: ours, encryptionForm }).passed, true);
+  }
+  assert.throws(() => openClaim({ claimPayload, decryptionKey: ours, encryptionForm: 'pem' }), {
+    code: 'claim_mismatch',
+  });
+});
+
 test('the public half has five members, and none can be changed', async () => {
   const ours = await EncryptionKey.generate();
   assert.deepEqual(Object.keys(ours.publicJwk), ['kty', 'n', 'e', 'alg', 'use']);

@@ -30,7 +30,7 @@ const TYPES = {
 const OWN_TYPES = {
   environment: 'Environment',
   pass_binding: "'claim_type' \\| 'relay'",
-  encryption_form: "'auto' \\| 'pem' \\| 'jwk'",
+  encryption_form: '^EncryptionForm\\b',
   encryption_key: '^Key\\b',
   decryption_key: '^Key \\| readonly Key\\[\\]',
   theme: '^Theme\\b',

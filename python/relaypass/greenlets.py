@@ -175,9 +175,9 @@ def _eventlet_hub() -> _EventletHub:
     if hub in _inherited_hubs and hasattr(getattr(hub, "poll", None), "fileno"):
         # Each of the two processes would be woken by, and drop, what the other waits for.
         raise RuntimeError(
-            "relaypass cannot wait here: this process was forked with eventlet's hub, and shares its "
-            "epoll with the parent. Call eventlet.hubs.use_hub() in the child first, as gunicorn's "
-            "eventlet worker does"
+            "relaypass cannot wait here: this process was forked with eventlet's hub, and shares "
+            "its epoll with the parent. Call eventlet.hubs.use_hub() in the child first, as "
+            "gunicorn's eventlet worker does"
         )
     known = _eventlet_hubs.get(hub)
     # The sockets of a forked child's copy are the parent's.

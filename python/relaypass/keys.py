@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, Union, cast
 
 from relaypass import _native, results
 from relaypass.errors import InvalidArgumentError
+from relaypass.options import EncryptionForm
 from relaypass.outcomes import opened
 from relaypass.results import Claim
 
@@ -36,6 +37,8 @@ class EncryptionKey:
     True
     >>> list(key.public_jwk)
     ['kty', 'n', 'e', 'alg', 'use']
+    >>> EncryptionKey.from_jwk({**key.private_jwk, "kid": "2026-11"}).private_jwk["kid"]
+    '2026-11'
     """
 
     public_key_pem: str
@@ -43,15 +46,17 @@ class EncryptionKey:
     private_key_pem: str = field(repr=False)
     """The private half in PEM (PKCS#8). Keep it where you keep secrets."""
     _public_jwk: str = field(init=False, repr=False, compare=False)
+    _private_jwk: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        pair = opened(_native.read_key_pair(self.private_key_pem))
+        pair = opened(_native.read_key_pair(private_pem=self.private_key_pem))
         if self.public_key_pem != pair["public_key_pem"]:
             raise InvalidArgumentError(
                 "public_key_pem is not the public half of private_key_pem; "
                 "EncryptionKey.from_pem makes the pair from the private half [invalid_argument]"
             )
         object.__setattr__(self, "_public_jwk", pair["public_jwk"])
+        object.__setattr__(self, "_private_jwk", pair["private_jwk"])
 
     @classmethod
     def generate(cls, bits: int = 2048) -> EncryptionKey:
@@ -73,21 +78,25 @@ class EncryptionKey:
         Raises:
             InvalidArgumentError: it is anything else, a public key for example.
         """
-        return cls._of(opened(_native.read_key_pair(private_pem)))
+        return cls._of(opened(_native.read_key_pair(private_pem=private_pem)))
 
     @classmethod
     def from_jwk(cls, private_jwk: str | Mapping[str, Any]) -> EncryptionKey:
         """Reads a private key that is a JWK (RFC 7517): a mapping, or its JSON. It has ``d``,
-        ``p``, ``q``, ``dp``, ``dq`` and ``qi``; ``alg``, if it is there, is ``RSA-OAEP-256``.
+        ``p``, ``q``, ``dp``, ``dq`` and ``qi``; ``alg``, if it is there, is ``RSA-OAEP-256``. Its
+        ``kid``, if it has one, stays its name: a JWE that names it is opened with this key.
 
         Raises:
             InvalidArgumentError: it is anything else, a public key for example.
         """
-        return cls._of(opened(_native.read_jwk(as_text(private_jwk))))
+        return cls._of(opened(_native.read_jwk(private_jwk=as_text(private_jwk))))
 
     @classmethod
     def _of(cls, pair: dict[str, str]) -> EncryptionKey:
-        return cls(pair["public_key_pem"], pair["private_key_pem"])
+        key = cls(pair["public_key_pem"], pair["private_key_pem"])
+        # PEM has no name.
+        object.__setattr__(key, "_private_jwk", pair["private_jwk"])
+        return key
 
     @property
     def public_jwk(self) -> dict[str, str]:
@@ -96,15 +105,23 @@ class EncryptionKey:
         jwk: dict[str, str] = json.loads(self._public_jwk)
         return jwk
 
+    @property
+    def private_jwk(self) -> dict[str, str]:
+        """The private half as a JSON Web Key, with its ``kid``, if it was read with one. Keep it
+        where you keep secrets. A new dictionary each time."""
+        jwk: dict[str, str] = json.loads(self._private_jwk)
+        return jwk
+
 
 def open_claim(
     *,
     claim_payload: str,
     decryption_key: Keys | None = None,
     claim_type: str | None = None,
+    encryption_form: EncryptionForm | None = None,
 ) -> Claim:
     """Opens a claim payload: one that you stored, or one that an error carried. It may be encrypted
-    in either form, for a key in PEM or for a JWK.
+    in either form, for a key in PEM or for a JWK, unless you say the form.
 
     It computes for a millisecond or, with a key of 4096 bits, four. Other threads go on meanwhile.
 
@@ -114,11 +131,13 @@ def open_claim(
             keys. Needed if the payload is encrypted; with it, a payload that is *not* encrypted is
             refused.
         claim_type: What was asked. A claim of another type is refused.
+        encryption_form: The relay's own (:attr:`Relay.encryption_form`): ``"pem"`` or ``"jwk"``. A
+            payload in another form is refused. ``"auto"``, the default, takes either.
 
     Raises:
         DecryptionError: the key does not open it.
-        ClaimMismatchError: it is not encrypted although there is a key, or answers another
-            question.
+        ClaimMismatchError: it is not encrypted although there is a key, comes in another form than
+            ``encryption_form``, or answers another question.
         ProtocolError: it is not a claim.
         InvalidArgumentError: the key is not a private key, or the claim type not a claim type.
 
@@ -130,6 +149,7 @@ def open_claim(
         claim_payload=claim_payload,
         decryption_key=private_halves(decryption_key),
         claim_type=claim_type,
+        encryption_form=encryption_form,
     )
     return results.claim(opened(outcome))
 
@@ -147,7 +167,8 @@ def private_halves(keys: Keys | None) -> str | list[str | None] | None:
 
 
 def _private(key: Key | None) -> str | None:
-    return key.private_key_pem if isinstance(key, EncryptionKey) else as_text(key)
+    # As a JWK, which may have a name.
+    return key._private_jwk if isinstance(key, EncryptionKey) else as_text(key)
 
 
 def as_text(key: str | Mapping[str, Any] | None) -> str | None:

@@ -9,6 +9,7 @@ from relaypass import results
 from relaypass._native import Call
 from relaypass.connection import Connection
 from relaypass.keys import Key, Keys, private_halves, public_half
+from relaypass.options import EncryptionForm
 from relaypass.results import Answer, GeneratedClaim, PrivacyPass, Relay
 
 
@@ -38,7 +39,7 @@ class Relays:
 
         Returns:
             The relay. Send ``relay_session_access_token`` to the browser, and keep ``relay_token``
-            and ``relay_secret``.
+            and ``relay_secret``, and with a key ``encryption_form``.
 
         Raises:
             RelayPassError: ``invalid_argument``, ``unprocessable``, ``rate_limited``,
@@ -98,6 +99,7 @@ class Relays:
         claim_type: str | None = None,
         decryption_key: Keys | None = None,
         idempotency_key: str | None = None,
+        encryption_form: EncryptionForm | None = None,
         timeout: float | None = None,
     ) -> GeneratedClaim:
         """Step 3: redeems a pass for the claim. Names nobody, and works once per pass.
@@ -122,6 +124,8 @@ class Relays:
             idempotency_key: Names this redemption, such as ``str(uuid.uuid4())``: see above. The
                 key that an :class:`OutcomeUnknownError` carried serves the same end. For one relay
                 and pass only.
+            encryption_form: The relay's own (:attr:`Relay.encryption_form`), stored beside it. A
+                claim in another form is refused. By default the client's; ``"auto"`` takes either.
             timeout: Seconds for the whole call, retries included.
 
         Raises:
@@ -153,6 +157,7 @@ class Relays:
             claim_type,
             decryption_key,
             idempotency_key,
+            encryption_form,
             timeout,
         )
         return results.generated_claim(self._connection.waited(call))
@@ -202,6 +207,7 @@ class AsyncRelays:
         claim_type: str | None = None,
         decryption_key: Keys | None = None,
         idempotency_key: str | None = None,
+        encryption_form: EncryptionForm | None = None,
         timeout: float | None = None,
     ) -> GeneratedClaim:
         """Step 3: see :meth:`Relays.generate_claim`."""
@@ -213,6 +219,7 @@ class AsyncRelays:
             claim_type,
             decryption_key,
             idempotency_key,
+            encryption_form,
             timeout,
         )
         return results.generated_claim(await self._connection.awaited(call))
@@ -252,6 +259,7 @@ def _generate_claim(
     claim_type: str | None,
     decryption_key: Keys | None,
     idempotency_key: str | None,
+    encryption_form: EncryptionForm | None,
     timeout: float | None,
 ) -> Call[Answer]:
     return connection.native.generate_claim(
@@ -261,5 +269,6 @@ def _generate_claim(
         claim_type=claim_type,
         decryption_key=private_halves(decryption_key),
         idempotency_key=idempotency_key,
+        encryption_form=encryption_form,
         timeout=timeout,
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal, TypeAlias
 
+from relaypass.options import EncryptionForm
+
 Answer: TypeAlias = dict[str, Any]
 """What the native module answers: the members of the classes below, by their names."""
 
@@ -43,6 +45,9 @@ class Relay:
     """Persona's ``Request-Id``."""
     rate_limit: RateLimit | None = None
     """The rate limit, if it was reported."""
+    encryption_form: EncryptionForm | None = None
+    """In which form Persona took the encryption key, ``"pem"`` or ``"jwk"``, and so how the claim
+    comes back. ``None``: without encryption."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,33 @@ def test_the_members_of_our_public_key_are_five_and_the_name_is_theirs() -> None
     assert ours.public_jwk["n"] == theirs["n"]
 
 
+def test_a_named_key_is_picked_by_its_name_and_keeps_it(theirs: RSAKey) -> None:
+    named = relaypass.EncryptionKey.from_jwk({**private_jwk(theirs), "kid": "of-theirs"})
+    assert named.private_jwk["kid"] == "of-theirs"
+    assert named == relaypass.EncryptionKey.from_pem(named.private_key_pem)
+    payload = encrypted(theirs, kid="of-theirs")
+    others = [relaypass.EncryptionKey.generate() for _ in range(2)]
+    assert relaypass.open_claim(claim_payload=payload, decryption_key=[*others, named]).passed
+    # Another key of that name is believed, and does not open it; this one is not asked any more.
+    wrong = relaypass.EncryptionKey.from_jwk({**others[0].private_jwk, "kid": "of-theirs"})
+    unnamed = relaypass.EncryptionKey.from_pem(named.private_key_pem)
+    with pytest.raises(relaypass.DecryptionError):
+        relaypass.open_claim(claim_payload=payload, decryption_key=[unnamed, wrong])
+
+
+def test_a_payload_in_another_form_than_is_said_is_refused(theirs: RSAKey) -> None:
+    payload = encrypted(theirs)
+    key = private_jwk(theirs)
+    forms: list[relaypass.EncryptionForm | None] = [None, "auto", "jwk"]
+    for form in forms:
+        claim = relaypass.open_claim(
+            claim_payload=payload, decryption_key=key, encryption_form=form
+        )
+        assert claim.passed
+    with pytest.raises(relaypass.ClaimMismatchError):
+        relaypass.open_claim(claim_payload=payload, decryption_key=key, encryption_form="pem")
+
+
 def test_a_private_key_is_never_taken_for_a_public_one(theirs: RSAKey) -> None:
     client = relaypass.RelayPass(base_url="http://127.0.0.1:9", retries=0)
     with pytest.raises(relaypass.InvalidArgumentError) as caught:

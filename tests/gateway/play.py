@@ -167,15 +167,18 @@ class Play:
                 relay = caller.create(**arguments)
                 if arguments.get("encryption_key"):
                     self._encrypted.add(relay["relay_token"])
-                return relay
+                # The gateway passes the key on as it is given: whoever gave it knows the form.
+                return {**relay, "encryption_form": form_of(arguments.get("encryption_key"))}
             case "issue_privacy_pass":
                 return caller.issue_privacy_pass(self._has_keys, **arguments)
             case "generate_claim":
-                keys = {key: arguments.pop(key, None) for key in ("decryption_key", "claim_type")}
+                own = ("decryption_key", "claim_type", "encryption_form")
+                keys = {key: arguments.pop(key, None) for key in own}
                 redeemed = caller.redeem(**arguments)
                 can_open = keys["decryption_key"] or arguments["relay_token"] not in self._encrypted
-                claim = open_claim(redeemed, **keys) if can_open else None
-                return {**redeemed, "claim": claim}
+                if can_open or is_in_another_form(redeemed, keys["encryption_form"]):
+                    return {**redeemed, "claim": open_claim(redeemed, **keys)}
+                return {**redeemed, "claim": None}
         raise AssertionError(f"there is no such step: relays.{name}")
 
     def _described_anew(self, laid_over: Members) -> Members:
@@ -249,6 +252,21 @@ class Play:
         if isinstance(value, str) and value.startswith("$"):
             return look_up(self.saved, value[1:])
         return value
+
+
+def form_of(encryption_key: Any) -> str | None:
+    """In which form a caller gives a key to the gateway."""
+    if encryption_key is None:
+        return None
+    is_jwk = isinstance(encryption_key, dict) or encryption_key.lstrip().startswith("{")
+    return "jwk" if is_jwk else "pem"
+
+
+def is_in_another_form(redeemed: Members, form: str | None) -> bool:
+    """Whether a caller without the key sees that this is not what he waits for."""
+    payload: str = redeemed["claim_payload"]
+    comes_as = None if payload.startswith("{") else "jwk" if "." in payload else "pem"
+    return form in ("pem", "jwk") and comes_as != form
 
 
 def open_claim(redeemed: Members, **keys: Any) -> Members:

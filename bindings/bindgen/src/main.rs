@@ -1,10 +1,10 @@
-//! `relaypass-bindgen kotlin|swift LIBRARY FOLDER`: writes what uniffi generates for a language from
-//! the built library of `bindings/uniffi`.
+//! `relaypass-bindgen kotlin|swift LIBRARY FOLDER`: writes what uniffi generates for a language
+//! from the built library of `bindings/uniffi`.
 #![forbid(unsafe_code)]
 
+use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use uniffi_bindgen::bindings::{
@@ -31,22 +31,22 @@ enum Language {
     Swift,
 }
 
-fn main() -> ExitCode {
-    let Arguments {
-        language,
-        library,
-        folder,
-    } = Arguments::parse();
-    let written = match language {
-        Language::Kotlin => generate(GenerateOptions {
-            languages: vec![TargetLanguage::Kotlin],
-            source: library.into(),
-            out_dir: folder.clone().into(),
-            metadata_no_deps: true,
-            ..GenerateOptions::default()
-        })
-        .map_err(|error| format!("{error:?}"))
-        .and_then(|()| fit_kotlin(PathBuf::from(folder).join(KOTLIN_FILE))),
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let (library, folder) = (arguments.library, arguments.folder);
+    match arguments.language {
+        Language::Kotlin => {
+            generate(GenerateOptions {
+                languages: vec![TargetLanguage::Kotlin],
+                source: library.into(),
+                out_dir: folder.clone().into(),
+                metadata_no_deps: true,
+                ..GenerateOptions::default()
+            })?;
+            let file = PathBuf::from(folder).join(KOTLIN_FILE);
+            let code = fs::read_to_string(&file)?;
+            fs::write(&file, kotlin::fit(&code)?)?;
+        }
         // The source, the header and its module map.
         Language::Swift => generate_swift_bindings(SwiftBindingsOptions {
             generate_swift_sources: true,
@@ -58,21 +58,7 @@ fn main() -> ExitCode {
             modulemap_filename: Some("module.modulemap".to_owned()),
             metadata_no_deps: true,
             ..SwiftBindingsOptions::default()
-        })
-        .map_err(|error| format!("{error:?}")),
-    };
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("relaypass-bindgen: {error}");
-            ExitCode::FAILURE
-        }
+        })?,
     }
-}
-
-/// Changes the generated file in its place.
-fn fit_kotlin(file: PathBuf) -> Result<(), String> {
-    let told = |error: std::io::Error| format!("{}: {error}", file.display());
-    let code = fs::read_to_string(&file).map_err(told)?;
-    fs::write(&file, kotlin::fit(&code)?).map_err(told)
+    Ok(())
 }

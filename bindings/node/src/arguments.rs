@@ -8,12 +8,7 @@ use relaypass::{client_options, plain_options};
 use crate::events::{listener, Tell};
 use crate::store::{Bytes, HostStore};
 
-pub(crate) type Text = String;
-pub(crate) type SecretText = String;
-pub(crate) type SecretTexts = Vec<String>;
-pub(crate) type Flag = bool;
-pub(crate) type Seconds = f64;
-pub(crate) type Whole = f64;
+relaypass::plain_types!(f64);
 
 macro_rules! record {
     ($($item:tt)*) => {

@@ -1,5 +1,5 @@
-//! How a call is driven, and how JavaScript takes it back: an `AbortSignal` cannot reach a future by
-//! itself.
+//! How a call is driven, and how JavaScript takes it back: an `AbortSignal` cannot reach a future
+//! by itself.
 
 use std::future::Future;
 
@@ -34,16 +34,9 @@ impl CancelToken {
 /// background. What calls back into JavaScript names it, so that the callback runs where the caller
 /// was (`AsyncLocalStorage`).
 pub fn current_scope() -> Option<u32> {
-    match relaypass::surface::current_call() {
-        BACKGROUND => None,
-        scope => Some(scope as u32),
-    }
+    let scope = relaypass::surface::current_call();
+    (scope != BACKGROUND).then_some(scope as u32)
 }
-
-/// What JavaScript can be given.
-pub trait Answered: ToNapiValue + Send + 'static {}
-
-impl<R: ToNapiValue + Send + 'static> Answered for R {}
 
 /// What a call comes to: its outcome, or `null` if it was cancelled first.
 pub type Promised<'env, R> = PromiseRaw<'env, Option<Outcome<R>>>;
@@ -56,7 +49,7 @@ pub struct Way<'a> {
     pub is_long: bool,
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
     /// To its end, without calling back, beginning on this thread.
     pub const AT_ONCE: Self = Self {
         token: None,
@@ -68,10 +61,14 @@ impl Way<'_> {
         is_long: true,
         ..Self::AT_ONCE
     };
+
+    pub fn cancelled_by(self, token: Option<&'a CancelToken>) -> Self {
+        Self { token, ..self }
+    }
 }
 
 /// Runs a call of the core and promises its outcome. One that need not wait wakes no thread.
-pub fn promise<'env, T: Send + 'static, R: From<T> + Answered>(
+pub fn promise<'env, T: Send + 'static, R: From<T> + ToNapiValue + Send + 'static>(
     env: &'env Env,
     way: Way<'_>,
     call: impl Future<Output = Result<T>> + Send + 'static,
@@ -100,12 +97,12 @@ pub fn promise<'env, T: Send + 'static, R: From<T> + Answered>(
 }
 
 /// A promise that is settled in any case: napi's own would wait for ever if a panic dropped it.
-struct Unsettled<R: Answered>(Option<Deferred<R>>);
+struct Unsettled<R: ToNapiValue + Send + 'static>(Option<Deferred<R>>);
 
 type Deferred<R> = JsDeferred<Option<Outcome<R>>, Resolver<R>>;
 type Resolver<R> = Box<dyn FnOnce(Env) -> napi::Result<Option<Outcome<R>>>>;
 
-impl<R: Answered> Unsettled<R> {
+impl<R: ToNapiValue + Send + 'static> Unsettled<R> {
     /// A thread that is ending hears nothing any more.
     fn settle(mut self, ended: Option<Outcome<R>>) {
         if let Some(deferred) = self.0.take() {
@@ -114,7 +111,7 @@ impl<R: Answered> Unsettled<R> {
     }
 }
 
-impl<R: Answered> Drop for Unsettled<R> {
+impl<R: ToNapiValue + Send + 'static> Drop for Unsettled<R> {
     fn drop(&mut self) {
         if let Some(deferred) = self.0.take() {
             let failed = Outcome::B((&mistake()).into());

@@ -1,16 +1,13 @@
 //! The client and its calls.
 
-use napi::{Either, Env};
+use napi::Env;
 use napi_derive::napi;
 use relaypass::surface::{self, Call, ClientArguments, CloseArguments, IntoPlain};
 
-use crate::answer::{
-    CompletionRecord, Count, GeneratedClaimRecord, Nothing, PrivacyPassRecord, RelayRecord,
-    VerificationRecord,
-};
-use crate::arguments::{ClientOptions, Flag, SecretText, SecretTexts, Text, Whole};
+use crate::answer::Nothing;
+use crate::arguments::ClientOptions;
 use crate::call::{promise, CancelToken, Promised, Way};
-use crate::errors::Outcome;
+use crate::errors::{outcome, Outcome};
 
 /// See `relaypass::Client`.
 #[napi]
@@ -21,10 +18,8 @@ pub struct Client {
 /// Makes a client. Nothing is sent.
 #[napi(catch_unwind)]
 pub fn open_client(options: ClientOptions) -> Outcome<Client> {
-    match surface::open(&ClientArguments::from(options)) {
-        Ok(client) => Either::A(Client { client }),
-        Err(error) => Either::B((&error).into()),
-    }
+    let opened = surface::open(&ClientArguments::from(options));
+    outcome(opened.map(|client| Client { client }))
 }
 
 #[napi]
@@ -58,15 +53,8 @@ impl Client {
         timeout_seconds: Option<f64>,
         token: Option<&CancelToken>,
     ) -> napi::Result<Promised<'env, Nothing>> {
-        let way = Way {
-            token,
-            ..Way::AT_ONCE
-        };
-        promise(
-            env,
-            way,
-            surface::noop(self.client.clone(), timeout_seconds),
-        )
+        let noop = surface::noop(self.client.clone(), timeout_seconds);
+        promise(env, Way::AT_ONCE.cancelled_by(token), noop)
     }
 }
 
@@ -84,21 +72,18 @@ macro_rules! calls {
                 pub fn $method<'env>(
                     &self,
                     env: &'env Env,
-                    $($needed: $needed_type,)*
-                    $($other: Option<$other_type>,)*
+                    $($needed: crate::arguments::$needed_type,)*
+                    $($other: Option<crate::arguments::$other_type>,)*
                     timeout_seconds: Option<f64>,
                     token: Option<&CancelToken>,
                     scope: u32,
-                ) -> napi::Result<Promised<'env, $answer>> {
+                ) -> napi::Result<Promised<'env, crate::answer::$answer>> {
                     let arguments = surface::$arguments {
                         $($needed: $needed.into_plain(),)*
                         $($other: $other.into_plain(),)*
                     };
                     let way = Way { token, scope, is_long: surface::$arguments::IS_LONG };
-                    let client = self.client.clone();
-                    promise(env, way, async move {
-                        surface::run(arguments, &client, timeout_seconds).await
-                    })
+                    promise(env, way, surface::run(arguments, self.client.clone(), timeout_seconds))
                 }
             )*
         }

@@ -21,11 +21,8 @@ pub fn panic<'env>(
     env: &'env Env,
     token: Option<&CancelToken>,
 ) -> napi::Result<Promised<'env, Nothing>> {
-    let way = Way {
-        token,
-        ..Way::AT_ONCE
-    };
-    promise::<(), _>(env, way, async { panic!("canary") })
+    let panics = async { panic!("canary") };
+    promise::<(), _>(env, Way::AT_ONCE.cancelled_by(token), panics)
 }
 
 /// A call that ends on the runtime, with an answer that panics with a secret when JavaScript is to
@@ -35,10 +32,7 @@ pub fn panic_when_answered<'env>(
     env: &'env Env,
     token: Option<&CancelToken>,
 ) -> napi::Result<Promised<'env, Nothing>> {
-    let way = Way {
-        token,
-        ..Way::AT_LENGTH
-    };
+    let way = Way::AT_LENGTH.cancelled_by(token);
     promise::<Unanswerable, _>(env, way, async { Ok(Unanswerable) })
 }
 

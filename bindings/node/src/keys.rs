@@ -2,11 +2,9 @@
 
 use napi::Env;
 use napi_derive::napi;
-use relaypass::surface::{
-    GenerateKeyArguments, IntoPlain, OpenArguments, ReadJwkArguments, ReadKeyArguments,
-};
+use relaypass::surface::{self, GenerateKeyArguments, IntoPlain};
 
-use crate::answer::{ClaimRecord, KeyPairRecord};
+use crate::answer::KeyPairRecord;
 use crate::call::{promise, Promised, Way};
 use crate::errors::{outcome, Outcome};
 
@@ -17,31 +15,22 @@ pub fn generate_keys(env: &Env, bits: Option<f64>) -> napi::Result<Promised<'_, 
     promise(env, Way::AT_ONCE, GenerateKeyArguments { bits }.generate())
 }
 
-/// Reads a private key.
-#[napi(catch_unwind)]
-pub fn read_keys(private_pem: String) -> Outcome<KeyPairRecord> {
-    let private_pem = private_pem.into_plain();
-    outcome(ReadKeyArguments { private_pem }.read())
+macro_rules! functions {
+    ($($function:ident: $arguments:ident {
+        $($needed:ident: $needed_type:ident),*;
+        $($other:ident: $other_type:ident),*
+    } -> $answer:ident,)*) => {$(
+        #[napi(catch_unwind)]
+        pub fn $function(
+            $($needed: crate::arguments::$needed_type,)*
+            $($other: Option<crate::arguments::$other_type>,)*
+        ) -> Outcome<crate::answer::$answer> {
+            outcome(surface::compute(surface::$arguments {
+                $($needed: $needed.into_plain(),)*
+                $($other: $other.into_plain(),)*
+            }))
+        }
+    )*};
 }
 
-/// Reads a private key that is a JWK.
-#[napi(catch_unwind)]
-pub fn read_jwk(private_jwk: String) -> Outcome<KeyPairRecord> {
-    let private_jwk = private_jwk.into_plain();
-    outcome(ReadJwkArguments { private_jwk }.read())
-}
-
-/// See `relaypass::open_claim`.
-#[napi(catch_unwind)]
-pub fn open_claim(
-    claim_payload: String,
-    decryption_key: Option<Vec<String>>,
-    claim_type: Option<String>,
-) -> Outcome<ClaimRecord> {
-    let arguments = OpenArguments {
-        claim_payload: claim_payload.into_plain(),
-        decryption_key: decryption_key.into_plain(),
-        claim_type,
-    };
-    outcome(arguments.open())
-}
+relaypass::functions!(functions);

@@ -8,8 +8,8 @@
 //! * No future borrows from a JavaScript object. Methods are plain functions that clone what they
 //!   need and hand an owned future to [`call::promise`], so a worker thread may end while its calls
 //!   are in flight.
-//! * A call that failed *resolves*, with a [`ErrorRecord`](errors::ErrorRecord) in place of the result. A
-//!   promise of ours rejects only if the glue itself is broken.
+//! * A call that failed *resolves*, with a [`ErrorRecord`](errors::ErrorRecord) in place of the
+//!   result. A promise of ours rejects only if the glue itself is broken.
 
 mod answer;
 mod arguments;

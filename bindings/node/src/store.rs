@@ -15,8 +15,7 @@ use napi::threadsafe_function::ThreadsafeFunction;
 use napi::{sys, Either, Status, ValueType};
 use napi_derive::napi;
 use relaypass::store::{Record, StoreError};
-use relaypass::surface::{self, store_threw, IntoPlain};
-use relaypass::Secret;
+use relaypass::surface::{self, store_threw};
 
 use crate::call::current_scope;
 
@@ -105,12 +104,6 @@ fn number(integer: u64) -> f64 {
 /// Bytes that belong to one side only: copied out of JavaScript's memory on JavaScript's thread, so
 /// that nothing which happens there later changes them.
 pub struct Bytes(pub Vec<u8>);
-
-impl IntoPlain<Secret<Vec<u8>>> for Bytes {
-    fn into_plain(self) -> Secret<Vec<u8>> {
-        self.0.into_plain()
-    }
-}
 
 impl From<Bytes> for Vec<u8> {
     fn from(bytes: Bytes) -> Self {

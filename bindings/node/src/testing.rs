@@ -1,7 +1,5 @@
 //! The store suite, on a store in JavaScript.
 
-use std::sync::Arc;
-
 use napi::bindgen_prelude::Promise;
 use napi::threadsafe_function::ThreadsafeFunction;
 use napi::{Env, Status};
@@ -25,14 +23,9 @@ pub fn check_store(
     store: HostStore,
     reopen: Option<HostReopen>,
 ) -> napi::Result<Promised<'_, CheckRecord>> {
-    let reopen = reopen.map(Arc::new).map(|reopen| {
-        move || {
-            let reopen = Arc::clone(&reopen);
-            async move {
-                let opened = async { reopen.call_async_catch(()).await?.await };
-                opened.await.map_err(|error| store_threw("reopen", error))
-            }
-        }
+    let check = surface::check_store(store, reopen, |reopen| async move {
+        let opened = async { reopen.call_async_catch(()).await?.await };
+        opened.await.map_err(|error| store_threw("reopen", error))
     });
-    promise(env, Way::AT_LENGTH, surface::check_store(store, reopen))
+    promise(env, Way::AT_LENGTH, check)
 }

@@ -52,24 +52,29 @@ impl FromGiven for Secret<String> {
 /// An `int`; beyond 64 bits the largest or the smallest.
 impl FromGiven for i64 {
     fn from_given(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Self> {
-        match value.extract() {
-            Ok(number) => Ok(number),
-            Err(error) if is_overflow(value, &error) => {
-                Ok(if value.lt(0)? { i64::MIN } else { i64::MAX })
-            }
-            Err(_) => Err(wrong_type(value, name, "an int")),
-        }
+        let nearest = || Ok(if value.lt(0)? { i64::MIN } else { i64::MAX });
+        number(value, nearest, name, "an int")
     }
 }
 
 /// A number of seconds, `float` or `int`; beyond all floats it is infinite.
 impl FromGiven for f64 {
     fn from_given(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Self> {
-        match value.extract() {
-            Ok(number) => Ok(number),
-            Err(error) if is_overflow(value, &error) => Ok(f64::INFINITY),
-            Err(_) => Err(wrong_type(value, name, "a number of seconds")),
-        }
+        number(value, || Ok(f64::INFINITY), name, "a number of seconds")
+    }
+}
+
+/// A number, or the one `nearest` to it.
+fn number<'py, T: FromPyObjectOwned<'py, Error = PyErr>>(
+    value: &Bound<'py, PyAny>,
+    nearest: impl Fn() -> PyResult<T>,
+    name: &str,
+    expected: &str,
+) -> PyResult<T> {
+    match value.extract() {
+        Ok(number) => Ok(number),
+        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => nearest(),
+        Err(_) => Err(wrong_type(value, name, expected)),
     }
 }
 
@@ -83,34 +88,28 @@ impl FromGiven for bool {
     }
 }
 
-/// Keys as texts: one, or a list of them.
-impl FromGiven for Vec<Secret<String>> {
+/// A key of `bytes`.
+impl FromGiven for Secret<Vec<u8>> {
     fn from_given(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Self> {
-        match value.cast::<PyList>() {
-            Ok(list) => (list.iter())
-                .map(|item| Secret::from_given(&item, name))
-                .collect(),
-            Err(_) => Ok(vec![Secret::from_given(value, name)?]),
-        }
-    }
-}
-
-/// Keys: `bytes`, or a list of them.
-impl FromGiven for Vec<Secret<Vec<u8>>> {
-    fn from_given(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Self> {
-        let key = |value: &Bound<'_, PyAny>| match value.cast::<PyBytes>() {
+        match value.cast::<PyBytes>() {
             Ok(bytes) => Ok(Secret::new(bytes.as_bytes().to_vec())),
             Err(_) => Err(wrong_type(value, name, "bytes or a list of bytes")),
-        };
-        match value.cast::<PyList>() {
-            Ok(list) => list.iter().map(|item| key(&item)).collect(),
-            Err(_) => Ok(vec![key(value)?]),
         }
     }
 }
 
-/// The options of a client, by the names that Python has for them. What Python itself holds, a store
-/// and a listener, comes apart.
+/// One, or a list of them.
+impl<T: FromGiven> FromGiven for Vec<T> {
+    fn from_given(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Self> {
+        match value.cast::<PyList>() {
+            Ok(list) => list.iter().map(|one| T::from_given(&one, name)).collect(),
+            Err(_) => Ok(vec![T::from_given(value, name)?]),
+        }
+    }
+}
+
+/// The options of a client, by the names that Python has for them. What Python itself holds, a
+/// store and a listener, comes apart.
 pub(crate) fn options(
     given: &Bound<'_, PyDict>,
     store: Option<StoreArgument>,
@@ -134,10 +133,6 @@ fn option<T: FromGiven>(options: &Bound<'_, PyDict>, name: &str) -> PyResult<Opt
     let name = name.trim_end_matches("_seconds");
     let value = options.get_item(name)?.filter(|value| !value.is_none());
     value.as_ref().read(name)
-}
-
-fn is_overflow(value: &Bound<'_, PyAny>, error: &PyErr) -> bool {
-    error.is_instance_of::<PyOverflowError>(value.py())
 }
 
 /// Names the type of the value, never the value.

@@ -131,10 +131,8 @@ fn bring(inbox: &Receiver<Letter>) {
 impl Letter {
     fn hand_over(self, py: Python<'_>) {
         // A loop that was closed meanwhile refuses; then nobody is waiting any more.
-        let _ = self
-            .call_soon_threadsafe
-            .bind(py)
-            .call1((self.settle, self.outcome));
+        let call_soon = self.call_soon_threadsafe.bind(py);
+        let _ = call_soon.call1((self.settle, self.outcome));
         drop(self.caller);
     }
 }

@@ -1,22 +1,23 @@
 //! A call that is prepared and not yet made.
 
 use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use relaypass::store::BoxFuture;
 use relaypass::surface::caught;
 
 use crate::answer::{Answer, ToPython};
 use crate::asyncio::{self, WhenDone};
 use crate::caller::{called_by, Caller};
 use crate::outcome::Outcome;
+use crate::released::lock;
 use crate::runtime::{away, wait};
 
 /// What is to be done for a call. Nothing is before it is polled, so that a call may be prepared
 /// in one process and made in its child.
-pub(crate) type Work = Pin<Box<dyn Future<Output = relaypass::Result<Answer>> + Send>>;
+pub(crate) type Work = BoxFuture<'static, relaypass::Result<Answer>>;
 
 /// A prepared call: `call.wait()` makes it in this thread, `call.start(…)` for asyncio.
 #[pyclass(frozen, module = "relaypass._native")]
@@ -37,11 +38,8 @@ impl Call {
     }
 
     fn take(&self) -> PyResult<Work> {
-        self.work
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-            .ok_or_else(|| PyRuntimeError::new_err("this call was made already"))
+        let work = lock(&self.work).take();
+        work.ok_or_else(|| PyRuntimeError::new_err("this call was made already"))
     }
 }
 
@@ -71,8 +69,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let work = self.work.get_mut();
-        if let Some(work) = work.unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(work) = lock(&self.work).take() {
             // It was never made, and its client may end with it: see there.
             Python::attach(|py| away(py, || drop(work)));
         }

@@ -8,10 +8,7 @@ use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 use relaypass::surface::{self, ClientArguments, CloseArguments, Hosted, StoreArgument};
 
-use crate::answer::{
-    CompletionRecord, Count, GeneratedClaimRecord, Nothing, PrivacyPassRecord, RelayRecord,
-    VerificationRecord,
-};
+use crate::answer::Nothing;
 use crate::arguments::{options, Given, Read};
 use crate::call::Call;
 use crate::events;
@@ -100,7 +97,7 @@ macro_rules! methods {
 
             $(
                 #[pyo3(signature = (*, $($needed,)* $($other=None,)* timeout=None))]
-                #[allow(clippy::too_many_arguments, reason = "these are the arguments that Python has")]
+                #[allow(clippy::too_many_arguments, reason = "these are the call's")]
                 fn $method(
                     &self,
                     $($needed: &Bound<'_, PyAny>,)*
@@ -116,7 +113,7 @@ macro_rules! methods {
                     Ok(Call::new(async move {
                         let client = connection.connected()?;
                         let answer = surface::run(arguments, client, seconds).await;
-                        answer.map($answer::from)
+                        answer.map(crate::answer::$answer::from)
                     }))
                 }
             )*

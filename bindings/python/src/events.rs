@@ -1,7 +1,5 @@
 //! Events on their way to Python: a thread of Python's fetches them, one after the other.
 
-use std::convert::Infallible;
-
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -28,8 +26,7 @@ const MOST_EVENTS: usize = 10_000;
 fn events() -> &'static Inbox<Told> {
     static EVENTS: PerProcess<Inbox<Told>> = PerProcess::new();
     // One thread keeps them in their order.
-    let Ok(events) = EVENTS.get_or_try_make(|| Ok::<_, Infallible>(Inbox::new(1)));
-    events
+    EVENTS.get_or_make(|| Inbox::new(1))
 }
 
 /// Who tells this client of events. It returns at once, and never enters Python.

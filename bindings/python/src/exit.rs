@@ -6,7 +6,6 @@
 //! between gate and interpreter any more, and from then on it keeps everybody out for ever.
 
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -43,8 +42,7 @@ pub(crate) struct Gate {
 /// The gate of this process.
 pub(crate) fn gate() -> &'static Gate {
     static GATE: PerProcess<Gate> = PerProcess::new();
-    let Ok(gate) = GATE.get_or_try_make(|| Ok::<_, Infallible>(Gate::default()));
-    gate
+    GATE.get_or_make(Gate::default)
 }
 
 /// Its holder may enter the interpreter; to be dropped once inside.
@@ -65,10 +63,6 @@ impl Gate {
         self.pass().unwrap_or_else(|| loop {
             thread::park();
         })
-    }
-
-    fn is_empty(&self) -> bool {
-        self.passing.load(Ordering::SeqCst) == 0
     }
 }
 
@@ -92,7 +86,7 @@ fn close_gate(py: Python<'_>) {
     ENDS_THE_INTERPRETER.set(true);
     CLOSED_IN.store(Process::current().number(), Ordering::SeqCst);
     py.detach(|| {
-        while !gate().is_empty() {
+        while gate().passing.load(Ordering::SeqCst) > 0 {
             thread::sleep(Duration::from_millis(1));
         }
     });

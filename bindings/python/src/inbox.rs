@@ -5,23 +5,20 @@
 //! interpreter ends, and that must not unwind a frame of Rust (see [`crate::exit`]).
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 
 use crate::per_process::PerProcess;
 
-/// What a thread of Python's is asked to do for a store: it takes what this makes, a method to call,
-/// or an object to let go of.
+/// What a thread of Python's is asked to do for a store: it takes what this makes, a method to
+/// call, or an object to let go of.
 pub(crate) type Errand = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
 /// What stores are asked in this process.
 pub(crate) fn errands() -> &'static Inbox<Errand> {
     static ERRANDS: PerProcess<Inbox<Errand>> = PerProcess::new();
-    let Ok(errands) =
-        ERRANDS.get_or_try_make(|| Ok::<_, Infallible>(Inbox::new(MOST_STORE_THREADS)));
-    errands
+    ERRANDS.get_or_make(|| Inbox::new(MOST_STORE_THREADS))
 }
 
 /// So many methods of stores run at once; the others wait for their turn.
@@ -107,10 +104,8 @@ impl<T> Inbox<T> {
             if let Some(work) = state.waiting.pop_front() {
                 break work;
             }
-            state = self
-                .arrived
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            let waited = self.arrived.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
         };
         state.idle -= 1;
         let another = state.idle == 0 && state.threads < self.most_threads;

@@ -37,31 +37,31 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 #[pymodule(name = "_native", gil_used = true)]
-fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    refuse_other_interpreters()?;
-    per_process::count_forks()?;
-    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_class::<client::Client>()?;
-    module.add_class::<call::Call>()?;
-    module.add_class::<asyncio::WhenDone>()?;
-    module.add_class::<outcome::Outcome>()?;
-    module.add_function(wrap_pyfunction!(keys::generate_key_pair, module)?)?;
-    module.add_function(wrap_pyfunction!(keys::read_key_pair, module)?)?;
-    module.add_function(wrap_pyfunction!(keys::read_jwk, module)?)?;
-    module.add_function(wrap_pyfunction!(keys::open_claim, module)?)?;
-    module.add_class::<store::StoreCall>()?;
-    module.add_function(wrap_pyfunction!(store::store_needs_thread, module)?)?;
-    module.add_function(wrap_pyfunction!(store::store_thread_failed, module)?)?;
-    module.add_function(wrap_pyfunction!(store::next_store_call, module)?)?;
-    module.add_function(wrap_pyfunction!(events::report_unraisable, module)?)?;
-    module.add_function(wrap_pyfunction!(testing::check_store, module)?)?;
-    module.add_function(wrap_pyfunction!(events::events_need_thread, module)?)?;
-    module.add_function(wrap_pyfunction!(events::event_thread_failed, module)?)?;
-    module.add_function(wrap_pyfunction!(events::next_event, module)?)?;
-    module.add_function(wrap_pyfunction!(per_process::process_number, module)?)?;
-    #[cfg(feature = "test-hooks")]
-    hooks::add(module)?;
-    exit::watch(module)
+mod native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::{
+        asyncio::WhenDone,
+        call::Call,
+        client::Client,
+        events::{event_thread_failed, events_need_thread, next_event, report_unraisable},
+        keys::{generate_key_pair, open_claim, read_jwk, read_key_pair},
+        outcome::Outcome,
+        per_process::process_number,
+        store::{next_store_call, store_needs_thread, store_thread_failed, StoreCall},
+        testing::check_store,
+    };
+
+    #[pymodule_init]
+    fn start(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::refuse_other_interpreters()?;
+        crate::per_process::count_forks()?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        #[cfg(feature = "test-hooks")]
+        crate::hooks::add(module)?;
+        crate::exit::watch(module)
+    }
 }
 
 /// Threads and the gate at exit belong to one interpreter, and pyo3's objects, too. Python 3.12 and

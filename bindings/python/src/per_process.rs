@@ -6,6 +6,7 @@
 //! such a value: it leaks the copy and makes its own. Nothing here locks, so that a fork at any
 //! moment leaves the child a slot that works.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -115,6 +116,12 @@ impl<T: Send + Sync> PerProcess<T> {
         self.read(self.slot.load(Ordering::Acquire))
     }
 
+    /// [`PerProcess::get_or_try_make`], of what cannot fail.
+    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
+        let Ok(value) = self.get_or_try_make(|| Ok::<_, Infallible>(make()));
+        value
+    }
+
     /// The value of this process. Threads that come at once may each make one; the first stays,
     /// the others are dropped.
     pub(crate) fn get_or_try_make<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
@@ -135,9 +142,8 @@ impl<T: Send + Sync> PerProcess<T> {
                 winner
             }
         };
-        Ok(self
-            .read(kept)
-            .expect("it was put into the slot by a thread of this process"))
+        let kept = self.read(kept);
+        Ok(kept.expect("it was put into the slot by a thread of this process"))
     }
 
     fn read(&self, seen: *mut OfProcess<T>) -> Option<&T> {
@@ -153,8 +159,8 @@ impl<T> Drop for PerProcess<T> {
     fn drop(&mut self) {
         let made = *self.slot.get_mut();
         if !made.is_null() {
-            // SAFETY: the pointer came from `Box::into_raw`, the slot, which is gone after this, was
-            // its only owner, and `&mut self` proves that no reference is left.
+            // SAFETY: the pointer came from `Box::into_raw`, the slot, which is gone after this,
+            // was its only owner, and `&mut self` proves that no reference is left.
             drop(unsafe { Box::from_raw(made) });
         }
     }

@@ -27,8 +27,8 @@ pub(crate) fn runtime() -> PyResult<&'static Runtime> {
 }
 
 /// Waits in this thread, while the others go on with Python, and looks for signals now and then, if
-/// this is the thread whose business they are. The future is dropped when a signal's handler raises,
-/// even if it is ready by then.
+/// this is the thread whose business they are. The future is dropped when a signal's handler
+/// raises, even if it is ready by then.
 ///
 /// Handlers run between two waits, outside the runtime: they may call us.
 pub(crate) fn wait<T: Send>(py: Python<'_>, mut future: BoxFuture<'_, T>) -> PyResult<T> {
@@ -47,10 +47,8 @@ pub(crate) fn wait<T: Send>(py: Python<'_>, mut future: BoxFuture<'_, T>) -> PyR
             return Ok(answer);
         }
         let handled = py.check_signals();
-        if !RUNTIME
-            .existing()
-            .is_some_and(|present| ptr::eq(present, runtime))
-        {
+        let present = RUNTIME.existing();
+        if !present.is_some_and(|present| ptr::eq(present, runtime)) {
             // A signal's handler forked, and this is the child: what the future holds is the
             // parent's.
             mem::forget(future);

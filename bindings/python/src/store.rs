@@ -1,9 +1,9 @@
 //! A store that is an object of Python's.
 //!
-//! Its methods are called by threads of Python's ([`crate::inbox`]). Rust knows a number, under which
-//! `relaypass/callbacks.py` finds the object, and while a call lasts its [`Caller`]. It holds no
-//! other reference while the client lives; so Python's garbage collector sees all there is, even a
-//! store that holds its own client.
+//! Its methods are called by threads of Python's ([`crate::inbox`]). Rust knows a number, under
+//! which `relaypass/callbacks.py` finds the object, and while a call lasts its [`Caller`]. It holds
+//! no other reference while the client lives; so Python's garbage collector sees all there is, even
+//! a store that holds its own client.
 
 use std::sync::{Arc, Mutex};
 
@@ -82,9 +82,8 @@ impl PythonStore {
         };
         errands().put(Box::new(|py| Ok(Py::new(py, call)?.into_any())));
         let unanswered = || format!("The store's {method} was not called to its end.");
-        answer
-            .await
-            .unwrap_or_else(|_| Err(StoreError::new(unanswered())))
+        let answered = answer.await;
+        answered.unwrap_or_else(|_| Err(StoreError::new(unanswered())))
     }
 }
 
@@ -167,6 +166,8 @@ where
 #[pyclass(frozen, module = "relaypass._native")]
 pub(crate) struct StoreCall {
     method: &'static str,
+    /// Whose store it is.
+    #[pyo3(get)]
     callbacks: CallbacksNumber,
     /// `None`: in the background there is no caller.
     caller: Option<Caller>,
@@ -176,12 +177,6 @@ pub(crate) struct StoreCall {
 
 #[pymethods]
 impl StoreCall {
-    /// Whose store it is.
-    #[getter]
-    fn callbacks(&self) -> CallbacksNumber {
-        self.callbacks
-    }
-
     /// In whose name the method is called; nobody's in the background.
     #[getter]
     fn caller(&self, py: Python<'_>) -> Option<Py<PyAny>> {

@@ -1,5 +1,7 @@
 //! The core's store suite, run on a store of Python's.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use relaypass::surface;
 
@@ -15,10 +17,10 @@ relaypass::check_records!(record, Exception, raised_in);
 #[pyfunction]
 pub(crate) fn check_store(store: CallbacksNumber, can_reopen: bool) -> Call {
     let store = PythonStore::new(store);
-    let first = store.clone();
-    let reopen = can_reopen.then_some(move || first.clone().reopen());
+    let opener = can_reopen.then(|| store.clone());
     Call::new(async move {
-        let checked = surface::check_store(store, reopen).await;
+        let reopen = |opener: Arc<PythonStore>| opener.as_ref().clone().reopen();
+        let checked = surface::check_store(store, opener, reopen).await;
         checked.map(CheckRecord::from)
     })
 }

@@ -8,12 +8,7 @@ use crate::answer::record;
 use crate::events::{listener, HostListener};
 use crate::store::{HostStore, StoreAdapter};
 
-pub(crate) type Text = String;
-pub(crate) type SecretText = String;
-pub(crate) type SecretTexts = Vec<String>;
-pub(crate) type Flag = bool;
-pub(crate) type Seconds = f64;
-pub(crate) type Whole = i64;
+relaypass::plain_types!(i64);
 
 plain_options!(client_options (
     record,

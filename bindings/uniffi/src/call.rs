@@ -8,8 +8,8 @@ use relaypass::surface::{Cancel, Driven, BACKGROUND};
 
 use crate::errors::CallError;
 
-/// What a call with its retries may take, in seconds, if there is a limit. It crosses over as a plain
-/// number: whatever else does so in a buffer costs Kotlin more than the rest of the call.
+/// What a call with its retries may take, in seconds, if there is a limit. It crosses over as a
+/// plain number: whatever else does so in a buffer costs Kotlin more than the rest of the call.
 #[derive(Clone, Copy)]
 pub struct Timeout(pub(crate) Option<f64>);
 
@@ -26,8 +26,8 @@ pub(crate) fn open_calls() -> MutexGuard<'static, HashMap<u64, Cancel>> {
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes a call known before it begins, so that cancelling it is not lost from now on. The call must
-/// follow. Otherwise it is known from its first poll to its end.
+/// Makes a call known before it begins, so that cancelling it is not lost from now on. The call
+/// must follow. Otherwise it is known from its first poll to its end.
 #[uniffi::export]
 pub fn announce_call(number: u64) {
     open_calls().entry(number).or_default();
@@ -57,8 +57,8 @@ impl Drop for Open {
     }
 }
 
-/// Drives the call that its package knows by this number. [`BACKGROUND`]: by none, and only dropping
-/// it cancels it.
+/// Drives the call that its package knows by this number. [`BACKGROUND`]: by none, and only
+/// dropping it cancels it.
 pub(crate) async fn drive<T: Send + 'static, R: From<T>>(
     number: u64,
     is_long: bool,

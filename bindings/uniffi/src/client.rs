@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use relaypass::surface::{self, Call, ClientArguments, CloseArguments, IntoPlain};
 
-use crate::answer::{
-    CompletionRecord, Count, GeneratedClaimRecord, Nothing, PrivacyPassRecord, RelayRecord,
-    VerificationRecord,
-};
-use crate::arguments::{ClientOptions, Flag, SecretText, SecretTexts, Text, Whole};
+use crate::arguments::ClientOptions;
 use crate::call::{drive, Timeout};
 use crate::errors::CallError;
 
@@ -16,19 +12,6 @@ use crate::errors::CallError;
 #[derive(uniffi::Object)]
 pub struct NativeClient {
     client: relaypass::Client,
-}
-
-impl NativeClient {
-    async fn run<C: Call, R: From<C::Answer>>(
-        &self,
-        arguments: C,
-        number: u64,
-        timeout: Timeout,
-    ) -> Result<R, CallError> {
-        let client = self.client.clone();
-        let call = async move { surface::run(arguments, &client, timeout.0).await };
-        drive(number, C::IS_LONG, Box::pin(call)).await
-    }
 }
 
 #[uniffi::export]
@@ -75,8 +58,8 @@ macro_rules! calls {
             /// The arguments of a call, in one buffer: each costs Kotlin as much as the rest.
             #[derive(uniffi::Record)]
             pub struct $arguments {
-                $(pub $needed: $needed_type,)*
-                $(pub $other: Option<$other_type>,)*
+                $(pub $needed: crate::arguments::$needed_type,)*
+                $(pub $other: Option<crate::arguments::$other_type>,)*
             }
         )*
 
@@ -88,13 +71,14 @@ macro_rules! calls {
                     arguments: $arguments,
                     number: u64,
                     timeout: Timeout,
-                ) -> Result<$answer, CallError> {
+                ) -> Result<crate::answer::$answer, CallError> {
                     let $arguments { $($needed,)* $($other,)* } = arguments;
                     let arguments = surface::$arguments {
                         $($needed: $needed.into_plain(),)*
                         $($other: $other.into_plain(),)*
                     };
-                    self.run(arguments, number, timeout).await
+                    let call = surface::run(arguments, self.client.clone(), timeout.0);
+                    drive(number, surface::$arguments::IS_LONG, Box::pin(call)).await
                 }
             )*
         }

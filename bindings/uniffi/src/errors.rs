@@ -29,9 +29,8 @@ pub(crate) fn thrown_in(error: &(dyn StdError + 'static)) -> Option<ThrownNumber
 
 impl From<Error> for CallError {
     fn from(error: Error) -> Self {
-        Self::Failed {
-            failure: Box::new((&error).into()),
-        }
+        let failure = Box::new((&error).into());
+        Self::Failed { failure }
     }
 }
 

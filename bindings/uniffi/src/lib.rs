@@ -5,10 +5,11 @@
 //! results and errors into plain records.
 //!
 //! Two rules keep it sound:
-//! * Every call of the core is driven by [`relaypass::surface::Driven`], and nowhere else. The future
-//!   that uniffi drives only waits for it, so it needs no reactor, and it may be dropped on any thread.
-//! * A call is cancelled by its number, and gives its outcome even then if that is there: the packages
-//!   never drop its future before.
+//! * Every call of the core is driven by [`relaypass::surface::Driven`], and nowhere else. The
+//!   future that uniffi drives only waits for it, so it needs no reactor, and it may be dropped on
+//!   any thread.
+//! * A call is cancelled by its number, and gives its outcome even then if that is there: the
+//!   packages never drop its future before.
 
 mod answer;
 mod arguments;

@@ -1,7 +1,8 @@
 //! A store in the host language, as the core's own.
 //!
-//! What the store throws cannot cross over. The package keeps it under a number, and only the number
-//! travels: into the error, and back to the package, which hands the very object to the caller.
+//! What the store throws cannot cross over. The package keeps it under a number, and only the
+//! number travels: into the error, and back to the package, which hands the very object to the
+//! caller.
 
 use std::fmt;
 use std::sync::Arc;
@@ -88,10 +89,10 @@ impl surface::HostStore for StoreAdapter {
         new: Option<Record>,
     ) -> Result<bool, StoreError> {
         let new = new.map(StoreRecord::from);
-        let swapped = self.0.compare_and_swap(current_call(), key, expected, new);
-        swapped
-            .await
-            .map_err(|failure| failure.of("compareAndSwap"))
+        let swapped = (self.0)
+            .compare_and_swap(current_call(), key, expected, new)
+            .await;
+        swapped.map_err(|failure| failure.of("compareAndSwap"))
     }
 
     async fn scan(

@@ -30,17 +30,10 @@ pub async fn check_store(
     store: Arc<dyn HostStore>,
     reopen: Option<Arc<dyn HostReopen>>,
 ) -> Result<CheckRecord, CallError> {
-    let reopen = reopen.map(|host| {
-        move || {
-            let host = Arc::clone(&host);
-            async move {
-                let opened = host.reopen().await;
-                Ok(StoreAdapter(
-                    opened.map_err(|failure| failure.of("reopen"))?.store,
-                ))
-            }
-        }
+    let check = surface::check_store(StoreAdapter(store), reopen, |host| async move {
+        let opened = host.reopen().await;
+        let opened = opened.map_err(|failure| failure.of("reopen"))?;
+        Ok(StoreAdapter(opened.store))
     });
-    let check = surface::check_store(StoreAdapter(store), reopen);
     drive(BACKGROUND, true, Box::pin(check)).await
 }

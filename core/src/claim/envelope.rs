@@ -20,6 +20,16 @@ pub enum KeyForm {
     Jwk,
 }
 
+impl KeyForm {
+    /// `pem` or `jwk`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            KeyForm::Pem => "pem",
+            KeyForm::Jwk => "jwk",
+        }
+    }
+}
+
 /// What a claim has to come in.
 #[derive(Clone, Copy)]
 pub(crate) enum Envelope<'a> {
@@ -80,26 +90,35 @@ impl Found {
     }
 }
 
+/// Refuses what is not encrypted, or not in the form of the relay's key, if that is known.
+pub(crate) fn check_form(payload: &str, form: Option<KeyForm>) -> Result<()> {
+    Err(mismatch(match (Found::of(payload), form) {
+        (Found::Plain, _) => {
+            "The claim is not encrypted, although a decryption key is set or the form of the relay's \
+             key is said: the relay was created without an encryption key, or somebody took the \
+             encryption away."
+        }
+        (Found::Jwe, Some(KeyForm::Pem)) => {
+            "The claim is a JWE, although the relay's key was sent in PEM: it is not the answer to \
+             this relay."
+        }
+        (Found::Other, Some(KeyForm::Jwk)) => {
+            "The claim is no JWE, although the relay's key was sent as a JWK: it is not the answer \
+             to this relay."
+        }
+        (Found::Jwe | Found::Other, _) => return Ok(()),
+    }))
+}
+
 fn decrypt(
     payload: &str,
     keys: &DecryptionKeys,
     form: Option<KeyForm>,
 ) -> Result<Zeroizing<Vec<u8>>> {
-    let content = match (Found::of(payload), form) {
-        (Found::Plain, _) => return Err(mismatch(
-            "The claim is not encrypted although a decryption key is set: the relay was created \
-                 without an encryption key, or somebody took the encryption away.",
-        )),
-        (Found::Jwe, Some(KeyForm::Pem)) => return Err(mismatch(
-            "The claim is a JWE, although the relay's key was sent in PEM: it is not the answer \
-                 to this relay.",
-        )),
-        (Found::Jwe, _) => Jwe::parse(payload).and_then(|jwe| keys.decrypt_jwe(&jwe)),
-        (Found::Other, Some(KeyForm::Jwk)) => return Err(mismatch(
-            "The claim is no JWE, although the relay's key was sent as a JWK: it is not the answer \
-                 to this relay.",
-        )),
-        (Found::Other, _) => {
+    check_form(payload, form)?;
+    let content = match Found::of(payload) {
+        Found::Jwe => Jwe::parse(payload).and_then(|jwe| keys.decrypt_jwe(&jwe)),
+        Found::Plain | Found::Other => {
             let ciphertext = decode_base64_any(payload).ok_or_else(|| {
                 Error::protocol("The claim payload is neither JSON, nor base64, nor a JWE.")
             })?;

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub use decryption_keys::DecryptionKeys;
 pub use envelope::KeyForm;
-pub(crate) use envelope::{is_encrypted, Envelope};
+pub(crate) use envelope::{check_form, is_encrypted, Envelope};
 pub(crate) use keys::KEY_SIZES;
 pub use keys::{generate_key_pair, DecryptionKey, EncryptionKey};
 
@@ -100,9 +100,26 @@ pub fn open_claim(
     keys: Option<&DecryptionKeys>,
     asked: Option<&ClaimType>,
 ) -> Result<Claim> {
+    open_claim_in_form(payload, keys, None, asked)
+}
+
+/// [`open_claim`] of a payload that has to come in the form of the relay's own key
+/// ([`Relay::encryption_form`](crate::Relay::encryption_form)), if it is known.
+///
+/// # Errors
+/// Those of [`open_claim`]; and `claim_mismatch`, with keys or without, for a payload in another form.
+pub fn open_claim_in_form(
+    payload: &str,
+    keys: Option<&DecryptionKeys>,
+    form: Option<KeyForm>,
+    asked: Option<&ClaimType>,
+) -> Result<Claim> {
+    if form.is_some() {
+        check_form(payload, form)?;
+    }
     let envelope = match keys {
         None => Envelope::Plain,
-        Some(keys) => Envelope::Encrypted(keys, None),
+        Some(keys) => Envelope::Encrypted(keys, form),
     };
     envelope.open(payload, asked)
 }

@@ -114,6 +114,21 @@ macro_rules! client_options {
     };
 }
 
+/// Declares the plain types of a host whose secrets are texts like others: `plain_types!(f64)`, of its
+/// whole numbers.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! plain_types {
+    ($whole:ident) => {
+        pub(crate) type Text = String;
+        pub(crate) type SecretText = String;
+        pub(crate) type SecretTexts = Vec<String>;
+        pub(crate) type Flag = bool;
+        pub(crate) type Seconds = f64;
+        pub(crate) type Whole = $whole;
+    };
+}
+
 /// A value of another language that becomes one of ours.
 pub trait IntoPlain<T> {
     /// The same value. A number outside the range stays outside the range.
@@ -133,12 +148,17 @@ macro_rules! into_plain {
 into_plain! {
     String => String: identity,
     String => Secret<String>: Secret::new,
-    Vec<u8> => Secret<Vec<u8>>: Secret::new,
     bool => bool: identity,
     f64 => f64: identity,
     i64 => i64: identity,
     // `as` saturates.
     f64 => i64: |number| number as i64,
+}
+
+impl<T: Into<Vec<u8>>> IntoPlain<Secret<Vec<u8>>> for T {
+    fn into_plain(self) -> Secret<Vec<u8>> {
+        Secret::new(self.into())
+    }
 }
 
 impl<T, U: IntoPlain<T>> IntoPlain<Option<T>> for Option<U> {

@@ -60,6 +60,15 @@ impl EncryptionForm {
     }
 }
 
+impl From<KeyForm> for EncryptionForm {
+    fn from(form: KeyForm) -> Self {
+        match form {
+            KeyForm::Pem => EncryptionForm::Pem,
+            KeyForm::Jwk => EncryptionForm::Jwk,
+        }
+    }
+}
+
 /// What Persona has taken last, at one address. The whole process shares it: programs that make a
 /// client for each request learn it once, too.
 #[derive(Clone, Debug)]

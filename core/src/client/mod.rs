@@ -10,6 +10,7 @@ mod owner;
 mod persona;
 mod ports;
 mod relays;
+mod requests;
 pub(crate) mod rules;
 mod steps;
 
@@ -24,9 +25,10 @@ pub(crate) use owner::{Customer, Owner};
 pub(crate) use persona::AttemptResult;
 pub(crate) use persona::{AttemptOptions, Persona, Question};
 pub(crate) use ports::{Ports, SeenPurchases};
-pub use relays::{
+pub use relays::Relays;
+pub use requests::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
-    RelayToken, Relays,
+    RelayToken,
 };
 pub(crate) use rules::MOST_PASSES;
 

@@ -2,8 +2,8 @@
 
 use tokio::task::spawn_blocking;
 
-use super::{GenerateClaim, Inner};
-use crate::claim::{is_encrypted, Claim, ClaimType, DecryptionKeys, Envelope, KeyForm};
+use super::{EncryptionForm, GenerateClaim, Inner};
+use crate::claim::{check_form, is_encrypted, Claim, ClaimType, DecryptionKeys, Envelope, KeyForm};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
@@ -42,11 +42,21 @@ impl Inner {
         let keys = request.decryption_key.as_ref();
         match keys.or(self.decryption_key.as_ref()) {
             Some(keys) => {
-                let form = self.encryption_form.fixed();
-                open_apart(payload, keys, form, asked).await.map(Some)
+                let form = request.encryption_form.unwrap_or(self.encryption_form);
+                open_apart(payload, keys, form.fixed(), asked)
+                    .await
+                    .map(Some)
             }
-            None if is_encrypted(payload) => Ok(None),
-            None => Envelope::Plain.open(payload, asked).map(Some),
+            None => {
+                // Without a key only what the caller says of this relay tells that it had one.
+                if let Some(form) = request.encryption_form.and_then(EncryptionForm::fixed) {
+                    check_form(payload, Some(form))?;
+                }
+                match is_encrypted(payload) {
+                    true => Ok(None),
+                    false => Envelope::Plain.open(payload, asked).map(Some),
+                }
+            }
         }
     }
 }

@@ -20,9 +20,10 @@ pub(super) const A_DAY: u64 = 86_400;
 pub(super) const BASE_URL: Rule = Rule::ANY.by_default(Plain::Text(BaseUrl::PERSONA));
 pub(super) const ENVIRONMENT: Rule =
     Rule::one_of(&[Plain::Text("production"), Plain::Text("sandbox")]);
-pub(super) const ENCRYPTION_FORM: Rule =
-    Rule::one_of(&[Plain::Text("auto"), Plain::Text("pem"), Plain::Text("jwk")])
-        .by_default(Plain::Text("auto"));
+/// What a claim has to come in; by default what the client says.
+pub(crate) const CLAIM_FORM: Rule =
+    Rule::one_of(&[Plain::Text("auto"), Plain::Text("pem"), Plain::Text("jwk")]);
+pub(crate) const ENCRYPTION_FORM: Rule = CLAIM_FORM.by_default(Plain::Text("auto"));
 /// How Persona's page for the visitor looks.
 pub(crate) const THEME: Rule = Rule::one_of(&[
     Plain::Text("light"),

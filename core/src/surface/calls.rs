@@ -3,6 +3,7 @@
 //! The list stands once, here. A binding names a macro that makes a method of its host's language of
 //! each call.
 
+use std::borrow::Borrow;
 use std::future::Future;
 
 use super::caught::caught_now;
@@ -28,7 +29,8 @@ macro_rules! calls {
             } -> PrivacyPassRecord,
             generate_claim: ClaimArguments {
                 relay_token: Text, relay_secret: SecretText, privacy_pass_token: SecretText;
-                claim_type: Text, decryption_key: SecretTexts, idempotency_key: SecretText
+                claim_type: Text, decryption_key: SecretTexts, idempotency_key: SecretText,
+                encryption_form: Text
             } -> GeneratedClaimRecord,
             start_verification: StartArguments {
                 claim_type: Text;
@@ -45,6 +47,23 @@ macro_rules! calls {
             create_table: CreateTableArguments { ; } -> Nothing,
             prefetch_passes: PrefetchArguments { claim_type: Text, count: Whole; } -> Count,
             count_passes: CountArguments { claim_type: Text; } -> Count,
+        }
+    };
+}
+
+/// Hands every function that needs no client, and computes at once, to a macro, as [`calls!`] does with
+/// calls.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! functions {
+    ($then:ident) => {
+        $then! {
+            read_key_pair: ReadKeyArguments { private_pem: SecretText; } -> KeyPairRecord,
+            read_jwk: ReadJwkArguments { private_jwk: SecretText; } -> KeyPairRecord,
+            open_claim: OpenArguments {
+                claim_payload: SecretText;
+                decryption_key: SecretTexts, claim_type: Text, encryption_form: Text
+            } -> ClaimRecord,
         }
     };
 }
@@ -75,16 +94,39 @@ pub trait Call: Record + Send + Sized + 'static {
     ) -> impl Future<Output = Result<Self::Answer>> + Send;
 }
 
+/// Arguments of which something is computed.
+pub trait Function: Record {
+    /// As errors name it: `open_claim`.
+    const NAME: &'static str;
+    /// What comes of it.
+    type Answer;
+
+    /// Checks the arguments, and computes. It takes a millisecond and more.
+    ///
+    /// # Errors
+    /// `invalid_argument`, and what is computed may have its own.
+    fn compute(self) -> Result<Self::Answer>;
+}
+
+/// Computes. Whatever it fails with names the function.
+///
+/// # Errors
+/// Those of the function.
+pub fn compute<F: Function>(arguments: F) -> Result<F::Answer> {
+    let computed = caught_now(|| arguments.compute());
+    computed.map_err(|error| error.in_operation(F::NAME))
+}
+
 /// Makes a call. Whatever it fails with names it.
 ///
 /// # Errors
 /// Those of the call.
 pub async fn run<C: Call>(
     arguments: C,
-    client: &Client,
+    client: impl Borrow<Client> + Send,
     seconds: Option<f64>,
 ) -> Result<C::Answer> {
-    let made = arguments.make(client, seconds).await;
+    let made = arguments.make(client.borrow(), seconds).await;
     made.map_err(|error| error.in_operation(C::NAME))
 }
 
@@ -108,7 +150,7 @@ macro_rules! declare {
         $($other:ident: $other_type:ident),*
     } -> $answer:ident,)*) => {$(
         described! {
-            /// The arguments of a call: see its [`Call::NAME`].
+            /// The arguments of a call or a function: see its `NAME`.
             pub struct $arguments {
                 $(pub $needed: $needed_type => rule!($needed),)*
                 $(pub $other: Option<$other_type> => rule!($other),)*
@@ -128,12 +170,16 @@ macro_rules! rule {
     (theme) => {
         rules::THEME
     };
+    (encryption_form) => {
+        rules::CLAIM_FORM
+    };
     ($other:ident) => {
         Rule::ANY
     };
 }
 
 calls!(declare);
+functions!(declare);
 
 #[cfg(test)]
 mod tests {

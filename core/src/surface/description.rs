@@ -3,11 +3,12 @@
 use serde_json::{json, Map, Value};
 
 use super::calls;
-use super::keys::{GenerateKeyArguments, OpenArguments, ReadJwkArguments, ReadKeyArguments};
+use super::keys::GenerateKeyArguments;
 use super::records::{
     ClaimRecord, CompletionRecord, ErrorRecord, EventRecord, GeneratedClaimRecord, KeyPairRecord,
     MethodRecord, PrivacyPassRecord, RateLimitRecord, RelayRecord, VerificationRecord,
 };
+use crate::claim::{Claim, DecryptionKey};
 use crate::client::{rules, ClientArguments, GeneratedClaim, PrivacyPass, Relay};
 use crate::described::{Described, Member, Record};
 use crate::error::ErrorKind;
@@ -23,6 +24,19 @@ macro_rules! describe_calls {
     };
 }
 
+macro_rules! describe_functions {
+    ($($function:ident: $arguments:ident { $($members:tt)* } -> $answer:ident,)*) => {
+        [
+            $(function::<calls::$arguments>(),)*
+            json!({
+                "name": "generate_key_pair",
+                "arguments": members::<GenerateKeyArguments>(),
+                "answer": DecryptionKey::NAME,
+            }),
+        ]
+    };
+}
+
 /// Everything: options, calls, results, errors, events.
 ///
 /// Members are told in snake case, in the order of their declaration. `timeout` is what every call
@@ -32,12 +46,7 @@ pub fn describe() -> Value {
         "options": members::<ClientArguments>(),
         "calls": crate::calls!(describe_calls),
         "timeout": Member::of::<Option<f64>>("timeout", rules::CALL_TIMEOUT),
-        "functions": [
-            { "name": "open_claim", "arguments": members::<OpenArguments>(), "answer": "claim" },
-            function::<GenerateKeyArguments>("generate_key_pair"),
-            function::<ReadKeyArguments>("read_key_pair"),
-            function::<ReadJwkArguments>("read_jwk"),
-        ],
+        "functions": crate::functions!(describe_functions),
         "results": results(),
         "errors": {
             "codes": ErrorKind::ALL.iter().map(|kind| kind.code()).collect::<Vec<_>>(),
@@ -77,9 +86,11 @@ where
     json!({ "name": C::NAME, "arguments": members::<C>(), "answer": C::Answer::NAME })
 }
 
-/// What makes a key pair.
-fn function<R: Record>(name: &str) -> Value {
-    json!({ "name": name, "arguments": members::<R>(), "answer": "key_pair" })
+fn function<F: calls::Function>() -> Value
+where
+    F::Answer: Named,
+{
+    json!({ "name": F::NAME, "arguments": members::<F>(), "answer": F::Answer::NAME })
 }
 
 fn results() -> Value {
@@ -118,6 +129,8 @@ names! {
     GeneratedClaim => Some("generated_claim"),
     Verification => Some("verification"),
     Completion => Some("completion"),
+    Claim => Some("claim"),
+    DecryptionKey => Some("key_pair"),
     u64 => Some("whole"),
     () => None,
 }

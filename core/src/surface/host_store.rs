@@ -72,20 +72,22 @@ pub fn store_threw<T: Send + Sync + 'static>(method: &str, thrown: T) -> StoreEr
     )
 }
 
-/// [`conformance::check`], of a host's store. `reopen` opens another one on the same data.
+/// [`conformance::check`], of a host's store. With an `opener`, `reopen` opens another one on the same
+/// data.
 ///
 /// # Errors
 /// `internal`.
-pub async fn check_store<S: HostStore, F>(
+pub async fn check_store<S: HostStore, O: Send + Sync + 'static, F>(
     store: S,
-    reopen: Option<impl Fn() -> F + Send + Sync + 'static>,
+    opener: Option<O>,
+    reopen: impl Fn(Arc<O>) -> F + Send + Sync + 'static,
 ) -> CallResult<Result<Report, Violation>>
 where
     F: Future<Output = Result<S, StoreError>> + Send + 'static,
 {
-    let reopen = reopen.map(|reopen| -> Reopen {
+    let reopen = opener.map(Arc::new).map(|opener| -> Reopen {
         Box::new(move || {
-            let opening = reopen();
+            let opening = reopen(Arc::clone(&opener));
             Box::pin(async move {
                 let opened: Arc<dyn Store> = Arc::new(Hosted(opening.await?));
                 Ok(opened)

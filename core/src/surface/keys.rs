@@ -2,12 +2,14 @@
 
 use tokio::task::spawn_blocking;
 
+use super::calls::{Function, OpenArguments, ReadJwkArguments, ReadKeyArguments};
 use super::caught::{caught_now, mistake};
-use crate::claim::{generate_key_pair, open_claim, Claim, ClaimType, DecryptionKey, KEY_SIZES};
-use crate::client::parse_keys;
+use crate::claim::{
+    generate_key_pair, open_claim_in_form, Claim, ClaimType, DecryptionKey, KEY_SIZES,
+};
+use crate::client::{parse_keys, EncryptionForm};
 use crate::described::{described, Plain, Rule};
 use crate::error::Result;
-use crate::secret::Secret;
 
 described! {
     /// The arguments of `generate_key_pair`.
@@ -42,67 +44,73 @@ impl GenerateKeyArguments {
     }
 }
 
-described! {
-    /// The arguments of `read_key_pair`.
-    pub struct ReadKeyArguments {
-        /// A private key in PEM.
-        pub private_pem: Secret<String>,
+impl Function for ReadKeyArguments {
+    const NAME: &'static str = "read_key_pair";
+    type Answer = DecryptionKey;
+
+    fn compute(self) -> Result<DecryptionKey> {
+        DecryptionKey::from_pem(self.private_pem.expose())
     }
 }
 
-impl ReadKeyArguments {
-    /// Reads a private key: [`DecryptionKey::from_pem`].
-    ///
-    /// # Errors
-    /// `invalid_argument` for a text that is no such key.
-    pub fn read(self) -> Result<DecryptionKey> {
-        let read = caught_now(|| DecryptionKey::from_pem(self.private_pem.expose()));
-        read.map_err(|error| error.in_operation("read_key_pair"))
+impl Function for ReadJwkArguments {
+    const NAME: &'static str = "read_jwk";
+    type Answer = DecryptionKey;
+
+    fn compute(self) -> Result<DecryptionKey> {
+        DecryptionKey::from_jwk(self.private_jwk.expose())
     }
 }
 
-described! {
-    /// The arguments of `read_jwk`.
-    pub struct ReadJwkArguments {
-        /// A private key as the JSON text of a JWK.
-        pub private_jwk: Secret<String>,
+impl Function for OpenArguments {
+    const NAME: &'static str = "open_claim";
+    type Answer = Claim;
+
+    fn compute(self) -> Result<Claim> {
+        let keys = self.decryption_key.as_deref().map(parse_keys).transpose()?;
+        let asked = self.claim_type.map(ClaimType::parse).transpose()?;
+        let form = self.encryption_form.as_deref().map(EncryptionForm::parse);
+        let form = form.transpose()?.unwrap_or_default().fixed();
+        let payload = self.claim_payload.expose();
+        open_claim_in_form(payload, keys.as_ref(), form, asked.as_ref())
     }
 }
 
-impl ReadJwkArguments {
-    /// Reads a private key: [`DecryptionKey::from_jwk`].
-    ///
-    /// # Errors
-    /// `invalid_argument` for a text that is no such key.
-    pub fn read(self) -> Result<DecryptionKey> {
-        caught_now(|| DecryptionKey::from_jwk(self.private_jwk.expose()))
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::compute;
+    use crate::Secret;
 
-described! {
-    /// The arguments of `open_claim`.
-    pub struct OpenArguments {
-        /// The payload as Persona sent it.
-        pub claim_payload: Secret<String>,
-        /// Private keys, each in PEM or as a JWK.
-        pub decryption_key: Option<Vec<Secret<String>>>,
-        /// What was asked.
-        pub claim_type: Option<String>,
-    }
-}
+    const CLAIM: &str = r#"{"claim_type":"age","claim_result":"passed"}"#;
 
-impl OpenArguments {
-    /// Checks the arguments and opens the claim: [`open_claim`].
-    ///
-    /// # Errors
-    /// `invalid_argument`, and those of [`open_claim`].
-    pub fn open(self) -> Result<Claim> {
-        let open = || {
-            let keys = self.decryption_key.as_deref().map(parse_keys);
-            let keys = keys.transpose()?;
-            let asked = self.claim_type.map(ClaimType::parse).transpose()?;
-            open_claim(self.claim_payload.expose(), keys.as_ref(), asked.as_ref())
+    fn opened(payload: &str, form: Option<&str>) -> &'static str {
+        let opening = OpenArguments {
+            claim_payload: Secret::new(payload.to_owned()),
+            decryption_key: None,
+            claim_type: None,
+            encryption_form: form.map(str::to_owned),
         };
-        caught_now(open).map_err(|error| error.in_operation("open_claim"))
+        let opened = compute(opening);
+        opened.map_or_else(|error| error.code(), |_| "opened")
+    }
+
+    #[test]
+    fn a_form_that_is_said_is_demanded_even_without_a_key() {
+        let base64 = "A".repeat(342);
+        for (payload, form, code) in [
+            (CLAIM, None, "opened"),
+            (CLAIM, Some("auto"), "opened"),
+            (CLAIM, Some("pem"), "claim_mismatch"),
+            (CLAIM, Some("jwk"), "claim_mismatch"),
+            ("a.b.c.d.e", Some("pem"), "claim_mismatch"),
+            (&base64, Some("jwk"), "claim_mismatch"),
+            // In its form, and nobody can read it.
+            ("a.b.c.d.e", Some("jwk"), "protocol"),
+            (&base64, Some("pem"), "protocol"),
+            (CLAIM, Some("plain"), "invalid_argument"),
+        ] {
+            assert_eq!(opened(payload, form), code, "{payload}, {form:?}");
+        }
     }
 }

@@ -20,15 +20,16 @@ pub use crate::client::{
     parse_seconds, ClientArguments, Close, CloseArguments, IntoPlain, StoreArgument,
 };
 pub use calls::{
-    noop, open, run, Call, ClaimArguments, CompleteArguments, CountArguments, CreateArguments,
-    CreateTableArguments, ForgetArguments, GetArguments, IssueArguments, PrefetchArguments,
-    PruneArguments, RecoverArguments, StartArguments,
+    compute, noop, open, run, Call, ClaimArguments, CompleteArguments, CountArguments,
+    CreateArguments, CreateTableArguments, ForgetArguments, Function, GetArguments, IssueArguments,
+    OpenArguments, PrefetchArguments, PruneArguments, ReadJwkArguments, ReadKeyArguments,
+    RecoverArguments, StartArguments,
 };
 pub use caught::{caught, mistake};
 pub use description::describe;
 pub use driving::{blocking, current_call, Begun, Cancel, Driven, Ended, BACKGROUND};
 pub use host_store::{check_store, store_threw, HostStore, Hosted};
-pub use keys::{GenerateKeyArguments, OpenArguments, ReadJwkArguments, ReadKeyArguments};
+pub use keys::GenerateKeyArguments;
 pub use records::causes;
 pub use runtime::{no_threads, runtime};
 pub use thrown::Thrown;

@@ -48,6 +48,7 @@ macro_rules! result_records {
                 pub relay_session_access_token: String,
                 pub request_id: Option<String>,
                 pub rate_limit: Option<RateLimitRecord>,
+                pub encryption_form: Option<String>,
             }
         }
 
@@ -59,6 +60,7 @@ macro_rules! result_records {
                     relay_session_access_token: relay.relay_session_access_token.expose().clone(),
                     request_id: relay.info.request_id,
                     rate_limit: relay.info.rate_limit.map(RateLimitRecord::from),
+                    encryption_form: relay.encryption_form.map(|form| form.as_str().to_owned()),
                 }
             }
         }
@@ -193,11 +195,12 @@ macro_rules! result_records {
         }
 
         $record! {
-            /// Both halves of a key pair in PEM, and the public one as the JSON text of a JWK.
+            /// Both halves of a key pair, in PEM and as the JSON text of a JWK.
             pub struct KeyPairRecord {
                 pub public_key_pem: String,
                 pub public_jwk: String,
                 pub private_key_pem: String,
+                pub private_jwk: String,
             }
         }
 
@@ -207,6 +210,7 @@ macro_rules! result_records {
                     public_key_pem: key.encryption_key().as_pem().to_owned(),
                     public_jwk: key.encryption_key().as_jwk().to_owned(),
                     private_key_pem: key.to_pem().expose().clone(),
+                    private_jwk: key.to_jwk().expose().clone(),
                 }
             }
         }

@@ -6,8 +6,8 @@ use super::calls::{Call, ClaimArguments, CreateArguments, IssueArguments};
 use super::caught::{caught_now, mistake};
 use crate::claim::{ClaimType, EncryptionKey};
 use crate::client::{
-    parse_keys, Client, CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PrivacyPass,
-    Relay, RelayToken,
+    parse_keys, Client, CreateRelay, EncryptionForm, GenerateClaim, GeneratedClaim,
+    IssuePrivacyPass, PrivacyPass, Relay, RelayToken,
 };
 use crate::credential::RelaySecret;
 use crate::error::{Error, Result};
@@ -91,6 +91,11 @@ impl ClaimArguments {
             idempotency_key: self
                 .idempotency_key
                 .map(|key| IdempotencyKey::parse(key.expose().as_str()))
+                .transpose()?,
+            encryption_form: self
+                .encryption_form
+                .as_deref()
+                .map(EncryptionForm::parse)
                 .transpose()?,
         })
     }

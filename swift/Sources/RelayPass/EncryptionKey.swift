@@ -19,6 +19,9 @@ public struct EncryptionKey: Sendable, Hashable {
   public let publicJWK: String
   /// The private half in PEM (PKCS#8). **Secret.**
   public let privateKeyPEM: String
+  /// The private half as the JSON of a JSON Web Key, with its `kid`, if it was read with one.
+  /// **Secret.**
+  public let privateJWK: String
 
   /// Generates a key pair with the operating system's randomness, on a thread where the arithmetic
   /// blocks nobody.
@@ -45,11 +48,12 @@ public struct EncryptionKey: Sendable, Hashable {
   ///
   /// - Throws: ``RelayPassError/Code/invalidArgument`` for anything else.
   public init(pem: String) throws {
-    self.init(try translatingErrors { try readKeys(privatePem: pem) })
+    self.init(try translatingErrors { try readKeyPair(privatePem: pem) })
   }
 
   /// Reads a private key that is the JSON of a JSON Web Key (RFC 7517), with `d`, `p`, `q`, `dp`,
-  /// `dq` and `qi`; `alg`, if it is there, is `RSA-OAEP-256`.
+  /// `dq` and `qi`; `alg`, if it is there, is `RSA-OAEP-256`. Its `kid`, if it has one, stays its
+  /// name: a JWE that names it is opened with this key.
   ///
   /// ```swift
   /// let key = try EncryptionKey(jwk: String(contentsOfFile: path, encoding: .utf8))
@@ -64,6 +68,17 @@ public struct EncryptionKey: Sendable, Hashable {
     publicKeyPEM = pair.publicKeyPem
     publicJWK = pair.publicJwk
     privateKeyPEM = pair.privateKeyPem
+    privateJWK = pair.privateJwk
+  }
+
+  /// Whether both are the same key pair, whatever it is named.
+  public static func == (one: EncryptionKey, other: EncryptionKey) -> Bool {
+    one.privateKeyPEM == other.privateKeyPEM
+  }
+
+  /// As `==` wants it.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(publicKeyPEM)
   }
 }
 
@@ -80,6 +95,7 @@ extension EncryptionKey: CustomStringConvertible, CustomDebugStringConvertible, 
         "publicKeyPEM": publicKeyPEM,
         "publicJWK": publicJWK,
         "privateKeyPEM": redact(privateKeyPEM),
+        "privateJWK": redact(privateJWK),
       ],
       displayStyle: .struct)
   }
@@ -125,7 +141,7 @@ public enum KeyMaterial: Sendable, Hashable {
   var privateTexts: [String] {
     switch self {
     case .pem(let text), .jwk(let text): [text]
-    case .pair(let key): [key.privateKeyPEM]
+    case .pair(let key): [key.privateJWK]
     case .keys(let keys): keys.flatMap(\.privateTexts)
     }
   }

@@ -60,7 +60,9 @@ extension RelayPass {
   /// ```swift
   /// let options = RelayPassOptions(decryptionKey: .pair(key), encryptionForm: .jwk)
   /// ```
-  public struct EncryptionForm: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+  public struct EncryptionForm: RawRepresentable, Hashable, Codable, Sendable,
+    CustomStringConvertible
+  {
     /// The name, the same in every language of relaypass.
     public let rawValue: String
 

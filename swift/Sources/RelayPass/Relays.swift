@@ -120,6 +120,8 @@ public struct Relays: Sendable {
   ///     ``RelayPassError/Code/permissionDenied`` without an `idempotencyKey` make a new one: Persona
   ///     keeps that answer too. An error with an `idempotencyKey`, whatever its kind, asks to be
   ///     repeated with that key. It is as secret as the pass.
+  ///   - encryptionForm: The relay's own (``Relay/encryptionForm``), stored beside it: a claim in
+  ///     another form is refused. By default the client's; `auto` takes either.
   ///   - timeout: How long the whole call may take.
   /// - Throws: ``RelayPassError``: `permissionDenied`, retryable: the person has most likely not
   ///   finished; `passRejected`, `passExpired`; `notFound` for an unknown relay or a wrong secret;
@@ -135,6 +137,7 @@ public struct Relays: Sendable {
     claimType: String? = nil,
     decryptionKey: KeyMaterial? = nil,
     idempotencyKey: String? = nil,
+    encryptionForm: RelayPass.EncryptionForm? = nil,
     timeout: Duration? = nil
   ) async throws -> GeneratedClaim {
     let arguments = ClaimArguments(
@@ -143,7 +146,8 @@ public struct Relays: Sendable {
       privacyPassToken: privacyPassToken,
       claimType: claimType,
       decryptionKey: decryptionKey?.privateTexts,
-      idempotencyKey: idempotencyKey)
+      idempotencyKey: idempotencyKey,
+      encryptionForm: encryptionForm?.rawValue)
     return GeneratedClaim(try await call(client.generateClaim, arguments, timeout: timeout))
   }
 

@@ -94,6 +94,9 @@ public struct Relay: Sendable, Hashable, Codable {
   public let requestID: String?
   /// The rate limit, if Persona reported it.
   public let rateLimit: RateLimit?
+  /// In which form Persona took the encryption key, and so how the claim comes back; none: without
+  /// encryption.
+  public let encryptionForm: RelayPass.EncryptionForm?
 
   /// For tests of code that gets one; relaypass makes its own.
   public init(
@@ -101,13 +104,15 @@ public struct Relay: Sendable, Hashable, Codable {
     relaySecret: String,
     relaySessionAccessToken: String,
     requestID: String? = nil,
-    rateLimit: RateLimit? = nil
+    rateLimit: RateLimit? = nil,
+    encryptionForm: RelayPass.EncryptionForm? = nil
   ) {
     self.relayToken = relayToken
     self.relaySecret = relaySecret
     self.relaySessionAccessToken = relaySessionAccessToken
     self.requestID = requestID
     self.rateLimit = rateLimit
+    self.encryptionForm = encryptionForm
   }
 
   init(_ native: RelayRecord) {
@@ -116,6 +121,7 @@ public struct Relay: Sendable, Hashable, Codable {
     relaySessionAccessToken = native.relaySessionAccessToken
     requestID = native.requestId
     rateLimit = native.rateLimit.map(RateLimit.init)
+    encryptionForm = native.encryptionForm.map(RelayPass.EncryptionForm.init(rawValue:))
   }
 }
 
@@ -134,6 +140,7 @@ extension Relay: CustomStringConvertible, CustomDebugStringConvertible, CustomRe
         "relaySessionAccessToken": redact(relaySessionAccessToken),
         "requestID": requestID as Any,
         "rateLimit": rateLimit as Any,
+        "encryptionForm": encryptionForm as Any,
       ],
       displayStyle: .struct)
   }

@@ -50,6 +50,10 @@ import Testing
     expectHidden([secret], in: KeyMaterial.pem(key.privateKeyPEM))
     #expect(shown(key).contains("PUBLIC KEY"))
     #expect(try EncryptionKey(pem: key.privateKeyPEM) == key)
+    let named = try EncryptionKey(
+      jwk: key.privateJWK.replacingOccurrences(of: "{", with: "{\"kid\":\"2026-11\","))
+    #expect(named.privateJWK.contains("2026-11") && named == key)
+    expectHidden(["2026-11", String(key.privateJWK.suffix(200).prefix(100))], in: named)
   }
 
   @Test func optionsAndClientShowNoKeyNoProxyAndNoSecret() async throws {

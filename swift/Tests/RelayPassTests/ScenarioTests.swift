@@ -207,7 +207,9 @@ private final class Player {
           privacyPassToken: text("privacy_pass_token"),
           claimType: claimType,
           decryptionKey: key(arguments["decryption_key"]),
-          idempotencyKey: arguments["idempotency_key"]?.string))
+          idempotencyKey: arguments["idempotency_key"]?.string,
+          encryptionForm: arguments["encryption_form"]?.string.map(
+            RelayPass.EncryptionForm.init(rawValue:))))
     case "verifications.start":
       return members(
         try await client.verifications.start(
@@ -375,6 +377,7 @@ private func members(_ relay: Relay) -> JSON {
     "relay_token": .string(relay.relayToken),
     "relay_secret": .string(relay.relaySecret),
     "relay_session_access_token": .string(relay.relaySessionAccessToken),
+    "encryption_form": JSON(relay.encryptionForm?.rawValue),
     "request_id": JSON(relay.requestID),
     "rate_limit": members(relay.rateLimit),
   ])

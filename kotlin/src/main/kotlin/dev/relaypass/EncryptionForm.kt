@@ -13,4 +13,9 @@ public enum class EncryptionForm(
 
     /** A JSON Web Key, and no other. The claim comes as a compact JWE. */
     JWK("jwk"),
+    ;
+
+    internal companion object {
+        fun of(code: String): EncryptionForm = entries.first { it.code == code }
+    }
 }

@@ -3,7 +3,7 @@ package dev.relaypass
 import dev.relaypass.generated.KeyPairRecord
 import dev.relaypass.generated.generateKeys
 import dev.relaypass.generated.readJwk
-import dev.relaypass.generated.readKeys
+import dev.relaypass.generated.readKeyPair
 
 /**
  * An RSA key pair for claims: Persona encrypts with the public half, and only this side can read the
@@ -27,6 +27,10 @@ public class EncryptionKey private constructor(
     public val publicJwk: String,
     /** The private half in PEM (PKCS#8). **Secret.** */
     public val privateKeyPem: String,
+    /**
+     * The private half as the JSON of a JSON Web Key, with its `kid`, if it was read with one. **Secret.**
+     */
+    public val privateJwk: String,
 ) {
     /** Whether the other is the same key pair. */
     override fun equals(other: Any?): Boolean = other is EncryptionKey && other.privateKeyPem == privateKeyPem
@@ -36,7 +40,8 @@ public class EncryptionKey private constructor(
 
     /** The public half only. */
     override fun toString(): String =
-        "EncryptionKey(publicKeyPem=$publicKeyPem, publicJwk=$publicJwk, privateKeyPem=$REDACTED)"
+        "EncryptionKey(publicKeyPem=$publicKeyPem, publicJwk=$publicJwk, " +
+            "privateKeyPem=$REDACTED, privateJwk=$REDACTED)"
 
     /** Where keys come from. */
     public companion object {
@@ -57,11 +62,12 @@ public class EncryptionKey private constructor(
          * @throws InvalidArgumentException for anything else.
          */
         @JvmStatic
-        public fun fromPem(privatePem: String): EncryptionKey = callNow { readKeys(privatePem) }.lift()
+        public fun fromPem(privatePem: String): EncryptionKey = callNow { readKeyPair(privatePem) }.lift()
 
         /**
          * Reads a private key that is the JSON of a JSON Web Key (RFC 7517), with `d`, `p`, `q`, `dp`,
-         * `dq` and `qi`; `alg`, if it is there, is `RSA-OAEP-256`.
+         * `dq` and `qi`; `alg`, if it is there, is `RSA-OAEP-256`. Its `kid`, if it has one, stays its
+         * name: a JWE that names it is opened with this key.
          *
          * @throws InvalidArgumentException for anything else.
          */
@@ -72,6 +78,6 @@ public class EncryptionKey private constructor(
         @JvmStatic
         public fun fromJwk(privateJwk: Map<String, *>): EncryptionKey = fromJwk(jwkText(privateJwk))
 
-        private fun KeyPairRecord.lift() = EncryptionKey(publicKeyPem, publicJwk, privateKeyPem)
+        private fun KeyPairRecord.lift() = EncryptionKey(publicKeyPem, publicJwk, privateKeyPem, privateJwk)
     }
 }

@@ -15,7 +15,14 @@ import java.time.Instant
 
 @JvmSynthetic
 internal fun RelayRecord.lift(): Relay =
-    Relay(relayToken, relaySecret, relaySessionAccessToken, requestId, rateLimit?.lift())
+    Relay(
+        relayToken,
+        relaySecret,
+        relaySessionAccessToken,
+        requestId,
+        rateLimit?.lift(),
+        encryptionForm?.let(EncryptionForm::of),
+    )
 
 @JvmSynthetic
 internal fun PrivacyPassRecord.lift(): PrivacyPass = PrivacyPass(privacyPassToken, requestId, rateLimit?.lift())

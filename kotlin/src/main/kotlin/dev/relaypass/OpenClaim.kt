@@ -27,7 +27,7 @@ public fun openClaim(
     decryptionKey: EncryptionKey? = null,
     claimType: String? = null,
 ): Claim =
-    callNow { openNatively(claimPayload, decryptionKey?.let { listOf(it.privateKeyPem) }, claimType) }.lift()
+    callNow { openNatively(claimPayload, decryptionKey?.let { listOf(it.privateJwk) }, claimType, null) }.lift()
 
 /** As the other [openClaim], with the one of several keys that fits. */
 @JvmOverloads
@@ -36,4 +36,19 @@ public fun openClaim(
     decryptionKeys: List<EncryptionKey>,
     claimType: String? = null,
 ): Claim =
-    callNow { openNatively(claimPayload, decryptionKeys.map { it.privateKeyPem }, claimType) }.lift()
+    callNow { openNatively(claimPayload, decryptionKeys.map { it.privateJwk }, claimType, null) }.lift()
+
+/**
+ * As the other [openClaim], in this form only.
+ *
+ * @param encryptionForm the relay's own ([Relay.encryptionForm]): a payload in another form is refused.
+ */
+public fun openClaim(
+    claimPayload: String,
+    decryptionKeys: List<EncryptionKey>,
+    claimType: String?,
+    encryptionForm: EncryptionForm?,
+): Claim =
+    callNow {
+        openNatively(claimPayload, decryptionKeys.map { it.privateJwk }, claimType, encryptionForm?.code)
+    }.lift()

@@ -228,6 +228,7 @@ public class RelaysBlocking internal constructor(
                 redemption.claimType,
                 redemption.decryptionKeys,
                 redemption.idempotencyKey,
+                redemption.encryptionForm,
                 timeout,
             )
         }
@@ -255,6 +256,8 @@ public class ClaimRequest(
         private set
     internal var idempotencyKey: String? = null
         private set
+    internal var encryptionForm: EncryptionForm? = null
+        private set
 
     /** What was asked: a claim of another type is refused. */
     public fun claimType(claimType: String?): ClaimRequest = apply { this.claimType = claimType }
@@ -267,6 +270,9 @@ public class ClaimRequest(
 
     /** The key under which Persona keeps the answer for 24 hours: see [Relays.generateClaim]. */
     public fun idempotencyKey(key: String?): ClaimRequest = apply { idempotencyKey = key }
+
+    /** The relay's own form: a claim in another one is refused. By default the client's. */
+    public fun encryptionForm(form: EncryptionForm?): ClaimRequest = apply { encryptionForm = form }
 
     /** The relay's token, and no secret. */
     override fun toString(): String = "ClaimRequest(relayToken=$relayToken)"

@@ -146,7 +146,7 @@ public class RelayPassOptions {
             caPem = caPem,
             anonymousProxy = anonymousProxy,
             identifiedProxy = identifiedProxy,
-            decryptionKey = decryptionKeys?.map { it.privateKeyPem },
+            decryptionKey = decryptionKeys?.map { it.privateJwk },
             encryptionForm = encryptionForm?.code,
             storeUrl = (store as? StoreUrl)?.url,
             store = (store as? RelayStore)?.let(::StoreAdapter),

@@ -140,7 +140,7 @@ public class Relays internal constructor(
         timeout: Duration? = null,
     ): GeneratedClaim {
         val keys = decryptionKey?.let(::listOf)
-        return redeem(relayToken, relaySecret, privacyPassToken, claimType, keys, idempotencyKey, timeout)
+        return redeem(relayToken, relaySecret, privacyPassToken, claimType, keys, idempotencyKey, null, timeout)
     }
 
     /** As the other [generateClaim], with the one of several keys that fits. */
@@ -153,7 +153,35 @@ public class Relays internal constructor(
         idempotencyKey: String? = null,
         timeout: Duration? = null,
     ): GeneratedClaim =
-        redeem(relayToken, relaySecret, privacyPassToken, claimType, decryptionKeys, idempotencyKey, timeout)
+        redeem(relayToken, relaySecret, privacyPassToken, claimType, decryptionKeys, idempotencyKey, null, timeout)
+
+    /**
+     * As the other [generateClaim], in this form only.
+     *
+     * @param encryptionForm the relay's own ([Relay.encryptionForm]), stored beside it: a claim in another
+     * form is refused. `null`: the client's. [EncryptionForm.AUTO] takes either.
+     * @param decryptionKeys keys of which one opens the claim; by default the client's.
+     */
+    public suspend fun generateClaim(
+        relayToken: String,
+        relaySecret: String,
+        privacyPassToken: String,
+        claimType: String? = null,
+        decryptionKeys: List<EncryptionKey>? = null,
+        idempotencyKey: String? = null,
+        encryptionForm: EncryptionForm?,
+        timeout: Duration? = null,
+    ): GeneratedClaim =
+        redeem(
+            relayToken,
+            relaySecret,
+            privacyPassToken,
+            claimType,
+            decryptionKeys,
+            idempotencyKey,
+            encryptionForm,
+            timeout,
+        )
 
     @JvmSynthetic
     internal suspend fun redeem(
@@ -163,11 +191,13 @@ public class Relays internal constructor(
         claimType: String?,
         decryptionKeys: List<EncryptionKey>?,
         idempotencyKey: String?,
+        encryptionForm: EncryptionForm?,
         timeout: Duration?,
     ): GeneratedClaim {
-        val keys = decryptionKeys?.map { it.privateKeyPem }
+        val keys = decryptionKeys?.map { it.privateJwk }
+        val form = encryptionForm?.code
         val arguments =
-            ClaimArguments(relayToken, relaySecret, privacyPassToken, claimType, keys, idempotencyKey)
+            ClaimArguments(relayToken, relaySecret, privacyPassToken, claimType, keys, idempotencyKey, form)
         return client.call(timeout, arguments, NativeClient::generateClaim).lift()
     }
 

@@ -1,6 +1,7 @@
 package dev.relaypass
 
 import java.time.Instant
+import kotlin.jvm.internal.DefaultConstructorMarker
 
 /**
  * The rate limit as Persona reported it with an answer.
@@ -64,6 +65,8 @@ public class Claim @JvmOverloads constructor(
  * there.
  * @property requestId Persona's `Request-Id`: what their support asks for.
  * @property rateLimit the rate limit, if Persona reported it.
+ * @property encryptionForm in which form Persona took the encryption key, and so how the claim comes back;
+ * `null`: without encryption.
  */
 public class Relay @JvmOverloads constructor(
     public val relayToken: String,
@@ -71,6 +74,7 @@ public class Relay @JvmOverloads constructor(
     public val relaySessionAccessToken: String,
     public val requestId: String? = null,
     public val rateLimit: RateLimit? = null,
+    public val encryptionForm: EncryptionForm? = null,
 ) : RelayPassValue(
         "Relay",
         "relayToken" to relayToken,
@@ -78,7 +82,26 @@ public class Relay @JvmOverloads constructor(
         "relaySessionAccessToken" to secret(relaySessionAccessToken),
         "requestId" to requestId,
         "rateLimit" to rateLimit,
+        "encryptionForm" to encryptionForm,
+    ) {
+    /** What the compiler called, before there were forms, where the last two were left out. */
+    @Deprecated("", level = DeprecationLevel.HIDDEN)
+    public constructor(
+        relayToken: String,
+        relaySecret: String,
+        relaySessionAccessToken: String,
+        requestId: String?,
+        rateLimit: RateLimit?,
+        leftOut: Int,
+        @Suppress("UNUSED_PARAMETER") marker: DefaultConstructorMarker?,
+    ) : this(
+        relayToken,
+        relaySecret,
+        relaySessionAccessToken,
+        requestId.takeIf { leftOut and 8 == 0 },
+        rateLimit.takeIf { leftOut and 16 == 0 },
     )
+}
 
 /**
  * A Privacy Pass, paid for and not yet redeemed. Its text leaves out the pass.

@@ -95,6 +95,28 @@ class JoseTest {
         }
 
     @Test
+    fun `a named key is picked by its name, and keeps it`() =
+        runBlocking<Unit> {
+            val payload = encrypted(theirs) { keyID("of-theirs") }
+            val named = EncryptionKey.fromJwk(theirs.toJSONObject() + ("kid" to "of-theirs"))
+            assertTrue("\"kid\":\"of-theirs\"" in named.privateJwk)
+            val other = EncryptionKey.generate()
+            assertTrue(openClaim(payload, listOf(other, named)).passed)
+            // Another key of that name is believed, and does not open it; this one is not asked any more.
+            val wrong = EncryptionKey.fromJwk(other.privateJwk.replaceFirst("{", "{\"kid\":\"of-theirs\","))
+            val unnamed = EncryptionKey.fromPem(named.privateKeyPem)
+            assertThrows(DecryptionException::class.java) { openClaim(payload, listOf(unnamed, wrong)) }
+        }
+
+    @Test
+    fun `a payload in another form than is said is refused`() {
+        val payload = encrypted(theirs)
+        val keys = listOf(EncryptionKey.fromJwk(theirs.toJSONString()))
+        for (form in listOf(null, EncryptionForm.AUTO, EncryptionForm.JWK)) assertTrue(openClaim(payload, keys, null, form).passed)
+        assertThrows(ClaimMismatchException::class.java) { openClaim(payload, keys, null, EncryptionForm.PEM) }
+    }
+
+    @Test
     fun `the public half has five members`() =
         runBlocking<Unit> {
             val members = Json.parseToJsonElement(EncryptionKey.generate().publicJwk).jsonObject

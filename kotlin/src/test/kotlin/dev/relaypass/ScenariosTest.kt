@@ -209,8 +209,13 @@ class ScenariosTest {
                 val claimType = arguments.textOrNull("claim_type")
                 val idempotencyKey = arguments.textOrNull("idempotency_key")
                 val given = arguments["decryption_key"]
-                when (given) {
-                    is JsonArray ->
+                val form = arguments.textOrNull("encryption_form")?.let(EncryptionForm::of)
+                when {
+                    form != null -> {
+                        val keys = given?.let(::keysOf)
+                        client.relays.generateClaim(token, secret, pass, claimType, keys, idempotencyKey, form)
+                    }
+                    given is JsonArray ->
                         client.relays.generateClaim(token, secret, pass, claimType, keysOf(given), idempotencyKey)
                     else -> {
                         val key = given?.let { keysOf(it).single() }
@@ -378,6 +383,7 @@ private fun Relay.members() =
         put("relay_token", relayToken)
         put("relay_secret", relaySecret)
         put("relay_session_access_token", relaySessionAccessToken)
+        put("encryption_form", encryptionForm?.code)
         put("request_id", requestId)
         put("rate_limit", rateLimit.members())
     }

@@ -8,6 +8,7 @@ import kotlin.reflect.KClass
 import kotlin.reflect.KFunction
 import kotlin.reflect.KFunction1
 import kotlin.reflect.KFunction3
+import kotlin.reflect.KFunction4
 import kotlin.reflect.KMutableProperty
 import kotlin.reflect.KParameter
 import kotlin.reflect.KType
@@ -217,10 +218,11 @@ class SurfaceTest {
     fun `the functions take what is described`() {
         val openWithOne: KFunction3<String, EncryptionKey?, String?, Claim> = ::openClaim
         val openWithSeveral: KFunction3<String, List<EncryptionKey>, String?, Claim> = ::openClaim
+        val openInForm: KFunction4<String, List<EncryptionKey>, String?, EncryptionForm?, Claim> = ::openClaim
         val readText: KFunction1<String, EncryptionKey> = EncryptionKey.Companion::fromJwk
         val functions =
             mapOf<String, List<KFunction<*>>>(
-                "open_claim" to listOf(openWithOne, openWithSeveral),
+                "open_claim" to listOf(openWithOne, openWithSeveral, openInForm),
                 "generate_key_pair" to listOf(EncryptionKey.Companion::generate),
                 "read_key_pair" to listOf(EncryptionKey.Companion::fromPem),
                 "read_jwk" to listOf(readText),
