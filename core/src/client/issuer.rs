@@ -1,5 +1,6 @@
 //! What this client, and all who share its store, have seen of an issuer.
 
+use std::collections::HashSet;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -37,48 +38,94 @@ impl Stored for Sightings {
 #[derive(Default)]
 pub(crate) struct Known {
     sightings: Sightings,
-    /// Whether it was told that the key's id is no digest.
-    has_told_of_id: bool,
+    /// What stays as it is, and was told.
+    told: HashSet<Finding>,
+    has_told_of_store: bool,
 }
 
 impl Inner {
     /// Holds the challenge and the key that were fetched for a pass against those that were fetched
-    /// before, and tells what is found. It keeps nobody from buying.
-    pub(super) async fn see_issuer(&self, claim_type: &ClaimType, pending: &PendingPass) {
+    /// before, and tells what is found. It keeps nobody from buying, and takes no longer than `left`.
+    pub(super) async fn see_issuer(
+        &self,
+        claim_type: &ClaimType,
+        pending: &PendingPass,
+        left: Duration,
+    ) {
         let seen = Sighting::of(pending.challenge(), pending.token_key());
         if self.with_issuer(claim_type, |known| known.sightings.knows(&seen)) {
             return;
         }
-        let shared = match &self.store_options {
-            Some(options) => {
-                let shared = share(options, self.environment, claim_type, &seen);
-                timeout(PATIENCE, shared).await.ok().and_then(Result::ok)
-            }
-            None => None,
-        };
-        let findings = self.with_issuer(claim_type, |known| {
-            let mut findings = match shared {
-                Some((sightings, findings)) => {
-                    known.sightings = sightings;
-                    findings
+        if let Some(options) = &self.store_options {
+            let shared = self.share(options, claim_type, &seen);
+            match timeout(PATIENCE.min(left), shared).await {
+                Ok(Ok(sightings)) => {
+                    return self.with_issuer(claim_type, |known| known.sightings = sightings);
                 }
-                None => known.sightings.note(&seen, now_ms()),
-            };
-            if known.has_told_of_id {
-                findings.retain(|finding| *finding != Finding::KeyIdIsNoDigest);
+                Ok(Err(_)) | Err(_) => self.tell_of_store(claim_type),
             }
-            known.has_told_of_id |= findings.contains(&Finding::KeyIdIsNoDigest);
-            findings
-        });
-        for finding in findings {
-            self.tell_finding(claim_type, finding);
         }
+        let findings = self.with_issuer(claim_type, |known| known.sightings.note(&seen, now_ms()));
+        self.tell_findings(claim_type, &findings);
+    }
+
+    /// Notes a sighting in the store, beside all that was seen by others. What it shows is told before it
+    /// is stored: twice is better than never.
+    async fn share(
+        &self,
+        options: &StoreOptions,
+        claim_type: &ClaimType,
+        seen: &Sighting,
+    ) -> Result<Sightings> {
+        let vault = Vault::new(options.store.clone(), options.sealer.clone());
+        let key = record_key(self.environment, claim_type);
+        let mut found = vault.load::<Sightings>(&key).await?;
+        let mut told = Vec::new();
+        for _ in 0..TRIES {
+            let version = found.as_ref().map(|there| there.version);
+            let before = found.map(|there| there.content).unwrap_or_default();
+            let mut sightings = before.clone();
+            let mut findings = sightings.note(seen, now_ms());
+            findings.retain(|finding| !told.contains(finding));
+            self.tell_findings(claim_type, &findings);
+            told.extend(findings);
+            if sightings == before {
+                return Ok(sightings);
+            }
+            match vault.put(&key, version, sightings.clone()).await? {
+                Changed::Done(_) => return Ok(sightings),
+                Changed::Refused(there) => found = there,
+            }
+        }
+        // Others see the same at this moment, and store it.
+        Ok(found.map(|there| there.content).unwrap_or_default())
     }
 
     fn with_issuer<T>(&self, claim_type: &ClaimType, look: impl FnOnce(&mut Known) -> T) -> T {
         let issuer = (self.environment, claim_type.as_str().to_owned());
         let mut issuers = (self.seen.issuers.lock()).unwrap_or_else(PoisonError::into_inner);
         look(issuers.entry(issuer).or_default())
+    }
+
+    /// Once for each process that it cannot compare with others.
+    fn tell_of_store(&self, claim_type: &ClaimType) {
+        let has_told = self.with_issuer(claim_type, |known| {
+            std::mem::replace(&mut known.has_told_of_store, true)
+        });
+        if !has_told {
+            let what = "What Persona gave for a pass could not be compared with what others were given, \
+                        because the store did not answer in time or failed; this process compares by itself";
+            self.tell_of_issuer(claim_type, EventKind::BackgroundFailure, what);
+        }
+    }
+
+    fn tell_findings(&self, claim_type: &ClaimType, findings: &[Finding]) {
+        for &finding in findings {
+            let stays = matches!(finding, Finding::KeyIdIsNoDigest | Finding::OddEnd);
+            if !stays || self.with_issuer(claim_type, |known| known.told.insert(finding)) {
+                self.tell_finding(claim_type, finding);
+            }
+        }
     }
 
     fn tell_finding(&self, claim_type: &ClaimType, finding: Finding) {
@@ -92,6 +139,11 @@ impl Inner {
                 "Persona gave two challenges for the same hour. A challenge of one's own goes with the \
                  pass, and tells her whose it is",
             ),
+            Finding::OddEnd => (
+                EventKind::IssuerInconsistent,
+                "Persona's challenge does not end on an hour within the next two. A time of one's own \
+                 goes with the pass, and tells her whose it is",
+            ),
             Finding::KeyDiffers => (
                 EventKind::IssuerInconsistent,
                 "Persona gave two keys, or two ids of a key, for the same hour. One's own goes with the \
@@ -103,6 +155,10 @@ impl Inner {
                  with the pass",
             ),
         };
+        self.tell_of_issuer(claim_type, kind, what);
+    }
+
+    fn tell_of_issuer(&self, claim_type: &ClaimType, kind: EventKind, what: &str) {
         tell(
             self.listener.as_ref(),
             Event {
@@ -112,33 +168,6 @@ impl Inner {
                 message: format!("{what} ({}).", claim_type.as_str()),
             },
         );
-    }
-}
-
-/// Notes a sighting in the store, and says what it shows beside all that was seen by others.
-async fn share(
-    options: &StoreOptions,
-    environment: Environment,
-    claim_type: &ClaimType,
-    seen: &Sighting,
-) -> Result<(Sightings, Vec<Finding>)> {
-    let vault = Vault::new(options.store.clone(), options.sealer.clone());
-    let key = record_key(environment, claim_type);
-    let mut found = vault.load::<Sightings>(&key).await?;
-    let mut tries = 1;
-    loop {
-        let version = found.as_ref().map(|there| there.version);
-        let before = found.map(|there| there.content).unwrap_or_default();
-        let mut sightings = before.clone();
-        let findings = sightings.note(seen, now_ms());
-        if sightings == before || tries == TRIES {
-            return Ok((sightings, findings));
-        }
-        match vault.put(&key, version, sightings.clone()).await? {
-            Changed::Done(_) => return Ok((sightings, findings)),
-            Changed::Refused(there) => found = there,
-        }
-        tries += 1;
     }
 }
 

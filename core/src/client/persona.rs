@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::opening::open_apart;
 use super::steps::{Redeem, Sign};
 use super::{CreateRelay, Inner, IssuePrivacyPass, Relay, RelayToken};
@@ -105,9 +107,11 @@ impl Persona for Inner {
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<StoredSecret>> {
         Box::pin(async move {
+            let began = Instant::now();
             let pending = self.blind_message(bound_to, budget).await?;
             if let IssuePrivacyPass::ClaimType(claim_type) = bound_to {
-                self.see_issuer(claim_type, &pending).await;
+                let left = budget.total.saturating_sub(began.elapsed());
+                self.see_issuer(claim_type, &pending, left).await;
             }
             Ok(StoredSecret::new(pending.save().expose().as_str()))
         })

@@ -110,7 +110,8 @@ impl Transport for ReqwestTransport {
 ///
 /// # Errors
 /// `invalid_argument` for other schemes; `socks5` is one of them, because it looks names up here,
-/// past the proxy. For `socks5h` without the crate's feature `socks`. And for a proxy on another machine when Persona is spoken to without TLS.
+/// past the proxy. For `socks5h` without the crate's feature `socks`. And for a proxy on another
+/// machine when Persona is spoken to without TLS.
 pub(crate) fn parse_proxy(text: &str, what: &str, base_url: &BaseUrl) -> Result<Url> {
     let refused = |why: &str| Error::invalid_argument(format!("{what} {why}."));
     let url = Url::parse(text).map_err(|_| refused("is not a URL, like socks5h://host:port"))?;

@@ -28,6 +28,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// Whether what was asked for was not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.status == 404
+    }
+
     pub(crate) fn new(status: u16, request_id: Option<&str>, body: &[u8]) -> Self {
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
         Self {

@@ -120,7 +120,7 @@ pub(crate) fn needs_mending(error: &Error) -> bool {
         | ErrorKind::Internal => true,
         _ => false,
     };
-    !is_something_else && !may_pass(Call::Sign, error.kind())
+    !is_something_else && !error.retryable()
 }
 
 fn refusal(status: u16) -> ErrorKind {

@@ -173,7 +173,7 @@ impl Purchase {
         random: &mut impl CryptoRng,
     ) -> Bought {
         let was_lost = attempts.history.is_lost();
-        let had_failed = attempts.history.last_failure().is_some();
+        let was_gone = (attempts.history.last_failure()).is_some_and(Failure::is_not_found);
         let meaning = attempts.note(Call::Sign, attempt);
         let history = &attempts.history;
         let stuck = |kind| {
@@ -206,12 +206,13 @@ impl Purchase {
             }
             Meaning::Denied if history.looks() < 2 && may_retry => Bought::Again,
             Meaning::Denied => Bought::Fail(ErrorKind::PermissionDenied),
+            // What may have been billed under a key before is evidence: it is kept.
+            Meaning::KeyGone if self.rotations > 0 => stuck(ErrorKind::NotFound),
             // Nothing was signed under the key: it was its first answer, or is provably a stored one.
-            // What may have been billed under a key before it was told when that was given up.
             Meaning::KeyGone if !was_lost || history.is_replayed() => Bought::BlindAgain,
             Meaning::KeyGone if history.looks() < 2 && may_retry => Bought::Again,
             // No second look yet: later the same.
-            Meaning::KeyGone if history.looks() < 2 && !had_failed => {
+            Meaning::KeyGone if history.looks() < 2 && !was_gone => {
                 Bought::Fail(ErrorKind::NotFound)
             }
             Meaning::KeyGone => stuck(ErrorKind::NotFound),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoding::encode_hex;
 use crate::pass::{Challenge, TokenKey};
+use crate::records::HOUR;
 
 /// Challenges are the same for an hour and good for two: so many are of interest at a time.
 const MOST_HOURS: usize = 4;
@@ -11,11 +12,14 @@ const MOST_HOURS: usize = 4;
 const MOST_KEYS: usize = 16;
 /// So many fetches of one hour that agree make it known.
 const ENOUGH: u32 = 2;
+/// Challenges end one to two hours ahead. One more is for clocks that differ.
+const FARTHEST: u64 = 3 * HOUR;
 
 /// A challenge and its key, as they were fetched once. Digests: nothing here is worth stealing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sighting {
-    /// When issuing ends, in milliseconds since the epoch: all challenges that end then should be one.
+    /// When issuing ends, in milliseconds since the epoch: on the hour, as documented, and all challenges
+    /// that end in one hour should be one.
     expires_at: u64,
     challenge: String,
     key: String,
@@ -35,6 +39,16 @@ impl Sighting {
     }
 }
 
+impl Sighting {
+    fn ends_in(&self) -> u64 {
+        self.expires_at.div_ceil(HOUR)
+    }
+
+    fn is_odd(&self, now: u64) -> bool {
+        !self.expires_at.is_multiple_of(HOUR) || self.expires_at > now.saturating_add(FARTHEST)
+    }
+}
+
 fn digest(text: &str) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
     encode_hex(digest.as_ref())
@@ -43,9 +57,12 @@ fn digest(text: &str) -> String {
 /// What the comparison found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Finding {
-    /// Two challenges that end at the same time differ.
+    /// Two challenges that end in the same hour differ.
     ChallengeDiffers,
-    /// Two keys, or two ids of one key, came with challenges that end at the same time.
+    /// A challenge ends at a time that no other one ends at: not on the hour, or too far ahead. That may
+    /// be a mark as well.
+    OddEnd,
+    /// Two keys, or two ids of one key, came with challenges that end in the same hour.
     KeyDiffers,
     /// A key that was never seen before, after others.
     KeyChanged,
@@ -61,10 +78,11 @@ pub(crate) struct Sightings {
     keys: Vec<Pin>,
 }
 
-/// The first that was seen of a challenge that ends at one time.
+/// The first that was seen of a challenge that ends in one hour.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Hour {
-    expires_at: u64,
+    /// The hour, counted since the epoch, at whose end it ends or in which.
+    ends_in: u64,
     challenge: String,
     key: String,
     /// How many fetches agreed.
@@ -79,19 +97,20 @@ struct Hour {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Pin {
     key: String,
-    /// Milliseconds since the epoch, by the clock of whoever saw it.
-    first_at: u64,
 }
 
 impl Sightings {
     /// Whether this is one more of what is known: nothing is to be learned from it.
     pub(crate) fn knows(&self, seen: &Sighting) -> bool {
-        self.hour(seen).is_some_and(|hour| {
-            let is_settled = hour.fetches >= ENOUGH || hour.challenge_differs || hour.key_differs;
-            is_settled
-                && (hour.challenge == seen.challenge || hour.challenge_differs)
-                && (hour.key == seen.key || hour.key_differs)
-        })
+        let knows_key = self.keys.iter().any(|pin| pin.key == seen.key);
+        knows_key
+            && self.hour(seen).is_some_and(|hour| {
+                let is_settled =
+                    hour.fetches >= ENOUGH || hour.challenge_differs || hour.key_differs;
+                is_settled
+                    && (hour.challenge == seen.challenge || hour.challenge_differs)
+                    && (hour.key == seen.key || hour.key_differs)
+            })
     }
 
     /// Whether enough fetches of this hour agreed, and none did not.
@@ -117,25 +136,27 @@ impl Sightings {
             }
             self.keys.push(Pin {
                 key: seen.key.clone(),
-                first_at: now,
             });
             keep_newest(&mut self.keys, MOST_KEYS);
         }
-        match self
-            .hours
-            .iter_mut()
-            .find(|hour| hour.expires_at == seen.expires_at)
-        {
+        if seen.is_odd(now) {
+            findings.push(Finding::OddEnd);
+        }
+        // What ends long after all others would be the newest for ever.
+        if seen.expires_at > now.saturating_add(FARTHEST) {
+            return findings;
+        }
+        match (self.hours.iter_mut()).find(|hour| hour.ends_in == seen.ends_in()) {
             None => {
                 self.hours.push(Hour {
-                    expires_at: seen.expires_at,
+                    ends_in: seen.ends_in(),
                     challenge: seen.challenge.clone(),
                     key: seen.key.clone(),
                     fetches: 1,
                     challenge_differs: false,
                     key_differs: false,
                 });
-                self.hours.sort_by_key(|hour| hour.expires_at);
+                self.hours.sort_by_key(|hour| hour.ends_in);
                 keep_newest(&mut self.hours, MOST_HOURS);
             }
             Some(hour) => findings.extend(hour.compare(seen)),
@@ -143,15 +164,14 @@ impl Sightings {
         findings
     }
 
-    /// When the newest challenge that was seen ends.
+    /// By when the newest challenge that was seen ends, in milliseconds since the epoch.
     pub(crate) fn newest(&self) -> u64 {
-        self.hours.last().map_or(0, |hour| hour.expires_at)
+        self.hours.last().map_or(0, |hour| hour.ends_in * HOUR)
     }
 
     fn hour(&self, seen: &Sighting) -> Option<&Hour> {
-        self.hours
-            .iter()
-            .find(|hour| hour.expires_at == seen.expires_at)
+        let ends_in = seen.ends_in();
+        self.hours.iter().find(|hour| hour.ends_in == ends_in)
     }
 }
 
@@ -185,8 +205,8 @@ fn keep_newest<T>(list: &mut Vec<T>, most: usize) {
 mod tests {
     use super::*;
 
+    /// On the hour.
     const NOW: u64 = 1_779_120_000_000;
-    const HOUR: u64 = 3_600_000;
 
     fn seen(hour: u64, challenge: &str, key: &str) -> Sighting {
         Sighting {
@@ -263,14 +283,56 @@ mod tests {
     }
 
     #[test]
+    fn a_time_of_ones_own_is_a_mark_and_hides_no_other() {
+        let mut sightings = Sightings::default();
+        for mark in 1..50 {
+            let own = Sighting {
+                expires_at: NOW + HOUR - mark,
+                ..seen(1, &format!("mark {mark}"), "key")
+            };
+            let found = sightings.note(&own, NOW);
+            assert_eq!(found.contains(&Finding::ChallengeDiffers), mark == 2);
+            assert!(found.contains(&Finding::OddEnd), "{mark}");
+            assert_eq!(sightings.knows(&own), mark > 1);
+        }
+        assert_eq!(sightings.hours.len(), 1);
+    }
+
+    #[test]
+    fn a_challenge_that_ends_years_ahead_is_told_and_not_remembered() {
+        let mut sightings = Sightings::default();
+        for years in 1..10 {
+            let found = sightings.note(&seen(years * 8_766, "a", "key"), NOW);
+            assert_eq!(found, [Finding::OddEnd]);
+        }
+        assert_eq!(sightings.newest(), 0);
+        let it = seen(2, "a", "key");
+        sightings.note(&it, NOW);
+        sightings.note(&it, NOW);
+        assert!(sightings.agrees(&it));
+        assert_eq!(sightings.newest(), NOW + 2 * HOUR);
+    }
+
+    #[test]
+    fn a_third_key_of_an_hour_has_changed_as_well() {
+        let mut sightings = Sightings::default();
+        sightings.note(&seen(1, "a", "key"), NOW);
+        sightings.note(&seen(1, "a", "own"), NOW);
+        let third = seen(1, "a", "third");
+        assert!(!sightings.knows(&third));
+        assert_eq!(sightings.note(&third, NOW), [Finding::KeyChanged]);
+    }
+
+    #[test]
     fn only_the_newest_are_remembered() {
         let mut sightings = Sightings::default();
         for hour in 0..100 {
-            sightings.note(&seen(hour, "a", &format!("key {hour}")), NOW);
+            let now = NOW + hour * HOUR;
+            sightings.note(&seen(hour, "a", &format!("key {hour}")), now);
         }
         assert_eq!(sightings.hours.len(), MOST_HOURS);
         assert_eq!(sightings.keys.len(), MOST_KEYS);
-        assert_eq!(sightings.hours.last().unwrap().expires_at, NOW + 99 * HOUR);
+        assert_eq!(sightings.newest(), NOW + 99 * HOUR);
     }
 
     #[test]

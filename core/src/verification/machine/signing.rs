@@ -170,7 +170,7 @@ pub(super) fn not_signed(
             let moved = record.moved_in_vain(state, now, random);
             Decision::store(moved, Effect::Fail(ErrorKind::PermissionDenied)).noting_if(notice)
         }
-        Bought::Fail(kind @ (ErrorKind::Conflict | ErrorKind::Protocol)) => {
+        Bought::Fail(kind @ (ErrorKind::Conflict | ErrorKind::Protocol | ErrorKind::NotFound)) => {
             leave(record, run, purchase, Effect::Later(kind))
         }
         Bought::Fail(kind) => leave(record, run, purchase, Effect::Fail(kind)),

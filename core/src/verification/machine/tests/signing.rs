@@ -237,7 +237,8 @@ fn a_key_that_is_gone_is_looked_at_twice_however_often_a_call_may_ask() {
         let mut worker = Worker::signing().taken_up();
         worker.run.may_retry = false;
         let fails = Effect::Fail(ErrorKind::NotFound);
-        assert_eq!(worker.not_signed(status(404, "a")), fails);
+        let later = Effect::Later(ErrorKind::NotFound);
+        assert_eq!(worker.not_signed(status(404, "a")), later);
         assert_eq!(worker.stuck(), None);
         let mut worker = worker.taken_up();
         worker.run.may_retry = false;
@@ -249,15 +250,31 @@ fn a_key_that_is_gone_is_looked_at_twice_however_often_a_call_may_ask() {
     }
 }
 
-/// The first key held a stored error, which was told; the second one is gone.
+/// The first key held a stored error, and may have been billed: message and blinding are evidence.
 #[test]
-fn a_key_that_is_gone_after_a_rotation_is_fetched_anew() {
+fn a_key_that_is_gone_after_a_rotation_is_not_fetched_anew() {
     let mut worker = Worker::signing();
     assert_eq!(worker.not_signed(status(500, "a")), Effect::Again);
     assert_eq!(worker.not_signed(status(500, "a")), Effect::Again);
     assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
-    assert_eq!(worker.not_signed(status(404, "b")), Effect::Continue);
-    assert_eq!(worker.record.state, State::Created { pooled: None });
+    let blinded = worker.purchase().blinded.clone();
+    let fails = Effect::Fail(ErrorKind::NotFound);
+    assert_eq!(worker.not_signed(status(404, "b")), fails);
+    assert_eq!(worker.stuck(), Some(ErrorKind::NotFound));
+    assert_eq!(worker.purchase().blinded, blinded);
+}
+
+/// That she failed otherwise before is no look at a key that is gone.
+#[test]
+fn a_failure_before_is_no_first_look() {
+    let mut worker = Worker::signing().taken_up();
+    worker.run.may_retry = false;
+    worker.not_signed(status(503, "a"));
+    worker.out_of_patience(ErrorKind::ServerError);
+    let mut worker = worker.taken_up();
+    worker.run.may_retry = false;
+    worker.not_signed(status(404, "b"));
+    assert_eq!(worker.stuck(), None);
 }
 
 #[test]
