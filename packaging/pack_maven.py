@@ -5,6 +5,7 @@ dist/maven is a repository in Maven's layout: jar, sources, javadoc, pom, and th
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import zipfile
@@ -20,12 +21,13 @@ OUT = DIST / "maven"
 STAGE = DIST / "stage" / "maven"
 KOTLIN = ROOT / "kotlin"
 GROUP, ARTIFACT = "dev.relaypass", "relaypass"
+_LIBRARIES = ("librelaypass_ffi.so", "librelaypass_ffi.dylib", "relaypass_ffi.dll")
 
 
 def main() -> None:
     fresh(OUT)
     fresh(STAGE)
-    built = present("librelaypass_ffi.so", "librelaypass_ffi.dylib", "relaypass_ffi.dll")
+    built = present(*_LIBRARIES)
     stage(built)
     compile_and_deploy()
     for file in sorted(OUT.rglob(f"{ARTIFACT}-{current()}*.[jp]*[rm]")):
@@ -49,8 +51,25 @@ def stage(built: list[Target]) -> None:
     lay(resources / "META-INF", carried(["relaypass-uniffi"], built))
 
 
+def reachability() -> None:
+    """What GraalVM's native-image must keep: the libraries, and what JNA reads by reflection."""
+    classes = sorted(
+        str(file.relative_to(STAGE / "target/classes").with_suffix("")).replace("/", ".")
+        for file in (STAGE / "target/classes/dev/relaypass/generated").glob("*.class")
+    )
+    everything = {f"allDeclared{kind}": True for kind in ("Constructors", "Fields", "Methods")}
+    metadata = {
+        "reflection": [{"type": name, "jniAccessible": True, **everything} for name in classes],
+        "resources": [{"glob": f"*/{library}"} for library in _LIBRARIES],
+    }
+    path = f"META-INF/native-image/{GROUP}/{ARTIFACT}/reachability-metadata.json"
+    lay(STAGE / "src/main/resources", {path: json.dumps(metadata, indent=1).encode()})
+
+
 def compile_and_deploy() -> None:
     """Compiles, and puts all artifacts into the repository: what Central asks for, but signatures."""
+    _mvn("compile")
+    reachability()
     _mvn("package")
     target = STAGE / "target"
     sources = target / f"{ARTIFACT}-{current()}-sources.jar"

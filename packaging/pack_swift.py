@@ -77,7 +77,8 @@ def artifact_bundle(built: list[Target], generated: Path) -> None:
         _archive(target, folder / library)
         variants.append({
             "path": library,
-            "supportedTriples": [target.swift],
+            # The second one is what the Swift of Debian calls itself.
+            "supportedTriples": [target.swift, target.swift.replace("unknown", "pc")],
             "staticLibraryMetadata": {
                 "headerPaths": ["include"],
                 "moduleMapPath": "include/module.modulemap",

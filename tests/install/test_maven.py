@@ -147,6 +147,7 @@ def test_the_jar_has_the_libraries_and_what_a_reader_must_know(jar: Path, host: 
     assert f"{host.jar}/{host.ffi_library}" in names
     for name in ("LICENSE-APACHE", "LICENSE-MIT", "THIRD-PARTY-NOTICES.txt", "sbom.cdx.json"):
         assert f"META-INF/{name}" in names
+    assert "META-INF/native-image/dev.relaypass/relaypass/reachability-metadata.json" in names
     folders = {name.split("/")[0] for name in names}
     assert folders <= {"META-INF", "dev"} | {
         name for name in folders if re.match("linux|darwin|win32", name)

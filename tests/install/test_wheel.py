@@ -131,3 +131,11 @@ def test_a_wheel_of_another_platform_is_refused_by_name(
     refused = made.run(made.folder / "venv/bin/python", "-m", "pip", "install", "--no-index", other)
     assert refused.returncode != 0
     assert "is not a supported wheel on this platform" in refused.stderr
+
+
+def test_the_demo_runs_from_a_wheel(wheel: Path, room: Callable[..., Room]) -> None:
+    """`make demo WHEEL=…`, where there is no Rust."""
+    made = room("python3", "mkdir")
+    said = made.check(ROOT / "tests/demo", env={"WHEEL": str(wheel)})
+    last = said.splitlines()[-1]
+    assert last.startswith("demo: rust passed, python passed;"), said
