@@ -186,14 +186,14 @@ public enum class VerificationStatus(
  * attempt buys it.
  * @property expiresAt when the session ends: 30 minutes after it began.
  */
-public class Verification(
+public class Verification @JvmOverloads constructor(
     public val id: String,
     public val claimType: String,
     public val status: VerificationStatus,
-    public val claim: Claim?,
-    public val sessionAccessToken: String?,
-    public val hostedUrl: String?,
-    public val purchaseFailure: String?,
+    public val claim: Claim? = null,
+    public val sessionAccessToken: String? = null,
+    public val hostedUrl: String? = null,
+    public val purchaseFailure: String? = null,
     public val expiresAt: Instant,
 ) : RelayPassValue(
         "Verification",
@@ -206,17 +206,28 @@ public class Verification(
         "purchaseFailure" to purchaseFailure,
         "expiresAt" to expiresAt,
     ) {
-    /** One whose purchase nothing keeps. */
-    @JvmOverloads
+    /** What the compiler called, before purchases were told of, where some were left out. */
+    @Deprecated("", level = DeprecationLevel.HIDDEN)
     public constructor(
         id: String,
         claimType: String,
         status: VerificationStatus,
-        claim: Claim? = null,
-        sessionAccessToken: String? = null,
-        hostedUrl: String? = null,
+        claim: Claim?,
+        sessionAccessToken: String?,
+        hostedUrl: String?,
         expiresAt: Instant,
-    ) : this(id, claimType, status, claim, sessionAccessToken, hostedUrl, null, expiresAt)
+        leftOut: Int,
+        @Suppress("UNUSED_PARAMETER") marker: DefaultConstructorMarker?,
+    ) : this(
+        id,
+        claimType,
+        status,
+        claim.takeIf { leftOut and 8 == 0 },
+        sessionAccessToken.takeIf { leftOut and 16 == 0 },
+        hostedUrl.takeIf { leftOut and 32 == 0 },
+        null,
+        expiresAt,
+    )
 }
 
 /**
