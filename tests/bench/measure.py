@@ -193,7 +193,9 @@ def main() -> None:
     gateway = measure_gateway()
     day = datetime.now(tz=timezone.utc).date().isoformat()
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    tables = f"{passes}\n\n{flows}\n\n{binding}\n\n{callbacks}\n\n{recover}\n\n{gateway}\n\n{packages}"
+    tables = (
+        f"{passes}\n\n{flows}\n\n{binding}\n\n{callbacks}\n\n{recover}\n\n{gateway}\n\n{packages}"
+    )
     text = f"Measured on {day}, {machine}.\n\n{tables}\n"
     print(text)
     if "--write" in sys.argv:

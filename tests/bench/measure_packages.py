@@ -84,8 +84,18 @@ def measure_packages() -> str:
                 *(f"{used[key] / 2**20:.1f} MiB" for key in ("imported", "first", "next")),
             ]
         )
-    head = ["over an empty program", "takes", "goal", "threads begun", "memory", "first client", "each further one"]
-    files = sorted([*_DIST.glob("wheel/*.whl"), *_DIST.glob("npm/*.tgz"), *_DIST.glob("maven/**/*.jar")])
+    head = [
+        "over an empty program",
+        "takes",
+        "goal",
+        "threads begun",
+        "memory",
+        "first client",
+        "each further one",
+    ]
+    files = sorted(
+        [*_DIST.glob("wheel/*.whl"), *_DIST.glob("npm/*.tgz"), *_DIST.glob("maven/**/*.jar")]
+    )
     sizes = [[f"`{file.name}`", f"{file.stat().st_size / 1e6:.1f} MB"] for file in files]
     return "\n\n".join([table(head, rows), *([table(["file", "size"], sizes)] if sizes else [])])
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from platforms import Target
+from platforms import ROOT, Target
 from version import current
 
 from room import Room
@@ -78,7 +78,7 @@ def project(dist: Path, room: Callable[..., Room]) -> Callable[[str, str], Room]
         made.write("src/Flow.kt", code)
         made.check(
             *("mvn", "-q", "-B", "-Dstyle.color=never", "-Dkotlin.compiler.daemon=false"),
-            *(f"-Dmaven.repo.local={_repository(made.folder)}", "compile"),
+            *(f"-Dmaven.repo.local={_repository()}", "compile"),
             *("dependency:build-classpath", "-Dmdep.outputFile=classpath"),
         )
         return made
@@ -86,15 +86,10 @@ def project(dist: Path, room: Callable[..., Room]) -> Callable[[str, str], Room]
     return make
 
 
-def _repository(folder: Path) -> Path:
-    """The user's local repository without relaypass: it must come from the folder."""
-    local = folder / "repository"
-    user = Path("~/.m2/repository").expanduser()
-    for source, made in ((user, local), (user / "dev", local / "dev")):
-        made.mkdir(parents=True)
-        for entry in source.iterdir() if source.is_dir() else ():
-            if entry.name not in ("dev", "relaypass"):
-                (made / entry.name).symlink_to(entry)
+def _repository() -> Path:
+    """A local repository that is kept, for what others publish; ours must come from the folder."""
+    local = ROOT / ".cache/packaging/maven"
+    shutil.rmtree(local / "dev/relaypass", ignore_errors=True)
     return local
 
 
