@@ -88,17 +88,19 @@ def join(view: View, knowledge: Knowledge, seed: int = 0) -> Joined:
     others = (together @ of_group.T) - evidence
 
     # Where a pass is alone, it counts that no signature can be of two.
-    unseen = MISSED / spread * possible
-    alone = is_of.T @ balanced(exp(others, axis=0)[customers] * (telling + unseen) + NEVER**3)
     belief = exp(together + np.log(counts)[:, None], axis=0) @ of_group.T
-    belief = np.where(of_group.sum(axis=0)[groups] < 2, alone, belief)
+    is_alone = of_group.sum(axis=0)[groups] < 2
+    if is_alone.any():
+        unseen = MISSED / spread * possible
+        weights = exp(others, axis=0)[customers] * (telling + unseen) + NEVER**3
+        belief = np.where(is_alone, is_of.T @ balanced(weights), belief)
     belief /= belief.sum(axis=0)
 
     prior = belief if knowledge.habit.pool else exp(others, axis=0)
     shares = same_connection([sign.call for sign in signs], calls_of)
     likely = bought * prior[customers] * np.exp(shares) + NEVER * prior[customers]
-    # Of what is equally likely, any may be chosen.
-    cost = -np.log(likely + NEVER**3) + 1e-6 * random.random(likely.shape)
+    # What is about as likely counts as equally likely: on every machine, the same is chosen.
+    cost = np.round(-np.log(likely + NEVER**3), 1)
     rows, columns = linear_sum_assignment(cost)
     return Joined(
         {passes[j].nonce: names[int(belief[:, j].argmax())] for j in range(len(passes))},
@@ -111,7 +113,7 @@ def exp(logarithms: Array, axis: int) -> Array:
     return np.asarray(np.exp(logarithms - logarithms.max(axis=axis, keepdims=True)))
 
 
-def balanced(weights: Array, rounds: int = 30) -> Array:
+def balanced(weights: Array, rounds: int = 20) -> Array:
     """For each pass (column) the shares of the signatures, such that no signature is used more than
     once: Sinkhorn's method."""
     shares = weights / weights.sum(axis=0)
@@ -263,9 +265,12 @@ def likelihoods(
     at = np.array([call.at for call in signs])[:, None]
     created = np.array([shown.created_at for shown in passes])[None, :]
     redeemed = np.array([shown.redeemed_at for shown in passes])[None, :]
-    direct = bought_for(habit, pace, at - created, redeemed - at)
-    if not habit.pool:
-        return direct, direct
+    rest = 0.0 if habit.pool_only else knowledge.empty
+    direct: Array | float = 0.0
+    if rest or not habit.pool:
+        direct = bought_for(habit, pace, at - created, redeemed - at)
+        if not habit.pool:
+            return direct, direct
     taken = np.bincount(customers) / (float(np.ptp(at)) + 1e-9)
     mean = (habit.pool / taken)[customers][:, None]
     age = created - at
@@ -280,7 +285,6 @@ def likelihoods(
             follows[rows] = knowledge.refills[name](delay) * (delay < 1.0) / since
         else:
             follows[rows] = knowledge.refills[name](at[rows] - created)
-    rest = 0.0 if habit.pool_only else knowledge.empty
     bought = (1 - rest) * pooled + rest * direct
     telling = (1 - rest) * follows + rest * direct
     for column, time in own_fetch_times(view, passes).items():

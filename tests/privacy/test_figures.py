@@ -34,6 +34,26 @@ def test_the_figures_in_the_docs_are_these(results: Results) -> None:
     assert (DOCS / "privacy.svg").read_text() == chart(results)
 
 
+def test_what_the_pages_say_of_the_figures_is_so(results: Results) -> None:
+    page = " ".join((DOCS / "privacy.md").read_text().split())
+    readme = " ".join((DOCS.parent / "README.md").read_text().split())
+    equal = [(habit, result) for kind, habit, _, result in results if kind == "equal"]
+
+    own = [it for habit, it in equal if habit.way_out != "shared"]
+    assert "Persona names you every time" in page
+    assert all(result.customers.share == 1 for result in own)
+
+    pooled = [it for habit, it in equal if habit.pool and habit.way_out == "shared"]
+    standard, isolated, _ = (pooled[first : first + 3] for first in (0, 3, 6))
+    assert "Of fewer than one relay in forty the signature is found." in page
+    assert all(result.signatures.share < 1 / 40 for result in pooled)
+    few, some, many = (str(result.customers) for result in standard)
+    assert f"the customer of {few}, {some} and {many} of the relays" in readme
+    assert "hide the customer at 100,000 checks a day, and not at 10 or 1,000" in page
+    assert [result.customers.is_chance for result in isolated] == [False, False, True]
+    assert f"{standard[0].billed / 1000:.2f} passes are bought for each check" in page
+
+
 def test_the_habits_of_the_public_sdk_are_joined(results: Results) -> None:
     shares = [it.signatures.share for _, habit, _, it in results if habit == PUBLIC]
     assert len(shares) == len(RATES)
