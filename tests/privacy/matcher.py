@@ -268,7 +268,13 @@ def likelihoods(
     rest = 0.0 if habit.pool_only else knowledge.empty
     direct: Array | float = 0.0
     if rest or not habit.pool:
-        direct = bought_for(habit, pace, at - created, redeemed - at)
+        # Only a few signatures are between a relay's creation and its redemption.
+        direct = np.zeros((len(signs), len(passes)))
+        rows, columns = np.nonzero((at > created) & (at < redeemed))
+        signed = at[rows, 0]
+        direct[rows, columns] = bought_for(
+            habit, pace, signed - created[0, columns], redeemed[0, columns] - signed
+        )
         if not habit.pool:
             return direct, direct
     taken = np.bincount(customers) / (float(np.ptp(at)) + 1e-9)
