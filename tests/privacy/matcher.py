@@ -1,0 +1,323 @@
+"""Joins signatures to the passes that are shown, as well as one can: the attacker.
+
+Exact identifiers come first, then shared connections and addresses, then times.
+
+1. Passes whose calls share a connection, or an address that not everybody has, are one caller's: a
+   *group*. A signature on one of its connections or addresses names the customer.
+2. What does not fit cannot be: another key id, another face.
+3. Times: how likely is a signature for a relay, given the habit? The evidence of all relays of a
+   group counts for each of them.
+4. The customer of a pass is the likeliest one. Its signature is that of the likeliest assignment of
+   all signatures to all passes, one to one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect, insort
+from collections import Counter, defaultdict
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from habits import Array, Density, Habit, Pace, after, bought_for
+from persona import Call, Shown, View
+
+NEVER = 1e-12
+"""The density of what is impossible by the habit: a habit is never known whole."""
+
+MISSED = 0.01
+"""The share of relays of which no signature tells anything."""
+
+SAME_CONNECTION, SAME_ADDRESS = 60.0, 30.0
+"""The logarithm of how much likelier such a thing is of one caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What the attacker knows beside the log."""
+
+    habit: Habit
+    pace: Pace
+    refills: dict[str, Density] = field(default_factory=dict)
+    """With a pool: how long after a pass is taken the next one is bought, for each customer."""
+    empty: float = 0.0
+    """With a pool: the share of relays that find it empty."""
+    exits: frozenset[str] = frozenset()
+    """Addresses that many use: of Tor and of proxies, there are lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What the attacker says of each pass, by its nonce."""
+
+    customers: dict[str, str]
+    signed_at: dict[str, float]
+
+
+def join(view: View, knowledge: Knowledge, seed: int = 0) -> Joined:
+    """Names the customer and the signature of each pass."""
+    random = np.random.default_rng(seed)
+    # The log's order must not decide between what is equally likely: it is near the truth.
+    signs = [view.signatures[place] for place in random.permutation(len(view.signatures))]
+    passes = [view.passes[place] for place in random.permutation(len(view.passes))]
+    calls_of = with_own_fetches(view, passes)
+    names = sorted({sign.customer for sign in signs})
+    customers = np.array([names.index(sign.customer) for sign in signs])
+    is_of = np.eye(len(names))[customers]
+    counts = is_of.sum(axis=0)
+    spread = float(np.ptp([sign.call.at for sign in signs])) + 1e-9
+    rates = counts / spread
+
+    possible = fitting([sign.call for sign in signs], calls_of)
+    bought, telling = likelihoods(
+        view, [s.call for s in signs], customers, names, passes, knowledge
+    )
+    bought, telling = bought * possible, telling * possible
+
+    # How much likelier each pass is each customer's, by the times, and by all of its group.
+    ratio = (is_of.T @ telling) / rates[:, None]
+    evidence = np.log(MISSED * np.sign(is_of.T @ possible) + ratio + NEVER)
+    groups = grouped(calls_of, knowledge.exits)
+    of_group = np.zeros((len(passes), max(groups) + 1))
+    of_group[np.arange(len(passes)), groups] = 1
+    together = evidence @ of_group
+    together += evidence_of_calls(view, calls_of, groups, knowledge, names, rates)
+    others = (together @ of_group.T) - evidence
+
+    # Where a pass is alone, it counts that no signature can be of two.
+    belief = exp(together + np.log(counts)[:, None], axis=0) @ of_group.T
+    is_alone = of_group.sum(axis=0)[groups] < 2
+    if is_alone.any():
+        unseen = MISSED / spread * possible
+        weights = exp(others, axis=0)[customers] * (telling + unseen) + NEVER**3
+        belief = np.where(is_alone, is_of.T @ balanced(weights), belief)
+    belief /= belief.sum(axis=0)
+
+    prior = belief if knowledge.habit.pool else exp(others, axis=0)
+    shares = same_connection([sign.call for sign in signs], calls_of)
+    likely = bought * prior[customers] * np.exp(shares) + NEVER * prior[customers]
+    # What is about as likely counts as equally likely: on every machine, the same is chosen.
+    cost = np.round(-np.log(likely + NEVER**3), 1)
+    rows, columns = linear_sum_assignment(cost)
+    return Joined(
+        {passes[j].nonce: names[int(belief[:, j].argmax())] for j in range(len(passes))},
+        {passes[j].nonce: signs[i].call.at for i, j in zip(rows, columns, strict=True)},
+    )
+
+
+def exp(logarithms: Array, axis: int) -> Array:
+    """Proportional shares out of their logarithms."""
+    return np.asarray(np.exp(logarithms - logarithms.max(axis=axis, keepdims=True)))
+
+
+def balanced(weights: Array, rounds: int = 20) -> Array:
+    """For each pass (column) the shares of the signatures, such that no signature is used more than
+    once: Sinkhorn's method."""
+    shares = weights / weights.sum(axis=0)
+    for _ in range(rounds):
+        shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
+        shares /= np.maximum(shares.sum(axis=0), NEVER)
+    return np.asarray(shares)
+
+
+# What is the same.
+
+
+def with_own_fetches(view: View, passes: list[Shown]) -> list[list[Call]]:
+    """The calls of each pass, and the fetch of its challenge, if that was given out only once."""
+    times = Counter(call.mac for call in view.fetches)
+    only = {call.mac: call for call in view.fetches if times[call.mac] == 1}
+    calls_of = []
+    for shown in passes:
+        macs = {call.mac for call in shown.calls if call.mac is not None}
+        calls_of.append(shown.calls + [only[mac] for mac in sorted(macs) if mac in only])
+    return calls_of
+
+
+def fitting(signs: list[Call], calls_of: list[list[Call]]) -> Array:
+    """Which signature can be which pass's, by key id and face: 1 or 0."""
+    fits = np.ones((len(signs), len(calls_of)))
+    for of in (key_id_of, face_of):
+        seen: dict[Hashable, int] = {}
+        number = [seen.setdefault(of(sign), len(seen)) for sign in signs]
+        theirs = [
+            {of(call) for call in calls if call.step == "redeem" and of(call) is not None}
+            for calls in calls_of
+        ]
+        known = np.array(
+            [[not faces or value in faces for faces in theirs] for value in seen], dtype=float
+        )
+        fits *= known[number]
+    return fits
+
+
+def key_id_of(call: Call) -> str | None:
+    return call.key_id
+
+
+def face_of(call: Call) -> str | None:
+    return call.face or None
+
+
+def same_connection(signs: list[Call], calls_of: list[list[Call]]) -> Array:
+    """The logarithm of how much likelier a signature is for a pass that used its connection: much,
+    if no other pass did, or if the pass's relay was the last one created on it."""
+    using: dict[int, set[int]] = defaultdict(set)
+    creations: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    for place, calls in enumerate(calls_of):
+        for call in calls:
+            using[call.connection].add(place)
+            if call.step == "create":
+                insort(creations[call.connection], (call.at, place))
+    shares = np.zeros((len(signs), len(calls_of)))
+    for row, sign in enumerate(signs):
+        there = using.get(sign.connection, set())
+        for place in there:
+            shares[row, place] = np.log1p(1e3 / len(there) ** 2)
+        created = creations.get(sign.connection, [])
+        last = bisect(created, (sign.at, 0))
+        if last:
+            shares[row, created[last - 1][1]] += np.log(1e2)
+    return shares
+
+
+def grouped(calls_of: list[list[Call]], exits: frozenset[str]) -> npt.NDArray[np.int_]:
+    """The number of each pass's group."""
+    leader = list(range(len(calls_of)))
+
+    def led_by(place: int) -> int:
+        while leader[place] != place:
+            leader[place] = leader[leader[place]]
+            place = leader[place]
+        return place
+
+    first: dict[Hashable, int] = {}
+    for place, calls in enumerate(calls_of):
+        for call in calls:
+            for mark in marks(call, exits):
+                leader[led_by(place)] = led_by(first.setdefault(mark, place))
+    numbers: dict[int, int] = {}
+    return np.array(
+        [numbers.setdefault(led_by(place), len(numbers)) for place in range(len(leader))]
+    )
+
+
+def marks(call: Call, exits: frozenset[str]) -> list[tuple[str, Hashable]]:
+    address = [] if call.address in exits else [("address", call.address)]
+    return [("connection", call.connection), *address]
+
+
+def evidence_of_calls(
+    view: View,
+    calls_of: list[list[Call]],
+    groups: npt.NDArray[np.int_],
+    knowledge: Knowledge,
+    names: list[str],
+    rates: Array,
+) -> Array:
+    """What connections and addresses say of each group, for each customer; and with a pool the
+    challenges that were fetched on them, each just before a signature."""
+    found = np.zeros((len(names), int(groups.max()) + 1))
+    group_of: dict[tuple[str, Hashable], int] = {}
+    for place, calls in enumerate(calls_of):
+        for call in calls:
+            for mark in marks(call, knowledge.exits):
+                group_of[mark] = int(groups[place])
+    signing: dict[tuple[str, Hashable], set[int]] = defaultdict(set)
+    for sign in view.signatures:
+        for mark in marks(sign.call, knowledge.exits):
+            signing[mark].add(names.index(sign.customer))
+    for mark, group in group_of.items():
+        for customer in signing.get(mark, ()):
+            found[customer, group] += SAME_CONNECTION if mark[0] == "connection" else SAME_ADDRESS
+    if not knowledge.habit.pool:
+        return found
+    times = np.array([sign.call.at for sign in view.signatures])
+    customers = np.array([names.index(sign.customer) for sign in view.signatures])
+    for fetch in view.fetches:
+        its = {group_of[mark] for mark in marks(fetch, knowledge.exits) if mark in group_of}
+        for group in its:
+            near = slice(*np.searchsorted(times, [fetch.at, fetch.at + 1]))
+            density = after(times[near] - fetch.at, knowledge.pace, 1)
+            ratio = np.bincount(customers[near], density, len(names)) / rates
+            found[:, group] += np.log(MISSED + ratio)
+    return found
+
+
+# Times.
+
+
+def likelihoods(
+    view: View,
+    signs: list[Call],
+    customers: npt.NDArray[np.int_],
+    names: list[str],
+    passes: list[Shown],
+    knowledge: Knowledge,
+) -> tuple[Array, Array]:
+    """Two densities for each signature (row) and pass (column): that it is this pass's, and that it
+    tells whose the pass is. Without a pool they are the same. With one, the signature that tells is
+    that of the next pass, which takes the place of the one that was used."""
+    habit, pace = knowledge.habit, knowledge.pace
+    at = np.array([call.at for call in signs])[:, None]
+    created = np.array([shown.created_at for shown in passes])[None, :]
+    redeemed = np.array([shown.redeemed_at for shown in passes])[None, :]
+    rest = 0.0 if habit.pool_only else knowledge.empty
+    direct: Array | float = 0.0
+    if rest or not habit.pool:
+        # Only a few signatures are between a relay's creation and its redemption.
+        direct = np.zeros((len(signs), len(passes)))
+        rows, columns = np.nonzero((at > created) & (at < redeemed))
+        signed = at[rows, 0]
+        direct[rows, columns] = bought_for(
+            habit, pace, signed - created[0, columns], redeemed[0, columns] - signed
+        )
+        if not habit.pool:
+            return direct, direct
+    taken = np.bincount(customers) / (float(np.ptp(at)) + 1e-9)
+    mean = (habit.pool / taken)[customers][:, None]
+    age = created - at
+    with np.errstate(over="ignore"):
+        pooled = np.where((age > 0) & (age < habit.refill.usable), np.exp(-age / mean) / mean, 0.0)
+    follows = np.zeros_like(pooled)
+    for number, name in enumerate(names):
+        rows = customers == number
+        if habit.refill.in_batches:
+            since = (at[rows, 0] - batch_before(at[rows, 0]))[:, None]
+            delay = (at[rows] - created) / since
+            follows[rows] = knowledge.refills[name](delay) * (delay < 1.0) / since
+        else:
+            follows[rows] = knowledge.refills[name](at[rows] - created)
+    bought = (1 - rest) * pooled + rest * direct
+    telling = (1 - rest) * follows + rest * direct
+    for column, time in own_fetch_times(view, passes).items():
+        bought[:, column] = telling[:, column] = after(at[:, 0] - time, pace, 1)
+    return bought, telling
+
+
+def batch_before(times: Array, gap: float = 20.0) -> Array:
+    """For each signature of a customer, when the batch before its own was bought."""
+    order = np.argsort(times)
+    sorted_times = times[order]
+    begins = np.concatenate([[True], np.diff(sorted_times) > gap])
+    number = np.cumsum(begins) - 1
+    starts = sorted_times[begins]
+    before = np.concatenate([[starts[0] - 1e9], starts[:-1]])[number]
+    result = np.empty_like(times)
+    result[order] = before
+    return result
+
+
+def own_fetch_times(view: View, passes: list[Shown]) -> dict[int, float]:
+    """When the challenge of a pass was fetched, if that can be told from its MAC."""
+    times = Counter(call.mac for call in view.fetches)
+    only = {call.mac: call.at for call in view.fetches if times[call.mac] == 1}
+    return {
+        place: only[call.mac]
+        for place, shown in enumerate(passes)
+        for call in shown.calls
+        if call.step == "redeem" and call.mac in only
+    }

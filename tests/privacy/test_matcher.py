@@ -1,0 +1,138 @@
+"""The matcher on logs made by hand: each thing that gives a caller away is enough by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from habits import Habit, Pace, density_of
+from matcher import Knowledge, join
+from persona import Call, View
+
+PAIRS = 40
+
+# Passes out of a pool, long after they were bought and in another order: times tell nothing.
+POOLED = Habit("pooled", pool=PAIRS, pool_only=True)
+
+Change = Callable[[int, Call], Call]
+
+
+def log(change: Change) -> tuple[View, dict[str, str], dict[str, float]]:
+    """Signatures of as many customers, relays that tell nothing, and what ``change`` does to the
+    calls of pair ``n``: a fetch, a signature, a creation, a redemption."""
+    calls: list[Call] = []
+    customers, signed_at = {}, {}
+    order = list(range(PAIRS))
+    Random(7).shuffle(order)
+    for n in range(PAIRS):
+        nonce, bought, used = f"n{n}", 100.0 * n, 1e5 + 100.0 * order[n]
+        customers[nonce], signed_at[nonce] = f"customer {n}", bought
+        of_pair = [
+            Call(bought - 0.02, "challenge", "exit", 10_000 + n, mac="m"),
+            Call(bought, "sign", f"home {n}", 20_000 + n, customer=f"customer {n}", key_id="k"),
+            Call(used, "create", "exit", 30_000 + n, relay=f"r{n}"),
+            Call(
+                used + 60,
+                "redeem",
+                "exit",
+                40_000 + n,
+                relay=f"r{n}",
+                nonce=nonce,
+                mac="m",
+                key_id="k",
+            ),
+        ]
+        calls += [change(n, call) for call in of_pair]
+    return View.of(calls), customers, signed_at
+
+
+def joined(change: Change) -> tuple[float, float]:
+    """The shares of customers and of signatures that are right."""
+    view, customers, signed_at = log(change)
+    # Nobody buys after a use: nothing to be learned from refills.
+    never = density_of([1e8])
+    refills = dict.fromkeys(customers.values(), never)
+    said = join(view, Knowledge(POOLED, Pace(), refills, exits=frozenset({"exit"})))
+    return (
+        sum(said.customers[nonce] == customers[nonce] for nonce in customers) / PAIRS,
+        sum(said.signed_at[nonce] == signed_at[nonce] for nonce in customers) / PAIRS,
+    )
+
+
+def only(*steps: str, **seen: object) -> Change:
+    """Gives these members to the calls of these steps, each pair its own."""
+
+    def change(n: int, call: Call) -> Call:
+        if call.step not in steps:
+            return call
+        own = {name: value(n) if callable(value) else value for name, value in seen.items()}
+        return replace(call, **own)  # type: ignore[arg-type]
+
+    return change
+
+
+IDENTIFIERS: dict[str, Change] = {
+    "a key id of its own": only("sign", "redeem", key_id=lambda n: f"k{n}"),
+    "a challenge of its own": only("challenge", "redeem", mac=lambda n: f"m{n}"),
+    "a face of its own": only("sign", "redeem", face=lambda n: f"user-agent: {n}"),
+    "a connection for signing and creating": only("sign", "create", connection=lambda n: n),
+    "a connection for signing and redeeming": only("sign", "redeem", connection=lambda n: n),
+    "an address for signing and redeeming": only("redeem", address=lambda n: f"home {n}"),
+    "an address for signing and creating": only("create", address=lambda n: f"home {n}"),
+}
+
+
+@pytest.mark.parametrize("change", IDENTIFIERS.values(), ids=IDENTIFIERS.keys())
+def test_each_identifier_alone_joins_all(change: Change) -> None:
+    assert joined(change) == (1, 1)
+
+
+def test_where_nothing_tells_next_to_nothing_is_joined() -> None:
+    # One in forty by chance: five or more would be one in three hundred.
+    customers, signatures = joined(lambda _, call: call)
+    assert max(customers, signatures) < 5 / PAIRS
+
+
+def test_a_challenge_fetched_on_a_connection_of_the_relay_names_who_signs_then() -> None:
+    assert joined(only("challenge", "redeem", connection=lambda n: n))[0] == 1
+
+
+def test_a_pass_that_is_shown_twice_joins_its_relays() -> None:
+    """The second relay has no call on the customer's connection; the first one has."""
+
+    def change(n: int, call: Call) -> Call:
+        shared = call.step == "sign" or (call.step == "redeem" and n % 2 == 0)
+        own = replace(call, connection=n // 2) if shared else call
+        # Each odd relay shows the pass of the one before.
+        return replace(own, nonce=f"n{n // 2 * 2}") if call.step == "redeem" else own
+
+    view, _, _ = log(change)
+    assert [len(shown.relays) for shown in view.passes] == [2] * (PAIRS // 2)
+    refills = {f"customer {n}": density_of([1e8]) for n in range(PAIRS)}
+    said = join(view, Knowledge(POOLED, Pace(), refills, exits=frozenset({"exit"})))
+    for n in range(0, PAIRS, 2):
+        assert said.customers[f"n{n}"] in (f"customer {n}", f"customer {n + 1}")
+
+
+def test_relays_of_one_address_are_named_together() -> None:
+    """Each relay alone says little: two customers sign near it. All of them together say it."""
+    pace, habit = Pace(), Habit("standard", window=True, way_out="proxy")
+    calls = []
+    for n in range(50):
+        # One signs within the window of each of his relays; the other one is near by chance.
+        at = 1000.0 * n
+        for customer, signed in (("one", at + 3 * n % 110), ("other", at + (80 if n % 2 else -40))):
+            calls.append(Call(signed, "sign", customer, 1, customer=customer, key_id="k"))
+        calls.append(Call(at, "create", "proxy", 2 + n, relay=f"r{n}"))
+        redeem = Call(
+            at + 200, "redeem", "proxy", 100 + n, relay=f"r{n}", nonce=f"n{n}", key_id="k"
+        )
+        calls.append(redeem)
+    view = View.of(calls)
+    together = join(view, Knowledge(habit, pace))
+    assert set(together.customers.values()) == {"one"}
+    alone = join(view, Knowledge(habit, pace, exits=frozenset({"proxy"})))
+    assert "other" in alone.customers.values()
