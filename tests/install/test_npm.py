@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,9 +131,11 @@ def test_the_list_of_platforms_is_the_one_of_packaging() -> None:
 
 def test_each_package_is_for_its_platform_alone(dist: Path) -> None:
     for target in targets():
-        manifest = dist / "stage/npm" / target.npm / "package.json"
-        if manifest.exists():
-            said = json.loads(manifest.read_text())
+        for archive in (dist / "npm").glob(f"relaypass-{target.npm}-[0-9]*.tgz"):
+            with tarfile.open(archive) as files:
+                manifest = files.extractfile("package/package.json")
+                assert manifest
+                said = json.loads(manifest.read())
             system, processor, *libc = target.npm.split("-")
             assert said["os"] == [system]
             assert said["cpu"] == [processor]
