@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 import json
-import os
+import runpy
 import struct
 import subprocess
 import sys
@@ -28,9 +28,11 @@ FILES = [Entry("a/program", b"\x7fELF", 0o755), Entry("a/LICENSE", b"MIT")]
 
 
 def make(dist: Path, script: str, *arguments: str) -> None:
-    environment = {**os.environ, "RELAYPASS_DIST": str(dist)}
-    command = [sys.executable, PACKAGING / script, *arguments]
-    subprocess.run(command, env=environment, check=True)
+    """Runs a script in this process, so that cargo is asked for the crates once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(platforms, "DIST", dist)
+        patch.setattr(sys, "argv", [script, *arguments])
+        runpy.run_path(str(PACKAGING / script), run_name="__main__")
 
 
 @pytest.fixture
