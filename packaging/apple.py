@@ -2,7 +2,8 @@
 
 No part of Apple's SDK is here. zig brings the symbols of libSystem; those of the two frameworks
 that a dependency calls (rustls-platform-verifier, though relaypass asks only its own list of
-authorities) are in packaging/macos. A symbol that is not listed fails the link, with its name.
+authorities) are in packaging/macos. Their names are those that the crates core-foundation-sys and
+security-framework-sys (both MIT OR Apache-2.0) declare. A symbol that is not listed fails the link, with its name.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import struct
 import tarfile
 import zipfile
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 
 # The first day that ZIP knows; nothing here has a date of its own.
 EPOCH = 315532800
+# CPU_TYPE and CPU_SUBTYPE of macOS's machine.h.
+MACH_PROCESSORS = {"x86_64": (0x01000007, 3), "aarch64": (0x0100000C, 0)}
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,23 @@ def zipped(entries: list[Entry]) -> bytes:
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, entry.content or b"")
     return written.getvalue()
+
+
+def universal(libraries: dict[str, bytes]) -> bytes:
+    """Static libraries of macOS, by processor, in one file, as `lipo -create` makes it.
+
+    The layout is that of fat.h: numbers of 32 bits, big-endian; each library begins at a multiple of 8.
+    """
+    position = 8 + 20 * len(libraries)
+    head = struct.pack(">II", 0xCAFEBABE, len(libraries))
+    body = b""
+    for machine, library in sorted(libraries.items()):
+        gap = -position % 8
+        kind, subkind = MACH_PROCESSORS[machine]
+        head += struct.pack(">IIIII", kind, subkind, position + gap, len(library), 3)
+        body += bytes(gap) + library
+        position += gap + len(library)
+    return head + body
 
 
 def write(path: Path, content: bytes) -> None:

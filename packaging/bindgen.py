@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -17,7 +18,9 @@ def generate(language: str, folder: Path) -> None:
     # The shared library is stripped and has lost its interface. Any platform's archive has it.
     target = present("librelaypass_ffi.a")[0]
     archive = target.natives / "librelaypass_ffi.a"
-    program = ROOT / "target/debug/relaypass-bindgen"
+    # As cargo, which is started in the root, understands a relative one.
+    built = ROOT / (os.environ.get("CARGO_TARGET_DIR") or "target")
+    program = built / "debug/relaypass-bindgen"
     # `make build` has built it beside what is packed then.
     if not (is_debug(target) and program.exists()):
         subprocess.run([*_BUILD, "--locked", "--quiet"], cwd=ROOT, check=True)

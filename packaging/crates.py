@@ -13,6 +13,11 @@ from typing import Any
 import tomllib
 from platforms import ROOT, Target
 
+# What packaging/natives builds, in one call.
+RELEASED = ("relaypass-python", "relaypass-node", "relaypass-uniffi", "relaypass-cli")
+# With the version.
+Name = tuple[str, str]
+
 
 @dataclass(frozen=True, order=True)
 class Crate:
@@ -27,7 +32,7 @@ class Crate:
     # Of the archive in the registry, in hexadecimal.
     sha256: str
     # Names and versions of what it stands on, among those that are linked in.
-    dependencies: tuple[tuple[str, str], ...] = ()
+    dependencies: tuple[Name, ...] = ()
 
     @property
     def purl(self) -> str:
@@ -37,12 +42,14 @@ class Crate:
 
 def linked(package: str, target: Target) -> list[Crate]:
     """What is linked into `package` for `target`, without crates of this workspace and macros."""
-    tree = _cargo(
-        *("tree", "--package", package, "--target", target.triple),
-        *("--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"),
-    )
-    names = {(m[1], m[2]) for m in re.finditer(r"(?m)^(\S+) v(\S+)", tree)}
-    known, edges = _metadata()
+    edges = _tree(target.triple)
+    [root] = [(name, version) for name, version in edges if name == package]
+    names, unseen = {root}, [root]
+    while unseen:
+        new = edges[unseen.pop()] - names
+        names |= new
+        unseen += new
+    known = _metadata()
     return sorted(
         Crate(
             name=name,
@@ -51,7 +58,7 @@ def linked(package: str, target: Target) -> list[Crate]:
             folder=Path(known[name, version]["manifest_path"]).parent,
             repository=known[name, version]["repository"],
             sha256=_checksums()[name, version],
-            dependencies=tuple(sorted(edges[name, version] & names)),
+            dependencies=tuple(sorted(edges[name, version])),
         )
         for name, version in names
         if known[name, version]["source"]
@@ -85,17 +92,42 @@ def _standard_licence(crate: Crate) -> Path:
 
 
 @functools.cache
-def _metadata() -> tuple[dict[Any, Any], dict[Any, Any]]:
-    data = json.loads(_cargo("metadata", "--format-version", "1"))
-    ids = {package["id"]: (package["name"], package["version"]) for package in data["packages"]}
-    edges = {
-        ids[node["id"]]: {ids[d] for d in node["dependencies"]} for node in data["resolve"]["nodes"]
-    }
-    return {ids[package["id"]]: package for package in data["packages"]}, edges
+def _tree(triple: str) -> dict[Name, set[Name]]:
+    """Each crate, by name and version, with what it stands on.
+
+    packaging/natives builds all of RELEASED in one call, and cargo gives a crate every feature that
+    one of them asks for. Asked for one alone, it would tell of another build.
+    """
+    packages = [word for name in RELEASED for word in ("--package", name)]
+    tree = _cargo(
+        *("tree", *packages, "--target", triple, "--edges", "normal,no-proc-macro"),
+        *("--prefix", "depth", "--format", " {p}"),
+    )
+    return edges_of(tree)
+
+
+def edges_of(tree: str) -> dict[Name, set[Name]]:
+    """What cargo prints with depths. What a crate stands on is printed once, wherever it comes first."""
+    edges: dict[Name, set[Name]] = {}
+    path: list[Name] = []
+    for depth, name, version in re.findall(r"(?m)^(\d+) (\S+) v(\S+)", tree):
+        crate = (name, version)
+        del path[int(depth) :]
+        edges.setdefault(crate, set())
+        if path:
+            edges[path[-1]].add(crate)
+        path.append(crate)
+    return edges
 
 
 @functools.cache
-def _checksums() -> dict[tuple[str, str], str]:
+def _metadata() -> dict[Name, Any]:
+    packages = json.loads(_cargo("metadata", "--format-version", "1"))["packages"]
+    return {(package["name"], package["version"]): package for package in packages}
+
+
+@functools.cache
+def _checksums() -> dict[Name, str]:
     lock = tomllib.loads((ROOT / "Cargo.lock").read_text())
     return {(p["name"], p["version"]): p.get("checksum", "") for p in lock["package"]}
 

@@ -11,6 +11,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import platforms
 from bindgen import generate
 from notices import carried
 from platforms import DIST, ROOT, Target
@@ -18,7 +19,7 @@ from staging import fresh, lay, present
 from version import current
 
 OUT = DIST / "maven"
-STAGE = DIST / "stage" / "maven"
+STAGE = platforms.STAGE / "maven"
 KOTLIN = ROOT / "kotlin"
 GROUP, ARTIFACT = "dev.relaypass", "relaypass"
 _LIBRARIES = ("librelaypass_ffi.so", "librelaypass_ffi.dylib", "relaypass_ffi.dll")

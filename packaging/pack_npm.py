@@ -14,13 +14,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import platforms
 from notices import carried
 from platforms import DIST, ROOT, Target, targets
 from staging import REPOSITORY, absolute_links, fresh, lay, present
 from version import current
 
 OUT = DIST / "npm"
-STAGE = DIST / "stage" / "npm"
+STAGE = platforms.STAGE / "npm"
 NODE = ROOT / "node"
 
 

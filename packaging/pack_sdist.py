@@ -18,7 +18,11 @@ def main() -> None:
     fresh(OUT)
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)}
     command = ["maturin", "sdist", "--out", OUT]
-    subprocess.run(command, cwd=ROOT / "python", check=True, env=environment, capture_output=True)
+    asked = subprocess.run(
+        command, cwd=ROOT / "python", check=False, env=environment, capture_output=True, text=True
+    )
+    if asked.returncode != 0:
+        raise SystemExit(f"maturin sdist failed:\n{asked.stdout}{asked.stderr}")
     for file in OUT.iterdir():
         print(file.relative_to(DIST))
 

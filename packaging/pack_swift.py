@@ -1,8 +1,8 @@
 """The Swift package as a repository of its own, which others depend on by its URL.
 
-dist/swift/relaypass-swift is a git repository with a tag for the version: the sources, with what is
-generated among them, and the static library of every platform in binary targets. Pushing it is all
-that a release does.
+dist/swift/relaypass-swift-….bundle is a git repository in one file: one commit with the version's tag.
+In it are the sources, with what is generated among them, and the static library of every platform in
+binary targets. Pushing that commit and that tag is all that a release does.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from archives import universal
 from bindgen import generate
 from notices import carried
-from platforms import DIST, ROOT, Target
+from platforms import DIST, ROOT, STAGE, Target
 from staging import EPOCH, absolute_links, fresh, lay, present
 from version import current
 
-OUT = DIST / "swift" / "relaypass-swift"
+OUT = STAGE / "swift" / "relaypass-swift"
 SWIFT = ROOT / "swift"
 MODULE = "relaypass_ffiFFI"
+LARGEST = 100_000_000
 
 
 def main() -> None:
@@ -30,7 +32,7 @@ def main() -> None:
     linux = [target for target in built if target.system == "linux"]
     macos = [target for target in built if target.system == "macos"]
     sources(built)
-    generated = fresh(DIST / "stage" / "swift")
+    generated = fresh(STAGE / "swift" / "generated")
     generate("swift", generated)
     lay(
         OUT,
@@ -45,7 +47,10 @@ def main() -> None:
         xcframework(macos, generated)
     (OUT / "Package.swift").write_text(manifest(bool(macos)))
     commit()
-    print(OUT.relative_to(DIST))
+    bundle = fresh(DIST / "swift") / f"relaypass-swift-{current()}.bundle"
+    # One thread, so that the same commit makes the same bytes.
+    _git("-c", "pack.threads=1", "bundle", "create", "--quiet", bundle, "main", current())
+    print(bundle.relative_to(DIST))
 
 
 def sources(built: list[Target]) -> None:
@@ -74,7 +79,7 @@ def artifact_bundle(built: list[Target], generated: Path) -> None:
     variants = []
     for target in built:
         library = f"{target.swift}/librelaypass_ffi.a"
-        _archive(target, folder / library)
+        lay(folder, {library: _hostable(_library(target), folder / library)})
         variants.append({
             "path": library,
             # The second one is what the Swift of Debian calls itself.
@@ -97,8 +102,8 @@ def xcframework(built: list[Target], generated: Path) -> None:
     name = f"macos-{'_'.join(slices)}"
     library = folder / name / "librelaypass_ffi.a"
     library.parent.mkdir(parents=True)
-    thin = [str(target.natives / "librelaypass_ffi.a") for target in built]
-    subprocess.run(["llvm-lipo", "-create", *thin, "-output", library], check=True)
+    libraries = {target.machine: _library(target) for target in built}
+    library.write_bytes(_hostable(universal(libraries), library))
     _headers(generated, folder / name / "Headers")
     listed = "".join(f"<string>{each}</string>" for each in slices)
     (folder / "Info.plist").write_text(_INFO_PLIST.format(name=name, slices=listed))
@@ -127,12 +132,19 @@ _INFO_PLIST = """\
 """
 
 
-def _archive(target: Target, out: Path) -> None:
-    """The library without what only a debugger reads: it makes repository and linking slow."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(target.natives / "librelaypass_ffi.a", out)
-    strip = shutil.which("llvm-strip-19") or shutil.which("llvm-strip") or "strip"
-    subprocess.run([strip, "--strip-debug", "--enable-deterministic-archives", out], check=True)
+def _library(target: Target) -> bytes:
+    """As it was laid, without what only a debugger reads."""
+    return (target.natives / "librelaypass_ffi.a").read_bytes()
+
+
+def _hostable(content: bytes, path: Path) -> bytes:
+    """Hosts of git repositories refuse the push of a file over 100 MiB; then all was for nothing."""
+    if len(content) > LARGEST:
+        raise SystemExit(
+            f"{path.relative_to(OUT)} has {len(content) / 1e6:.0f} MB; hosts of git repositories "
+            f"take at most {LARGEST / 1e6:.0f} MB in a file"
+        )
+    return content
 
 
 def _headers(generated: Path, folder: Path) -> None:
@@ -152,7 +164,11 @@ def commit() -> None:
         ["commit", "--quiet", "--message", f"relaypass {current()}"],
         ["tag", current()],
     ):
-        subprocess.run(["git", *command], cwd=OUT, check=True, env={**os.environ, **identity})
+        _git(*command, **identity)
+
+
+def _git(*arguments: str | Path, **environment: str) -> None:
+    subprocess.run(["git", *arguments], cwd=OUT, check=True, env={**os.environ, **environment})
 
 
 if __name__ == "__main__":

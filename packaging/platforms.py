@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Tests pack what cargo built for them into another folder.
-DIST = Path(os.environ.get("RELAYPASS_DIST") or ROOT / "dist")
+# Tests pack what cargo built for them into another folder; a relative one is in the root.
+DIST = ROOT / (os.environ.get("RELAYPASS_DIST") or "dist")
 CACHE = ROOT / ".cache" / "packaging"
+# What packages are put together in: nothing of it is published.
+STAGE = CACHE / "stage"
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The platforms that there is a package for. */
+/**
+ * The platforms that there is a package for. Where both of a processor are installed, the one for musl
+ * is tried first: glibc refuses it, whereas musl may load the other one and crash later.
+ */
 const PLATFORMS = [
-  'linux-x64-gnu',
   'linux-x64-musl',
-  'linux-arm64-gnu',
+  'linux-x64-gnu',
   'linux-arm64-musl',
+  'linux-arm64-gnu',
   'darwin-arm64',
   'darwin-x64',
   'win32-x64',
@@ -58,6 +61,8 @@ function candidates(): Platform[] {
 
 /** What `develop.sh` laid beside `dist`. No published package has it, so no bundler needs to see it. */
 function ofThisCheckout(platform: Platform): unknown {
+  // A bundle of ECMAScript modules has none.
+  if (typeof __dirname === 'undefined') return undefined;
   const file = join(__dirname, '..', 'native', `relaypass.${platform}.node`);
   return existsSync(file) ? require(file) : undefined;
 }
@@ -77,7 +82,7 @@ function loadError(platforms: readonly Platform[], failures: readonly unknown[])
     );
   }
   if (failures.length === 0) {
-    const wanted = `@relaypass/${platforms[isMusl() ? platforms.length - 1 : 0]}`;
+    const wanted = `@relaypass/${platforms[isMusl() ? 0 : platforms.length - 1]}`;
     return new Error(
       `relaypass finds no native addon for ${here}: the package ${wanted} is not installed. It is an ` +
         'optional dependency of relaypass: install without `--omit=optional` (`--no-optional`), on this ' +

@@ -4,10 +4,10 @@
 
 const { spawn } = require('node:child_process');
 
-/** The likelier one first: which C library this system has does not matter where both run. */
+/** The one for musl first: it is static and runs on both, and the other one needs glibc. */
 function candidates() {
   const name = `@relaypass/cli-${process.platform}-${process.arch}`;
-  return process.platform === 'linux' ? [`${name}-gnu`, `${name}-musl`] : [name];
+  return process.platform === 'linux' ? [`${name}-musl`, `${name}-gnu`] : [name];
 }
 
 function find() {

@@ -6,6 +6,7 @@ RELAYPASS_DIST names the folder; without it, `dist`. What ran is printed at the 
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,6 +38,16 @@ def host() -> Target:
 def dist() -> Path:
     """The folder with the packages."""
     return DIST
+
+
+@pytest.fixture(scope="session")
+def swift_repository(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of what is pushed as the Swift package."""
+    [bundle] = (dist / "swift").glob("relaypass-swift-*.bundle")
+    # SwiftPM takes a package's name from its folder.
+    clone = tmp_path_factory.mktemp("swift") / "relaypass-swift"
+    subprocess.run(["git", "clone", "--quiet", "--branch", "main", bundle, clone], check=True)
+    return clone
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,11 +129,34 @@ def test_the_list_of_platforms_is_the_one_of_packaging() -> None:
     assert sorted(literals) == sorted(target.npm for target in targets())
 
 
+def test_where_both_c_libraries_are_installed_musls_is_tried_first(
+    room: Callable[..., Room],
+) -> None:
+    """glibc refuses what is for musl; musl may load what is for glibc, and crash later."""
+    source = (ROOT / "node/src/addon.ts").read_text()
+    listed = re.search(r"const PLATFORMS = \[(.*?)\]", source, re.DOTALL)
+    assert listed
+    order = re.findall(r"'([^']+)'", listed[1])
+    assert sorted(order) == sorted(target.npm for target in targets())
+    for processor in ("x64", "arm64"):
+        assert order.index(f"linux-{processor}-musl") < order.index(f"linux-{processor}-gnu")
+
+    made = room("node")
+    made.write("relaypass.js", (ROOT / "packaging/cli/relaypass.js").read_text())
+    processor = made.check("node", "-p", "process.arch").strip()
+    for libc in ("gnu", "musl"):
+        package = f"node_modules/@relaypass/cli-linux-{processor}-{libc}"
+        made.write(f"{package}/relaypass", f"#!/bin/sh\necho {libc}\n").chmod(0o755)
+    assert made.check("node", "relaypass.js") == "musl\n"
+
+
 def test_each_package_is_for_its_platform_alone(dist: Path) -> None:
     for target in targets():
-        manifest = dist / "stage/npm" / target.npm / "package.json"
-        if manifest.exists():
-            said = json.loads(manifest.read_text())
+        for archive in (dist / "npm").glob(f"relaypass-{target.npm}-[0-9]*.tgz"):
+            with tarfile.open(archive) as files:
+                manifest = files.extractfile("package/package.json")
+                assert manifest
+                said = json.loads(manifest.read())
             system, processor, *libc = target.npm.split("-")
             assert said["os"] == [system]
             assert said["cpu"] == [processor]

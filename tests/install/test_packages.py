@@ -16,8 +16,8 @@ from notices import NOTICES, SBOM
 from platforms import ROOT
 
 
-def packages(dist: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Every package with something native in it, and its files."""
+def packages(dist: Path, swift: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Every artifact with something native in it, and its files."""
     for file in sorted([*dist.glob("wheel/*.whl"), *dist.glob("maven/**/relaypass-*.jar")]):
         if not re.search(r"-(sources|javadoc)\.jar$", file.name):
             with zipfile.ZipFile(file) as archive:
@@ -30,16 +30,17 @@ def packages(dist: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
                 files[member.name] = content.read() if content else b""
             if any(name.endswith((".node", "/relaypass", "/relaypass.exe")) for name in files):
                 yield file.name, files
-    repository = dist / "swift/relaypass-swift"
     yield (
         "relaypass-swift",
-        {path.name: path.read_bytes() for path in repository.iterdir() if path.is_file()},
+        {path.name: path.read_bytes() for path in swift.iterdir() if path.is_file()},
     )
 
 
-def test_each_carries_licences_notices_and_a_bill_of_materials(dist: Path) -> None:
+def test_each_carries_licences_notices_and_a_bill_of_materials(
+    dist: Path, swift_repository: Path
+) -> None:
     count = 0
-    for package, files in packages(dist):
+    for package, files in packages(dist, swift_repository):
         named = {name.rsplit("/", 1)[-1]: content for name, content in files.items()}
         for name in ("LICENSE-APACHE", "LICENSE-MIT", NOTICES, SBOM):
             assert name in named, f"{package} has no {name}"

@@ -29,7 +29,7 @@ def swift_version() -> tuple[int, ...]:
 
 
 def test_a_fresh_package_depends_on_its_url_and_the_readme_runs(
-    dist: Path,
+    swift_repository: Path,
     tmp_path: Path,
     readme: dict[str, str],
     sandbox: dict[str, str],
@@ -50,7 +50,7 @@ import PackageDescription
 let package = Package(
   name: "fresh",
   platforms: [.macOS(.v13)],
-  dependencies: [.package(url: "file://{dist}/swift/relaypass-swift", exact: "{current()}")],
+  dependencies: [.package(url: "file://{swift_repository}", exact: "{current()}")],
   targets: [
     .executableTarget(
       name: "fresh", dependencies: [.product(name: "RelayPass", package: "relaypass-swift")])
@@ -73,14 +73,13 @@ let package = Package(
     ran("Swift package", f"swift {'.'.join(map(str, version))}, by git URL, this system")
 
 
-def test_the_manifest_bars_nobody(dist: Path) -> None:
+def test_the_manifest_bars_nobody(swift_repository: Path) -> None:
     """With unsafe flags nobody could depend on a version."""
-    repository = dist / "swift/relaypass-swift"
-    manifest = (repository / "Package.swift").read_text()
+    manifest = (swift_repository / "Package.swift").read_text()
     assert "unsafeFlags" not in manifest
     tags = subprocess.run(
-        ["git", "tag"], cwd=repository, capture_output=True, text=True, check=True
+        ["git", "tag"], cwd=swift_repository, capture_output=True, text=True, check=True
     ).stdout.split()
     assert tags == [current()]
     for name in re.findall(r'path: "([^"]+)"', manifest):
-        assert (repository / name).is_dir()
+        assert (swift_repository / name).is_dir()

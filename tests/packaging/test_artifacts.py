@@ -6,7 +6,8 @@ import gzip
 import hashlib
 import io
 import json
-import os
+import runpy
+import struct
 import subprocess
 import sys
 import tarfile
@@ -18,16 +19,20 @@ import pytest
 import tomllib
 
 import platforms
-from archives import Entry, gzipped, tar, zipped
+from archives import Entry, gzipped, tar, universal, zipped
+from crates import edges_of
+from notices import NOTICES, SBOM
 
 PACKAGING = platforms.ROOT / "packaging"
 FILES = [Entry("a/program", b"\x7fELF", 0o755), Entry("a/LICENSE", b"MIT")]
 
 
 def make(dist: Path, script: str, *arguments: str) -> None:
-    environment = {**os.environ, "RELAYPASS_DIST": str(dist)}
-    command = [sys.executable, PACKAGING / script, *arguments]
-    subprocess.run(command, env=environment, check=True)
+    """Runs a script in this process, so that cargo is asked for the crates once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(platforms, "DIST", dist)
+        patch.setattr(sys, "argv", [script, *arguments])
+        runpy.run_path(str(PACKAGING / script), run_name="__main__")
 
 
 @pytest.fixture
@@ -86,9 +91,14 @@ def test_an_archive_of_the_command_has_its_licences(dist: Path) -> None:
         "x86_64-unknown-linux-musl.tar.gz",
     ]
     with tarfile.open(dist / "command" / archives[0]) as archive:
-        assert {"relaypass", "README.md", "LICENSE-MIT", "LICENSE-APACHE"} <= {
-            Path(name).name for name in archive.getnames()
-        }
+        assert {Path(name).name for name in archive.getnames()} == {
+            "relaypass", "README.md", "LICENSE-MIT", "LICENSE-APACHE", NOTICES, SBOM,
+        }  # fmt: skip
+    with zipfile.ZipFile(dist / "command" / archives[3]) as archive:
+        [bill] = [name for name in archive.namelist() if name.endswith(SBOM)]
+        crates = {it["name"] for it in json.loads(archive.read(bill))["components"]}
+    # What is written in C, and what is linked on Windows alone.
+    assert {"aws-lc-sys", "windows-sys"} <= crates
 
 
 class Layout:
@@ -131,7 +141,9 @@ def test_the_image_is_one_static_program_for_nobody(dist: Path) -> None:
         assert program.decode() == f"{machine}-unknown-linux-musl"
         assert owners["relaypass"] == (0o755, 0)
         assert owners["data"] == (0o755, 65532)
-        assert {"licenses/LICENSE-MIT", "licenses/LICENSE-APACHE"} <= set(owners)
+        assert {name for name in owners if name.startswith("licenses/")} == {
+            f"licenses/{name}" for name in ("LICENSE-MIT", "LICENSE-APACHE", NOTICES, SBOM)
+        }
         read += 3
     # Nothing else is in it.
     assert len(layout.files) == read + 1 == 2 + 1 + 2 * 3
@@ -139,10 +151,48 @@ def test_the_image_is_one_static_program_for_nobody(dist: Path) -> None:
 
 def test_the_same_files_make_the_same_artifacts(dist: Path) -> None:
     sums = []
+    # What is hidden or not published is in no list: those who download have none of it.
+    (dist / "stage").mkdir()
+    (dist / "stage" / "package.json").write_text("{}")
     for _ in range(2):
         make(dist, "command", "all")
         make(dist, "image")
         make(dist, "checksums")
         sums.append((dist / "SHA256SUMS").read_text())
     assert sums[0] == sums[1]
-    assert len(sums[0].splitlines()) == 7 + 5 + 1
+    assert len(sums[0].splitlines()) == 5 + 1
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=dist, check=True)
+
+
+def test_without_a_static_command_there_is_no_image_and_dist_goes_on(tmp_path: Path) -> None:
+    """With TARGETS=host on glibc."""
+    make(tmp_path, "image")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_libraries_of_both_processors_are_laid_into_one_file() -> None:
+    libraries = {"aarch64": b"!<arch>\narm", "x86_64": b"!<arch>\nintel, of another length"}
+    content = universal(libraries)
+    magic, count = struct.unpack_from(">II", content)
+    assert (magic, count) == (0xCAFEBABE, 2)
+    found = {}
+    for index in range(count):
+        kind, subkind, offset, size, align = struct.unpack_from(">IIIII", content, 8 + 20 * index)
+        assert offset % 2**align == 0
+        found[kind, subkind] = content[offset : offset + size]
+    assert found == {
+        (0x0100000C, 0): libraries["aarch64"],
+        (0x01000007, 3): libraries["x86_64"],
+    }
+    assert offset + size == len(content)
+
+
+def test_a_crate_that_is_printed_once_is_counted_wherever_it_is_linked() -> None:
+    tree = (
+        "0 one v1.0.0 (/one)\n1 shared v2.0.0\n2 below v3.0.0\n1 other v4.0.0\n\n"
+        "0 two v1.0.0 (/two)\n1 shared v2.0.0 (*)\n"
+    )
+    edges = edges_of(tree)
+    assert edges["two", "1.0.0"] == {("shared", "2.0.0")}
+    assert edges["shared", "2.0.0"] == {("below", "3.0.0")}
+    assert edges["one", "1.0.0"] == {("shared", "2.0.0"), ("other", "4.0.0")}

@@ -11,6 +11,7 @@ import pytest
 
 import platforms
 import rules
+from objects import faults_of_archive
 from platforms import Target
 
 TARGETS = {target.triple: target for target in platforms.targets()}
@@ -54,6 +55,25 @@ def faults(folder: Path, kind: str, content: bytes = b"", **changed: Any) -> str
     return "; ".join(rules.faults(target, file, binary))  # type: ignore[arg-type]
 
 
+def archive(*members: bytes, names: bytes = b"uniffi_relaypass_ffi_fn_clock") -> bytes:
+    """In the layout of `ar`, with names as BSD has them, and the symbols first."""
+    laid = b"!<arch>\n"
+    for member in (names, *members):
+        name = b"member.o\0\0\0\0"
+        size = len(name) + len(member)
+        laid += b"#1/%-13d%-32s%-10d`\n" % (len(name), b"", size) + name + member
+        laid += b"\n" * (size % 2)
+    return laid
+
+
+def elf(machine: int) -> bytes:
+    return b"\x7fELF".ljust(18, b"\0") + machine.to_bytes(2, "little") + b"odd"
+
+
+def macho(processor: int) -> bytes:
+    return b"\xcf\xfa\xed\xfe" + processor.to_bytes(4, "little")
+
+
 @pytest.mark.parametrize("kind", GOOD)
 def test_nothing_is_wrong_with_a_good_file(tmp_path: Path, kind: str) -> None:
     assert faults(tmp_path, kind) == ""
@@ -78,6 +98,23 @@ def test_nothing_is_wrong_with_a_good_file(tmp_path: Path, kind: str) -> None:
 )
 def test_a_fault_is_found(tmp_path: Path, kind: str, changed: dict[str, Any], fault: str) -> None:
     assert fault in faults(tmp_path, kind, **changed)
+
+
+@pytest.mark.parametrize(
+    ("target", "content", "fault"),
+    [
+        (GNU, archive(elf(62)), ""),
+        (MAC, archive(macho(0x0100000C)), ""),
+        (GNU, archive(elf(62), elf(183)), "has objects for linux on aarch64"),
+        (GNU, archive(macho(0x01000007)), "has objects for macos on x86_64"),
+        (GNU, archive(), "has no object file"),
+        (GNU, archive(elf(62), names=b""), "nothing that its language looks for"),
+        (GNU, archive(elf(62), b"\0example_failures\0"), "has hooks for tests"),
+    ],
+)
+def test_the_library_for_swift_is_looked_into(target: Target, content: bytes, fault: str) -> None:
+    found = "; ".join(faults_of_archive(target, content))
+    assert fault in found if fault else found == ""
 
 
 def test_a_newer_glibc_is_not_taken_for_an_older_one(tmp_path: Path) -> None:

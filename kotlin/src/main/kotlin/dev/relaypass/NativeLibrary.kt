@@ -14,8 +14,13 @@ import java.io.IOException
 internal object NativeLibrary {
     private const val NAME = "relaypass_ffi"
 
+    // The generated code asks more than once, and the library for musl is to be unpacked once.
+    private val location: String by lazy { find() }
+
     /** What JNA loads: a name or a path. The generated code asks for it. */
-    fun locate(): String {
+    fun locate(): String = location
+
+    private fun find(): String {
         val folder = folderOf(Platform.RESOURCE_PREFIX, isMusl())
         val resource = "/$folder/${System.mapLibraryName(NAME)}"
         val inJar = NativeLibrary::class.java.getResource(resource) != null
