@@ -21,6 +21,7 @@ import platforms
 from archives import Entry, gzipped, tar, zipped
 
 PACKAGING = platforms.ROOT / "packaging"
+LICENCES = {"LICENSE-MIT", "LICENSE-APACHE", "THIRD-PARTY-NOTICES.txt", "sbom.cdx.json"}
 FILES = [Entry("a/program", b"\x7fELF", 0o755), Entry("a/LICENSE", b"MIT")]
 
 
@@ -86,9 +87,8 @@ def test_an_archive_of_the_command_has_its_licences(dist: Path) -> None:
         "x86_64-unknown-linux-musl.tar.gz",
     ]
     with tarfile.open(dist / "command" / archives[0]) as archive:
-        assert {"relaypass", "README.md", "LICENSE-MIT", "LICENSE-APACHE"} <= {
-            Path(name).name for name in archive.getnames()
-        }
+        names = {Path(name).name for name in archive.getnames()}
+    assert names == {"relaypass", "README.md", *LICENCES}
 
 
 class Layout:
@@ -131,7 +131,7 @@ def test_the_image_is_one_static_program_for_nobody(dist: Path) -> None:
         assert program.decode() == f"{machine}-unknown-linux-musl"
         assert owners["relaypass"] == (0o755, 0)
         assert owners["data"] == (0o755, 65532)
-        assert {"licenses/LICENSE-MIT", "licenses/LICENSE-APACHE"} <= set(owners)
+        assert {f"licenses/{name}" for name in LICENCES} <= set(owners)
         read += 3
     # Nothing else is in it.
     assert len(layout.files) == read + 1 == 2 + 1 + 2 * 3
