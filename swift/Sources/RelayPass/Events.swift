@@ -30,7 +30,7 @@ public struct RelayPassEvent: Sendable, Hashable {
     /// the pass, and may tell her whose it is.
     public static let issuerInconsistent = Kind(rawValue: "issuer_inconsistent")
     /// The id of Persona's key is not the SHA-256 of the key: it could be anything, and goes with the pass.
-    public static let keyIdMismatch = Kind(rawValue: "key_id_mismatch")
+    public static let keyIDMismatch = Kind(rawValue: "key_id_mismatch")
     /// A pass was bought in the call that asks for the answer: Persona can tell by the clock which relay
     /// it is for.
     public static let linkableByTime = Kind(rawValue: "linkable_by_time")
