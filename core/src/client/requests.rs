@@ -34,7 +34,7 @@ impl RelayToken {
     }
 }
 
-/// What [`Relays::create`] needs.
+/// What [`Relays::create`](crate::Relays::create) needs.
 #[derive(Clone, Debug)]
 pub struct CreateRelay {
     /// What is asked about the person.
@@ -74,7 +74,7 @@ pub struct Relay {
     pub info: ResponseInfo,
 }
 
-/// What [`Relays::issue_privacy_pass`] binds the pass to.
+/// What [`Relays::issue_privacy_pass`](crate::Relays::issue_privacy_pass) binds the pass to.
 #[derive(Clone, Debug)]
 pub enum IssuePrivacyPass {
     /// Every relay of this claim type and this environment: the current generation.
@@ -98,7 +98,7 @@ pub struct PrivacyPass {
     pub info: ResponseInfo,
 }
 
-/// What [`Relays::generate_claim`] needs.
+/// What [`Relays::generate_claim`](crate::Relays::generate_claim) needs.
 #[derive(Clone, Debug)]
 pub struct GenerateClaim {
     /// The relay's token.
