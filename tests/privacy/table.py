@@ -28,7 +28,7 @@ POOL = 50
 DOCS = Path(__file__).parents[2] / "docs"
 BEGIN, END = "<!-- tests/privacy/table.py -->\n", "<!-- end -->\n"
 
-_POOLED = Habit("standard, `pass_pool=50`", window=True, pool=POOL)
+POOLED = Habit("standard, `pass_pool=50`", window=True, pool=POOL)
 _ISOLATED = Habit("", pool=POOL, isolated=True, pool_only=True, redeem_delay=2.0)
 
 PUBLIC = Habit("the public SDK", one_lane=True)
@@ -43,10 +43,10 @@ HABITS = (
     PUBLIC,
     AT_ONCE,
     STANDARD,
-    _POOLED,
+    POOLED,
     replace(AT_ONCE, way_out="shared"),
     replace(STANDARD, way_out="shared"),
-    replace(_POOLED, way_out="shared"),
+    replace(POOLED, way_out="shared"),
     STRICT,
     replace(STRICT_BY_HALVES, way_out="proxy"),
     STRICT_BY_HALVES,
@@ -119,7 +119,7 @@ def knowledge_of(
     for number, size in enumerate(sizes if habit.pool else ()):
         takes = max(400, 2000 // len(set(sizes)))
         # How calls are sent does not matter.
-        pool = replace(_POOLED, refill=habit.refill, pool_only=habit.pool_only)
+        pool = replace(POOLED, refill=habit.refill, pool_only=habit.pool_only)
         refills[f"c{number}"] = refill_density(pool, pace, checks_a_day * size, takes, seed)
     return Knowledge(habit, pace, refills, empty=0.02, exits=frozenset({"shared"}))
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from habits import Habit
 from table import (
     BEGIN,
+    CUSTOMERS,
     DOCS,
     END,
+    POOLED,
     PUBLIC,
     RATES,
+    SIZES,
+    STANDARD,
     STRICT_BY_HALVES,
     Result,
     chart,
     figures,
+    measure,
     tables,
 )
 
@@ -47,6 +53,13 @@ def test_what_the_pages_say_of_the_figures_is_so(results: Results) -> None:
     standard, isolated, _ = (pooled[first : first + 3] for first in (0, 3, 6))
     assert "Of fewer than one relay in forty the signature is found." in page
     assert all(result.signatures.share < 1 / 40 for result in pooled)
+    for habit, words in (
+        (STANDARD, "if they shared none, it would be {} of the relays"),
+        (POOLED, "If relays shared no connection, {} would be named at 100,000 checks a day"),
+    ):
+        alone = replace(habit, way_out="shared", isolated=True)
+        named = measure(alone, 100_000, SIZES["equal"](CUSTOMERS)).customers
+        assert words.format(named) in page
     few, some, many = (str(result.customers) for result in standard)
     assert f"the customer of {few}, {some} and {many} of the relays" in readme
     assert "hide the customer at 100,000 checks a day, and not at 10 or 1,000" in page
