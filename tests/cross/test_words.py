@@ -17,7 +17,7 @@ ABOUT_KEYS = (
 )
 
 REFERENCES = [
-    "core/src/client/relays.rs",
+    "core/src/client/requests.rs",
     "python/relaypass/relays.py",
     "node/src/relays.ts",
     "kotlin/src/main/kotlin/dev/relaypass/Relays.kt",

@@ -70,6 +70,6 @@ def test_a_file_that_no_host_would_take_is_not_packed(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pack_swift, "LARGEST", 10)
-    with pytest.raises(SystemExit, match=r"librelaypass_ffi\.a has 0 MB; hosts of git"):
+    with pytest.raises(SystemExit, match=r"librelaypass_ffi\.a has 0 MiB; hosts of git"):
         pack_swift.main()
     assert not bundle.exists()

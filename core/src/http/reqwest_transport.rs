@@ -116,8 +116,7 @@ pub(crate) fn parse_proxy(text: &str, what: &str, base_url: &BaseUrl) -> Result<
     let refused = |why: &str| Error::invalid_argument(format!("{what} {why}."));
     let url = Url::parse(text).map_err(|_| refused("is not a URL, like socks5h://host:port"))?;
     match url.scheme() {
-        #[cfg(not(feature = "socks"))]
-        "socks5h" => return Err(refused(
+        "socks5h" if !cfg!(feature = "socks") => return Err(refused(
             "is a SOCKS proxy, and this program was built without: build the crate relaypass with \
              its feature `socks`",
         )),
