@@ -48,6 +48,8 @@ async fn whoever_completes_while_the_moment_comes_buys_no_second_pass() {
 
 #[tokio::test]
 async fn what_is_forgotten_before_its_moment_is_never_bought() {
+    // Long enough that hardly a moment comes before `forget`, however busy the machine is.
+    let window = Duration::from_secs(2);
     let persona = Persona::start().await;
     let client = (persona
         .client()
@@ -69,7 +71,7 @@ async fn what_is_forgotten_before_its_moment_is_never_bought() {
         billed < 10,
         "{billed} of 20 were bought before they were forgotten"
     );
-    tokio::time::sleep(3 * WINDOW).await;
+    tokio::time::sleep(window + WINDOW).await;
     assert_eq!(persona.ledger().await["billed"].as_u64().unwrap(), billed);
     for id in &ids {
         let gone = verifications.get(id).await.unwrap_err();

@@ -20,7 +20,7 @@ class Room:
         bin_folder = folder / "bin"
         bin_folder.mkdir()
         # The shell and what scripts of package managers call; no compiler is among them.
-        for name in [*programs, *_BASICS]:
+        for name in {*programs, *_BASICS}:
             if found := shutil.which(name):
                 (bin_folder / name).symlink_to(found)
         self._environment = {
