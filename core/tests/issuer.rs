@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crate::support::persona::{claim_type, Persona};
-use relaypass::store::{MemoryStore, Store};
+use relaypass::store::{BoxFuture, MemoryStore, Record, Store, StoreError, Swap};
 use relaypass::{Client, IssuePrivacyPass, Listener, StartVerification};
 use serde_json::json;
 
@@ -132,5 +132,80 @@ async fn durable_verifications_look_as_well_and_go_on() {
     let told = told.lock().unwrap().clone();
     let inconsistent = told.iter().filter(|kind| **kind == "issuer_inconsistent");
     assert_eq!(inconsistent.count(), 1, "{told:?}");
+    persona.stop().await;
+}
+
+/// Fails whatever concerns the record of an issuer.
+struct NoIssuers(MemoryStore);
+
+impl Store for NoIssuers {
+    fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
+        match key.starts_with("issuer/") {
+            true => Box::pin(async { Err(StoreError::new("broken")) }),
+            false => self.0.load(key),
+        }
+    }
+
+    fn compare_and_swap<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Option<u64>,
+        new: Option<Record>,
+    ) -> BoxFuture<'a, Result<Swap, StoreError>> {
+        self.0.compare_and_swap(key, expected, new)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        due_before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.0.scan(prefix, due_before, limit)
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_compare_is_told_once_and_the_process_compares_by_itself() {
+    let persona = Persona::start().await;
+    persona
+        .settings(json!({"challenge_per_client": true}))
+        .await;
+    let told = Told::default();
+    let client = (persona.client().on_event(listener(&told)))
+        .store(Arc::new(NoIssuers(MemoryStore::new())))
+        .build()
+        .unwrap();
+    for _ in 0..3 {
+        buys(&client).await;
+    }
+    let told = told.lock().unwrap().clone();
+    assert_eq!(told, ["background_failure", "issuer_inconsistent"]);
+    persona.stop().await;
+}
+
+/// Both find the same record, and the swap of one is refused.
+#[tokio::test]
+async fn of_many_who_buy_at_the_same_moment_somebody_tells() {
+    let persona = Persona::start().await;
+    persona
+        .settings(json!({"challenge_per_client": true}))
+        .await;
+    let told = Told::default();
+    let store = Arc::new(MemoryStore::new());
+    let mut calls = tokio::task::JoinSet::new();
+    for client in two(&persona, Some(store.clone()), &told) {
+        for _ in 0..8 {
+            let client = client.clone();
+            calls.spawn(async move { buys(&client).await });
+        }
+    }
+    calls.join_all().await;
+    let told = told.lock().unwrap().clone();
+    // Twice is better than never; nothing else is told.
+    assert!(!told.is_empty(), "nobody tells");
+    assert!(told.iter().all(|kind| *kind == "issuer_inconsistent"));
+    let kept = store.scan("issuer/production/", None, 10).await.unwrap();
+    assert_eq!(kept.len(), 1);
     persona.stop().await;
 }

@@ -1,22 +1,23 @@
 //! A purchase that waits for its random moment, beside whoever else touches the verification then.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::persona::{claim_type, Persona};
 use relaypass::store::MemoryStore;
-use relaypass::{ErrorKind, StartVerification, Status};
+use relaypass::{Client, ErrorKind, StartVerification, Status};
 
 const WINDOW: Duration = Duration::from_millis(100);
+
+fn client(persona: &Persona, window: Duration) -> Client {
+    let client = persona.client().store(Arc::new(MemoryStore::new()));
+    client.purchase_window(window).build().unwrap()
+}
 
 #[tokio::test]
 async fn whoever_completes_while_the_moment_comes_buys_no_second_pass() {
     let persona = Persona::start().await;
-    let client = (persona
-        .client()
-        .store(std::sync::Arc::new(MemoryStore::new())))
-    .purchase_window(WINDOW)
-    .build()
-    .unwrap();
+    let client = client(&persona, WINDOW);
     let mut completions = tokio::task::JoinSet::new();
     for visitor in 0..40 {
         let request = StartVerification::new(claim_type());
@@ -51,12 +52,7 @@ async fn what_is_forgotten_before_its_moment_is_never_bought() {
     // Long enough that hardly a moment comes before `forget`, however busy the machine is.
     let window = Duration::from_secs(2);
     let persona = Persona::start().await;
-    let client = (persona
-        .client()
-        .store(std::sync::Arc::new(MemoryStore::new())))
-    .purchase_window(WINDOW)
-    .build()
-    .unwrap();
+    let client = client(&persona, window);
     let verifications = client.verifications();
     // Forgotten at once: of twenty, at most a few moments come before that.
     let mut ids = Vec::new();

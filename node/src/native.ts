@@ -124,7 +124,6 @@ export interface NativeClient {
     scope: number,
   ): Promised<number>;
   close(timeoutSeconds: number | undefined, isCalledBack: boolean): Promised<true>;
-  noop(timeoutSeconds: number | undefined, token: NativeCancelToken | undefined): Promised<boolean>;
 }
 
 /** @internal */

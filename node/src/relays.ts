@@ -241,16 +241,6 @@ export class Relays {
     );
     return makeGeneratedClaim(generated);
   }
-
-  /**
-   * A call that does nothing on the way that all calls take: for the benchmark.
-   *
-   * @internal
-   */
-  async noop(options?: CallOptions | null): Promise<boolean> {
-    const { signal, timeoutSeconds } = readCallOptions(options);
-    return call(signal, (token) => this.#client.noop(timeoutSeconds, token));
-  }
 }
 
 /**

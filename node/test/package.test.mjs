@@ -113,8 +113,6 @@ async function main(signal: AbortSignal): Promise<Claim | null> {
   relay.relaySecret = 'a';
   // @ts-expect-error keys are generated or read
   new EncryptionKey();
-  // @ts-expect-error not for users
-  client.relays.noop();
   try {
     const generated = await client.relays.generateClaim({ ...relay, ...pass, decryptionKey: key });
     return generated.claim ?? openClaim({ claimPayload: generated.claimPayload });

@@ -58,7 +58,7 @@ async def test_an_answer_that_meets_a_cancelled_task_is_dropped_in_silence() -> 
     client = relaypass.AsyncRelayPass()
 
     async def call() -> None:
-        await awaited(client._native.noop())
+        await awaited(client._native.close())
 
     task = asyncio.create_task(call())
     await asyncio.sleep(0)
@@ -160,7 +160,7 @@ def test_an_answer_for_a_loop_that_is_closed_is_dropped_in_silence(sandbox: Sand
 
 async def test_a_call_is_made_once() -> None:
     client = relaypass.AsyncRelayPass()
-    call = client._native.noop()
+    call = client._native.close()
     await awaited(call)
     with pytest.raises(RuntimeError, match="made already"):
         await awaited(call)

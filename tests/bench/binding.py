@@ -1,4 +1,4 @@
-"""What a call of the Python package costs that returns at once. Prints JSON.
+"""What a call of the Python package costs that returns at once (closing a closed client), as JSON.
 
 binding.py          a call that is waited for
 binding.py asyncio  a call that is awaited
@@ -21,13 +21,13 @@ client = RelayPass(
 def wait(rounds: int) -> None:
     """The way of every synchronous call: into Rust, onto the runtime, and back."""
     for _ in range(rounds):
-        client._native.noop().wait()
+        client._native.close().wait()
 
 
 async def wait_in_asyncio(rounds: int) -> None:
     """The way of every awaited call: onto the runtime, and through the messenger to the loop."""
     for _ in range(rounds):
-        await awaited(client._native.noop())
+        await awaited(client._native.close())
 
 
 def call(rounds: int) -> None:

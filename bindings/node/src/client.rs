@@ -44,18 +44,6 @@ impl Client {
         };
         promise(env, Way::AT_ONCE, arguments.run(self.client.clone()))
     }
-
-    /// A call that does nothing: what crossing over and back costs.
-    #[napi(catch_unwind)]
-    pub fn noop<'env>(
-        &self,
-        env: &'env Env,
-        timeout_seconds: Option<f64>,
-        token: Option<&CancelToken>,
-    ) -> napi::Result<Promised<'env, Nothing>> {
-        let noop = surface::noop(self.client.clone(), timeout_seconds);
-        promise(env, Way::AT_ONCE.cancelled_by(token), noop)
-    }
 }
 
 // One by one: an object would cost more to read.

@@ -1,9 +1,6 @@
 //! Answers on their way to Python: dictionaries, of which `relaypass/results.py` makes its classes.
 
-use std::convert::Infallible;
-
 use pyo3::prelude::*;
-use pyo3::types::PyNone;
 use pyo3::IntoPyObjectExt;
 
 macro_rules! record {
@@ -39,36 +36,17 @@ relaypass::result_records!(record, u64);
 pub(crate) type Count = u64;
 
 /// `None`.
-pub(crate) struct Nothing;
+#[derive(IntoPyObjectRef)]
+pub(crate) struct Nothing(pub(crate) Option<bool>);
 
 impl From<()> for Nothing {
     fn from((): ()) -> Self {
-        Self
-    }
-}
-
-impl<'py> IntoPyObject<'py> for &Nothing {
-    type Target = PyNone;
-    type Output = Borrowed<'py, 'py, PyNone>;
-    type Error = Infallible;
-
-    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Infallible> {
-        Ok(PyNone::get(py))
+        Self(None)
     }
 }
 
 /// What a call answers.
-pub(crate) struct Answer(Box<dyn ToPython>);
-
-impl Answer {
-    pub(crate) fn new(answer: impl ToPython + 'static) -> Self {
-        Self(Box::new(answer))
-    }
-
-    pub(crate) fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.0.to_python(py)
-    }
-}
+pub(crate) type Answer = Box<dyn ToPython>;
 
 /// What becomes an object of Python's.
 pub(crate) trait ToPython: Send + Sync {

@@ -38,7 +38,7 @@ pub(crate) fn start(
         letter: Some(Letter {
             call_soon_threadsafe,
             settle,
-            outcome: Outcome::none(),
+            outcome: Outcome(None),
             caller: caller.clone(),
         }),
         outbox: Messenger::of_this_process()?.outbox.clone(),
@@ -46,7 +46,7 @@ pub(crate) fn start(
     let task = runtime.spawn(async move {
         let result = called_by(caller, work).await;
         if let Some(letter) = &mut delivery.letter {
-            letter.outcome = Outcome::new(result);
+            letter.outcome = Outcome(Some(result));
         }
     });
     Ok(WhenDone(OfProcess::new(task.abort_handle())))

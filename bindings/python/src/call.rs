@@ -21,9 +21,7 @@ pub(crate) type Work = BoxFuture<'static, relaypass::Result<Answer>>;
 
 /// A prepared call: `call.wait()` makes it in this thread, `call.start(…)` for asyncio.
 #[pyclass(frozen, module = "relaypass._native")]
-pub(crate) struct Call {
-    work: Mutex<Option<Work>>,
-}
+pub(crate) struct Call(Mutex<Option<Work>>);
 
 impl Call {
     pub(crate) fn new<R: ToPython + 'static>(
@@ -31,14 +29,12 @@ impl Call {
     ) -> Self {
         // A call's future is large, and each layer around it would move it on the caller's stack.
         let work = Box::pin(work);
-        let work = async move { caught(work).await.map(Answer::new) };
-        Self {
-            work: Mutex::new(Some(Box::pin(work))),
-        }
+        let work = async move { caught(work).await.map(|answer| Box::new(answer) as Answer) };
+        Self(Mutex::new(Some(Box::pin(work))))
     }
 
     fn take(&self) -> PyResult<Work> {
-        let work = lock(&self.work).take();
+        let work = lock(&self.0).take();
         work.ok_or_else(|| PyRuntimeError::new_err("this call was made already"))
     }
 }
@@ -50,7 +46,7 @@ impl Call {
     fn wait(&self, py: Python<'_>, caller: Option<Py<PyAny>>) -> PyResult<Outcome> {
         let caller = caller.map(Caller::new);
         let work = called_by(caller.clone(), self.take()?);
-        wait(py, Box::pin(work)).map(Outcome::new)
+        wait(py, Box::pin(work)).map(|result| Outcome(Some(result)))
     }
 
     /// Makes the call; when it ends, another thread calls `call_soon_threadsafe(settle, outcome)`.
@@ -69,7 +65,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if let Some(work) = lock(&self.work).take() {
+        if let Some(work) = lock(&self.0).take() {
             // It was never made, and its client may end with it: see there.
             Python::attach(|py| away(py, || drop(work)));
         }

@@ -69,7 +69,7 @@ macro_rules! methods {
 
             /// Checks the options, and makes the client of this process.
             fn connect(&self, py: Python<'_>) -> Outcome {
-                Outcome::of(away(py, || self.connection.connected().map(|_| Nothing)))
+                Outcome::new(away(py, || self.connection.connected().map(|_| Nothing(None))))
             }
 
             #[getter]
@@ -87,12 +87,6 @@ macro_rules! methods {
                     connection.closed.store(true, Ordering::Relaxed);
                     close.make(client).await.map(Nothing::from)
                 }))
-            }
-
-            /// A call that returns at once: what the way there and back costs.
-            fn noop(&self) -> Call {
-                let connection = Arc::clone(&self.connection);
-                Call::new(async move { connection.connected().map(|_| Nothing) })
             }
 
             $(

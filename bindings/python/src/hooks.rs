@@ -23,7 +23,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction]
 fn example_failures() -> Vec<Outcome> {
     let examples = ErrorKind::ALL.iter().copied().map(Error::example);
-    examples.map(|error| Outcome::new(Err(error))).collect()
+    examples.map(|error| Outcome(Some(Err(error)))).collect()
 }
 
 /// An event of every kind, as if the core had told of them: for the test that must not forget one.

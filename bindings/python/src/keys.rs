@@ -13,7 +13,7 @@ use crate::runtime::{away, wait};
 pub(crate) fn generate_key_pair(py: Python<'_>, bits: Given<'_, '_>) -> PyResult<Outcome> {
     let bits = bits.read("bits")?;
     let key = wait(py, Box::pin(GenerateKeyArguments { bits }.generate()))?;
-    Ok(Outcome::of(key.map(KeyPairRecord::from)))
+    Ok(Outcome::new(key.map(KeyPairRecord::from)))
 }
 
 macro_rules! functions {
@@ -33,7 +33,7 @@ macro_rules! functions {
                 $($other: $other.read(stringify!($other))?,)*
             };
             let answer = away(py, || surface::compute(arguments));
-            Ok(Outcome::of(answer.map(crate::answer::$answer::from)))
+            Ok(Outcome::new(answer.map(crate::answer::$answer::from)))
         }
     )*};
 }

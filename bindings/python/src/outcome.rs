@@ -13,26 +13,13 @@ use crate::answer::{Answer, ToPython};
 use crate::errors::ErrorRecord;
 
 /// An answer or an error, unseen.
+/// `None`: the call was aborted.
 #[pyclass(frozen, module = "relaypass._native")]
-pub(crate) struct Outcome {
-    /// `None`: the call was aborted.
-    result: Option<relaypass::Result<Answer>>,
-}
+pub(crate) struct Outcome(pub(crate) Option<relaypass::Result<Answer>>);
 
 impl Outcome {
-    pub(crate) fn new(result: relaypass::Result<Answer>) -> Self {
-        Self {
-            result: Some(result),
-        }
-    }
-
-    pub(crate) fn of(result: relaypass::Result<impl ToPython + 'static>) -> Self {
-        Self::new(result.map(Answer::new))
-    }
-
-    /// Of a call that ended without a result.
-    pub(crate) const fn none() -> Self {
-        Self { result: None }
+    pub(crate) fn new(result: relaypass::Result<impl ToPython + 'static>) -> Self {
+        Self(Some(result.map(|answer| Box::new(answer) as Answer)))
     }
 }
 
@@ -40,7 +27,7 @@ impl Outcome {
 impl Outcome {
     /// The members of the error, if it is one.
     fn failure<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let Some(Err(error)) = &self.result else {
+        let Some(Err(error)) = &self.0 else {
             return Ok(None);
         };
         (&ErrorRecord::from(error)).into_pyobject(py).map(Some)
@@ -48,7 +35,7 @@ impl Outcome {
 
     /// The answer. To be asked for when there is no failure.
     fn answer<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match &self.result {
+        match &self.0 {
             Some(Ok(answer)) => answer.to_python(py),
             _ => Err(PyRuntimeError::new_err(
                 "this call was aborted, and brought no answer",

@@ -41,12 +41,6 @@ impl NativeClient {
         };
         drive(number, false, Box::pin(arguments.run(self.client.clone()))).await
     }
-
-    /// A call that does nothing: what crossing over and back costs.
-    pub async fn noop(&self, number: u64, timeout: Timeout) -> Result<(), CallError> {
-        let call = surface::noop(self.client.clone(), timeout.0);
-        drive(number, false, Box::pin(call)).await
-    }
 }
 
 macro_rules! calls {

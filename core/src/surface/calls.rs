@@ -130,14 +130,6 @@ pub async fn run<C: Call>(
     made.map_err(|error| error.in_operation(C::NAME))
 }
 
-/// Makes a call that does nothing: what crossing over and back costs.
-///
-/// # Errors
-/// `invalid_argument` for a time that is none.
-pub async fn noop(client: Client, seconds: Option<f64>) -> Result<()> {
-    client.relays().within_seconds(seconds).map(|_| ())
-}
-
 type Text = String;
 type SecretText = Secret<String>;
 type SecretTexts = Vec<Secret<String>>;

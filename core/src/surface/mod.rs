@@ -20,10 +20,10 @@ pub use crate::client::{
     parse_seconds, ClientArguments, Close, CloseArguments, IntoPlain, StoreArgument,
 };
 pub use calls::{
-    compute, noop, open, run, Call, ClaimArguments, CompleteArguments, CountArguments,
-    CreateArguments, CreateTableArguments, ForgetArguments, Function, GetArguments, IssueArguments,
-    OpenArguments, PrefetchArguments, PruneArguments, ReadJwkArguments, ReadKeyArguments,
-    RecoverArguments, StartArguments,
+    compute, open, run, Call, ClaimArguments, CompleteArguments, CountArguments, CreateArguments,
+    CreateTableArguments, ForgetArguments, Function, GetArguments, IssueArguments, OpenArguments,
+    PrefetchArguments, PruneArguments, ReadJwkArguments, ReadKeyArguments, RecoverArguments,
+    StartArguments,
 };
 pub use caught::{caught, mistake};
 pub use description::describe;

@@ -150,13 +150,6 @@ public struct Relays: Sendable {
       encryptionForm: encryptionForm?.rawValue)
     return GeneratedClaim(try await call(client.generateClaim, arguments, timeout: timeout))
   }
-
-  /// A call that does nothing on the way that all calls take: for the benchmark.
-  @_spi(Probe) public func noop() async throws {
-    try await call { number, seconds in
-      try await client.noop(number: number, timeout: seconds)
-    }
-  }
 }
 
 extension Relays: CustomStringConvertible, CustomReflectable {

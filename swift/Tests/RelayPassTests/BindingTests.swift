@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@_spi(Probe) @testable import RelayPass
+@testable import RelayPass
 import func RelayPassGenerated.uniffiForeignFutureHandleCountRelaypassFfi
 
 @Suite struct BindingTests {
@@ -105,7 +105,7 @@ import func RelayPassGenerated.uniffiForeignFutureHandleCountRelaypassFfi
   }
 
   /// Other tests run meanwhile: the bounds leave room for them, and none for a leak in every call.
-  @Test(arguments: ["noop", "store", "throws"])
+  @Test(arguments: ["refused", "store", "throws"])
   func tenThousandCallsLeaveNothingBehind(_ what: String) async throws {
     let own = OwnError()
     let store = StoreOf(onLoad: { _ in if what == "throws" { throw own } else { nil } })
@@ -113,7 +113,9 @@ import func RelayPassGenerated.uniffiForeignFutureHandleCountRelaypassFfi
     func calls(_ count: Int) async throws {
       for _ in 1...count {
         switch what {
-        case "noop": try await client.relays.noop()
+        case "refused":
+          let error = await thrown { _ = try await client.verifications.get(id: "no id") }
+          #expect(code(of: error) == "invalid_argument")
         default:
           let code = what == "throws" ? RelayPassError.Code.store : .notFound
           do {

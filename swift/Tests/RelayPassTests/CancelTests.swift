@@ -69,7 +69,7 @@ import func RelayPassGenerated.cancelCall
     let number = UInt64.max // no other test's
     announceCall(number: number)
     cancelCall(number: number)
-    try await client.noop(number: number, timeout: .nan)
+    try await client.closeClient(isCalledBack: false, number: number, timeout: .nan)
   }
 
   @Test func aCallThatIsCancelledBeforeItBeginsToWaitEnds() async throws {

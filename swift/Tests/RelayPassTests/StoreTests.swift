@@ -1,7 +1,7 @@
 // A store in Swift, and all that can go wrong with one.
 
 import Foundation
-@_spi(Probe) import RelayPass
+import RelayPass
 import Testing
 
 @Suite struct StoreTests {
@@ -209,7 +209,7 @@ import Testing
     #expect(code(of: await thrown { try await StoreMethod.load.reach(client) }) == "store")
     await gate.open()
     try await answered.opened()
-    try await client.relays.noop()
+    try await client.close()
   }
 
   @Test func aStoreThatCallsTheClientAgain() async throws {

@@ -201,11 +201,6 @@ public class Relays internal constructor(
         return client.call(timeout, arguments, NativeClient::generateClaim).lift()
     }
 
-    /** A call that does nothing on the way that all calls take: for the benchmark. */
-    @JvmSynthetic
-    internal suspend fun noop(timeout: Duration? = null): Unit =
-        client.call(timeout) { number, seconds -> noop(number, seconds) }
-
     /** Both ways to issue, and a mixture of them, which the core refuses. */
     @JvmSynthetic
     internal suspend fun issue(

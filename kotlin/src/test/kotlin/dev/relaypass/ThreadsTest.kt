@@ -55,7 +55,6 @@ class ThreadsTest {
         runBlocking<Unit>(Dispatchers.Unconfined) {
             val client = sandbox.client()
             val thread = Thread.currentThread()
-            client.relays.noop()
             // There is no store.
             thrownBy<InvalidArgumentException> { client.verifications.get("id") }
             assertSame(thread, Thread.currentThread())
