@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from platforms import ROOT
+
 
 class Room:
     """An empty folder in which only the programs that are named can be found."""
@@ -60,6 +62,13 @@ class Room:
         ran = self.run(*command, env=env)
         assert ran.returncode == 0, f"{command[0]}: {ran.stdout[-3000:]}{ran.stderr[-3000:]}"
         return ran.stdout
+
+
+def local_repository() -> Path:
+    """Maven's, which is kept, for what others publish; ours must come from a folder of packages."""
+    local = ROOT / ".cache/packaging/maven"
+    shutil.rmtree(local / "dev/relaypass", ignore_errors=True)
+    return local
 
 
 _BASICS = (

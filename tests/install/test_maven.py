@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from platforms import ROOT, Target
+from platforms import Target
 from version import current
 
-from room import Room
+from room import Room, local_repository
 
 _POM = """\
 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -78,19 +78,12 @@ def project(dist: Path, room: Callable[..., Room]) -> Callable[[str, str], Room]
         made.write("src/Flow.kt", code)
         made.check(
             *("mvn", "-q", "-B", "-Dstyle.color=never", "-Dkotlin.compiler.daemon=false"),
-            *(f"-Dmaven.repo.local={_repository()}", "compile"),
+            *(f"-Dmaven.repo.local={local_repository()}", "compile"),
             *("dependency:build-classpath", "-Dmdep.outputFile=classpath"),
         )
         return made
 
     return make
-
-
-def _repository() -> Path:
-    """A local repository that is kept, for what others publish; ours must come from the folder."""
-    local = ROOT / ".cache/packaging/maven"
-    shutil.rmtree(local / "dev/relaypass", ignore_errors=True)
-    return local
 
 
 def java(project: Room, *options: str, env: Mapping[str, str]) -> str:
@@ -159,7 +152,6 @@ def test_what_central_asks_for_is_there(artifacts: Path) -> None:
         assert f"<{element}>" in pom
 
 
-@pytest.fixture(autouse=True)
-def _has_maven() -> None:
-    if shutil.which("mvn") is None:
-        pytest.skip("NOT RUN: this system has no Maven")
+pytestmark = pytest.mark.skipif(
+    shutil.which("mvn") is None, reason="NOT RUN: this system has no Maven"
+)

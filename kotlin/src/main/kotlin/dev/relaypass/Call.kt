@@ -101,6 +101,7 @@ internal suspend fun <T> callNative(
 ): T {
     val caller = currentCoroutineContext()
     caller.ensureActive() // else nothing is sent
+    NativeLibrary.locate() // says what helps, where JNA would not
     val call = Calls.open(caller)
     // What is cancelled with the caller, and ends with the call.
     val watch = Job(parent = caller[Job])
@@ -160,6 +161,7 @@ private class End<T>(
 /** As [callNative], without waiting: for what blocks nobody. */
 internal inline fun <T> callNow(start: () -> T): T =
     try {
+        NativeLibrary.locate()
         start()
     } catch (failed: CallException.Failed) {
         throw failed.failure.toException(call = null)

@@ -21,8 +21,10 @@ internal object NativeLibrary {
     fun locate(): String = location
 
     private fun find(): String {
-        val folder = folderOf(Platform.RESOURCE_PREFIX, isMusl())
+        val isMusl = isMusl()
+        val folder = folderOf(Platform.RESOURCE_PREFIX, isMusl)
         val resource = "/$folder/${System.mapLibraryName(NAME)}"
+        startJna(isMusl)
         val inJar = NativeLibrary::class.java.getResource(resource) != null
         return when {
             // Whoever names a folder has built the library.
@@ -46,6 +48,23 @@ internal object NativeLibrary {
             "or musl and for macOS, on x86-64 and arm64, and for Windows on x86-64. If this is one of them, " +
             "take the jar from Maven Central, and keep its resources when you repack it. On other platforms, " +
             "run the gateway and call it over HTTP."
+
+    /** JNA has a library of its own, which it writes to a file first. Its own error does not say what helps. */
+    private fun startJna(isMusl: Boolean) {
+        try {
+            Native.POINTER_SIZE
+        } catch (error: LinkageError) {
+            val what = "relaypass needs JNA, and JNA cannot load its own library (${error.message}). "
+            throw UnsatisfiedLinkError(what + if (isMusl) MUSL else NOEXEC).apply { initCause(error) }
+        }
+    }
+
+    private const val MUSL =
+        "What is in its jar is for glibc, and this is musl. On Alpine, install java-jna-native, and start " +
+            "with -Djna.boot.library.path=/usr/lib."
+    private const val NOEXEC =
+        "If files may be written or executed neither in the user's cache nor in java.io.tmpdir, name a folder " +
+            "where they may: -Djna.tmpdir=/folder."
 
     /** Whether this process runs on musl: then its loader is mapped into it. */
     private fun isMusl(): Boolean =
