@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 from platforms import ROOT
-from staging import is_debug, present
+from staging import present
+from stamp import is_debug
 
 _BUILD = ["cargo", "build", "-p", "relaypass-bindgen", "-p", "relaypass-test-features"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from crates import Crate, licences, linked
@@ -19,20 +19,28 @@ relaypass is under MIT OR Apache-2.0: see LICENSE-MIT and LICENSE-APACHE. Linked
 following programs of others, each under its own licence. Where it lets one choose, either is meant.
 """
 _RUST = "The Rust standard library (MIT OR Apache-2.0) https://github.com/rust-lang/rust"
+# What the linker adds of C: packaging/natives lays their licences beside what it linked.
+_OF_C = {
+    "zig": "compiler-rt of Zig https://ziglang.org",
+    "musl": "musl https://musl.libc.org",
+    "glibc": "Start-up code of glibc https://sourceware.org/glibc",
+    "mingw-w64": "mingw-w64 https://www.mingw-w64.org",
+    "libunwind": "libunwind of LLVM https://github.com/llvm/llvm-project",
+}
 
 
-def carried(packages: Iterable[str], targets: Iterable[Target]) -> dict[str, bytes]:
+def carried(packages: Iterable[str], targets: Sequence[Target]) -> dict[str, bytes]:
     """The files, by name, for an artifact with these cargo packages for these platforms."""
     crates = sorted({c for p in packages for t in targets for c in linked(p, t)})
     return {
         "LICENSE-APACHE": (ROOT / "LICENSE-APACHE").read_bytes(),
         "LICENSE-MIT": (ROOT / "LICENSE-MIT").read_bytes(),
-        NOTICES: notices(crates).encode(),
+        NOTICES: notices(crates, targets).encode(),
         SBOM: sbom(crates).encode(),
     }
 
 
-def notices(crates: Iterable[Crate]) -> str:
+def notices(crates: Iterable[Crate], targets: Iterable[Target]) -> str:
     """One text, in which every licence stands once, after the names of those who use it."""
     users: dict[str, list[str]] = defaultdict(list)
     for crate in crates:
@@ -41,6 +49,11 @@ def notices(crates: Iterable[Crate]) -> str:
             users[file.read_text(errors="replace").strip()].append(line)
     for name in ("packaging/licences/MIT.txt", "LICENSE-APACHE"):
         users[(ROOT / name).read_text().strip()].append(_RUST)
+    for target in targets:
+        for name, line in _OF_C.items():
+            file = target.natives / f"licence-{name}.txt"
+            if file.is_file():
+                users[file.read_text(errors="replace").strip()].append(line)
     rule = "=" * 80
     sections = ["\n".join(sorted(set(names))) + f"\n\n{text}\n" for text, names in users.items()]
     return f"\n{rule}\n\n".join([_HEADER, *sorted(sections)])

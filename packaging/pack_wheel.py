@@ -16,7 +16,8 @@ import tomllib
 from notices import SBOM, carried
 from platforms import DIST, ROOT, Target
 from pyproject_metadata import StandardMetadata
-from staging import EPOCH, absolute_links, fresh, is_debug, present
+from staging import EPOCH, absolute_links, fresh, present
+from stamp import is_debug
 from version import current
 from wheel.wheelfile import WheelFile
 

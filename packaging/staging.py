@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from platforms import DIST, ROOT, Target, targets
+from stamp import must_be_fresh
 
 REPOSITORY = "https://github.com/relaypass/relaypass"
 
@@ -21,12 +22,9 @@ def present(*files: str) -> list[Target]:
         raise SystemExit(
             f"{DIST}/natives has no {' or '.join(files)} for any platform: run packaging/natives first"
         )
+    for target in built:
+        must_be_fresh(target)
     return built
-
-
-def is_debug(target: Target) -> bool:
-    """Whether its files are those of packaging/debug-natives."""
-    return (target.natives / "debug").exists()
 
 
 def absolute_links(page: str, folder: Path) -> str:

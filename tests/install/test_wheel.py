@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from platforms import ROOT, Target
-from staging import is_debug
+from stamp import is_debug
 
 from room import Room
 

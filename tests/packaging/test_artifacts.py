@@ -22,6 +22,7 @@ import platforms
 from archives import Entry, gzipped, tar, universal, zipped
 from crates import edges_of
 from notices import NOTICES, SBOM
+from stamp import stamp
 
 PACKAGING = platforms.ROOT / "packaging"
 FILES = [Entry("a/program", b"\x7fELF", 0o755), Entry("a/LICENSE", b"MIT")]
@@ -36,12 +37,15 @@ def make(dist: Path, script: str, *arguments: str) -> None:
 
 
 @pytest.fixture
-def dist(tmp_path: Path) -> Path:
+def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """With a command for each platform, which says which it is for."""
+    monkeypatch.setattr(platforms, "DIST", tmp_path)
     for target in platforms.targets():
         folder = tmp_path / "natives" / target.triple
         folder.mkdir(parents=True)
         (folder / target.command).write_text(target.triple)
+        (folder / "licence-zig.txt").write_text("the licence of zig")
+        stamp(target, "release")
     return tmp_path
 
 
@@ -94,11 +98,22 @@ def test_an_archive_of_the_command_has_its_licences(dist: Path) -> None:
         assert {Path(name).name for name in archive.getnames()} == {
             "relaypass", "README.md", "LICENSE-MIT", "LICENSE-APACHE", NOTICES, SBOM,
         }  # fmt: skip
+        [notices] = [name for name in archive.getnames() if name.endswith(NOTICES)]
+        assert b"the licence of zig" in archive.extractfile(notices).read()  # type: ignore[union-attr]
     with zipfile.ZipFile(dist / "command" / archives[3]) as archive:
         [bill] = [name for name in archive.namelist() if name.endswith(SBOM)]
         crates = {it["name"] for it in json.loads(archive.read(bill))["components"]}
     # What is written in C, and what is linked on Windows alone.
     assert {"aws-lc-sys", "windows-sys"} <= crates
+
+
+def test_what_is_not_made_from_these_sources_is_not_packed(
+    dist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stamp.sources", lambda: "others")
+    with pytest.raises(SystemExit, match="was not made from these sources: run packaging/natives"):
+        make(dist, "command", "all")
+    assert not (dist / "command").exists()
 
 
 class Layout:

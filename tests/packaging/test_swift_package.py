@@ -10,6 +10,7 @@ import pytest
 
 import pack_swift
 import platforms
+from stamp import stamp
 from version import current
 
 
@@ -29,6 +30,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             target.natives.mkdir(parents=True)
             library = target.natives / "librelaypass_ffi.a"
             library.write_bytes(b"!<arch>\n" + target.triple.encode())
+            stamp(target, "release")
     return dist / "swift" / f"relaypass-swift-{current()}.bundle"
 
 
