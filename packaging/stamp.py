@@ -11,7 +11,15 @@ from version import current
 
 # Beside the libraries; it goes into no package.
 _NAME = "made-from.json"
-_INPUTS = ("core", "bindings", "cli", "gateway", "sandbox", "Cargo.toml", "Cargo.lock")
+_INPUTS: tuple[str, ...] = (
+    "core",
+    "bindings",
+    "cli",
+    "gateway",
+    "sandbox",
+    "Cargo.toml",
+    "Cargo.lock",
+)
 _INPUTS += ("rust-toolchain.toml", ".cargo/config.toml", "packaging/natives", "packaging/targets")
 _NO_INPUTS = {"tests", "benches", "examples", "target"}
 
