@@ -37,7 +37,7 @@ pub(crate) async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// The store can be reached, and the gateway is not about to stop.
+/// The store can be reached and takes writes, and the gateway is not about to stop.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -45,7 +45,7 @@ pub(crate) async fn health() -> Json<Health> {
     operation_id = "readiness",
     responses(
         (status = 200, description = "Calls are welcome", body = Health),
-        (status = 503, description = "The store cannot be reached, or the gateway stops", body = ErrorDocument),
+        (status = 503, description = "The store cannot be reached or takes no writes, or the gateway stops", body = ErrorDocument),
     ),
 )]
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, Problem> {
@@ -54,7 +54,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, P
     }
     // Also opens what is sealed in there: without the right key no step can be found.
     let relays = app.client.durable_relays();
-    match tokio::time::timeout(PATIENCE, relays.renew_seal()).await {
+    match tokio::time::timeout(PATIENCE, relays.check_store()).await {
         Ok(Ok(())) => Ok(Json(Health { status: "ok" })),
         Ok(Err(error)) => {
             tracing::warn!(code = error.code(), "the store failed: {error}");

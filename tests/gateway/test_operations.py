@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 import proofs
+from addresses import leading_to
 from loud import Say, missing
 from proofs import CLAIM_TYPE, Answer, Gateway, bearer
 from sandbox import Sandbox
@@ -87,6 +89,39 @@ def test_with_a_database_that_hangs_it_is_not_ready(
             assert_is_not_ready(gateway)
         proofs.eventually(lambda: gateway.call("GET", "/readyz").status == 200)
         proofs.assert_answers_the_honest(gateway, sandbox)
+
+
+def test_after_a_failover_it_writes_to_the_server_that_takes_writes(
+    sandbox: Sandbox, tmp_path: Path, server: Server
+) -> None:
+    """One address leads to the old server, which becomes a replica, and then to the new one."""
+    store = urlsplit(postgres_url(server.url))
+    with running_services() as services, leading_to(store.port or 0) as address:
+        assert services["postgres"] is not None
+        other = urlsplit(services["postgres"])
+        # The same database, user and password there.
+        copy = urlsplit(postgres_url(other.geturl()))
+        with psycopg.connect(other.geturl(), autocommit=True) as connection:
+            connection.execute(
+                f"ALTER DATABASE {copy.path[1:]} RENAME TO {store.path[1:]}".encode()
+            )
+            connection.execute(f"ALTER USER {store.username} PASSWORD '{store.password}'".encode())
+        there = f"{store.username}:{store.password}@127.0.0.1:{address.port}"
+        gateway_of = partial(proofs.running_gateway, sandbox, tmp_path)
+        seal_key = proofs.random_seal_key()
+        with gateway_of(
+            store=store._replace(netloc=there).geturl(), RELAYPASS_SEAL_KEY=seal_key
+        ) as gateway:
+            proofs.assert_answers_the_honest(gateway, sandbox)
+            with psycopg.connect(server.url, autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+                connection.execute("SELECT pg_reload_conf()")
+            proofs.eventually(lambda: gateway.call("GET", "/readyz").status == 503)
+            address.lead_to(other.port or 0)
+            began = time.monotonic()
+            proofs.eventually(lambda: gateway.call("GET", "/readyz").status == 200)
+            proofs.assert_answers_the_honest(gateway, sandbox)
+            assert time.monotonic() - began < 5
 
 
 def on_postgres(sandbox: Sandbox, folder: Path, server: Server) -> proofs.Running:

@@ -214,6 +214,15 @@ impl Vault {
         Ok(Swap::Refused)
     }
 
+    /// Whether the store takes writes at all: deletes what nobody stores.
+    ///
+    /// # Errors
+    /// `store` when the store fails.
+    pub(crate) async fn check_writes(&self) -> Result<()> {
+        let swap = self.store.compare_and_swap("ready", Some(1), None);
+        self.wait_for(swap).await.map(drop)
+    }
+
     /// See [`Store::scan`].
     ///
     /// # Errors

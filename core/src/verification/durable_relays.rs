@@ -139,6 +139,19 @@ impl DurableRelays<'_> {
             .map_err(|error| error.in_operation("relays.renew_seal"))
     }
 
+    /// Whether steps can be kept now: what they are named with can be read and opened, and the store
+    /// takes writes, which a replica does not. It changes nothing.
+    ///
+    /// # Errors
+    /// `invalid_argument` without a store; `store`; `decryption` when none of the seal keys opens
+    /// what is there.
+    pub async fn check_store(&self) -> Result<()> {
+        self.renew_seal().await?;
+        let check = async { self.engine()?.ports.vault.check_writes().await };
+        let checked = check.await;
+        checked.map_err(|error| error.in_operation("relays.check_store"))
+    }
+
     fn engine(&self) -> Result<Engine> {
         let inner = &self.client.inner;
         Engine::of(inner, self.limit)

@@ -53,6 +53,9 @@ const SCAN_DUE: &str = "SELECT key FROM relaypass_records \
 /// is not, since nobody knows whether it happened: it fails. What the server says it has rolled
 /// back, or refused before it began, is tried again.
 ///
+/// **When a server takes no writes any more** (a failover made it a replica), every connection to it is
+/// closed, and the write is tried once more over a new one: the address may lead to another server.
+///
 /// **PgBouncer** works from 1.21 on, with `max_prepared_statements` above zero.
 ///
 /// **After a fork** the child makes connections of its own.

@@ -51,6 +51,7 @@ impl Connections {
         let mut once_more = again == Again::Once;
         let mut repeats = REPEATS;
         let mut may_create = self.settings.create_table;
+        let mut elsewhere = true;
         loop {
             let cause = match self.attempt(sql, parameters).await? {
                 Ok(rows) => return Ok(rows),
@@ -61,6 +62,10 @@ impl Connections {
             } else if cause.code() == Some(&SqlState::UNDEFINED_TABLE) && may_create {
                 may_create = false;
                 self.create_table().await?;
+            } else if takes_no_writes(&cause) && elsewhere {
+                // Another server may have its address by now, and nothing was written.
+                elsewhere = false;
+                self.pool().retain(|_, _| false);
             } else if is_broken(&cause) && once_more {
                 once_more = false;
                 // What else rests in the pool is as old as the one that broke.
@@ -107,7 +112,10 @@ impl Connections {
             connection.query(&statement, parameters).await
         };
         let rows = rows.await;
-        if !rows.as_ref().is_err_and(is_broken) {
+        if !rows
+            .as_ref()
+            .is_err_and(|cause| is_broken(cause) || takes_no_writes(cause))
+        {
             lent.give_back();
         }
         Ok(rows)
@@ -177,6 +185,11 @@ fn was_rolled_back(cause: &tokio_postgres::Error) -> bool {
         cause.code(),
         Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)
     )
+}
+
+/// The server is a replica, or was made one.
+fn takes_no_writes(cause: &tokio_postgres::Error) -> bool {
+    cause.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
 }
 
 /// The connection is of no use any more: it ended, or the server is ending it.

@@ -1,96 +1,104 @@
-//! The connections to one file, and the threads that wait for them.
+//! The connections to one file, and what is read over them.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::Semaphore;
 
 use super::process::{self, AtWork};
+use super::threads::on_a_thread;
+use super::writing::Queue;
 use crate::store::table::SQLITE_DDL;
 use crate::store::StoreError;
 
 /// How long other processes may keep the file locked before a method gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How many may read the file at once. One writes: SQLite has one writer per file, and waiting here
-/// is quicker and fairer than polling for its lock.
+/// How many may read the file at once.
 const READERS: usize = 4;
-
-/// What a connection is wanted for.
-#[derive(Clone, Copy)]
-pub(super) enum Purpose {
-    Read,
-    Write,
-}
 
 pub(super) struct Connections {
     path: PathBuf,
     /// More settings, for tests.
     pragmas: &'static str,
+    /// The file behind the path, as it was found first.
+    file: OnceLock<FileId>,
     idle: Mutex<Vec<Connection>>,
     reading: Arc<Semaphore>,
-    writing: Arc<Semaphore>,
+    pub(super) writes: Queue,
 }
+
+/// What tells a file from another one that has its name: the device, and the number in it.
+type FileId = (u64, u64);
 
 impl Connections {
     pub(super) fn new(path: PathBuf, pragmas: &'static str) -> Arc<Self> {
         let connections = Arc::new(Self {
             path,
             pragmas,
+            file: OnceLock::new(),
             idle: Mutex::default(),
             reading: Arc::new(Semaphore::new(READERS)),
-            writing: Arc::new(Semaphore::new(1)),
+            writes: Queue::default(),
         });
         process::register(&connections);
         connections
     }
 
-    /// Does `work` with a connection, on a thread that may block. Once begun it ends, even if
-    /// nobody waits for it any more.
-    pub(super) async fn run<T: Send + 'static>(
+    /// Reads over a connection, on a thread that may block.
+    pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
-        purpose: Purpose,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let at_work = AtWork::begin()?;
-        let turns = match purpose {
-            Purpose::Read => &self.reading,
-            Purpose::Write => &self.writing,
-        };
-        let turn = Arc::clone(turns)
+        let turn = Arc::clone(&self.reading)
             .acquire_owned()
             .await
             .expect("the semaphores are never closed");
-        let connections = Arc::clone(self);
-        tokio::task::spawn_blocking(move || {
-            let result = connections.run_now(work);
-            // In this order: who is at work may hold connections and turns.
-            drop(connections);
-            drop(turn);
-            drop(at_work);
-            result
+        // In this order they are let go: who is at work may hold connections and turns.
+        let held = (Arc::clone(self), turn, at_work);
+        on_a_thread(move || {
+            let connections = &held.0;
+            let connection = connections.take()?;
+            let result = work(&connection).map_err(|cause| connections.failed(cause))?;
+            connections.give_back(connection);
+            Ok(result)
         })
         .await
-        .map_err(|cause| {
-            StoreError::caused_by("The work on the SQLite file was broken off.", cause)
-        })?
     }
 
-    fn run_now<T>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
+    /// A connection for one piece of work. After an error it is not given back, and so is closed: the
+    /// next one looks at the file anew.
+    pub(super) fn take(&self) -> Result<Connection, StoreError> {
+        self.must_be_the_file()?;
         let idle = self.idle().pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => self.open()?,
-        };
-        // After an error the connection is closed: the next one looks at the file anew.
-        let result = work(&mut connection).map_err(|cause| self.failed(cause))?;
+        let connection = idle.map_or_else(|| self.open(), Ok)?;
+        if let Some(found) = file_id(&self.path) {
+            self.file.get_or_init(|| found);
+        }
+        Ok(connection)
+    }
+
+    pub(super) fn give_back(&self, connection: Connection) {
         self.idle().push(connection);
-        Ok(result)
+    }
+
+    /// SQLite goes on with a file that has lost its name, and nobody finds again what it writes there.
+    pub(super) fn must_be_the_file(&self) -> Result<(), StoreError> {
+        let Some(first) = self.file.get() else {
+            return Ok(());
+        };
+        if file_id(&self.path).as_ref() == Some(first) {
+            return Ok(());
+        }
+        self.close_idle();
+        Err(StoreError::new(format!(
+            "The SQLite file {} was removed or replaced while it was in use. Stop this process, put the \
+             right file in its place, and start again: until then nothing is stored.",
+            self.path.display()
+        )))
     }
 
     fn open(&self) -> Result<Connection, StoreError> {
@@ -144,7 +152,7 @@ impl Connections {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn failed(&self, cause: rusqlite::Error) -> StoreError {
+    pub(super) fn failed(&self, cause: rusqlite::Error) -> StoreError {
         let what = match cause.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => "there is no room left for",
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "it may not write to",
@@ -162,6 +170,21 @@ impl Connections {
             format!("The SQLite store did not work: {what} {path}."),
             cause,
         )
+    }
+}
+
+/// Nothing where there is no file, and on systems where an open file keeps its name.
+fn file_id(path: &Path) -> Option<FileId> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod connections;
 mod process;
+mod threads;
+mod writing;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use rusqlite::{params, Connection, OptionalExtension};
 
 use super::table::{from_column, past_prefix, row_limit, to_column};
 use super::{BoxFuture, Record, Store, StoreError, Swap, Upkeep};
-use connections::{Connections, Purpose};
+use connections::Connections;
 
 const LOAD: &str =
     "SELECT value, version, due_at, expires_at FROM relaypass_records WHERE key = ?1";
@@ -61,7 +63,7 @@ impl SqliteStore {
     /// # Errors
     /// When the file cannot be opened or created.
     pub async fn create_table(&self) -> Result<(), StoreError> {
-        self.connections.run(Purpose::Write, |_| Ok(())).await
+        self.connections.write(Box::new(|_| Ok(0))).await.map(drop)
     }
 }
 
@@ -70,9 +72,10 @@ impl SqliteStore {
     pub(super) async fn delete_expired(&self, now: u64, most: usize) -> Result<usize, StoreError> {
         let (now, most) = (i64::try_from(now).unwrap_or(i64::MAX), row_limit(most));
         self.connections
-            .run(Purpose::Write, move |connection| {
-                connection.prepare(DELETE_EXPIRED)?.execute([now, most])
-            })
+            .write(Box::new(move |connection| {
+                let mut statement = connection.prepare_cached(DELETE_EXPIRED)?;
+                statement.execute([now, most])
+            }))
             .await
     }
 }
@@ -95,8 +98,8 @@ impl Store for SqliteStore {
     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
         Box::pin(async move {
             let key = key.to_owned();
-            let row = self.connections.run(Purpose::Read, move |connection| {
-                let mut statement = connection.prepare(LOAD)?;
+            let row = self.connections.read(move |connection| {
+                let mut statement = connection.prepare_cached(LOAD)?;
                 let columns = |row: &rusqlite::Row<'_>| {
                     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
                 };
@@ -116,11 +119,11 @@ impl Store for SqliteStore {
             let key = key.to_owned();
             let expected = column("version", expected)?;
             let new = new.map(row).transpose()?;
-            self.connections
-                .run(Purpose::Write, move |connection| {
-                    swap(connection, &key, expected, new)
-                })
-                .await
+            let write = move |connection: &Connection| swap(connection, &key, expected, &new);
+            Ok(match self.connections.write(Box::new(write)).await? {
+                0 => Swap::Refused,
+                _ => Swap::Done,
+            })
         })
     }
 
@@ -135,7 +138,7 @@ impl Store for SqliteStore {
             // Later than any time in the table is as good as the last one that fits.
             let due_before = due_before.map(|due| i64::try_from(due).unwrap_or(i64::MAX));
             self.connections
-                .run(Purpose::Read, move |connection| match due_before {
+                .read(move |connection| match due_before {
                     Some(due) => keys(connection, SCAN_DUE, params![due, first, past, limit]),
                     None => keys(connection, SCAN, params![first, past, limit]),
                 })
@@ -146,30 +149,27 @@ impl Store for SqliteStore {
 
 type Row = (Vec<u8>, i64, Option<i64>, Option<i64>);
 
-/// One statement, so one transaction: it is committed, durably, when it returns.
+/// One statement; it says whether it did what it was to do, 1, or not, 0.
 fn swap(
     connection: &Connection,
     key: &str,
     expected: Option<i64>,
-    new: Option<Row>,
-) -> rusqlite::Result<Swap> {
-    let changed = match (expected, new) {
+    new: &Option<Row>,
+) -> rusqlite::Result<usize> {
+    match (expected, new) {
         (None, Some((value, version, due_at, expires_at))) => connection
-            .prepare(INSERT)?
-            .execute(params![key, value, version, due_at, expires_at])?,
+            .prepare_cached(INSERT)?
+            .execute(params![key, value, version, due_at, expires_at]),
         (Some(expected), Some((value, version, due_at, expires_at))) => connection
-            .prepare(UPDATE)?
-            .execute(params![key, expected, value, version, due_at, expires_at])?,
+            .prepare_cached(UPDATE)?
+            .execute(params![key, expected, value, version, due_at, expires_at]),
         (Some(expected), None) => connection
-            .prepare(DELETE)?
-            .execute(params![key, expected])?,
-        (None, None) => usize::from(!connection.prepare(LOAD)?.exists([key])?),
-    };
-    Ok(if changed == 1 {
-        Swap::Done
-    } else {
-        Swap::Refused
-    })
+            .prepare_cached(DELETE)?
+            .execute(params![key, expected]),
+        (None, None) => Ok(usize::from(
+            !connection.prepare_cached(LOAD)?.exists([key])?,
+        )),
+    }
 }
 
 fn keys(
@@ -177,7 +177,7 @@ fn keys(
     sql: &str,
     parameters: impl rusqlite::Params,
 ) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare(sql)?;
+    let mut statement = connection.prepare_cached(sql)?;
     let keys = statement.query_map(parameters, |row| row.get(0))?;
     keys.collect()
 }

@@ -4,17 +4,17 @@ use std::error::Error as _;
 use std::path::PathBuf;
 
 /// A folder that is gone when the test ends.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(test: &str) -> Self {
+    pub(super) fn new(test: &str) -> Self {
         let name = format!("relaypass-sqlite-{}-{test}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir(&folder).unwrap();
         Self(folder)
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.0.join("store.db")
     }
 }
@@ -22,6 +22,13 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(super) fn small_record(version: u64) -> Record {
+    Record {
+        value: Vec::new(),
+        ..large_record(version)
     }
 }
 
@@ -147,7 +154,7 @@ async fn the_folder_does_not_exist() {
 async fn a_scan_for_due_records_uses_the_index_alone() {
     let folder = Folder::new("plan");
     let store = SqliteStore::open(folder.file());
-    let plan = store.connections.run(Purpose::Read, |connection| {
+    let plan = store.connections.read(|connection| {
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {SCAN_DUE}"))?;
         let steps = statement.query_map(params![1, "a", "b", 1], |row| row.get(3))?;
         steps.collect::<rusqlite::Result<Vec<String>>>()

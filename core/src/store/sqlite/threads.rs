@@ -1,0 +1,58 @@
+//! Work on a thread that may block.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::spawn_blocking;
+
+use crate::store::StoreError;
+
+/// Does `work` on a thread that may block, and waits for it. Once begun it ends, even if nobody waits
+/// for it any more; if it has not begun by then, it never does, and lets go of what it holds: where
+/// the system has no thread left, it may stand in a queue for as long as the process lives.
+///
+/// # Errors
+/// Those of the work; and when there is no thread, or the work panics.
+pub(super) async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let slot = Slot(Arc::new(Mutex::new(Some(work))));
+    let queued = Slot(Arc::clone(&slot.0));
+    // Without a single thread, tokio panics.
+    let spawned = catch_unwind(AssertUnwindSafe(|| {
+        spawn_blocking(move || {
+            let work = queued.take();
+            std::mem::forget(queued); // It is empty.
+            work.map(|work| work())
+        })
+    }));
+    let Ok(task) = spawned else {
+        return Err(StoreError::new(
+            "The system has no thread left for the SQLite store: raise the limit of processes (ulimit -u, \
+             pids of the container).",
+        ));
+    };
+    match task.await {
+        Ok(ended) => ended.expect("only this function, which waits, takes it out earlier"),
+        Err(cause) => Err(StoreError::caused_by(
+            "The work on the SQLite file was broken off.",
+            cause,
+        )),
+    }
+}
+
+/// Work that has not begun, until this is dropped.
+struct Slot<W>(Arc<Mutex<Option<W>>>);
+
+impl<W> Slot<W> {
+    fn take(&self) -> Option<W> {
+        let mut work = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        work.take()
+    }
+}
+
+impl<W> Drop for Slot<W> {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
