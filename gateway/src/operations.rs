@@ -54,7 +54,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, P
     }
     // Also opens what is sealed in there: without the right key no step can be found.
     let relays = app.client.durable_relays();
-    match tokio::time::timeout(PATIENCE, relays.check_store()).await {
+    match tokio::time::timeout(PATIENCE, relays.check_ready()).await {
         Ok(Ok(())) => Ok(Json(Health { status: "ok" })),
         Ok(Err(error)) => {
             tracing::warn!(code = error.code(), "the store failed: {error}");

@@ -27,7 +27,11 @@ class Address:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(("127.0.0.1", self._port_behind))
+            try:
+                server = socket.create_connection(("127.0.0.1", self._port_behind))
+            except OSError:
+                client.close()
+                continue
             threading.Thread(target=_connect, args=(client, server), daemon=True).start()
 
 
@@ -55,6 +59,8 @@ def leading_to(port: int) -> Iterator[Address]:
         address = Address(listener, port)
         thread = threading.Thread(target=address.serve, daemon=True)
         thread.start()
-        yield address
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield address
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()

@@ -140,16 +140,21 @@ impl DurableRelays<'_> {
     }
 
     /// Whether steps can be kept now: what they are named with can be read and opened, and the store
-    /// takes writes, which a replica does not. It changes nothing.
+    /// takes a delete that finds nothing, which a replica refuses. As [`DurableRelays::renew_seal`], it
+    /// may seal anew what they are named with.
     ///
     /// # Errors
     /// `invalid_argument` without a store; `store`; `decryption` when none of the seal keys opens
     /// what is there.
-    pub async fn check_store(&self) -> Result<()> {
-        self.renew_seal().await?;
-        let check = async { self.engine()?.ports.vault.check_writes().await };
+    pub async fn check_ready(&self) -> Result<()> {
+        let check = async {
+            let _call = self.client.inner.lifecycle.begin_call()?;
+            let vault = self.engine()?.ports.vault;
+            NameKey::renew_seal(&vault).await?;
+            vault.check_writes().await
+        };
         let checked = check.await;
-        checked.map_err(|error| error.in_operation("relays.check_store"))
+        checked.map_err(|error: Error| error.in_operation("relays.check_ready"))
     }
 
     fn engine(&self) -> Result<Engine> {

@@ -53,8 +53,9 @@ const SCAN_DUE: &str = "SELECT key FROM relaypass_records \
 /// is not, since nobody knows whether it happened: it fails. What the server says it has rolled
 /// back, or refused before it began, is tried again.
 ///
-/// **When a server takes no writes any more** (a failover made it a replica), every connection to it is
-/// closed, and the write is tried once more over a new one: the address may lead to another server.
+/// **When a server takes no writes any more** (a failover made it a replica), no connection from
+/// before is used again, and the write is tried once more over a new one: the address may lead to
+/// another server. Reads that come before the first write may still be answered by the old one.
 ///
 /// **PgBouncer** works from 1.21 on, with `max_prepared_statements` above zero.
 ///

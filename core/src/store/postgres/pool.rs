@@ -1,6 +1,8 @@
 //! The pool, and what is tried again when.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Hook, HookError, Manager, Object, Pool, PoolError};
 use tokio_postgres::error::SqlState;
@@ -33,12 +35,42 @@ pub(super) enum Again {
 pub(super) struct Connections {
     settings: Settings,
     pool: PerProcess<Pool>,
+    refused: Arc<Refused>,
+}
+
+/// When a server last refused a write. What was connected before is not trusted any more.
+struct Refused {
+    base: Instant,
+    /// In nanoseconds after it; without a lock, for a fork's sake.
+    latest: AtomicU64,
+}
+
+impl Refused {
+    fn new() -> Arc<Self> {
+        let (base, latest) = (Instant::now(), AtomicU64::new(0));
+        Arc::new(Self { base, latest })
+    }
+
+    fn note(&self) {
+        let now = u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.latest.fetch_max(now, Relaxed);
+    }
+
+    fn concerns(&self, age: Duration) -> bool {
+        let latest = Duration::from_nanos(self.latest.load(Relaxed));
+        !latest.is_zero() && age >= self.base.elapsed().saturating_sub(latest)
+    }
 }
 
 impl Connections {
     pub(super) fn new(settings: Settings) -> Self {
-        let pool = PerProcess::new(make_pool(&settings));
-        Self { settings, pool }
+        let refused = Refused::new();
+        let pool = PerProcess::new(make_pool(&settings, &refused));
+        Self {
+            settings,
+            pool,
+            refused,
+        }
     }
 
     /// The rows of one statement, which is a transaction of its own.
@@ -65,7 +97,7 @@ impl Connections {
             } else if takes_no_writes(&cause) && elsewhere {
                 // Another server may have its address by now, and nothing was written.
                 elsewhere = false;
-                self.pool().retain(|_, _| false);
+                self.refused.note();
             } else if is_broken(&cause) && once_more {
                 once_more = false;
                 // What else rests in the pool is as old as the one that broke.
@@ -139,7 +171,7 @@ impl Connections {
     }
 
     fn pool(&self) -> &Pool {
-        self.pool.value(|| make_pool(&self.settings))
+        self.pool.value(|| make_pool(&self.settings, &self.refused))
     }
 }
 
@@ -165,11 +197,15 @@ impl Drop for Lent {
     }
 }
 
-fn make_pool(settings: &Settings) -> Pool {
+fn make_pool(settings: &Settings, refused: &Arc<Refused>) -> Pool {
+    let refused = Arc::clone(refused);
     let manager = Manager::new(settings.config.clone(), settings.tls.clone());
     Pool::builder(manager)
         .max_size(settings.pool_size)
-        .pre_recycle(Hook::sync_fn(|_, metrics| {
+        .pre_recycle(Hook::sync_fn(move |_, metrics| {
+            if refused.concerns(metrics.age()) {
+                return Err(HookError::message("another of its time takes no writes"));
+            }
             if metrics.last_used() > LONGEST_REST {
                 return Err(HookError::message("rested too long"));
             }

@@ -1,8 +1,9 @@
 //! The connections to one file, and what is read over them.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::Semaphore;
@@ -14,7 +15,7 @@ use crate::store::table::SQLITE_DDL;
 use crate::store::StoreError;
 
 /// How long other processes may keep the file locked before a method gives up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(8);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How many may read the file at once.
 const READERS: usize = 4;
@@ -23,22 +24,35 @@ pub(super) struct Connections {
     path: PathBuf,
     /// More settings, for tests.
     pragmas: &'static str,
+    busy_timeout: Duration,
     /// The file behind the path, as it was found first.
     file: OnceLock<FileId>,
+    /// It was found to be another, or none, since: nothing is done any more.
+    is_gone: AtomicBool,
     idle: Mutex<Vec<Connection>>,
     reading: Arc<Semaphore>,
     pub(super) writes: Queue,
 }
 
-/// What tells a file from another one that has its name: the device, and the number in it.
-type FileId = (u64, u64);
+/// What tells a file from another one that has its name: the device, the number in it, and, since
+/// numbers are given again, when it was made.
+type FileId = (u64, u64, Option<SystemTime>);
+
+/// Why the file cannot be used. An error is made of it for each who waits.
+pub(super) enum Trouble {
+    Sqlite(rusqlite::Error),
+    NoFolder,
+    Gone,
+}
 
 impl Connections {
-    pub(super) fn new(path: PathBuf, pragmas: &'static str) -> Arc<Self> {
+    pub(super) fn new(path: PathBuf, pragmas: &'static str, busy_timeout: Duration) -> Arc<Self> {
         let connections = Arc::new(Self {
             path,
             pragmas,
+            busy_timeout,
             file: OnceLock::new(),
+            is_gone: AtomicBool::new(false),
             idle: Mutex::default(),
             reading: Arc::new(Semaphore::new(READERS)),
             writes: Queue::default(),
@@ -47,7 +61,8 @@ impl Connections {
         connections
     }
 
-    /// Reads over a connection, on a thread that may block.
+    /// Reads over a connection, on a thread that may block. Once begun it ends, even if nobody waits
+    /// for it any more.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -56,29 +71,36 @@ impl Connections {
         let turn = Arc::clone(&self.reading)
             .acquire_owned()
             .await
-            .expect("the semaphores are never closed");
-        // In this order they are let go: who is at work may hold connections and turns.
-        let held = (Arc::clone(self), turn, at_work);
+            .expect("the semaphore is never closed");
+        let connections = Arc::clone(self);
         on_a_thread(move || {
-            let connections = &held.0;
-            let connection = connections.take()?;
-            let result = work(&connection).map_err(|cause| connections.failed(cause))?;
-            connections.give_back(connection);
-            Ok(result)
+            let result = connections.read_now(work);
+            let result = result.map_err(|trouble| connections.error(&trouble));
+            // In this order: who is at work may hold connections and turns.
+            drop(connections);
+            drop(turn);
+            drop(at_work);
+            result
         })
         .await
     }
 
+    fn read_now<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Trouble> {
+        let connection = self.take()?;
+        let read = work(&connection).map_err(Trouble::Sqlite)?;
+        self.must_be_the_file()?;
+        self.give_back(connection);
+        Ok(read)
+    }
+
     /// A connection for one piece of work. After an error it is not given back, and so is closed: the
     /// next one looks at the file anew.
-    pub(super) fn take(&self) -> Result<Connection, StoreError> {
-        self.must_be_the_file()?;
+    pub(super) fn take(&self) -> Result<Connection, Trouble> {
         let idle = self.idle().pop();
-        let connection = idle.map_or_else(|| self.open(), Ok)?;
-        if let Some(found) = file_id(&self.path) {
-            self.file.get_or_init(|| found);
-        }
-        Ok(connection)
+        idle.map_or_else(|| self.open(), Ok)
     }
 
     pub(super) fn give_back(&self, connection: Connection) {
@@ -86,30 +108,40 @@ impl Connections {
     }
 
     /// SQLite goes on with a file that has lost its name, and nobody finds again what it writes there.
-    pub(super) fn must_be_the_file(&self) -> Result<(), StoreError> {
-        let Some(first) = self.file.get() else {
-            return Ok(());
-        };
-        if file_id(&self.path).as_ref() == Some(first) {
+    pub(super) fn must_be_the_file(&self) -> Result<(), Trouble> {
+        let is_another =
+            |first| file_id(&self.path).is_ok_and(|found| found.as_ref() != Some(first));
+        if self.file.get().is_some_and(is_another) {
+            self.is_gone.store(true, Relaxed);
+        }
+        if !self.is_gone.load(Relaxed) {
             return Ok(());
         }
         self.close_idle();
-        Err(StoreError::new(format!(
-            "The SQLite file {} was removed or replaced while it was in use. Stop this process, put the \
-             right file in its place, and start again: until then nothing is stored.",
-            self.path.display()
-        )))
+        Err(Trouble::Gone)
     }
 
-    fn open(&self) -> Result<Connection, StoreError> {
+    fn open(&self) -> Result<Connection, Trouble> {
+        self.must_be_the_file()?;
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         if !folder.is_dir() {
-            return Err(StoreError::new(format!(
-                "The folder of the SQLite file, {}, does not exist.",
-                folder.display()
-            )));
+            return Err(Trouble::NoFolder);
         }
-        let deadline = Instant::now() + BUSY_TIMEOUT;
+        if self.file.get().is_none() {
+            create_private(&self.path);
+        }
+        let found = file_id(&self.path);
+        let connection = self.open_within_the_timeout()?;
+        // What was opened is what had the name before and has it now.
+        if let Ok(Some(found)) = found {
+            self.file.get_or_init(|| found);
+        }
+        self.must_be_the_file()?;
+        Ok(connection)
+    }
+
+    fn open_within_the_timeout(&self) -> Result<Connection, Trouble> {
+        let deadline = Instant::now() + self.busy_timeout;
         loop {
             match self.try_open() {
                 // Changing to WAL needs the file alone and does not wait for it: when several
@@ -120,17 +152,15 @@ impl Connections {
                 {
                     std::thread::sleep(Duration::from_millis(10));
                 }
-                result => return result.map_err(|cause| self.failed(cause)),
+                result => return result.map_err(Trouble::Sqlite),
             }
         }
     }
 
     fn try_open(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.busy_timeout(self.busy_timeout)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         // Where fsync leaves data in the disk's own cache (macOS), this does not.
@@ -152,7 +182,24 @@ impl Connections {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn failed(&self, cause: rusqlite::Error) -> StoreError {
+    pub(super) fn error(&self, trouble: &Trouble) -> StoreError {
+        let path = self.path.display();
+        let cause = match trouble {
+            Trouble::Sqlite(cause) => cause,
+            Trouble::NoFolder => {
+                let folder = self.path.parent().unwrap_or(Path::new("/")).display();
+                return StoreError::new(format!(
+                    "The folder of the SQLite file, {folder}, does not exist."
+                ));
+            }
+            Trouble::Gone => {
+                return StoreError::new(format!(
+                    "The SQLite file {path} was removed or replaced while it was in use. Stop this \
+                     process, put the right file in its place, and start again: until then nothing is \
+                     read or stored."
+                ))
+            }
+        };
         let what = match cause.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => "there is no room left for",
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "it may not write to",
@@ -165,26 +212,52 @@ impl Connections {
             Some(ErrorCode::SystemIoFailure) => "the disk fails under",
             _ => "SQLite failed on",
         };
-        let path = self.path.display();
         StoreError::caused_by(
             format!("The SQLite store did not work: {what} {path}."),
-            cause,
+            same(cause),
         )
     }
 }
 
-/// Nothing where there is no file, and on systems where an open file keeps its name.
-fn file_id(path: &Path) -> Option<FileId> {
+/// What SQLite said, once more.
+fn same(cause: &rusqlite::Error) -> rusqlite::Error {
+    match cause {
+        rusqlite::Error::SqliteFailure(code, text) => {
+            rusqlite::Error::SqliteFailure(*code, text.clone())
+        }
+        other => rusqlite::Error::ToSqlConversionFailure(other.to_string().into()),
+    }
+}
+
+/// Makes the file, if there is none, for its owner alone to read: it may hold relay secrets and
+/// passes. SQLite gives `-wal` and `-shm` the permissions of the file that they belong to. A file that
+/// is there stays as its owner made it.
+fn create_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    // Never one that is there: closing it would let go of the locks that SQLite holds on it.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Whatever stands in the way, SQLite meets it next and says so.
+    let _ = options.open(path);
+}
+
+/// `None` if there is no file. An error where that cannot be told: on systems where an open file keeps
+/// its name, and where the folder may not be looked into any more.
+fn file_id(path: &Path) -> std::io::Result<Option<FileId>> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        let metadata = std::fs::metadata(path).ok()?;
-        Some((metadata.dev(), metadata.ino()))
+        match std::fs::metadata(path) {
+            Ok(it) => Ok(Some((it.dev(), it.ino(), it.created().ok()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
     #[cfg(not(unix))]
     {
         let _ = path;
-        None
+        Err(std::io::ErrorKind::Unsupported.into())
     }
 }
 

@@ -7,12 +7,13 @@ mod writing;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{params, Connection, OptionalExtension};
 
 use super::table::{from_column, past_prefix, row_limit, to_column};
 use super::{BoxFuture, Record, Store, StoreError, Swap, Upkeep};
-use connections::Connections;
+use connections::{Connections, BUSY_TIMEOUT};
 
 const LOAD: &str =
     "SELECT value, version, due_at, expires_at FROM relaypass_records WHERE key = ?1";
@@ -47,14 +48,14 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// The store in the file at `path`. A relative path is taken from the present folder, now.
     pub fn open(path: impl AsRef<Path>) -> Self {
-        Self::with_pragmas(path.as_ref(), "")
+        Self::with_pragmas(path.as_ref(), "", BUSY_TIMEOUT)
     }
 
-    fn with_pragmas(path: &Path, pragmas: &'static str) -> Self {
+    fn with_pragmas(path: &Path, pragmas: &'static str, busy_timeout: Duration) -> Self {
         // Fails only for an empty path or without a present folder; then opening the file does too.
         let path = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
         Self {
-            connections: Connections::new(path, pragmas),
+            connections: Connections::new(path, pragmas, busy_timeout),
         }
     }
 

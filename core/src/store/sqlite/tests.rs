@@ -80,7 +80,8 @@ async fn two_who_prune_at_once_delete_each_record_once_and_nothing_that_is_kept(
 #[tokio::test]
 async fn the_disk_is_full() {
     let folder = Folder::new("full");
-    let store = SqliteStore::with_pragmas(&folder.file(), "PRAGMA max_page_count = 10");
+    let store =
+        SqliteStore::with_pragmas(&folder.file(), "PRAGMA max_page_count = 10", BUSY_TIMEOUT);
     let error = store
         .compare_and_swap("key", None, Some(large_record(1)))
         .await
@@ -100,7 +101,7 @@ async fn the_file_may_not_be_written_to() {
         .create_table()
         .await
         .unwrap();
-    let store = SqliteStore::with_pragmas(&folder.file(), "PRAGMA query_only = on");
+    let store = SqliteStore::with_pragmas(&folder.file(), "PRAGMA query_only = on", BUSY_TIMEOUT);
     let error = store
         .compare_and_swap("key", None, Some(large_record(1)))
         .await

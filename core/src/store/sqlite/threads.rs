@@ -3,13 +3,14 @@
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::task::spawn_blocking;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::store::StoreError;
 
-/// Does `work` on a thread that may block, and waits for it. Once begun it ends, even if nobody waits
-/// for it any more; if it has not begun by then, it never does, and lets go of what it holds: where
-/// the system has no thread left, it may stand in a queue for as long as the process lives.
+/// Does `work` on a thread that may block, and waits for it. Once begun it ends, even if nobody
+/// waits for it any more; if it has not begun by then, it never does, and lets go of what it holds:
+/// where the system has no thread left, it may stand in a queue for as long as the process lives.
 ///
 /// # Errors
 /// Those of the work; and when there is no thread, or the work panics.
@@ -18,28 +19,36 @@ pub(super) async fn on_a_thread<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let slot = Slot(Arc::new(Mutex::new(Some(work))));
     let queued = Slot(Arc::clone(&slot.0));
-    // Without a single thread, tokio panics.
-    let spawned = catch_unwind(AssertUnwindSafe(|| {
-        spawn_blocking(move || {
-            let work = queued.take();
-            std::mem::forget(queued); // It is empty.
-            work.map(|work| work())
-        })
-    }));
-    let Ok(task) = spawned else {
-        return Err(StoreError::new(
-            "The system has no thread left for the SQLite store: raise the limit of processes (ulimit -u, \
-             pids of the container).",
-        ));
-    };
+    let task = begin(move || queued.take().map(|work| work()))?;
     match task.await {
         Ok(ended) => ended.expect("only this function, which waits, takes it out earlier"),
-        Err(cause) => Err(StoreError::caused_by(
-            "The work on the SQLite file was broken off.",
-            cause,
-        )),
+        Err(cause) => Err(StoreError::caused_by(BROKEN_OFF, cause)),
     }
 }
+
+/// Has `work` done on a thread that may block.
+///
+/// # Errors
+/// When there is no thread, or no runtime.
+pub(super) fn begin<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, StoreError> {
+    let Ok(runtime) = Handle::try_current() else {
+        return Err(StoreError::new(
+            "The SQLite store must be used within a tokio runtime.",
+        ));
+    };
+    // Where there is not a single thread, tokio panics.
+    let spawned = catch_unwind(AssertUnwindSafe(|| runtime.spawn_blocking(work)));
+    spawned.map_err(|_| {
+        StoreError::new(
+            "The system has no thread left for the SQLite store: raise the limit of processes \
+             (ulimit -u, the container's limit of pids).",
+        )
+    })
+}
+
+pub(super) const BROKEN_OFF: &str = "The work on the SQLite file was broken off.";
 
 /// Work that has not begun, until this is dropped.
 struct Slot<W>(Arc<Mutex<Option<W>>>);
