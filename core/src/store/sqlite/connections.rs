@@ -233,14 +233,30 @@ fn same(cause: &rusqlite::Error) -> rusqlite::Error {
 /// passes. SQLite gives `-wal` and `-shm` the permissions of the file that they belong to. A file that
 /// is there stays as its owner made it.
 fn create_private(path: &Path) {
+    // To close a file lets go of all locks that this process has on it, SQLite's too. So nobody may be
+    // in SQLite with it before the one who made it has closed it: everybody passes here first.
+    static CREATING: Mutex<()> = Mutex::new(());
+    let _one = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut options = std::fs::OpenOptions::new();
-    // Never one that is there: closing it would let go of the locks that SQLite holds on it.
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // Whatever stands in the way, SQLite meets it next and says so.
-    let _ = options.open(path);
+    let mut path = path.to_owned();
+    for _ in 0..LONGEST_CHAIN {
+        // Whatever stands in the way, SQLite meets it next and says so.
+        if options.open(&path).is_ok() || path.exists() {
+            return;
+        }
+        // Through a link that leads nowhere yet SQLite would make the file, for everybody to read.
+        let Ok(target) = std::fs::read_link(&path) else {
+            return;
+        };
+        path = path.parent().unwrap_or(Path::new("/")).join(target);
+    }
 }
+
+/// So many links one after the other are followed.
+const LONGEST_CHAIN: usize = 8;
 
 /// `None` if there is no file. An error where that cannot be told: on systems where an open file keeps
 /// its name, and where the folder may not be looked into any more.

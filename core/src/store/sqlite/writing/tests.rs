@@ -1,4 +1,4 @@
-//! Writes that wait together, fail together or alone, and those that nobody waits for.
+//! Writes that wait together, fail together or alone, and those that nobody waits for; the file itself.
 
 use std::fs;
 use std::path::Path;
@@ -226,4 +226,22 @@ async fn a_write_into_a_file_that_is_removed_meanwhile_is_not_said_to_be_done() 
         let error = written.unwrap_err().to_string();
         assert!(error.contains("was removed or replaced"), "{error}");
     }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_created_is_for_its_owner_alone_also_through_a_link() {
+    use std::os::unix::fs::{symlink, PermissionsExt as _};
+
+    let folder = Folder::new("private");
+    let target = folder.0.join("target.db");
+    symlink("target.db", folder.0.join("link.db")).unwrap();
+    symlink("link.db", folder.file()).unwrap();
+    let store = store_in(&folder, BUSY_TIMEOUT).await;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&target), 0o600);
+    drop(store);
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
+    store_in(&folder, BUSY_TIMEOUT).await;
+    assert_eq!(mode(&target), 0o640, "what is there stays as it is");
 }
