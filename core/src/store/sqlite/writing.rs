@@ -111,31 +111,42 @@ impl Connections {
         answered.unwrap_or_else(|_| Err(StoreError::new(BROKEN_OFF)))
     }
 
-    /// Writes what waits, until nothing does.
-    fn serve_writes(&self) {
-        let Ok(_at_work) = AtWork::begin() else {
+    /// Writes what waits, until nothing does. Whoever is answered last may let go of the store, and the
+    /// file is closed then: nothing of it is held here any more.
+    fn serve_writes(self: Arc<Self>) {
+        let Ok(at_work) = AtWork::begin() else {
             return;
         };
         let mut batch = self.writes.next(false);
         while !batch.is_empty() {
             // Whoever waits for a write that panics is told by the end of its channel.
-            let _ = catch_unwind(AssertUnwindSafe(|| self.write_batch(batch)));
+            let answers = catch_unwind(AssertUnwindSafe(|| self.write_batch(batch)));
+            let answers = answers.unwrap_or_default();
             batch = self.writes.next(true);
+            if batch.is_empty() {
+                drop(self);
+                drop(at_work);
+                answers.into_iter().for_each(Answer::give);
+                return;
+            }
+            answers.into_iter().for_each(Answer::give);
         }
     }
 
-    fn write_batch(&self, batch: Vec<Waiting>) {
+    fn write_batch(&self, batch: Vec<Waiting>) -> Vec<Answer> {
         match self.write_together(&batch) {
             Ok(changed) => {
-                for (write, changed) in batch.into_iter().zip(changed) {
-                    let _ = write.reply.send(Ok(changed));
-                }
+                let changed = changed.into_iter().map(Ok);
+                batch.into_iter().zip(changed).map(Answer::of).collect()
             }
-            Err(Failure::OfOne(_)) if batch.len() > 1 => self.writes.put_back_alone(batch),
+            Err(Failure::OfOne(_)) if batch.len() > 1 => {
+                self.writes.put_back_alone(batch);
+                Vec::new()
+            }
             Err(Failure::OfOne(trouble) | Failure::OfAll(trouble)) => {
-                for write in batch {
-                    let _ = write.reply.send(Err(self.error(&trouble)));
-                }
+                let each = batch.into_iter();
+                each.map(|write| Answer::of((write, Err(self.error(&trouble)))))
+                    .collect()
             }
         }
     }
@@ -156,6 +167,24 @@ impl Connections {
         self.must_be_the_file().map_err(Failure::OfAll)?;
         self.give_back(connection);
         Ok(changed)
+    }
+}
+
+/// What came of a write, for whoever waits for it.
+struct Answer {
+    reply: oneshot::Sender<Result<usize, StoreError>>,
+    outcome: Result<usize, StoreError>,
+}
+
+impl Answer {
+    fn of((write, outcome): (Waiting, Result<usize, StoreError>)) -> Self {
+        let reply = write.reply;
+        Self { reply, outcome }
+    }
+
+    /// Whether anybody waits for it any more does not matter.
+    fn give(self) {
+        let _ = self.reply.send(self.outcome);
     }
 }
 
