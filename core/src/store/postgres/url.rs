@@ -2,18 +2,17 @@
 //! error, since any part may hold a piece of a password.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::CertificateDer;
+use rustls::RootCertStore;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};
+use crate::{given, tls};
 
 const DEFAULT_POOL_SIZE: usize = 10;
 const LARGEST_POOL: usize = 1000;
@@ -22,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the driver understands by itself, beside our own.
-const PASSED_ON: [&str; 16] = [
+const PASSED_ON: [&str; 17] = [
     "application_name",
     "channel_binding",
     "connect_timeout",
@@ -39,6 +38,36 @@ const PASSED_ON: [&str; 16] = [
     "port",
     "target_session_attrs",
     "tcp_user_timeout",
+    "user",
+];
+
+/// What libpq and others take, and this store does not. They are named in a refusal whatever stands
+/// before them: none of them is a piece of a password.
+const KNOWN_ELSEWHERE: [&str; 24] = [
+    "charset",
+    "client_encoding",
+    "connection_limit",
+    "fallback_application_name",
+    "gssencmode",
+    "krbsrvname",
+    "max_protocol_version",
+    "min_protocol_version",
+    "passfile",
+    "pgbouncer",
+    "pool_timeout",
+    "replication",
+    "require_auth",
+    "requirepeer",
+    "schema",
+    "search_path",
+    "service",
+    "ssl",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcrl",
+    "sslkey",
+    "sslpassword",
 ];
 
 pub(super) struct Settings {
@@ -51,7 +80,10 @@ pub(super) struct Settings {
 
 pub(super) fn parse(url: &str) -> Result<Settings> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    if !matches!(scheme, "postgres" | "postgresql") {
+    if !["postgres", "postgresql"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+    {
         return Err(wrong("it must begin with postgres:// or postgresql://."));
     }
     // The driver takes everything before the first `@` for user and password.
@@ -62,6 +94,13 @@ pub(super) fn parse(url: &str) -> Result<Settings> {
                  percent-encoded.",
             ));
         }
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    if authority.matches('@').count() > 1 {
+        return Err(wrong(
+            "it has more than one `@` before the host. In a user name or password, `@` must be \
+             percent-encoded: %40.",
+        ));
     }
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (own, passed_on) = Own::parse(query)?;
@@ -96,7 +135,9 @@ pub(super) fn parse(url: &str) -> Result<Settings> {
     config.ssl_mode(ssl_mode);
     Ok(Settings {
         config,
-        tls: MakeRustlsConnect::new(tls(own.authorities)?),
+        tls: MakeRustlsConnect::new(tls::client_config(
+            own.authorities.unwrap_or_else(tls::public_authorities),
+        )),
         tls_in_words: match ssl_mode {
             SslMode::Disable => "sslmode=disable: without TLS",
             SslMode::Prefer => "sslmode=prefer: with TLS, verified, if the server offers it",
@@ -124,6 +165,7 @@ impl Own {
             create_table: false,
         };
         let mut passed_on = Vec::new();
+        let mut after_password = false;
         let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
         for (index, parameter) in parameters.enumerate() {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -155,48 +197,44 @@ impl Own {
                 (name, _) if PASSED_ON.contains(&name) && !value.is_empty() => {
                     passed_on.push(parameter);
                 }
-                _ => {
-                    return Err(wrong(&format!(
-                        "parameter {} is unknown or has no value; there are create_table, \
-                         pool_size, sslmode, sslrootcert, {}.",
-                        index + 1,
-                        PASSED_ON.join(", ")
-                    )));
-                }
+                (name, _) => return Err(unknown(name, index + 1, after_password)),
             }
+            // A password with a bare `&` ends in the next parameter.
+            after_password |= name == "password";
         }
         Ok((own, passed_on))
     }
 }
 
-fn authorities(file: &str) -> Result<RootCertStore> {
-    let certificates: std::result::Result<Vec<_>, _> = match CertificateDer::pem_file_iter(file) {
-        Ok(certificates) => certificates.collect(),
-        Err(cause) => Err(cause),
+/// Names the parameter that is at fault, unless it may be a piece of a password.
+fn unknown(name: &str, number: usize, after_password: bool) -> Error {
+    let is_a_word = name
+        .bytes()
+        .all(|letter| letter.is_ascii_lowercase() || letter == b'_');
+    let is_known = KNOWN_ELSEWHERE.contains(&name) || PASSED_ON.contains(&name);
+    let named = match is_known || (is_a_word && !after_password && !name.is_empty()) {
+        true => format!("the parameter `{name}`"),
+        false => format!("parameter {number}"),
     };
-    let certificates = certificates
-        .map_err(|cause| wrong("the file of sslrootcert cannot be read.").with_source(cause))?;
-    let mut roots = RootCertStore::empty();
-    let (taken, _) = roots.add_parsable_certificates(certificates);
-    if taken == 0 {
-        return Err(wrong(
-            "the file of sslrootcert holds no certificate in PEM.",
-        ));
-    }
-    Ok(roots)
+    let fault = match name {
+        _ if PASSED_ON.contains(&name) => "has no value",
+        "schema" | "search_path" => "is unknown: it is options=-csearch_path%3Dname here",
+        "ssl" => "is unknown: it is sslmode here",
+        _ => "is unknown",
+    };
+    wrong(&format!(
+        "{named} {fault}. There are create_table, pool_size, sslmode, sslrootcert, {}.",
+        PASSED_ON.join(", ")
+    ))
 }
 
-fn tls(authorities: Option<RootCertStore>) -> Result<ClientConfig> {
-    let roots = authorities.unwrap_or_else(|| RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    });
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("aws-lc-rs offers the protocol versions of rustls")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
+fn authorities(file: &str) -> Result<RootCertStore> {
+    let text = given::read_file(Path::new(file));
+    let text = text.map_err(|cause| wrong(&format!("the file of sslrootcert {cause}.")))?;
+    let mut roots = RootCertStore::empty();
+    tls::trust(&mut roots, &text, "the file of sslrootcert")
+        .map_err(|error| wrong(error.message()))?;
+    Ok(roots)
 }
 
 fn is_on_this_machine(config: &Config) -> bool {
@@ -272,8 +310,31 @@ mod tests {
             ("postgres://u@h/d?connect_timeout=soon", "connect_timeout"),
             (
                 "postgres://u@h/d?application_name=a&colour=blue",
-                "parameter 2",
+                "the parameter `colour` is unknown",
             ),
+            (
+                "postgres://u@h/d?sslcert=x",
+                "the parameter `sslcert` is unknown",
+            ),
+            (
+                "postgres://u@h/d?password=p&sslkey=x",
+                "the parameter `sslkey` is unknown",
+            ),
+            (
+                "postgres://u@h/d?host=",
+                "the parameter `host` has no value",
+            ),
+            ("postgres://u@h/d?Colour=blue", "parameter 1 is unknown"),
+            ("postgres://u@h/d?password=a&b=c", "parameter 2 is unknown"),
+            ("postgres://u@h/d?schema=x", "options=-csearch_path"),
+            ("postgres://u@h/d?ssl=true", "it is sslmode"),
+            (
+                "postgres://u@h/d?colour=blue",
+                "There are create_table, pool_size",
+            ),
+            ("postgres://u:p@x@h/d", "%40"),
+            ("postgres://u@d:p@h/d", "%40"),
+            ("postgres://u:p@x@h", "%40"),
             ("postgres://h/d?application_name=a@b", "percent-encoded"),
         ] {
             let text = refused(url);
@@ -299,6 +360,17 @@ mod tests {
             let error = parse(url).err().expect(url);
             assert!(!format!("{error} {error:?}").contains("canary"), "{url}");
         }
+    }
+
+    #[test]
+    fn what_libpq_takes_is_taken() {
+        let config = parse("postgresql:///d?host=/tmp&user=postgres&sslmode=disable")
+            .unwrap()
+            .config;
+        assert_eq!(config.get_user(), Some("postgres"));
+        assert_eq!(config.get_dbname(), Some("d"));
+        // A mail address as a name, elsewhere than before the host.
+        parse("postgres://u@h/d?application_name=a@b").unwrap();
     }
 
     #[test]

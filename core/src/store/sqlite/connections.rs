@@ -118,6 +118,7 @@ impl Connections {
     }
 
     fn try_open(&self) -> rusqlite::Result<Connection> {
+        create_private(&self.path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -163,6 +164,19 @@ impl Connections {
             cause,
         )
     }
+}
+
+/// Makes the file, if there is none, for its owner alone to read: it may hold relay secrets and passes.
+/// SQLite gives `-wal` and `-shm` the permissions of the file that they belong to. A file that is there
+/// stays as its owner made it.
+fn create_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    // Never one that is there: closing it would let go of the locks that SQLite holds on it.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Whatever stands in the way, SQLite meets it next and says so.
+    let _ = options.open(path);
 }
 
 impl Drop for Connections {
