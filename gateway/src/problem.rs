@@ -80,7 +80,12 @@ impl Problem {
 
     /// There is too much to do, or the gateway is about to stop.
     pub(crate) fn busy(details: impl Into<String>) -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", details);
+        Self::not_ready("busy", details)
+    }
+
+    /// The gateway cannot work, for now.
+    pub(crate) fn not_ready(code: &'static str, details: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, details);
         problem.with_header(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 

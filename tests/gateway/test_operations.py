@@ -99,7 +99,7 @@ def assert_is_not_ready(gateway: Gateway) -> None:
     began = time.monotonic()
     answer = gateway.call("GET", "/readyz")
     assert time.monotonic() - began < 5
-    assert (answer.status, answer.code) == (503, "busy")
+    assert (answer.status, answer.code) == (503, "store")
     assert "retry-after" in answer.headers
     # It lives, and has numbers to tell.
     assert gateway.call("GET", "/healthz").status == 200
