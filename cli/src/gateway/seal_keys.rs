@@ -15,8 +15,14 @@ pub(super) fn given() -> Result<Option<Vec<SealKey>>, String> {
     let Some(text) = crate::settings::secret(NAME)? else {
         return Ok(None);
     };
-    let keys = text.expose().split(',').map(|key| parse(NAME, key));
-    keys.collect::<Result<_, _>>().map(Some)
+    // A comma at the end is no key.
+    let keys = text
+        .expose()
+        .split(',')
+        .filter(|key| !key.trim().is_empty());
+    keys.map(|key| parse(NAME, key))
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 /// The file of a SQLite store, beside which its key is if the environment has none.
