@@ -101,7 +101,7 @@ function loadError(platforms: readonly Platform[], failures: readonly unknown[])
     );
   }
   const reasons = failures.map((failure) =>
-    failure instanceof Error ? failure.message : String(failure),
+    (failure instanceof Error ? failure.message : String(failure)).replace(/\.$/, ''),
   );
   const cause = failures.length === 1 ? failures[0] : new AggregateError(failures);
   if (failures.some(isForbidden)) {
