@@ -26,10 +26,10 @@ pub fn read_certificates(text: &str, what: &str) -> Result<Vec<CertificateDer<'s
         }
     }
     match certificates.is_empty() {
-        true => Err(refused(&format!(
-            "holds no certificate, but {}",
-            sections[0].label()
-        ))),
+        true => Err(refused(&match sections.iter().any(is_private_key) {
+            true => "holds no certificate, but a private key".to_owned(),
+            false => format!("holds no certificate, but {}", sections[0].label()),
+        })),
         false => Ok(certificates),
     }
 }
@@ -41,8 +41,7 @@ pub fn read_certificates(text: &str, what: &str) -> Result<Vec<CertificateDer<'s
 pub fn read_private_key(text: &str, what: &str) -> Result<PrivateKeyDer<'static>> {
     let refused = |reason: &str| Error::invalid_argument(format!("{what} {reason}."));
     let sections = pem::read(text).map_err(|Fault(reason)| refused(&reason))?;
-    let is_key = |section: &&Section| section.label().ends_with("PRIVATE KEY");
-    let mut keys = sections.iter().filter(is_key);
+    let mut keys = sections.iter().filter(|section| is_private_key(section));
     let key = match (keys.next(), keys.next()) {
         (Some(key), None) => key,
         (Some(_), Some(_)) => return Err(refused("must hold one private key, and holds several")),
@@ -66,6 +65,10 @@ pub fn read_private_key(text: &str, what: &str) -> Result<PrivateKeyDer<'static>
     let der = key.der().map_err(|Fault(reason)| refused(&reason))?;
     PrivateKeyDer::try_from(der.to_vec())
         .map_err(|_| refused("holds no private key in the form of PKCS#8, PKCS#1 or SEC1"))
+}
+
+fn is_private_key(section: &Section) -> bool {
+    section.label().ends_with("PRIVATE KEY")
 }
 
 fn is_key_or_parameters(label: &str) -> bool {

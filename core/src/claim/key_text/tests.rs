@@ -62,7 +62,7 @@ fn short() -> (Vec<u8>, Vec<u8>) {
         &public,
     ]
     .concat();
-    let small = vec![0x02, 0x01, 0x03];
+    let small = [0x02, 0x01, 0x03];
     let rest = [number(128), small.repeat(5)].concat();
     let private = [vec![0x02, 0x01, 0x00], n, e, rest].concat();
     (public, element(0x30, &private))

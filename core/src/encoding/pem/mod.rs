@@ -240,7 +240,7 @@ impl Section {
         if let Some(wrong) = letters.chars().find(|letter| !is_base64(*letter)) {
             return Err(diagnosis::what_is_wrong_with(wrong));
         }
-        while letters.len() % 4 != 0 {
+        while !letters.len().is_multiple_of(4) {
             letters.push('=');
         }
         let lines = letters.len() / LINE + 4;

@@ -47,7 +47,7 @@ fn every_certificate_is_read_or_none() {
             format!("{one}{}", other.replace("CERTIFICATE", "X509 CRL")),
             "take it out",
         ),
-        (key.clone(), "holds no certificate, but PRIVATE KEY"),
+        (key.clone(), "holds no certificate, but a private key"),
         ("cert.pem".to_owned(), "not the name of its file"),
     ] {
         let error = read_certificates(&text, "ca_pem").unwrap_err();
