@@ -105,7 +105,8 @@ def test_another_protocol_is_called_that() -> None:
 def make(folder: Path, name: str, *options: str, san: str = "IP:127.0.0.1") -> tuple[Path, Path]:
     """A certificate that vouches for itself, and its key."""
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=it".split()
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    new = ["req", "-x509", *curve, "-nodes", "-subj", "/CN=it"]
     named = ["-addext", f"subjectAltName={san}", "-keyout", str(key), "-out", str(certificate)]
     command = ["openssl", *new, *named, *options]
     subprocess.run(command, check=True, capture_output=True)
