@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -142,6 +144,14 @@ def test_a_log_of_nothing_is_called_off(tmp_path: Path) -> None:
 def test_listening_is_logged_though_the_level_is_empty(sandbox: Sandbox, tmp_path: Path) -> None:
     with proofs.running_gateway(sandbox, tmp_path, RELAYPASS_LOG="") as gateway:
         proofs.eventually(lambda: "listening" in gateway.log())
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this system has no IPv6")
+def test_the_unspecified_address_of_ipv6_is_every_address(tmp_path: Path) -> None:
+    with started(tmp_path, "--listen=[::]:0", "--store=memory") as url:
+        port = urlsplit(url).port
+        for host in ["127.0.0.1", "[::1]"]:
+            assert call(f"http://{host}:{port}", "GET", "/healthz").status == 200
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of Unix")

@@ -66,6 +66,10 @@ def test_without_its_database_it_is_not_ready_and_with_it_again_it_is(
         relay, privacy_pass = proofs.ready_to_redeem(gateway.url, sandbox)
         server.stop()
         assert_is_not_ready(gateway)
+        reason = "nothing listens at that host and port"
+        proofs.eventually(
+            lambda: gateway.call("GET", "/readyz").status == 503 and reason in gateway.log()
+        )
         redeemed = proofs.redeem(gateway.url, relay, privacy_pass)
         assert (redeemed.status, redeemed.code) == (503, "store")
         assert redeemed.is_retryable

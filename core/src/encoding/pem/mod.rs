@@ -263,13 +263,19 @@ fn is_base64(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/')
 }
 
-/// A line without what only says that the text goes on: a backslash, or the plus between two quoted
-/// texts.
+/// A line without what only says that the text goes on: a backslash at its end, or the plus between two
+/// quoted texts, on either line.
 fn without_glue(line: &str) -> &str {
-    let line = line.trim_end_matches([' ', '\\']);
-    let quoted = line.strip_suffix('+').map(str::trim_end);
-    let is_glue = |before: &&str| before.is_empty() || before.ends_with(['"', '\'', '`']);
-    quoted.filter(is_glue).unwrap_or(line)
+    const QUOTES: [char; 3] = ['"', '\'', '`'];
+    let line = line.trim().trim_end_matches([' ', '\\']);
+    let before = line.strip_suffix('+').map(str::trim_end);
+    let line = before
+        .filter(|before| before.ends_with(QUOTES))
+        .unwrap_or(line);
+    let after = line.strip_prefix('+').map(str::trim_start);
+    after
+        .filter(|after| after.starts_with(QUOTES))
+        .unwrap_or(line)
 }
 
 /// How long the DER element is that begins here, its head included (X.690 section 8.1.3).

@@ -1,5 +1,6 @@
 //! PostgreSQL: many processes on many machines, one database.
 
+mod parameters;
 mod per_process;
 mod pool;
 mod refusals;

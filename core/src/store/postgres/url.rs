@@ -2,73 +2,19 @@
 //! error, since any part may hold a piece of a password.
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-use rustls::RootCertStore;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::parameters::Own;
 use crate::error::{Error, Result};
-use crate::{given, tls};
+use crate::tls;
 
-const DEFAULT_POOL_SIZE: usize = 10;
-const LARGEST_POOL: usize = 1000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long sent bytes may stay without an answer from the other side's network.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What the driver understands by itself, beside our own.
-const PASSED_ON: [&str; 17] = [
-    "application_name",
-    "channel_binding",
-    "connect_timeout",
-    "dbname",
-    "host",
-    "hostaddr",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_retries",
-    "load_balance_hosts",
-    "options",
-    "password",
-    "port",
-    "target_session_attrs",
-    "tcp_user_timeout",
-    "user",
-];
-
-/// What libpq and others take, and this store does not. They are named in a refusal whatever stands
-/// before them: none of them is a piece of a password.
-const KNOWN_ELSEWHERE: [&str; 24] = [
-    "charset",
-    "client_encoding",
-    "connection_limit",
-    "fallback_application_name",
-    "gssencmode",
-    "krbsrvname",
-    "max_protocol_version",
-    "min_protocol_version",
-    "passfile",
-    "pgbouncer",
-    "pool_timeout",
-    "replication",
-    "require_auth",
-    "requirepeer",
-    "schema",
-    "search_path",
-    "service",
-    "ssl",
-    "ssl_max_protocol_version",
-    "ssl_min_protocol_version",
-    "sslcert",
-    "sslcrl",
-    "sslkey",
-    "sslpassword",
-];
 
 pub(super) struct Settings {
     pub(super) config: Config,
@@ -95,14 +41,14 @@ pub(super) fn parse(url: &str) -> Result<Settings> {
             ));
         }
     }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    if authority.matches('@').count() > 1 {
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // Whatever else stands in a bare password, a second `@` or a `#` before the parameters is of it.
+    if place.matches('@').count() > 1 || place.contains('#') {
         return Err(wrong(
-            "it has more than one `@` before the host. In a user name or password, `@` must be \
-             percent-encoded: %40.",
+            "it has more than one `@`, or a `#`, before its parameters. In a user name or password, `@` \
+             must be percent-encoded as %40, `/` as %2F, `?` as %3F and `#` as %23.",
         ));
     }
-    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (own, passed_on) = Own::parse(query)?;
 
     let mut config: Config = format!("postgres://{place}?{}", passed_on.join("&"))
@@ -148,95 +94,6 @@ pub(super) fn parse(url: &str) -> Result<Settings> {
     })
 }
 
-/// The parameters that the driver does not know, or would understand in another way.
-struct Own {
-    ssl_mode: Option<SslMode>,
-    authorities: Option<RootCertStore>,
-    pool_size: usize,
-    create_table: bool,
-}
-
-impl Own {
-    fn parse(query: &str) -> Result<(Self, Vec<&str>)> {
-        let mut own = Self {
-            ssl_mode: None,
-            authorities: None,
-            pool_size: DEFAULT_POOL_SIZE,
-            create_table: false,
-        };
-        let mut passed_on = Vec::new();
-        let mut after_password = false;
-        let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
-        for (index, parameter) in parameters.enumerate() {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let decoded = percent_decode_str(value)
-                .decode_utf8()
-                .map_err(|_| wrong("a parameter is not UTF-8."))?;
-            match (name, &*decoded) {
-                ("sslmode", "disable") => own.ssl_mode = Some(SslMode::Disable),
-                ("sslmode", "prefer") => own.ssl_mode = Some(SslMode::Prefer),
-                ("sslmode", "require" | "verify-ca" | "verify-full") => {
-                    own.ssl_mode = Some(SslMode::Require);
-                }
-                ("sslmode", _) => {
-                    return Err(wrong(
-                        "sslmode must be disable, prefer, require, verify-ca or verify-full.",
-                    ));
-                }
-                ("sslrootcert", file) => own.authorities = Some(authorities(file)?),
-                ("pool_size", size) => {
-                    own.pool_size = size
-                        .parse()
-                        .ok()
-                        .filter(|size| (1..=LARGEST_POOL).contains(size))
-                        .ok_or_else(|| wrong("pool_size must be a number from 1 to 1000."))?;
-                }
-                ("create_table", "true") => own.create_table = true,
-                ("create_table", "false") => own.create_table = false,
-                ("create_table", _) => return Err(wrong("create_table must be true or false.")),
-                (name, _) if PASSED_ON.contains(&name) && !value.is_empty() => {
-                    passed_on.push(parameter);
-                }
-                (name, _) => return Err(unknown(name, index + 1, after_password)),
-            }
-            // A password with a bare `&` ends in the next parameter.
-            after_password |= name == "password";
-        }
-        Ok((own, passed_on))
-    }
-}
-
-/// Names the parameter that is at fault, unless it may be a piece of a password.
-fn unknown(name: &str, number: usize, after_password: bool) -> Error {
-    let is_a_word = name
-        .bytes()
-        .all(|letter| letter.is_ascii_lowercase() || letter == b'_');
-    let is_known = KNOWN_ELSEWHERE.contains(&name) || PASSED_ON.contains(&name);
-    let named = match is_known || (is_a_word && !after_password && !name.is_empty()) {
-        true => format!("the parameter `{name}`"),
-        false => format!("parameter {number}"),
-    };
-    let fault = match name {
-        _ if PASSED_ON.contains(&name) => "has no value",
-        "schema" | "search_path" => "is unknown: it is options=-csearch_path%3Dname here",
-        "ssl" => "is unknown: it is sslmode here",
-        _ => "is unknown",
-    };
-    wrong(&format!(
-        "{named} {fault}. There are create_table, pool_size, sslmode, sslrootcert, {}.",
-        PASSED_ON.join(", ")
-    ))
-}
-
-fn authorities(file: &str) -> Result<RootCertStore> {
-    let text = given::read_file(Path::new(file));
-    let text = text.map_err(|cause| wrong(&format!("the file of sslrootcert {cause}.")))?;
-    let mut roots = RootCertStore::empty();
-    tls::trust(&mut roots, &text, "the file of sslrootcert")
-        .map_err(|error| wrong(error.message()))?;
-    Ok(roots)
-}
-
 fn is_on_this_machine(config: &Config) -> bool {
     let addresses = config.get_hostaddrs();
     if !addresses.is_empty() {
@@ -252,7 +109,7 @@ fn is_on_this_machine(config: &Config) -> bool {
     })
 }
 
-fn wrong(what: &str) -> Error {
+pub(super) fn wrong(what: &str) -> Error {
     Error::invalid_argument(format!("The PostgreSQL URL cannot be used: {what}"))
 }
 
@@ -349,6 +206,9 @@ mod tests {
             "postgres://u:ca?canary@h/d",
             "postgres://u:c/canary@h/d",
             "postgres://u:p@canary@h:1x/d",
+            "postgres://u:p@x/canary@h/d",
+            "postgres://u:p@x#canary@h/d",
+            "postgres://u:p@x?canary=1@h/d",
             "postgres://u@h/d?password=p&canary",
             "postgres://u@h/d?password=p&canary=1",
             "postgres://u@h/d?password=canary&port=x",
