@@ -11,6 +11,9 @@ use crate::{http, CommandResult};
 /// A gateway that takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// So much of an answer is printed.
+const LONGEST_DETAILS: usize = 200;
+
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Where the gateway is; without a scheme, http
@@ -37,8 +40,9 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
         false => "healthz",
     };
     let url = address(&arguments.url)?;
-    let url = format!("{}/{endpoint}", url.as_str().trim_end_matches('/'));
-    let answer = match client.get(&url).send().await {
+    let asked = format!("{}/{endpoint}", url.as_str().trim_end_matches('/'));
+    let url = named(url, endpoint);
+    let answer = match client.get(&asked).send().await {
         Ok(answer) => answer,
         Err(error) => {
             let reason = http::reason(&error);
@@ -56,7 +60,12 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     // The gateway's own word for it; of a stranger's page, nothing.
     let details = answer.text().await.ok().and_then(|body| {
         let body: serde_json::Value = serde_json::from_str(&body).ok()?;
-        Some(format!(": {}", body["errors"][0]["details"].as_str()?))
+        let details = body["errors"][0]["details"].as_str()?.chars();
+        let details = details.filter(|letter| !letter.is_control());
+        Some(format!(
+            ": {}",
+            details.take(LONGEST_DETAILS).collect::<String>()
+        ))
     });
     Err(format!("{url} answered {status}{}", details.unwrap_or_default()).into())
 }
@@ -73,9 +82,31 @@ fn address(given: &str) -> Result<Url, String> {
         .ok_or_else(|| "the address is no URL, like http://127.0.0.1:8480".to_owned())
 }
 
+/// The endpoint that is asked, to be printed: without the user and password that a URL may hold.
+fn named(url: Url, endpoint: &str) -> String {
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    let path = url.path().trim_end_matches('/');
+    format!(
+        "{}://{}{port}{path}/{endpoint}",
+        url.scheme(),
+        url.host_str().unwrap_or_default()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_printed_has_no_password() {
+        let url = address("http://u:canary@h:1/base?canary#canary").unwrap();
+        assert_eq!(named(url, "healthz"), "http://h:1/base/healthz");
+        let url = address("[::1]:8480").unwrap();
+        assert_eq!(named(url, "readyz"), "http://[::1]:8480/readyz");
+    }
 
     #[test]
     fn an_address_needs_no_scheme() {

@@ -57,12 +57,23 @@ fn secret_file(setting: &str, path: &OsStr) -> Result<Zeroizing<String>, String>
 /// The file that a setting names.
 pub(crate) fn read(setting: &str, path: &Path) -> Result<Zeroizing<String>, String> {
     let named = path.to_string_lossy();
-    if named.contains("-----BEGIN") || named.contains(['\n', '{']) {
+    if is_no_name(&named) {
         return Err(format!(
             "{setting} takes the name of a file, and was given what belongs into it"
         ));
     }
     given::read_file(path).map_err(|error| format!("{setting}: {named} {error}"))
+}
+
+/// Whether this is a key, a certificate or a secret, in place of the name of the file that holds it:
+/// PEM, JSON, the base64 of PEM or of DER, or more than any name has.
+fn is_no_name(text: &str) -> bool {
+    const LONGEST_NAME: usize = 200;
+    text.contains("-----BEGIN")
+        || text.contains(['\n', '{'])
+        || text.starts_with("LS0tLS1")
+        || text.starts_with("MII")
+        || text.len() > LONGEST_NAME
 }
 
 #[cfg(test)]
@@ -75,6 +86,9 @@ mod tests {
             "-----BEGIN PRIVATE KEY-----\ncanary",
             "{\"kty\": \"canary\"}",
             "canary\ncanary",
+            "LS0tLS1CRUdJTcanary",
+            "MIIEcanary",
+            &"canary".repeat(40),
         ] {
             let error = read("--tls-key", Path::new(text)).unwrap_err();
             assert!(
