@@ -16,9 +16,10 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) fn new(ready: &Ready) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build();
+        let http = crate::http::client(None).map(|client| client.build());
+        let http = http.expect("the public authorities come with this program");
         Self {
-            http: http.expect("a plain client has nothing that could fail"),
+            http: http.expect("a client with trust of its own has nothing that could fail"),
             url: format!("{}/_sandbox", ready.url),
         }
     }

@@ -21,8 +21,8 @@ use crate::CommandResult;
 #[derive(clap::Args)]
 #[command(after_help = SECRETS)]
 pub(crate) struct Arguments {
-    /// Where to listen. Port 0 takes a free one
-    #[arg(long, env = "RELAYPASS_LISTEN", default_value = "127.0.0.1:8480")]
+    /// Where to listen. Port 0 takes a free one; [::]:8480 is every address, of IPv4 and IPv6
+    #[arg(long, env = "RELAYPASS_LISTEN", default_value = "127.0.0.1:8480", value_parser = listen)]
     listen: SocketAddr,
     /// Where Persona is, or a sandbox
     #[arg(
@@ -114,6 +114,8 @@ const DATABASE: &str = "gateway.sqlite";
 
 /// What only the environment says, for `--help`.
 const SECRETS: &str = "\
+A variable that is empty is as good as not set.
+
 Secrets, from the environment only; NAME_FILE names a file to read it from instead:
   RELAYPASS_SEAL_KEY         32 bytes in base64: everything stored is sealed with it. Several,
                              separated by commas, to rotate: the first seals, all open. Without
@@ -125,7 +127,8 @@ Secrets, from the environment only; NAME_FILE names a file to read it from inste
   RELAYPASS_IDENTIFIED_PROXY the way out for the call that names its caller
 
 The three steps (/relays …) need no secret here: their callers bring their own.
-SIGTERM and Ctrl-C stop it when what is in flight is done.";
+SIGTERM and Ctrl-C stop it when what is in flight is done. SIGHUP reads the certificate and its key
+again, and stops nothing.";
 
 pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     let _logging = logging::begin(&arguments)?;
@@ -133,13 +136,21 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     let until_stdin_closes = arguments.until_stdin_closes;
     // Before anybody can know that it runs.
     let mut signals = crate::stop::Signals::listen()?;
+    let mut hangups = crate::stop::Hangups::listen()?;
     let gateway = Gateway::start(options).await.map_err(explain)?;
     println!("{}", serde_json::json!({ "url": gateway.url() }));
     std::io::stdout().flush()?;
     tracing::info!(url = gateway.url(), "listening");
+    let read_again = async {
+        loop {
+            hangups.next().await;
+            arguments.read_again(&gateway);
+        }
+    };
     tokio::select! {
         () = signals.next() => {}
         () = crate::stop::stdin_closed(), if until_stdin_closes => {}
+        () = read_again => {}
     }
     tracing::info!("stopping");
     tokio::select! {
@@ -152,10 +163,7 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
 
 impl Arguments {
     fn options(&self) -> Result<Options, String> {
-        // Set, but to nothing: as good as not set.
-        let is_blank = std::env::var_os("RELAYPASS_STORE").is_some_and(|url| url.is_empty());
-        let store = self.store.as_ref();
-        let given = match store.filter(|url| !(url.is_empty() && is_blank)) {
+        let given = match &self.store {
             Some(url) => Some(Secret::new(url.clone())),
             None => secret("RELAYPASS_STORE")?,
         };
@@ -195,7 +203,7 @@ impl Arguments {
             ca_pem: self
                 .ca
                 .as_deref()
-                .map(|path| read("--ca", path))
+                .map(|path| read("--ca", path).map(|pem| pem.to_string()))
                 .transpose()?,
             timeout: Some(seconds("--timeout-seconds", self.timeout_seconds)?),
             retries: Some(self.retries),
@@ -218,9 +226,16 @@ impl Arguments {
         if self.decryption_key_file.is_empty() {
             return Ok(None);
         }
-        let texts = self.decryption_key_file.iter().map(|path| read(FLAG, path));
+        let names = self
+            .decryption_key_file
+            .iter()
+            .map(|path| path.to_string_lossy());
+        // Blanks after a comma are no part of a name, and a comma at the end is no file.
+        let names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
+        let paths = names.iter().filter(|name| !name.is_empty()).map(Path::new);
+        let texts = paths.map(|path| read(FLAG, path));
         let texts: Vec<Secret<String>> = texts
-            .map(|text| text.map(Secret::new))
+            .map(|text| text.map(|text| Secret::new(text.to_string())))
             .collect::<Result<_, _>>()?;
         let keys = DecryptionKeys::parse(texts.iter().map(|text| text.expose().as_str()));
         keys.map(Some).map_err(|error| format!("{FLAG}: {error}"))
@@ -231,9 +246,22 @@ impl Arguments {
             return Ok(None);
         };
         Ok(Some(Tls {
-            certificates_pem: read("--tls-cert", certificates)?,
-            key_pem: Secret::new(read("--tls-key", key)?),
+            certificates_pem: read("--tls-cert", certificates)?.to_string(),
+            key_pem: Secret::new(read("--tls-key", key)?.to_string()),
         }))
+    }
+
+    /// On SIGHUP. What cannot be used changes nothing: the gateway goes on with what it has.
+    fn read_again(&self, gateway: &Gateway) {
+        let renewed = self.tls().and_then(|tls| match tls {
+            Some(tls) => gateway.renew_tls(&tls).map(|()| true).map_err(explain),
+            None => Ok(false),
+        });
+        match renewed {
+            Ok(true) => tracing::info!("the certificate and its key were read again"),
+            Ok(false) => tracing::info!("SIGHUP: there is no certificate to read again"),
+            Err(error) => tracing::warn!("the certificate in use stays: {error}"),
+        }
     }
 
     fn limits(&self) -> Result<Limits, String> {
@@ -254,6 +282,13 @@ impl Arguments {
             ..Limits::default()
         })
     }
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "it takes an address and a port, such as 127.0.0.1:8480, or [::]:8480 for every address"
+            .to_owned()
+    })
 }
 
 fn seconds(flag: &str, seconds: f64) -> Result<Duration, String> {

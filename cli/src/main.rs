@@ -8,6 +8,7 @@ mod demo;
 mod demo_web;
 mod gateway;
 mod health;
+mod http;
 mod keygen;
 mod narrate;
 mod sandbox;
@@ -51,9 +52,24 @@ enum Command {
     Store(store::Arguments),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+fn main() -> ExitCode {
+    settings::tidy_environment();
+    let command = Arguments::parse().command;
+    let runtime = tokio::runtime::Runtime::new();
+    let result = runtime
+        .map_err(|error| format!("this machine has no threads to give: {error}").into())
+        .and_then(|runtime| runtime.block_on(run(command)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("relaypass: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> CommandResult {
+    match command {
         Command::Gateway(arguments) => gateway::run(*arguments).await,
         Command::Health(arguments) => health::run(arguments).await,
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
@@ -62,13 +78,6 @@ async fn main() -> ExitCode {
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Surface => surface::print(),
         Command::Store(arguments) => store::run(arguments).await,
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("relaypass: {error}");
-            ExitCode::FAILURE
-        }
     }
 }
 

@@ -1,25 +1,101 @@
 //! Settings that the environment holds, or files that it names: for what must not be a flag, which
 //! every user of a machine can see.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
+use relaypass::given::{self, meant};
 use relaypass::Secret;
+use zeroize::Zeroizing;
+
+/// What all variables of ours begin with.
+const OURS: &str = "RELAYPASS_";
+/// Everybody's, and read here.
+const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+
+/// Makes of each variable what was meant: without blanks, line ends and quotes around, which files of
+/// variables leave there, and not set if nothing is left.
+///
+/// To be called before there are threads, which might read the environment at the same time.
+pub(crate) fn tidy_environment() {
+    for (name, value) in std::env::vars_os() {
+        let is_ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(OURS) || name == COLLECTOR);
+        let (true, Some(given)) = (is_ours, value.to_str()) else {
+            continue;
+        };
+        match meant(given) {
+            "" => std::env::remove_var(name),
+            meant if meant != given => std::env::set_var(name, meant),
+            _ => {}
+        }
+    }
+}
 
 /// The setting `name` of the environment, or of the file that `name` with `_FILE` names.
 pub(crate) fn secret(name: &str) -> Result<Option<Secret<String>>, String> {
     let file = format!("{name}_FILE");
-    let given = std::env::var(name).ok().filter(|text| !text.is_empty());
-    let text = match (given, std::env::var_os(&file)) {
+    let text = match (std::env::var(name).ok(), std::env::var_os(&file)) {
         (Some(_), Some(_)) => return Err(format!("{name} and {file} are both set; keep one")),
         (Some(text), None) => text,
-        (None, Some(path)) => read(&file, Path::new(&path))?.trim().to_owned(),
+        (None, Some(path)) => match meant(&secret_file(&file, &path)?) {
+            "" => return Err(format!("{file}: the file that it names is empty")),
+            text => text.to_owned(),
+        },
         (None, None) => return Ok(None),
     };
     Ok(Some(Secret::new(text)))
 }
 
+/// The path is not repeated: who mistakes `NAME_FILE` for `NAME` has the secret in it.
+fn secret_file(setting: &str, path: &OsStr) -> Result<Zeroizing<String>, String> {
+    given::read_file(Path::new(path))
+        .map_err(|error| format!("{setting}: the file that it names {error}"))
+}
+
 /// The file that a setting names.
-pub(crate) fn read(setting: &str, path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| format!("{setting}: {} cannot be read: {error}", path.display()))
+pub(crate) fn read(setting: &str, path: &Path) -> Result<Zeroizing<String>, String> {
+    let named = path.to_string_lossy();
+    if is_no_name(&named) {
+        return Err(format!(
+            "{setting} takes the name of a file, and was given what belongs into it"
+        ));
+    }
+    given::read_file(path).map_err(|error| format!("{setting}: {named} {error}"))
+}
+
+/// Whether this is a key, a certificate or a secret, in place of the name of the file that holds it:
+/// PEM, JSON, the base64 of PEM or of DER, or more than any name has.
+fn is_no_name(text: &str) -> bool {
+    const LONGEST_NAME: usize = 200;
+    text.contains("-----BEGIN")
+        || text.contains(['\n', '{'])
+        || text.starts_with("LS0tLS1")
+        || text.starts_with("MII")
+        || text.len() > LONGEST_NAME
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_where_the_name_of_a_file_belongs_is_not_repeated() {
+        for text in [
+            "-----BEGIN PRIVATE KEY-----\ncanary",
+            "{\"kty\": \"canary\"}",
+            "canary\ncanary",
+            "LS0tLS1CRUdJTcanary",
+            "MIIEcanary",
+            &"canary".repeat(40),
+        ] {
+            let error = read("--tls-key", Path::new(text)).unwrap_err();
+            assert!(
+                error.contains("--tls-key takes the name of a file"),
+                "{error}"
+            );
+            assert!(!error.contains("canary"), "{error}");
+        }
+    }
 }

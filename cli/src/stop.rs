@@ -1,4 +1,4 @@
-//! When a server is to stop.
+//! When a server is to stop, and when to read its files again.
 
 /// Ends when standard input does. On a thread of its own: a blocked read must not keep the runtime
 /// from shutting down.
@@ -51,5 +51,36 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// SIGHUP, heeded from when it is made: it never ends a server.
+pub(crate) struct Hangups {
+    #[cfg(unix)]
+    hung_up: tokio::signal::unix::Signal,
+}
+
+impl Hangups {
+    #[cfg(unix)]
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{signal, SignalKind};
+
+        Ok(Self {
+            hung_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Ends with the next of them; never where there are none.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.hung_up.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
     }
 }

@@ -40,6 +40,8 @@ mod encoding;
 mod error;
 mod events;
 mod future;
+#[doc(hidden)]
+pub mod given;
 mod http;
 mod outcome;
 pub mod pass;
@@ -54,6 +56,8 @@ pub mod surface;
 #[cfg(test)]
 #[path = "../tests/support/vectors.rs"]
 mod test_vectors;
+#[doc(hidden)]
+pub mod tls;
 mod verification;
 mod wire;
 

@@ -8,6 +8,7 @@ mod hostile;
 mod issuer;
 mod lanes;
 mod logs;
+mod postgres_refusals;
 mod purchase_window;
 mod references;
 mod round_trips;

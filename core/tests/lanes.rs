@@ -216,6 +216,64 @@ async fn a_certificate_of_an_unknown_authority_is_refused_and_nothing_is_sent() 
     assert_eq!(world.requests().await.len(), 0);
 }
 
+/// A proxy that answers each CONNECT with the same, and counts them.
+async fn surly_proxy(answer: &'static str) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 1024];
+            if stream.read(&mut head).await.is_ok_and(|read| read > 0) {
+                counted.fetch_add(1, Ordering::Relaxed);
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_named_and_not_asked_in_vain() {
+    for (answer, words, times) in [
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            "the proxy answered 407",
+            1,
+        ),
+        (
+            "HTTP/1.1 403 Forbidden\r\n\r\n",
+            "the proxy refused the tunnel",
+            2,
+        ),
+        (
+            "HTTP/1.1 502 Bad Gateway\r\n\r\n",
+            "the proxy refused the tunnel",
+            2,
+        ),
+        ("", "the proxy closed the connection", 2),
+    ] {
+        let (proxy, asked) = surly_proxy(answer).await;
+        let client = Client::builder()
+            .base_url("https://persona.invalid")
+            .anonymous_proxy(&proxy)
+            .identified_proxy(&proxy)
+            .retries(1)
+            .build()
+            .unwrap();
+        let relays = client.relays();
+        let error = relays.create(CreateRelay::new(claim_type())).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.code(), "network");
+        assert_eq!(error.retryable(), times > 1, "{words}");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains(words), "{source}");
+        assert_eq!(asked.load(Ordering::Relaxed), times, "{words}");
+    }
+}
+
 #[tokio::test]
 async fn the_same_question_keeps_its_key_and_a_new_one_gets_a_new_one() {
     let world = World::start(false).await;

@@ -45,11 +45,13 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// A gateway that listens.
 pub struct Gateway {
     address: SocketAddr,
-    is_tls: bool,
+    /// What new connections are accepted with, if it serves `https`.
+    tls: Option<watch::Sender<TlsAcceptor>>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
 }
@@ -72,11 +74,11 @@ impl Gateway {
         let app = Arc::new(app::App::new(options)?);
         app.begin_background();
         let (stop, stopped) = watch::channel(false);
-        let is_tls = acceptor.is_some();
-        let serving = tokio::spawn(server::run(listener, acceptor, app, limits, stopped));
+        let (tls, accepting) = acceptor.map(watch::channel).unzip();
+        let serving = tokio::spawn(server::run(listener, accepting, app, limits, stopped));
         Ok(Self {
             address,
-            is_tls,
+            tls,
             stop,
             serving,
         })
@@ -84,8 +86,20 @@ impl Gateway {
 
     /// Where it listens, with the port it was given.
     pub fn url(&self) -> String {
-        let scheme = if self.is_tls { "https" } else { "http" };
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
+    }
+
+    /// Serves new connections with another certificate and key; those that are open keep theirs.
+    ///
+    /// # Errors
+    /// What is wrong with them, or that this gateway does not serve `https`. Nothing changes then.
+    pub fn renew_tls(&self, tls: &Tls) -> Result<(), StartError> {
+        let Some(sender) = &self.tls else {
+            return Err(StartError::new("tls", "this gateway was started without"));
+        };
+        sender.send_replace(tls.acceptor()?);
+        Ok(())
     }
 
     /// Stops listening and waits for what is in flight, as long as

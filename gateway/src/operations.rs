@@ -58,9 +58,12 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, P
         Ok(Ok(())) => Ok(Json(Health { status: "ok" })),
         Ok(Err(error)) => {
             tracing::warn!(code = error.code(), "the store failed: {error}");
-            Err(Problem::busy("The gateway's store failed."))
+            Err(Problem::not_ready("store", "The gateway's store failed."))
         }
-        Err(_) => Err(Problem::busy("The gateway's store does not answer.")),
+        Err(_) => Err(Problem::not_ready(
+            "store",
+            "The gateway's store does not answer.",
+        )),
     }
 }
 

@@ -5,10 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use relaypass::{DecryptionKeys, EncryptionForm, PassBinding, SealKey, Secret};
+use relaypass::{tls, DecryptionKeys, EncryptionForm, PassBinding, SealKey, Secret};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::InconsistentKeys::Unknown;
 use rustls::ServerConfig;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::CertificateDer;
 use tokio_rustls::TlsAcceptor;
 
 /// The options of a [`Gateway`](crate::Gateway).
@@ -159,24 +160,52 @@ pub struct Tls {
 impl Tls {
     pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, StartError> {
         let wrong = |what: &str| StartError::new("tls", what);
-        let chain = CertificateDer::pem_slice_iter(self.certificates_pem.as_bytes())
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| wrong("the certificate file is not PEM"))?;
-        if chain.is_empty() {
-            return Err(wrong("the certificate file holds no certificate"));
-        }
-        let key = PrivateKeyDer::from_pem_slice(self.key_pem.expose().as_bytes())
-            .map_err(|_| wrong("the key file holds no private key in PEM"))?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let chain = tls::read_certificates(&self.certificates_pem, "the certificate file")
+            .map_err(|error| wrong(error.message()))?;
+        let key = tls::read_private_key(self.key_pem.expose(), "the key file")
+            .map_err(|error| wrong(error.message()))?;
+        let key = (tls::provider().key_provider.load_private_key(key))
+            .map_err(|_| wrong("the private key is of a kind that TLS cannot sign with here"))?;
+        let key = Arc::new(CertifiedKey::new(chain, key));
+        check_order(&key)?;
+        let mut config = ServerConfig::builder_with_provider(tls::provider())
             .with_safe_default_protocol_versions()
             .map_err(|_| wrong("cannot be set up"))?
             .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(|_| wrong("the private key does not belong to the certificate"))?;
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
+}
+
+/// The key must be that of the first certificate; the others vouch for it.
+fn check_order(given: &CertifiedKey) -> Result<(), StartError> {
+    use rustls::Error::{InconsistentKeys, InvalidCertificate};
+
+    let compare = |certificate: &CertificateDer<'static>| {
+        CertifiedKey::new(vec![certificate.clone()], Arc::clone(&given.key)).keys_match()
+    };
+    // A key that cannot say what its public half is may be the right one.
+    let belongs = |certificate| {
+        matches!(
+            compare(certificate),
+            Ok(()) | Err(InconsistentKeys(Unknown))
+        )
+    };
+    let message = match given.cert.iter().position(belongs) {
+        Some(0) => return Ok(()),
+        Some(index) => format!(
+            "the private key belongs to certificate {} of {}: the server's own stands first, and after it \
+             those that vouch for it",
+            index + 1,
+            given.cert.len()
+        ),
+        None if matches!(compare(&given.cert[0]), Err(InvalidCertificate(_))) => {
+            "the first certificate cannot be read".to_owned()
+        }
+        None => "the private key does not belong to the certificate".to_owned(),
+    };
+    Err(StartError::new("tls", message))
 }
 
 /// Why a gateway does not start: which setting is at fault, and what is wrong with it.

@@ -80,7 +80,12 @@ impl Problem {
 
     /// There is too much to do, or the gateway is about to stop.
     pub(crate) fn busy(details: impl Into<String>) -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", details);
+        Self::not_ready("busy", details)
+    }
+
+    /// The gateway cannot work, for now.
+    pub(crate) fn not_ready(code: &'static str, details: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, details);
         problem.with_header(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
@@ -108,7 +113,12 @@ impl Problem {
 
     fn of(error: &Error, status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-        let mut problem = Self::new(status, error.code(), error.message());
+        // A database names users, hosts and tables, which are the operator's: the log has them.
+        let details = match error.kind() {
+            ErrorKind::Store => STORE_FAILED,
+            _ => error.message(),
+        };
+        let mut problem = Self::new(status, error.code(), details);
         if let Some(words) = error.title() {
             words.clone_into(&mut problem.body.title);
         }
@@ -167,6 +177,10 @@ impl IntoResponse for Problem {
     }
 }
 
+const STORE_FAILED: &str =
+    "The gateway's store failed, and its log says why. Nothing was sent that was not stored: repeat the \
+     call later.";
+
 /// The status of an error that Persona did not answer with, or that is not the caller's to read.
 fn own_status(kind: ErrorKind) -> u16 {
     match kind {
@@ -211,6 +225,15 @@ fn title(code: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_database_says_is_not_for_callers() {
+        let error = Error::example(ErrorKind::Store);
+        for problem in [Problem::of_step(&error), Problem::of_verification(&error)] {
+            assert_eq!(problem.body.details.as_deref(), Some(STORE_FAILED));
+            assert!(!STORE_FAILED.contains(error.message()));
+        }
+    }
 
     #[test]
     fn every_code_has_a_title_and_a_status_of_its_own() {

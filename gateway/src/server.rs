@@ -45,7 +45,7 @@ type Handlers = TowerToHyperService<Router>;
 /// Serves until `stopped` says so, and then until nothing is in flight.
 pub(crate) async fn run(
     listener: TcpListener,
-    acceptor: Option<TlsAcceptor>,
+    accepting: Option<watch::Receiver<TlsAcceptor>>,
     app: Arc<App>,
     limits: Limits,
     mut stopped: watch::Receiver<bool>,
@@ -75,7 +75,7 @@ pub(crate) async fn run(
         };
         let connection = Connection {
             handlers: handlers.clone(),
-            acceptor: acceptor.clone(),
+            acceptor: accepting.as_ref().map(|tls| tls.borrow().clone()),
             app: Arc::clone(&app),
             limits: limits.clone(),
         };

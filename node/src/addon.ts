@@ -73,6 +73,14 @@ function isAbsent(failure: unknown): boolean {
   return code === 'MODULE_NOT_FOUND' && message.includes('@relaypass/');
 }
 
+/** Whether the runtime was told to load no addon, whoever made it. */
+function isForbidden(failure: unknown): boolean {
+  const { code, name } = failure as NodeJS.ErrnoException;
+  const isOfNode = code === 'ERR_DLOPEN_DISABLED' || code === 'ERR_ACCESS_DENIED';
+  // Deno's, which have no code.
+  return isOfNode || name === 'NotCapable' || name === 'PermissionDenied';
+}
+
 function loadError(platforms: readonly Platform[], failures: readonly unknown[]): Error {
   const here = describeHere();
   if (platforms.length === 0) {
@@ -93,13 +101,22 @@ function loadError(platforms: readonly Platform[], failures: readonly unknown[])
     );
   }
   const reasons = failures.map((failure) =>
-    failure instanceof Error ? failure.message : String(failure),
+    (failure instanceof Error ? failure.message : String(failure)).replace(/\.$/, ''),
   );
+  const cause = failures.length === 1 ? failures[0] : new AggregateError(failures);
+  if (failures.some(isForbidden)) {
+    return new Error(
+      `relaypass may not load its native addon on ${here}: ${reasons.join('; ')}. This process was ` +
+        'started without the permission: with `node --permission`, add `--allow-addons`; leave ' +
+        '`--no-addons` out; with Deno, add `--allow-ffi`. Nothing is wrong with the package.',
+      { cause },
+    );
+  }
   return new Error(
     `relaypass cannot load its native addon on ${here}: ${reasons.join('; ')}. A package is there, and ` +
       'this machine refuses it: it may be for another platform or C library, too new for this one ' +
       '(a missing GLIBC version says so), or damaged. Install relaypass again on this machine.',
-    { cause: failures.length === 1 ? failures[0] : new AggregateError(failures) },
+    { cause },
   );
 }
 

@@ -267,6 +267,19 @@ test('an addon that does not load says why, and what to do', async () => {
   }
 });
 
+test('an addon that may not be loaded names the flag that allows it', async () => {
+  const installed = JSON.stringify(join(project, 'node_modules', 'relaypass'));
+  const known = process.allowedNodeEnvironmentFlags;
+  const permission = known.has('--permission') ? '--permission' : '--experimental-permission';
+  for (const flags of [[permission, '--allow-fs-read=*'], ['--no-addons']]) {
+    const refused = await run(process.execPath, [...flags, '-e', `require(${installed})`]);
+    assert.notEqual(refused.code, 0, flags[0]);
+    assert.match(refused.stderr, /may not load its native addon/, flags[0]);
+    assert.match(refused.stderr, /--allow-addons/, flags[0]);
+    assert.doesNotMatch(refused.stderr, /damaged/, flags[0]);
+  }
+});
+
 test('the lock file names no registry', () => {
   const lock = readFileSync(join(PACKAGE, 'package-lock.json'), 'utf8');
   assert.doesNotMatch(lock, /"resolved"|https?:\/\/registry/);

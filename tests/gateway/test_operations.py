@@ -68,6 +68,10 @@ def test_without_its_database_it_is_not_ready_and_with_it_again_it_is(
         relay, privacy_pass = proofs.ready_to_redeem(gateway.url, sandbox)
         server.stop()
         assert_is_not_ready(gateway)
+        reason = "nothing listens at that host and port"
+        proofs.eventually(
+            lambda: gateway.call("GET", "/readyz").status == 503 and reason in gateway.log()
+        )
         redeemed = proofs.redeem(gateway.url, relay, privacy_pass)
         assert (redeemed.status, redeemed.code) == (503, "store")
         assert redeemed.is_retryable
@@ -134,7 +138,7 @@ def assert_is_not_ready(gateway: Gateway) -> None:
     began = time.monotonic()
     answer = gateway.call("GET", "/readyz")
     assert time.monotonic() - began < 5
-    assert (answer.status, answer.code) == (503, "busy")
+    assert (answer.status, answer.code) == (503, "store")
     assert "retry-after" in answer.headers
     # It lives, and has numbers to tell.
     assert gateway.call("GET", "/healthz").status == 200

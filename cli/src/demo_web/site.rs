@@ -43,9 +43,9 @@ impl Site {
         gateway: String,
         token: Secret<String>,
         persona: &str,
-    ) -> Result<Self, reqwest::Error> {
+    ) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
-            http: reqwest::Client::builder().no_proxy().build()?,
+            http: crate::http::client(None)?.build()?,
             gateway,
             token,
             persona: persona.to_owned(),

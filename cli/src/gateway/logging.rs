@@ -20,8 +20,13 @@ pub(super) struct Logging {
 }
 
 pub(super) fn begin(arguments: &super::Arguments) -> Result<Logging, String> {
-    let filter: Targets = (arguments.log.parse())
-        .map_err(|_| "--log takes a level (info), or directives (relaypass=debug,warn)")?;
+    let wrong =
+        || "--log takes a level (off, info), or directives (relaypass=debug,warn)".to_owned();
+    // Nothing at all would be silence, which is called `off`.
+    let given = Some(arguments.log.trim()).filter(|given| !given.is_empty());
+    let filter: Targets = given
+        .and_then(|given| given.parse().ok())
+        .ok_or_else(wrong)?;
     let output = fmt::layer().with_writer(std::io::stderr);
     let output = match arguments.log_format {
         Format::Json => output

@@ -3,20 +3,32 @@
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::Engine as _;
 use relaypass::{os_random, rand_core::Rng, IdempotencyKey, SealKey, Secret};
 use zeroize::Zeroizing;
 
 const NAME: &str = "RELAYPASS_SEAL_KEY";
 
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
 /// The keys that the environment names.
 pub(super) fn given() -> Result<Option<Vec<SealKey>>, String> {
     let Some(text) = crate::settings::secret(NAME)? else {
         return Ok(None);
     };
-    let keys = text.expose().split(',').map(|key| parse(NAME, key));
-    keys.collect::<Result<_, _>>().map(Some)
+    // A comma at the end is no key.
+    let keys = text
+        .expose()
+        .split(',')
+        .filter(|key| !key.trim().is_empty());
+    keys.map(|key| parse(NAME, key))
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 /// The file of a SQLite store, beside which its key is if the environment has none.
@@ -91,11 +103,16 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 fn parse(setting: &str, text: &str) -> Result<SealKey, String> {
-    let bytes = Secret::new(STANDARD.decode(text.trim()).unwrap_or_default());
+    let text = text.trim();
+    // Whatever wrote it: 32 bytes are the same ones in either alphabet, padded or not.
+    let bytes = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text));
+    let bytes = Secret::new(bytes.unwrap_or_default());
     let bytes = <[u8; SealKey::LEN]>::try_from(bytes.expose().as_slice());
     bytes.map(SealKey::new).map_err(|_| {
+        let is_hex = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let seen = if is_hex { ", and this is hexadecimal" } else { "" };
         format!(
-            "{setting}: a seal key is 32 bytes in base64, such as `openssl rand -base64 32` makes"
+            "{setting}: a seal key is 32 bytes in base64, such as `openssl rand -base64 32` makes{seen}"
         )
     })
 }
@@ -132,6 +149,30 @@ mod tests {
         let error = beside(&database).err().unwrap();
         assert!(error.contains("is missing"), "{error}");
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_key_is_the_same_in_whatever_base64() {
+        let bytes = [0xfb; SealKey::LEN];
+        let standard = STANDARD.encode(bytes);
+        let sealed = SealKey::new(bytes).seal(b"text", b"", &mut os_random());
+        for text in [
+            standard.clone(),
+            standard.replace('=', ""),
+            standard.replace('+', "-").replace('/', "_"),
+            format!(" {standard}\r\n"),
+        ] {
+            let key = parse("it", &text).unwrap();
+            assert_eq!(&**key.open(&sealed, b"").unwrap(), b"text", "{text}");
+        }
+        for (text, words) in [
+            ("fb".repeat(32), "this is hexadecimal"),
+            (standard[4..].to_owned(), "32 bytes in base64"),
+            (String::new(), "32 bytes in base64"),
+        ] {
+            let error = parse("it", &text).err().unwrap();
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     #[test]

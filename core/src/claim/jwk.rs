@@ -24,7 +24,14 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// Whether a text can be a JWK, and no PEM.
 pub(super) fn is_json(text: &str) -> bool {
-    text.trim_start().starts_with('{')
+    without_mark(text).starts_with('{')
+}
+
+/// A JSON text without the byte order mark that editors put before it.
+fn without_mark(text: &str) -> &str {
+    text.trim_start()
+        .trim_start_matches('\u{feff}')
+        .trim_start()
 }
 
 /// Writes a public key: its modulus and exponent, big-endian without leading zeros.
@@ -126,7 +133,7 @@ impl Jwk {
         if text.len() > LONGEST {
             return Err(unreadable("it is too long"));
         }
-        let members = parse_unique_object(text.trim().as_bytes());
+        let members = parse_unique_object(without_mark(text).trim_end().as_bytes());
         let mut members = members.map_err(|unreadable_json| unreadable(&unreadable_json.0))?;
         // Some libraries write what is not there as null.
         members.retain(|_, value| !value.is_null());

@@ -10,20 +10,15 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{
     KeyPair, KeySize, OaepAlgorithm, OaepPrivateDecryptingKey, PrivateDecryptingKey,
 };
-use rsa::pkcs1::DecodeRsaPublicKey;
 use rsa::pkcs8::der::pem::{encode_string, LineEnding};
 use rsa::pkcs8::DecodePublicKey;
 use rsa::traits::PublicKeyParts;
 use rsa::PublicKey;
-use rustls_pki_types::pem::{PemObject, SectionKind};
 use zeroize::Zeroizing;
 
-use super::jwk;
+use super::{jwk, key_text};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-
-/// The longest PEM text that is looked at, in bytes. A 4096-bit private key has about 3,300.
-const LONGEST_PEM: usize = 16_384;
 
 /// The public key that Persona encrypts a claim with: RSA, 2048 to 4096 bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,37 +41,15 @@ impl EncryptionKey {
         }
     }
 
-    /// Reads a public key in PEM (`PUBLIC KEY` or `RSA PUBLIC KEY`).
+    /// Reads a public key in PEM (`PUBLIC KEY` or `RSA PUBLIC KEY`), also where its line breaks were
+    /// written as backslash and n, or where it is quoted, indented, or in base64 as a whole.
     ///
     /// # Errors
-    /// `invalid_argument` for a private key (which must never leave this machine), another
-    /// algorithm, another size, or no key at all.
+    /// `invalid_argument`, with the reason, for a private key (which must never leave this machine),
+    /// several keys, another algorithm, another size, or no key at all.
     pub fn from_pem(pem: &str) -> Result<Self> {
-        if pem.contains("PRIVATE KEY") {
-            return Err(Error::invalid_argument(
-                "The encryption key is a private key. Give its public half: Persona must only \
-                 ever see that.",
-            ));
-        }
-        if pem.matches("-----BEGIN").count() > 1 {
-            return Err(Error::invalid_argument(
-                "The encryption key must be one key, without anything else in PEM.",
-            ));
-        }
-        let key = if pem.contains("RSA PUBLIC KEY") && pem.len() <= LONGEST_PEM {
-            PublicKey::from_pkcs1_pem(pem.trim()).ok()
-        } else {
-            let (kind, der) = read_pem(pem, "The encryption key")?;
-            (kind == SectionKind::PublicKey)
-                .then(|| PublicKey::from_public_key_der(&der).ok())
-                .flatten()
-        };
-        key.and_then(|key| Self::of(&key)).ok_or_else(|| {
-            Error::invalid_argument(
-                "The encryption key must be an RSA public key of 2048 to 4096 bits, in PEM or as a \
-                 JWK.",
-            )
-        })
+        let key = key_text::read_public(pem)?;
+        Self::of(&key).ok_or_else(|| key_text::wrong_size("encryption", key.n().bit_width()))
     }
 
     /// Reads a public key as the JSON text of a JWK (RFC 7517): `kty` is `RSA`; `alg`, if it is there,
@@ -104,7 +77,7 @@ impl EncryptionKey {
     /// Written anew: what stands around a key (comments, names, line ends) would tell its owner
     /// apart, on a call that must not name us.
     fn of(key: &PublicKey) -> Option<Self> {
-        if !(2048..=4096).contains(&key.n().bit_width()) {
+        if !key_text::BITS.contains(&key.n().bit_width()) {
             return None;
         }
         let (n, e) = (key.n_bytes(), key.e_bytes());
@@ -159,28 +132,15 @@ impl DecryptionKey {
     }
 
     /// Reads a private key in PEM: PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`), without a
-    /// passphrase.
+    /// passphrase, wrapped in any way that [`EncryptionKey::from_pem`] reads. Certificates may stand
+    /// beside it.
     ///
     /// # Errors
-    /// `invalid_argument` for anything else.
+    /// `invalid_argument`, with the reason, for anything else.
     pub fn from_pem(pem: &str) -> Result<Self> {
-        if pem.contains("ENCRYPTED") {
-            return Err(Error::invalid_argument(
-                "The decryption key is protected by a passphrase. Decrypt it first (openssl pkey).",
-            ));
-        }
-        let (kind, der) = read_pem(pem, "The decryption key")?;
-        let pair = match kind {
-            SectionKind::PrivateKey => KeyPair::from_pkcs8(&der).ok(),
-            SectionKind::RsaPrivateKey => KeyPair::from_der(&der).ok(),
-            _ => None,
-        };
-        pair.and_then(|pair| Self::of(&pair, None)).ok_or_else(|| {
-            Error::invalid_argument(
-                "The decryption key must be an RSA private key of 2048 to 4096 bits, in PEM \
-                 (PKCS#8 or PKCS#1) or as a JWK.",
-            )
-        })
+        let pair = key_text::read_private(pem)?;
+        let bits = u32::try_from(pair.public_modulus_len() * 8).unwrap_or(u32::MAX);
+        Self::of(&pair, None).ok_or_else(|| key_text::wrong_size("decryption", bits))
     }
 
     /// Reads a private key as the JSON text of a JWK (RFC 7517), with `d`, `p`, `q`, `dp`, `dq` and
@@ -301,32 +261,14 @@ pub fn generate_key_pair(bits: usize) -> Result<DecryptionKey> {
     Ok(DecryptionKey::of(&pair, None).expect("AWS-LC reads what it has generated"))
 }
 
-/// Reads the one PEM section of a text.
-fn read_pem(pem: &str, what: &str) -> Result<(SectionKind, Zeroizing<Vec<u8>>)> {
-    let refused = || {
-        Error::invalid_argument(format!(
-            "{what} is neither a key in PEM, which begins with -----BEGIN … KEY-----, nor a JWK, which \
-             begins with {{. Give the key itself, not the name of its file."
-        ))
-    };
-    if pem.len() > LONGEST_PEM {
-        return Err(refused());
-    }
-    let Ok((kind, der)) = <(SectionKind, Vec<u8>)>::from_pem_slice(pem.as_bytes()) else {
-        return Err(refused());
-    };
-    Ok((kind, Zeroizing::new(der)))
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use aws_lc_rs::rsa::{OaepPublicEncryptingKey, PublicEncryptingKey, OAEP_SHA1_MGF1SHA1};
 
     pub(in crate::claim) fn public_der(key: &DecryptionKey) -> Zeroizing<Vec<u8>> {
-        read_pem(key.encryption_key().as_pem(), "the key")
-            .unwrap()
-            .1
+        let sections = crate::encoding::pem::read(key.encryption_key().as_pem());
+        sections.unwrap()[0].der().unwrap()
     }
 
     pub(in crate::claim) fn encrypt(

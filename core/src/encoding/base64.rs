@@ -3,6 +3,7 @@
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::Engine;
+use zeroize::Zeroizing;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_encode_padding(false)
@@ -30,13 +31,12 @@ pub(crate) fn decode_base64url_strict(text: &str) -> Option<Vec<u8>> {
 
 /// Decodes either alphabet, and skips the line breaks that some encoders put in.
 pub(crate) fn decode_base64_any(text: &str) -> Option<Vec<u8>> {
-    let text: String = text
-        .chars()
-        .filter(|letter| !letter.is_ascii_whitespace())
-        .collect();
+    // It may be a secret's: no copy stays behind.
+    let mut packed = Zeroizing::new(String::with_capacity(text.len()));
+    packed.extend(text.chars().filter(|letter| !letter.is_ascii_whitespace()));
     BASE64
-        .decode(&text)
-        .or_else(|_| BASE64URL.decode(&text))
+        .decode(&*packed)
+        .or_else(|_| BASE64URL.decode(&*packed))
         .ok()
 }
 

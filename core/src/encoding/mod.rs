@@ -1,8 +1,9 @@
-//! Texts and bytes: base64, hexadecimal, and members of JSON objects. Knows nothing of Persona.
+//! Texts and bytes: base64, hexadecimal, PEM, and members of JSON objects. Knows nothing of Persona.
 
 mod base64;
 mod hex;
 mod json;
+pub(crate) mod pem;
 mod percent;
 
 pub(crate) use base64::{

@@ -253,10 +253,19 @@ impl Attempt {
             .is_some_and(|failure| failure.cause == FailureCause::Timeout)
     }
 
-    /// How long the server asks us to wait.
+    /// Whether the same call meets the same refusal until somebody mends the way.
+    pub(crate) fn is_futile(&self) -> bool {
+        (self.failure.as_ref()).is_some_and(|failure| failure.cause == FailureCause::Refused)
+    }
+
+    /// How long the server asks us to wait, or whoever stands in the way makes us.
     pub(crate) fn wish(&self) -> Option<Duration> {
         if let Some(held) = &self.held {
             return Some(held.wait);
+        }
+        if self.is_futile() {
+            // Longer than any call lasts.
+            return Some(Duration::MAX);
         }
         let head = self.head.as_ref()?;
         let reset = || head.rate_limit_reset.filter(|_| head.status == 429);

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::client::Resumption;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::CertificateDer;
+use rustls::ClientConfig;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -21,6 +19,7 @@ use super::watched_body::WatchedBody;
 use crate::error::{Error, Result};
 use crate::future::BoxFuture;
 use crate::secret::Secret;
+use crate::tls;
 use crate::wire::{Request, ResponseHead};
 
 /// What makes one lane's route.
@@ -162,31 +161,11 @@ fn client(route: &RouteOptions<'_>, idle_connections: usize) -> Result<reqwest::
 }
 
 fn tls_config(route: &RouteOptions<'_>) -> Result<ClientConfig> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+    let mut roots = tls::public_authorities();
     if let Some(pem) = route.ca_pem {
-        let refused = || {
-            Error::invalid_argument(
-                "ca_pem holds no certificate: it must be one or more certificates in PEM.",
-            )
-        };
-        let mut found = 0;
-        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-            let certificate = certificate.map_err(|_| refused())?;
-            roots.add(certificate).map_err(|_| refused())?;
-            found += 1;
-        }
-        if found == 0 {
-            return Err(refused());
-        }
+        tls::trust(&mut roots, pem, "ca_pem")?;
     }
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let mut config = ClientConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .expect("the provider supports the default versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let mut config = tls::client_config(roots);
     if !route.resumption {
         config.resumption = Resumption::disabled();
     }
@@ -217,21 +196,25 @@ fn read_head(response: &reqwest::Response) -> ResponseHead {
 /// Says what happened in words that cannot hold a secret: reqwest's own texts hold URLs, and those
 /// hold relay tokens and proxy passwords.
 fn describe(error: &reqwest::Error, sent: Sent) -> SendFailure {
-    let cause = if error.is_timeout() {
-        FailureCause::Timeout
-    } else {
-        FailureCause::Network
+    let proxys = causes(error).find_map(said_by_proxy);
+    let cause = match proxys {
+        Some((cause, _)) => cause,
+        None if error.is_timeout() => FailureCause::Timeout,
+        None => FailureCause::Network,
     };
-    let reason = causes(error)
-        .find_map(reason)
-        .map(|reason| format!(" ({reason})"))
-        .unwrap_or_default();
     let what = match (sent, cause) {
         (Sent::Nothing, FailureCause::Timeout) => "connecting took too long",
-        (Sent::Nothing, FailureCause::Network) => "no connection",
+        (Sent::Nothing, _) => "no connection",
         (Sent::Perhaps, FailureCause::Timeout) => "no whole answer in time",
-        (Sent::Perhaps, FailureCause::Network) => "the connection broke before a whole answer came",
+        (Sent::Perhaps, _) => "the connection broke before a whole answer came",
     };
+    let reason = match proxys {
+        Some((_, words)) => Some(words.to_owned()),
+        None => causes(error).find_map(reason),
+    };
+    let reason = reason
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default();
     SendFailure {
         sent,
         cause,
@@ -239,11 +222,30 @@ fn describe(error: &reqwest::Error, sent: Sent) -> SendFailure {
     }
 }
 
+/// What a proxy has to say, which only the texts of the HTTP library tell. It does not tell a 403 from a
+/// 502: both are no 200.
+fn said_by_proxy(cause: &(dyn StdError + 'static)) -> Option<(FailureCause, &'static str)> {
+    Some(match cause.to_string().as_str() {
+        "tunnel error: proxy authorization required" => (
+            FailureCause::Refused,
+            "the proxy answered 407: it wants a user and a password in its URL, or other ones",
+        ),
+        "tunnel error: unsuccessful" => (
+            FailureCause::Network,
+            "the proxy refused the tunnel: it may not allow this host (403) or not reach it (502)",
+        ),
+        "tunnel error: unexpected end of file" => (
+            FailureCause::Network,
+            "the proxy closed the connection without an answer: it may be none, or want TLS",
+        ),
+        _ => return None,
+    })
+}
+
 /// What can be said of a cause: TLS alerts and the kinds of I/O errors are made of fixed words.
 fn reason(cause: &(dyn StdError + 'static)) -> Option<String> {
     if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-        // Some of its texts repeat names that the other side chose.
-        return Some(format!("TLS: {}", shorten(&tls.to_string())));
+        return Some(tls::tls_in_words(tls));
     }
     let io = cause.downcast_ref::<io::Error>()?;
     // An I/O error around another error says less than the one within.
@@ -255,13 +257,6 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stat
     std::iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| {
         (*cause).source()
     })
-}
-
-fn shorten(text: &str) -> String {
-    text.chars()
-        .filter(|letter| !letter.is_control())
-        .take(200)
-        .collect()
 }
 
 #[cfg(test)]

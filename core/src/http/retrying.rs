@@ -40,7 +40,7 @@ pub(crate) async fn run<E: Exchange>(
         };
         let Some(pause) = budget.pause(retry, attempt.wish(), spent, rng.next_u64()) else {
             let kind = attempt.kind(E::CALL);
-            let retryable = may_pass(E::CALL, kind);
+            let retryable = may_pass(E::CALL, kind) && !attempt.is_futile();
             return Err(attempt.error(E::CALL, kind).with_retryable(retryable));
         };
         if attempt.answer == Answer::Unknown {

@@ -73,6 +73,9 @@ pub enum Sent {
 pub enum FailureCause {
     /// Time ran out.
     Timeout,
+    /// Something on the way, such as a proxy, lets nobody pass who asks so: asking again is futile until
+    /// somebody mends it.
+    Refused,
     /// Everything else.
     Network,
 }

@@ -14,6 +14,7 @@ use super::PostgresStore;
 use super::SqliteStore;
 use super::{BuiltInStore, Store, StoreError};
 use crate::error::{Error, ErrorKind, Result};
+use crate::given::meant;
 
 /// Opens the store at `url`. Nothing is connected or created yet.
 ///
@@ -66,8 +67,9 @@ pub(super) enum Location {
 
 impl Location {
     pub(super) fn parse(url: &str) -> Result<Self> {
+        let url = meant(url);
         let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
-        match scheme {
+        match scheme.to_ascii_lowercase().as_str() {
             "memory" if rest.is_empty() => Ok(Self::Memory),
             "memory" => Err(Error::invalid_argument(
                 "The store's URL is `memory:` and nothing more.",
@@ -80,10 +82,25 @@ impl Location {
             "sqlite" => Err(left_out("SQLite", "sqlite")),
             #[cfg(not(feature = "postgres"))]
             "postgres" | "postgresql" => Err(left_out("PostgreSQL", "postgres")),
-            _ => Err(Error::invalid_argument(
-                "The store's URL must begin with memory:, sqlite:, postgres:// or postgresql://.",
-            )),
+            scheme => Err(Error::invalid_argument(format!(
+                "The store's URL must begin with memory:, sqlite:, postgres:// or postgresql://{}.",
+                habit_of(scheme, rest)
+            ))),
         }
+    }
+}
+
+/// What another library would take here.
+fn habit_of(scheme: &str, rest: &str) -> &'static str {
+    match scheme {
+        "" if rest.is_empty() => "; it is empty",
+        "" if rest == "memory" => "; in memory it is `memory:`",
+        "" if rest.starts_with(':') || rest.starts_with("memory") => "; in memory it is `memory:`",
+        "jdbc" => ", without JDBC's `jdbc:`, and with the user and password before the host",
+        "file" => ", not with `file:`; a SQLite file is sqlite:///absolute/path",
+        // SQLAlchemy's.
+        scheme if scheme.contains('+') => ", without the name of a driver after `+`",
+        _ => "",
     }
 }
 
@@ -99,8 +116,16 @@ fn left_out(database: &str, feature: &str) -> Error {
 #[cfg(feature = "sqlite")]
 fn sqlite_path(rest: &str) -> Result<PathBuf> {
     let wrong = |what| Err(Error::invalid_argument(format!("The SQLite URL {what}")));
+    // SQLite's own names for it. As a file's name they would be no accident, and nobody's wish.
+    if rest.contains(":memory:")
+        || rest.contains("mode=memory")
+        || matches!(rest, "memory" | "memory:")
+    {
+        return wrong("names no file. The store in memory is `memory:`.");
+    }
     let path = match rest.strip_prefix("//") {
         Some(path) if path.starts_with('/') => path,
+        Some("") => return wrong("names no file. The store in memory is `memory:`."),
         Some(_) => {
             return wrong(
                 "has two slashes: it is sqlite:///absolute/path, or sqlite:relative/path.",
@@ -117,7 +142,18 @@ fn sqlite_path(rest: &str) -> Result<PathBuf> {
     if path.contains('\0') {
         return wrong("has a zero character in its path.");
     }
-    if path.is_empty() || path.ends_with('/') {
+    let relative = path.trim_start_matches('/');
+    if relative == "~" || relative.starts_with("~/") {
+        return wrong(
+            "begins its path with `~`, which only a shell replaces: write the folder out.",
+        );
+    }
+    if relative.starts_with('$') {
+        return wrong(
+            "begins its path with a variable, which only a shell replaces: write it out.",
+        );
+    }
+    if path.is_empty() || path.ends_with('/') || matches!(&*path, "." | "..") {
         return wrong("names no file.");
     }
     Ok(PathBuf::from(&*path))
@@ -152,19 +188,82 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_around_a_url_is_no_part_of_it() {
+        for url in [
+            "sqlite:a/b",
+            " sqlite:a/b\r\n",
+            "\"sqlite:a/b\"",
+            "'sqlite:a/b'",
+            "\u{feff}sqlite:a/b",
+            "SQLite:a/b",
+        ] {
+            assert_eq!(path(url), PathBuf::from("a/b"));
+        }
+        for url in ["memory:", " memory:\n", "\"memory:\"", "MEMORY:"] {
+            assert!(
+                matches!(Location::parse(url), Ok(Location::Memory)),
+                "{url}"
+            );
+        }
+        for url in [
+            "postgres://u@h/d\n",
+            "'postgresql://u@h/d'",
+            "Postgres://u@h/d",
+        ] {
+            assert!(
+                matches!(Location::parse(url), Ok(Location::Postgres(_))),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
     fn a_url_that_cannot_be_right_is_refused_with_the_reason_and_not_repeated() {
         for (url, words) in [
-            ("", "begin with"),
+            ("", "it is empty"),
+            ("\"\"", "it is empty"),
             ("canary", "begin with"),
+            ("/canary/x.sqlite", "begin with"),
             ("redis://:canary@h", "begin with"),
+            (
+                "jdbc:postgresql://h/d?user=u&password=canary",
+                "without JDBC",
+            ),
+            (
+                "postgresql+asyncpg://u:canary@h/d",
+                "without the name of a driver",
+            ),
+            ("sqlite+aiosqlite:///canary", "without the name of a driver"),
+            ("file:canary.db", "not with `file:`"),
+            ("memory", "in memory it is `memory:`"),
+            (":memory:", "in memory it is `memory:`"),
             ("memory:canary", "memory:"),
+            ("memory://", "memory:"),
             ("sqlite://canary/x", "two slashes"),
+            ("sqlite://./canary", "two slashes"),
             ("sqlite:", "no file"),
             ("sqlite:///", "no file"),
+            ("sqlite:.", "no file"),
+            ("sqlite:canary/", "no file"),
+            ("sqlite://", "store in memory is `memory:`"),
+            ("sqlite::memory:", "store in memory is `memory:`"),
+            ("sqlite:///:memory:", "store in memory is `memory:`"),
+            ("sqlite://:memory:", "store in memory is `memory:`"),
+            ("sqlite:memory", "store in memory is `memory:`"),
+            (
+                "sqlite:///file::memory:?cache=shared",
+                "store in memory is `memory:`",
+            ),
+            ("sqlite:canary?mode=memory", "store in memory is `memory:`"),
+            ("sqlite:~/canary", "only a shell replaces"),
+            ("sqlite:///~/canary", "only a shell replaces"),
+            ("sqlite:$HOME/canary", "only a shell replaces"),
             ("sqlite:///canary?mode=ro", "parameters"),
+            ("sqlite:canary#1", "parameters"),
             ("sqlite:canary%00", "zero"),
             ("sqlite:canary%ff", "UTF-8"),
-            ("postgres://u:canary@h/d?x=y", "parameter 1"),
+            ("postgres://u:canary@h/d?x=y", "`x`"),
+            ("postgres://u:p@canary@h/d", "%40"),
             ("postgres:u:canary", "postgres://"),
         ] {
             let error = open(url).err().expect(url);

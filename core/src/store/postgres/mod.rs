@@ -1,7 +1,9 @@
 //! PostgreSQL: many processes on many machines, one database.
 
+mod parameters;
 mod per_process;
 mod pool;
+mod refusals;
 mod url;
 
 use tokio_postgres::types::ToSql;
@@ -41,7 +43,8 @@ const SCAN_DUE: &str = "SELECT key FROM relaypass_records \
 ///   `verify-ca` and `verify-full` all are what `verify-full` is elsewhere: the server's
 ///   certificate and its name are always verified, also with `prefer`. Without the parameter it is
 ///   `require`, and `disable` for a server on this machine (a Unix socket or a loopback address).
-/// * `sslrootcert`: a PEM file of authorities to trust, in place of Mozilla's.
+/// * `sslrootcert`: a PEM file of authorities to trust, in place of Mozilla's. Each certificate in it is
+///   read, or the file is refused.
 /// * `pool_size`: the most connections at a time, 1 to 1000; 10 if it is not given.
 /// * `create_table=true`: creates the table when it is found missing.
 /// * `connect_timeout` and `tcp_user_timeout`, in seconds: 5 and 10 if they are not given.

@@ -10,6 +10,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::Row;
 
 use super::per_process::PerProcess;
+use super::refusals;
 use super::url::Settings;
 use crate::store::table::POSTGRES_DDL;
 use crate::store::StoreError;
@@ -103,7 +104,8 @@ impl Connections {
                 // What else rests in the pool is as old as the one that broke.
                 self.pool().retain(|_, _| false);
             } else {
-                return Err(failed(cause));
+                let is_broken = is_broken(&cause);
+                return Err(refusals::failed(cause, is_broken));
             }
         }
     }
@@ -124,10 +126,7 @@ impl Connections {
                 lent.give_back();
                 Ok(())
             }
-            Err(cause) => Err(StoreError::caused_by(
-                "PostgreSQL refused to create the table relaypass_records.",
-                cause,
-            )),
+            Err(cause) => Err(refusals::not_created(cause)),
         }
     }
 
@@ -156,13 +155,9 @@ impl Connections {
     async fn lend(&self) -> Result<Lent, StoreError> {
         match self.pool().get().await {
             Ok(connection) => Ok(Lent(Some(connection))),
-            Err(PoolError::Backend(cause)) => Err(StoreError::caused_by(
-                format!(
-                    "Cannot connect to PostgreSQL ({}).",
-                    self.settings.tls_in_words
-                ),
-                cause,
-            )),
+            Err(PoolError::Backend(cause)) => {
+                Err(refusals::no_connection(self.settings.tls_in_words, cause))
+            }
             Err(cause) => Err(StoreError::caused_by(
                 "Cannot get a connection to PostgreSQL.",
                 cause,
@@ -242,27 +237,4 @@ fn is_broken(cause: &tokio_postgres::Error) -> bool {
         }
         None => true,
     }
-}
-
-fn failed(cause: tokio_postgres::Error) -> StoreError {
-    let what = match cause.code() {
-        Some(&SqlState::UNDEFINED_TABLE) => {
-            "The table relaypass_records is missing in this database: run `relaypass store create` \
-             with its URL, or the statements that `relaypass store ddl` prints."
-        }
-        Some(&SqlState::UNDEFINED_COLUMN) => {
-            "The table relaypass_records is not the one that `relaypass store ddl` prints."
-        }
-        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            "PostgreSQL refused: this user needs SELECT, INSERT, UPDATE and DELETE on \
-             relaypass_records."
-        }
-        Some(&SqlState::DISK_FULL) => "PostgreSQL has no room left on its disk.",
-        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
-            "This PostgreSQL server takes no writes: it is a replica, or set to read-only."
-        }
-        _ if is_broken(&cause) => "The connection to PostgreSQL broke.",
-        _ => "PostgreSQL refused a statement.",
-    };
-    StoreError::caused_by(what, cause)
 }

@@ -2,44 +2,19 @@
 //! error, since any part may hold a piece of a password.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::CertificateDer;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::parameters::Own;
 use crate::error::{Error, Result};
+use crate::tls;
 
-const DEFAULT_POOL_SIZE: usize = 10;
-const LARGEST_POOL: usize = 1000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long sent bytes may stay without an answer from the other side's network.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What the driver understands by itself, beside our own.
-const PASSED_ON: [&str; 16] = [
-    "application_name",
-    "channel_binding",
-    "connect_timeout",
-    "dbname",
-    "host",
-    "hostaddr",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_retries",
-    "load_balance_hosts",
-    "options",
-    "password",
-    "port",
-    "target_session_attrs",
-    "tcp_user_timeout",
-];
 
 pub(super) struct Settings {
     pub(super) config: Config,
@@ -51,7 +26,10 @@ pub(super) struct Settings {
 
 pub(super) fn parse(url: &str) -> Result<Settings> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    if !matches!(scheme, "postgres" | "postgresql") {
+    if !["postgres", "postgresql"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+    {
         return Err(wrong("it must begin with postgres:// or postgresql://."));
     }
     // The driver takes everything before the first `@` for user and password.
@@ -64,6 +42,13 @@ pub(super) fn parse(url: &str) -> Result<Settings> {
         }
     }
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // Whatever else stands in a bare password, a second `@` or a `#` before the parameters is of it.
+    if place.matches('@').count() > 1 || place.contains('#') {
+        return Err(wrong(
+            "it has more than one `@`, or a `#`, before its parameters. In a user name or password, `@` \
+             must be percent-encoded as %40, `/` as %2F, `?` as %3F and `#` as %23.",
+        ));
+    }
     let (own, passed_on) = Own::parse(query)?;
 
     let mut config: Config = format!("postgres://{place}?{}", passed_on.join("&"))
@@ -96,7 +81,9 @@ pub(super) fn parse(url: &str) -> Result<Settings> {
     config.ssl_mode(ssl_mode);
     Ok(Settings {
         config,
-        tls: MakeRustlsConnect::new(tls(own.authorities)?),
+        tls: MakeRustlsConnect::new(tls::client_config(
+            own.authorities.unwrap_or_else(tls::public_authorities),
+        )),
         tls_in_words: match ssl_mode {
             SslMode::Disable => "sslmode=disable: without TLS",
             SslMode::Prefer => "sslmode=prefer: with TLS, verified, if the server offers it",
@@ -105,98 +92,6 @@ pub(super) fn parse(url: &str) -> Result<Settings> {
         pool_size: own.pool_size,
         create_table: own.create_table,
     })
-}
-
-/// The parameters that the driver does not know, or would understand in another way.
-struct Own {
-    ssl_mode: Option<SslMode>,
-    authorities: Option<RootCertStore>,
-    pool_size: usize,
-    create_table: bool,
-}
-
-impl Own {
-    fn parse(query: &str) -> Result<(Self, Vec<&str>)> {
-        let mut own = Self {
-            ssl_mode: None,
-            authorities: None,
-            pool_size: DEFAULT_POOL_SIZE,
-            create_table: false,
-        };
-        let mut passed_on = Vec::new();
-        let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
-        for (index, parameter) in parameters.enumerate() {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let decoded = percent_decode_str(value)
-                .decode_utf8()
-                .map_err(|_| wrong("a parameter is not UTF-8."))?;
-            match (name, &*decoded) {
-                ("sslmode", "disable") => own.ssl_mode = Some(SslMode::Disable),
-                ("sslmode", "prefer") => own.ssl_mode = Some(SslMode::Prefer),
-                ("sslmode", "require" | "verify-ca" | "verify-full") => {
-                    own.ssl_mode = Some(SslMode::Require);
-                }
-                ("sslmode", _) => {
-                    return Err(wrong(
-                        "sslmode must be disable, prefer, require, verify-ca or verify-full.",
-                    ));
-                }
-                ("sslrootcert", file) => own.authorities = Some(authorities(file)?),
-                ("pool_size", size) => {
-                    own.pool_size = size
-                        .parse()
-                        .ok()
-                        .filter(|size| (1..=LARGEST_POOL).contains(size))
-                        .ok_or_else(|| wrong("pool_size must be a number from 1 to 1000."))?;
-                }
-                ("create_table", "true") => own.create_table = true,
-                ("create_table", "false") => own.create_table = false,
-                ("create_table", _) => return Err(wrong("create_table must be true or false.")),
-                (name, _) if PASSED_ON.contains(&name) && !value.is_empty() => {
-                    passed_on.push(parameter);
-                }
-                _ => {
-                    return Err(wrong(&format!(
-                        "parameter {} is unknown or has no value; there are create_table, \
-                         pool_size, sslmode, sslrootcert, {}.",
-                        index + 1,
-                        PASSED_ON.join(", ")
-                    )));
-                }
-            }
-        }
-        Ok((own, passed_on))
-    }
-}
-
-fn authorities(file: &str) -> Result<RootCertStore> {
-    let certificates: std::result::Result<Vec<_>, _> = match CertificateDer::pem_file_iter(file) {
-        Ok(certificates) => certificates.collect(),
-        Err(cause) => Err(cause),
-    };
-    let certificates = certificates
-        .map_err(|cause| wrong("the file of sslrootcert cannot be read.").with_source(cause))?;
-    let mut roots = RootCertStore::empty();
-    let (taken, _) = roots.add_parsable_certificates(certificates);
-    if taken == 0 {
-        return Err(wrong(
-            "the file of sslrootcert holds no certificate in PEM.",
-        ));
-    }
-    Ok(roots)
-}
-
-fn tls(authorities: Option<RootCertStore>) -> Result<ClientConfig> {
-    let roots = authorities.unwrap_or_else(|| RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    });
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("aws-lc-rs offers the protocol versions of rustls")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
 }
 
 fn is_on_this_machine(config: &Config) -> bool {
@@ -214,7 +109,7 @@ fn is_on_this_machine(config: &Config) -> bool {
     })
 }
 
-fn wrong(what: &str) -> Error {
+pub(super) fn wrong(what: &str) -> Error {
     Error::invalid_argument(format!("The PostgreSQL URL cannot be used: {what}"))
 }
 
@@ -272,8 +167,31 @@ mod tests {
             ("postgres://u@h/d?connect_timeout=soon", "connect_timeout"),
             (
                 "postgres://u@h/d?application_name=a&colour=blue",
-                "parameter 2",
+                "the parameter `colour` is unknown",
             ),
+            (
+                "postgres://u@h/d?sslcert=x",
+                "the parameter `sslcert` is unknown",
+            ),
+            (
+                "postgres://u@h/d?password=p&sslkey=x",
+                "the parameter `sslkey` is unknown",
+            ),
+            (
+                "postgres://u@h/d?host=",
+                "the parameter `host` has no value",
+            ),
+            ("postgres://u@h/d?Colour=blue", "parameter 1 is unknown"),
+            ("postgres://u@h/d?password=a&b=c", "parameter 2 is unknown"),
+            ("postgres://u@h/d?schema=x", "options=-csearch_path"),
+            ("postgres://u@h/d?ssl=true", "it is sslmode"),
+            (
+                "postgres://u@h/d?colour=blue",
+                "There are create_table, pool_size",
+            ),
+            ("postgres://u:p@x@h/d", "%40"),
+            ("postgres://u@d:p@h/d", "%40"),
+            ("postgres://u:p@x@h", "%40"),
             ("postgres://h/d?application_name=a@b", "percent-encoded"),
         ] {
             let text = refused(url);
@@ -288,6 +206,9 @@ mod tests {
             "postgres://u:ca?canary@h/d",
             "postgres://u:c/canary@h/d",
             "postgres://u:p@canary@h:1x/d",
+            "postgres://u:p@x/canary@h/d",
+            "postgres://u:p@x#canary@h/d",
+            "postgres://u:p@x?canary=1@h/d",
             "postgres://u@h/d?password=p&canary",
             "postgres://u@h/d?password=p&canary=1",
             "postgres://u@h/d?password=canary&port=x",
@@ -299,6 +220,17 @@ mod tests {
             let error = parse(url).err().expect(url);
             assert!(!format!("{error} {error:?}").contains("canary"), "{url}");
         }
+    }
+
+    #[test]
+    fn what_libpq_takes_is_taken() {
+        let config = parse("postgresql:///d?host=/tmp&user=postgres&sslmode=disable")
+            .unwrap()
+            .config;
+        assert_eq!(config.get_user(), Some("postgres"));
+        assert_eq!(config.get_dbname(), Some("d"));
+        // A mail address as a name, elsewhere than before the host.
+        parse("postgres://u@h/d?application_name=a@b").unwrap();
     }
 
     #[test]

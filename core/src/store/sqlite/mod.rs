@@ -34,7 +34,8 @@ const SCAN_DUE: &str = "SELECT key FROM relaypass_records INDEXED BY relaypass_r
 ///
 /// The file is created when the store is first used, in a folder that must be there, on a disk of
 /// this machine (SQLite's locks do not work over a network). It is in WAL mode, so two files named
-/// `…-wal` and `…-shm` lie beside it: they belong to it. A swap is on the disk when it returns
+/// `…-wal` and `…-shm` lie beside it: they belong to it. On Unix, what is created here is its owner's
+/// alone to read and write (0600), whatever the umask; a file that is there stays as it is. A swap is on the disk when it returns
 /// (`synchronous=FULL`), and what is deleted or replaced is overwritten (`secure_delete`).
 ///
 /// **After a fork** the child opens connections of its own. That is possible unless SQLite was at

@@ -143,6 +143,31 @@ async fn the_file_is_damaged() {
     assert_clear(&error, "damage", rusqlite::ErrorCode::DatabaseCorrupt);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_created_is_for_its_owner_alone_and_what_is_there_stays_as_it_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = Folder::new("private");
+    let mode = |name: &str| {
+        let metadata = std::fs::metadata(folder.0.join(name)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    let store = SqliteStore::open(folder.file());
+    let swap = store.compare_and_swap("key", None, Some(large_record(1)));
+    assert_eq!(swap.await.unwrap(), Swap::Done);
+    for name in ["store.db", "store.db-wal", "store.db-shm"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    drop(store);
+    let shared = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(folder.file(), shared).unwrap();
+    let store = SqliteStore::open(folder.file());
+    let swap = store.compare_and_swap("other", None, Some(large_record(1)));
+    assert_eq!(swap.await.unwrap(), Swap::Done);
+    assert_eq!(mode("store.db"), 0o640);
+}
+
 #[tokio::test]
 async fn the_folder_does_not_exist() {
     let folder = Folder::new("none");

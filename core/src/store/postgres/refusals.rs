@@ -1,0 +1,128 @@
+//! What PostgreSQL, or a pooler before it, refuses: its own words, and what to do. SQLSTATEs and
+//! messages name users, databases and tables, never a password or a value; details may hold values, and
+//! are left out.
+
+use std::error::Error as StdError;
+use std::io;
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::Error;
+
+use crate::store::StoreError;
+use crate::tls::tls_reason;
+
+/// So much of somebody's message is repeated.
+const LONGEST_MESSAGE: usize = 300;
+
+/// There is no connection.
+pub(super) fn no_connection(tls_in_words: &str, cause: Error) -> StoreError {
+    let advice = advice_on_connecting(&cause);
+    let text = format!(
+        "Cannot connect to PostgreSQL ({tls_in_words}): {}.{advice}",
+        in_words(&cause)
+    );
+    StoreError::caused_by(text, cause)
+}
+
+/// A statement was refused, or its connection broke.
+pub(super) fn failed(cause: Error, is_broken: bool) -> StoreError {
+    let what = match cause.code() {
+        Some(&SqlState::UNDEFINED_TABLE) => {
+            "The table relaypass_records is missing in this database: run `relaypass store create` \
+             with its URL, or the statements that `relaypass store ddl` prints."
+        }
+        Some(&SqlState::UNDEFINED_COLUMN) => {
+            "The table relaypass_records is not the one that `relaypass store ddl` prints."
+        }
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            "PostgreSQL refused: this user needs SELECT, INSERT, UPDATE and DELETE on \
+             relaypass_records."
+        }
+        Some(&SqlState::DISK_FULL) => "PostgreSQL has no room left on its disk.",
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
+            "This PostgreSQL server takes no writes: it is a replica, or set to read-only."
+        }
+        Some(&SqlState::INVALID_SQL_STATEMENT_NAME | &SqlState::DUPLICATE_PSTATEMENT) => {
+            "A pooler such as PgBouncer lost a prepared statement. It needs version 1.21 or later and \
+             max_prepared_statements above 0, or pool_mode=session."
+        }
+        _ if is_broken => "The connection to PostgreSQL broke.",
+        _ => "PostgreSQL refused a statement.",
+    };
+    StoreError::caused_by(format!("{what} ({})", in_words(&cause)), cause)
+}
+
+/// The table was not created.
+pub(super) fn not_created(cause: Error) -> StoreError {
+    let advice = match cause.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            " Let the owner of the schema create it, or GRANT CREATE on the schema to this user. If it \
+             is there already, this user does not see it: GRANT USAGE on its schema."
+        }
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
+            " This server takes no writes: it is a replica, or set to read-only."
+        }
+        _ => "",
+    };
+    let text = format!(
+        "PostgreSQL refused to create the table relaypass_records: {}.{advice}",
+        in_words(&cause)
+    );
+    StoreError::caused_by(text, cause)
+}
+
+fn advice_on_connecting(cause: &Error) -> &'static str {
+    match cause.code() {
+        Some(&SqlState::INVALID_PASSWORD) => " The user or the password in the store's URL is wrong.",
+        Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+            " There is no such user, or pg_hba.conf does not let it in from here."
+        }
+        Some(&SqlState::INVALID_CATALOG_NAME) => " Create the database, or name another one in the URL.",
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => " GRANT CONNECT on the database to this user.",
+        Some(&SqlState::TOO_MANY_CONNECTIONS) => {
+            " All replicas together want more connections than the server has: lower pool_size in the \
+             URL, or raise max_connections."
+        }
+        Some(&SqlState::CANNOT_CONNECT_NOW) => " The server starts or stops.",
+        Some(&SqlState::PROTOCOL_VIOLATION) => {
+            " A pooler such as PgBouncer may have said this: it must know the database and the user, and \
+             not refuse a startup parameter (ignore_startup_parameters)."
+        }
+        _ => "",
+    }
+}
+
+/// What the server said, or what stood in the way.
+fn in_words(error: &Error) -> String {
+    if let Some(said) = error.as_db_error() {
+        let message = shorten(said.message());
+        return format!("SQLSTATE {}: {message}", said.code().code());
+    }
+    if let Some(reason) = tls_reason(error) {
+        return reason;
+    }
+    let first: &(dyn StdError + 'static) = error;
+    let causes = std::iter::successors(Some(first), |cause: &&(dyn StdError + 'static)| {
+        (*cause).source()
+    });
+    let io = causes
+        .clone()
+        .find_map(|cause| cause.downcast_ref::<io::Error>());
+    match io {
+        Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            "nothing listens at that host and port (connection refused)".to_owned()
+        }
+        Some(error) => shorten(&error.to_string()),
+        // Each says a part, the last one most.
+        None => shorten(&causes.last().map_or_else(String::new, ToString::to_string)),
+    }
+}
+
+fn shorten(text: &str) -> String {
+    let text = text.trim_end_matches(['.', '\n']);
+    (text
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(LONGEST_MESSAGE))
+    .collect()
+}
