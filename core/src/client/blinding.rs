@@ -173,3 +173,119 @@ fn now() -> Moment {
         process: Process::present(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aws_lc_rs::encoding::AsDer;
+    use aws_lc_rs::rsa::{KeyPair, KeySize};
+    use aws_lc_rs::signature::KeyPair as _;
+
+    use super::*;
+    use crate::encoding::encode_base64url;
+
+    fn random_key(size: KeySize) -> String {
+        let pair = KeyPair::generate(size).unwrap();
+        encode_base64url(pair.public_key().as_der().unwrap().as_ref())
+    }
+
+    fn challenge() -> Challenge {
+        let json = br#"{"token_type":2,"mac":"m","expires_at":"2100-01-01T00:00:00Z"}"#;
+        Challenge::decode(&encode_base64url(json)).unwrap()
+    }
+
+    async fn refilled(known: &KnownKey) {
+        let filling = async {
+            while known.reserve.is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let limit = Duration::from_secs(60);
+        tokio::time::timeout(limit, filling)
+            .await
+            .expect("factors are made");
+    }
+
+    #[tokio::test]
+    async fn from_the_second_pass_on_factors_are_made_ahead() {
+        for size in [KeySize::Rsa2048, KeySize::Rsa4096] {
+            let keys = TokenKeys::default();
+            let known = keys.decode(&random_key(size), "id").unwrap();
+            known.blind(challenge()).await.unwrap();
+            assert!(
+                !known.reserve.is_watched(&now()),
+                "one pass alone has none made"
+            );
+            let second = known.blind(challenge()).await.unwrap();
+            refilled(&known).await;
+            let before = known.reserve.len();
+            let third = known.blind(challenge()).await.unwrap();
+            assert_eq!(known.reserve.len(), before - 1);
+            assert_ne!(second.blinded_message(), third.blinded_message());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_is_parsed_once_and_another_starts_with_none() {
+        let keys = TokenKeys::default();
+        let [one, other] = [KeySize::Rsa2048; 2].map(random_key);
+        let known = keys.decode(&one, "id").unwrap();
+        assert!(Arc::ptr_eq(&known, &keys.decode(&one, "id").unwrap()));
+        for _ in 0..2 {
+            known.blind(challenge()).await.unwrap();
+        }
+        refilled(&known).await;
+        for (key, id) in [(&other, "id"), (&one, "another-id")] {
+            let changed = keys.decode(key, id).unwrap();
+            assert!(!Arc::ptr_eq(&known, &changed));
+            assert!(changed.reserve.is_empty());
+        }
+        assert!(keys.decode("AAAA", "id").is_err());
+    }
+
+    #[test]
+    fn keys_do_not_pile_up() {
+        let keys = TokenKeys::default();
+        let key = random_key(KeySize::Rsa2048);
+        let first = keys.decode(&key, "first").unwrap();
+        let second = keys.decode(&key, "second").unwrap();
+        for other in 0..MOST_KEYS - 1 {
+            keys.decode(&key, "first").unwrap();
+            keys.decode(&key, &other.to_string()).unwrap();
+        }
+        assert!(Arc::ptr_eq(&first, &keys.decode(&key, "first").unwrap()));
+        assert!(!Arc::ptr_eq(&second, &keys.decode(&key, "second").unwrap()));
+        assert_eq!(keys.0.lock().unwrap().len(), MOST_KEYS);
+    }
+
+    #[tokio::test]
+    async fn factors_end_with_the_last_who_knows_the_key() {
+        let keys = TokenKeys::default();
+        let known = keys.decode(&random_key(KeySize::Rsa2048), "id").unwrap();
+        for _ in 0..2 {
+            known.blind(challenge()).await.unwrap();
+        }
+        refilled(&known).await;
+        let left = Arc::downgrade(&known);
+        drop((known, keys));
+        let gone = async {
+            while left.upgrade().is_some() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), gone)
+            .await
+            .expect("nobody keeps them");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn with_a_long_key_others_go_on_while_a_message_is_blinded() {
+        let keys = TokenKeys::default();
+        let known = keys.decode(&random_key(KeySize::Rsa4096), "id").unwrap();
+        let blinding = tokio::spawn(async move { known.blind(challenge()).await });
+        tokio::task::yield_now().await;
+        assert!(!blinding.is_finished(), "this thread was busy with it");
+        blinding.await.unwrap().unwrap();
+    }
+}

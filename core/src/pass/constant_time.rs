@@ -10,7 +10,7 @@ use super::emsa_pss;
 use super::factor::Arithmetic;
 use super::inversion::invert_known;
 use super::montgomery::{Modulus, Number};
-use super::scripted::Script;
+use super::script::Script;
 
 const MARK: &str = "RELAYPASS_TEST_COUNTS";
 /// How often each work is done before it counts: until the allocator has what it asks for at hand.
@@ -42,7 +42,8 @@ fn instructions_do_not_depend_on_secrets() {
             "--tool=callgrind",
             "--toggle-collect=*counted_by_callgrind*",
         ])
-        .arg("--dump-after=*counted_by_callgrind*")
+        // The same pattern again would take the place of the one above.
+        .arg("--dump-after=*::counted_by_callgrind*")
         .arg(format!("--callgrind-out-file={}/out", folder.display()))
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "pass::constant_time::counts", "--nocapture"])

@@ -23,7 +23,8 @@ mod privacy_pass;
 #[doc(hidden)]
 pub mod reserve;
 #[cfg(test)]
-mod scripted;
+#[path = "../../tests/support/script.rs"]
+mod script;
 mod token_key;
 
 pub use blinding::{token_input, PendingPass, TOKEN_INPUT_LEN};

@@ -147,6 +147,12 @@ impl Reserve {
         Some(LONGEST_AGE.saturating_sub(age))
     }
 
+    /// Whether somebody calls [`Reserve::wipe_stale`].
+    #[cfg(test)]
+    pub(crate) fn is_watched(&self, now: &Moment) -> bool {
+        self.stock_of(now).is_some_and(|stock| stock.is_watched)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.lock().map_or(0, |stock| stock.len())

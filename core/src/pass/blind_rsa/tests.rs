@@ -6,7 +6,7 @@ use aws_lc_rs::signature::KeyPair as _;
 use crypto_bigint::Resize;
 
 use super::*;
-use crate::pass::scripted::Script;
+use crate::pass::script::Script;
 use crate::secret::os_random;
 use crate::secret::rand_core::Rng;
 use crate::test_vectors::{read, unhex};

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
-use crate::secret::rand_core::{TryCryptoRng, TryRng};
+use rand_core::{TryCryptoRng, TryRng};
 
 /// Gives these bytes, one after the other, and nothing more.
-pub(super) struct Script(VecDeque<u8>);
+pub struct Script(VecDeque<u8>);
 
 impl Script {
-    pub(super) fn new(parts: &[&[u8]]) -> Self {
+    pub fn new(parts: &[&[u8]]) -> Self {
         Self(parts.concat().into())
     }
 }
