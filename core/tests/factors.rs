@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::{Instant, SystemTime};
 
 use relaypass::os_random;
 use relaypass::pass::blind_rsa::PublicKey;
-use relaypass::pass::reserve::{Moment, Process, Reserve, BATCH};
+use relaypass::pass::moment::Moment;
+use relaypass::pass::reserve::{Reserve, BATCH};
 use relaypass::pass::Factor;
 
 use crate::support::own_process::in_own_process;
@@ -16,14 +16,6 @@ use crate::support::signer::KeyPair;
 
 const CHILDREN: usize = 64;
 const THREADS: usize = 8;
-
-fn now() -> Moment {
-    Moment {
-        instant: Instant::now(),
-        clock: SystemTime::now(),
-        process: Process::present(),
-    }
-}
 
 fn key() -> PublicKey {
     PublicKey::from_spki(&KeyPair::generate(2048).spki()).unwrap()
@@ -44,14 +36,14 @@ fn no_factor_is_given_to_two_threads() {
             threads.spawn(|| {
                 // Until all have been given out, to this thread or another.
                 while given.lock().unwrap().len() < BATCHES * BATCH {
-                    if let Some(factor) = reserve.take(&now()).factor {
+                    if let Some(factor) = reserve.take(&Moment::present()).factor {
                         given.lock().unwrap().push(name(&factor));
                     }
                 }
             });
         }
         for _ in 0..BATCHES {
-            let began = now();
+            let began = Moment::present();
             reserve.put(key.factors(BATCH, &mut os_random()), &began);
         }
     });
@@ -71,8 +63,8 @@ fn no_factor_is_given_to_two_processes() {
     let folder = std::env::temp_dir().join(format!("relaypass-factors-{}", std::process::id()));
     fs::create_dir(&folder).unwrap();
     let (key, reserve) = (key(), Reserve::default());
-    reserve.put(key.factors(BATCH, &mut os_random()), &now());
-    let mut given = vec![name(&reserve.take(&now()).factor.unwrap())];
+    reserve.put(key.factors(BATCH, &mut os_random()), &Moment::present());
+    let mut given = vec![name(&reserve.take(&Moment::present()).factor.unwrap())];
     for child in 0..CHILDREN {
         // Every other one has a child of its own.
         fork(|| {
@@ -81,7 +73,7 @@ fn no_factor_is_given_to_two_processes() {
             }
             takes_none_but_its_own(&key, &reserve, &folder);
         });
-        let factor = reserve.take(&now()).factor;
+        let factor = reserve.take(&Moment::present()).factor;
         given.extend(factor.as_ref().map(name));
     }
     assert_eq!(given.len(), BATCH, "what the parent made is the parent's");
@@ -102,11 +94,11 @@ fn no_factor_is_given_to_two_processes() {
 fn takes_none_but_its_own(key: &PublicKey, reserve: &Reserve, folder: &Path) {
     let mut given = Vec::new();
     let mut ask = || {
-        let factor = reserve.take(&now()).factor;
+        let factor = reserve.take(&Moment::present()).factor;
         given.extend(factor.iter().flat_map(name));
     };
     ask();
-    reserve.put(key.factors(2, &mut os_random()), &now());
+    reserve.put(key.factors(2, &mut os_random()), &Moment::present());
     (0..3).for_each(|_| ask());
     fs::write(folder.join(std::process::id().to_string()), given).unwrap();
 }

@@ -5,13 +5,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Instant, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
+use crate::brief_lock::lock_briefly;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pass::reserve::{Moment, Process, Reserve, BATCH};
+use crate::pass::moment::Moment;
+use crate::pass::reserve::{Reserve, BATCH};
 use crate::pass::{Challenge, Malformed, PendingPass, TokenKey};
 use crate::secret::os_random;
 
@@ -42,8 +43,7 @@ impl TokenKeys {
         encoded: &str,
         id: &str,
     ) -> std::result::Result<Arc<KnownKey>, Malformed> {
-        // In the child of a fork, a thread that is not there may hold the lock.
-        if let Ok(mut known) = self.0.try_lock() {
+        if let Some(mut known) = lock_briefly(&self.0) {
             let is_it = |known: &Arc<KnownKey>| known.is(encoded, id);
             if let Some(place) = known.iter().position(is_it) {
                 let found = known.remove(place).expect("its place was found");
@@ -55,7 +55,7 @@ impl TokenKeys {
             key: TokenKey::decode(encoded, id)?,
             reserve: Reserve::default(),
         });
-        if let Ok(mut known) = self.0.try_lock() {
+        if let Some(mut known) = lock_briefly(&self.0) {
             // Another call may have been quicker.
             if let Some(there) = known.iter().find(|known| known.is(encoded, id)) {
                 return Ok(there.clone());
@@ -83,7 +83,7 @@ impl KnownKey {
     /// # Errors
     /// `protocol`, as [`refused`], where [`PendingPass::blind`] fails.
     pub(crate) async fn blind(self: &Arc<Self>, challenge: Challenge) -> Result<PendingPass> {
-        let taken = self.reserve.take(&now());
+        let taken = self.reserve.take(&Moment::present());
         if taken.refill {
             self.refill();
         }
@@ -132,7 +132,7 @@ struct Filling(Arc<KnownKey>);
 impl Filling {
     /// Whether nobody yet wipes what becomes too old.
     fn fill(self) -> bool {
-        let began = now();
+        let began = Moment::present();
         let public_key = self.0.key.public_key();
         let factors = public_key.factors(BATCH, &mut os_random());
         self.0.reserve.put(factors, &began);
@@ -142,7 +142,7 @@ impl Filling {
 
 impl Drop for Filling {
     fn drop(&mut self) {
-        self.0.reserve.give_up(&now());
+        self.0.reserve.give_up(&Moment::present());
     }
 }
 
@@ -151,7 +151,7 @@ struct Watch(Weak<KnownKey>);
 
 impl Watch {
     async fn wipe_in_time(self) {
-        let stale_in = || self.0.upgrade()?.reserve.wipe_stale(&now());
+        let stale_in = || self.0.upgrade()?.reserve.wipe_stale(&Moment::present());
         while let Some(left) = stale_in() {
             tokio::time::sleep(left).await;
         }
@@ -161,16 +161,8 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(known) = self.0.upgrade() {
-            known.reserve.unwatch(&now());
+            known.reserve.unwatch(&Moment::present());
         }
-    }
-}
-
-fn now() -> Moment {
-    Moment {
-        instant: Instant::now(),
-        clock: SystemTime::now(),
-        process: Process::present(),
     }
 }
 
@@ -214,7 +206,7 @@ mod tests {
             let known = keys.decode(&random_key(size), "id").unwrap();
             known.blind(challenge()).await.unwrap();
             assert!(
-                !known.reserve.is_watched(&now()),
+                !known.reserve.is_watched(&Moment::present()),
                 "one pass alone has none made"
             );
             let second = known.blind(challenge()).await.unwrap();
@@ -284,7 +276,7 @@ mod tests {
         let keys = TokenKeys::default();
         let known = keys.decode(&random_key(KeySize::Rsa4096), "id").unwrap();
         let blinding = tokio::spawn(async move { known.blind(challenge()).await });
-        tokio::task::yield_now().await;
+        tokio::task::yield_Moment::present().await;
         assert!(!blinding.is_finished(), "this thread was busy with it");
         blinding.await.unwrap().unwrap();
     }

@@ -22,7 +22,7 @@ pub(super) const LIMB_BITS: u32 = 60;
 /// The bits of a limb, all set.
 pub(super) const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
 /// So many products of a column are added up in one piece of straight code.
-const UNROLLED: usize = 8;
+const UNROLLED: usize = 4;
 
 /// A number of 60-bit limbs, the lowest first. It stays where it is, and is wiped when dropped.
 pub(super) struct Number<const LIMBS: usize>(pub(super) Box<[u64; LIMBS]>);
@@ -111,28 +111,31 @@ impl<const LIMBS: usize> Modulus<LIMBS> {
 
     /// `x * y / R`. With both below `2N`, so is the result.
     pub(super) fn multiply(&self, x: &Number<LIMBS>, y: &Number<LIMBS>) -> Number<LIMBS> {
-        self.by_columns(|column, sum| match column < LIMBS {
-            true => add_products(sum, &x.0[..=column], &y.0[..=column]),
-            false => add_products(sum, &x.0[column - LIMBS + 1..], &y.0[column - LIMBS + 1..]),
-        })
+        self.by_columns(
+            |sum, last| add_products(sum, &x.0[..=last], &y.0[..=last]),
+            |sum, first| add_products(sum, &x.0[first..], &y.0[first..]),
+        )
     }
 
     /// `x * x / R`. Of two equal products one is made, with a factor twice as large.
     pub(super) fn square(&self, x: &Number<LIMBS>) -> Number<LIMBS> {
         let doubled = Zeroizing::new(x.0.map(|limb| limb << 1));
-        self.by_columns(|column, sum| {
-            let (first, last) = match column < LIMBS {
-                true => (0, column),
-                false => (column - LIMBS + 1, LIMBS - 1),
-            };
-            let pairs = (last - first).div_ceil(2);
-            let (low, high) = (first..first + pairs, last + 1 - pairs..=last);
-            add_products(sum, &x.0[low], &doubled[high]);
-            if column.is_multiple_of(2) {
-                let middle = u128::from(x.0[column / 2]);
-                *sum += middle * middle;
-            }
-        })
+        self.by_columns(
+            |sum, last| {
+                let pairs = last.div_ceil(2);
+                add_products(sum, &x.0[..pairs], &doubled[last + 1 - pairs..=last]);
+                if last.is_multiple_of(2) {
+                    *sum += product(x.0[pairs], x.0[pairs]);
+                }
+            },
+            |sum, first| {
+                let pairs = (LIMBS - first) / 2;
+                add_products(sum, &x.0[first..first + pairs], &doubled[LIMBS - pairs..]);
+                if !(LIMBS - first).is_multiple_of(2) {
+                    *sum += product(x.0[first + pairs], x.0[first + pairs]);
+                }
+            },
+        )
     }
 
     /// Brings a number into Montgomery's form: `x * R mod N`, below `2N`.
@@ -166,27 +169,30 @@ impl<const LIMBS: usize> Modulus<LIMBS> {
         Choice::from(borrow as u8)
     }
 
-    /// Montgomery's reduction of the sums that `products` adds to each column.
+    /// Montgomery's reduction of what is added to each column: to the lower ones the products of limbs
+    /// from 0 up to a last one, to the higher ones those from a first one up to the highest.
     #[inline(always)]
-    fn by_columns(&self, products: impl Fn(usize, &mut u128)) -> Number<LIMBS> {
+    fn by_columns(
+        &self,
+        add_lower: impl Fn(&mut u128, usize),
+        add_higher: impl Fn(&mut u128, usize),
+    ) -> Number<LIMBS> {
         let mut out = Number::zero();
-        // The multiples of the modulus that make the lower half zero.
+        // The multiples of the modulus that make the lower columns zero.
         let mut multiples = Zeroizing::new([0; LIMBS]);
         let negated_inverse = self.inverse.wrapping_neg();
         let mut sum = 0;
-        for column in 0..LIMBS {
-            products(column, &mut sum);
-            add_products(&mut sum, &multiples[..column], &self.limbs[1..=column]);
-            let multiple = (sum as u64).wrapping_mul(negated_inverse) & LIMB_MASK;
-            multiples[column] = multiple;
-            sum += u128::from(multiple) * u128::from(self.limbs[0]);
+        for last in 0..LIMBS {
+            add_lower(&mut sum, last);
+            add_products(&mut sum, &multiples[..last], &self.limbs[1..=last]);
+            multiples[last] = (sum as u64).wrapping_mul(negated_inverse) & LIMB_MASK;
+            sum += product(multiples[last], self.limbs[0]);
             sum >>= LIMB_BITS;
         }
-        for column in LIMBS..2 * LIMBS - 1 {
-            products(column, &mut sum);
-            let first = column - LIMBS + 1;
+        for first in 1..LIMBS {
+            add_higher(&mut sum, first);
             add_products(&mut sum, &multiples[first..], &self.limbs[first..]);
-            out.0[column - LIMBS] = low_limb(sum);
+            out.0[first - 1] = low_limb(sum);
             sum >>= LIMB_BITS;
         }
         out.0[LIMBS - 1] = low_limb(sum);
@@ -230,7 +236,6 @@ impl<const LIMBS: usize> Modulus<LIMBS> {
 /// The sum of a column stays below 2¹²⁸ for up to 127 limbs: two products of 120 bits for each.
 #[inline(always)]
 fn add_products(sum: &mut u128, x: &[u64], y: &[u64]) {
-    let product = |x: u64, y: u64| u128::from(x) * u128::from(y);
     let (x, x_rest) = x.as_chunks::<UNROLLED>();
     let (y_rest, y) = y.as_rchunks::<UNROLLED>();
     for (x, y) in x.iter().zip(y.iter().rev()) {
@@ -241,6 +246,10 @@ fn add_products(sum: &mut u128, x: &[u64], y: &[u64]) {
     for (x, y) in x_rest.iter().zip(y_rest.iter().rev()) {
         *sum += product(*x, *y);
     }
+}
+
+fn product(x: u64, y: u64) -> u128 {
+    u128::from(x) * u128::from(y)
 }
 
 fn low_limb(sum: u128) -> u64 {

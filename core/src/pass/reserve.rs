@@ -3,14 +3,16 @@
 //! No factor is given out twice. A [`Factor`] cannot be copied, but a whole process can: a forked child
 //! has all that its parent has, and so has a machine that goes on from a snapshot. What was made in
 //! another process, or before a moment from which clock and time went on differently, is wiped and not
-//! given out; so is what is ten minutes old. What this tells apart, and what not, is in
-//! `docs/decisions/0015-factors-made-ahead.md`.
+//! given out; so is what is ten minutes old. What this tells apart, and what not, is in `docs/decisions`
+//! ("Blinding factors are made ahead").
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, TryLockError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
+use super::moment::{Moment, Process};
 use super::Factor;
+use crate::brief_lock::lock_briefly;
 
 /// So many factors are made together.
 pub const BATCH: usize = 64;
@@ -18,44 +20,6 @@ pub const BATCH: usize = 64;
 const LOW: usize = BATCH / 2;
 /// How old a factor becomes at most.
 pub const LONGEST_AGE: Duration = Duration::from_secs(10 * 60);
-/// By so much the clock may have been set since a factor was made. A machine that goes on from a snapshot
-/// is set by as much as it has missed.
-const MOST_SET: Duration = Duration::from_secs(2);
-/// So often a lock is tried. It is held for less than a microsecond; in the child of a fork it may be
-/// held by a thread that is not there.
-const MOST_TRIES: usize = 200;
-
-/// When, and in which process.
-#[derive(Clone, Copy)]
-pub struct Moment {
-    /// By a clock that is never set.
-    pub instant: Instant,
-    /// By the clock on the wall.
-    pub clock: SystemTime,
-    /// The process.
-    pub process: Process,
-}
-
-/// A process. The parent is named because ids of processes are used again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Process {
-    id: u32,
-    parent: u32,
-}
-
-impl Process {
-    /// The one that asks.
-    pub fn present() -> Self {
-        Self {
-            id: std::process::id(),
-            #[cfg(unix)]
-            parent: std::os::unix::process::parent_id(),
-            #[cfg(not(unix))]
-            parent: 0,
-        }
-    }
-}
-
 /// The factors for one key.
 #[derive(Default)]
 pub struct Reserve(Mutex<Stock>);
@@ -155,7 +119,7 @@ impl Reserve {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.lock().map_or(0, |stock| stock.len())
+        lock_briefly(&self.0).map_or(0, |stock| stock.len())
     }
 
     /// Whether there is none.
@@ -165,7 +129,7 @@ impl Reserve {
 
     /// The stock, emptied first if it was another process's.
     fn stock_of(&self, now: &Moment) -> Option<MutexGuard<'_, Stock>> {
-        let mut stock = self.lock()?;
+        let mut stock = lock_briefly(&self.0)?;
         if stock.process != Some(now.process) {
             *stock = Stock {
                 process: Some(now.process),
@@ -173,18 +137,6 @@ impl Reserve {
             };
         }
         Some(stock)
-    }
-
-    fn lock(&self) -> Option<MutexGuard<'_, Stock>> {
-        for tries in 0..MOST_TRIES {
-            match self.0.try_lock() {
-                Ok(stock) => return Some(stock),
-                Err(TryLockError::Poisoned(stock)) => return Some(stock.into_inner()),
-                Err(TryLockError::WouldBlock) if tries < MOST_TRIES / 2 => std::hint::spin_loop(),
-                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-            }
-        }
-        None
     }
 }
 
@@ -204,25 +156,15 @@ impl Stock {
 
     /// Drops, and with that wipes, what may not be given out any more.
     fn drop_stale(&mut self, now: &Moment) {
-        self.batches.retain(|batch| !batch.made.is_stale(now));
-    }
-}
-
-impl Moment {
-    fn is_stale(&self, now: &Moment) -> bool {
-        let passed = now.instant.saturating_duration_since(self.instant);
-        let by_clock = now.clock.duration_since(self.clock);
-        let set = by_clock.map_or_else(
-            |back| back.duration() + passed,
-            |by_clock| by_clock.abs_diff(passed),
-        );
-        passed >= LONGEST_AGE || set > MOST_SET
+        self.batches
+            .retain(|batch| !batch.made.is_stale(now, LONGEST_AGE));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::OnceLock;
+    use std::time::SystemTime;
 
     use rsa::pkcs8::EncodePublicKey;
 
@@ -321,13 +263,18 @@ mod tests {
         let child = Process {
             id: start.process.id + 1,
             parent: start.process.id,
+            ..start.process
         };
-        // An id that is used again, by a grandchild.
+        // A grandchild that has a number again which its grandparent had.
         let again = Process {
-            id: start.process.id,
             parent: child.id,
+            ..start.process
         };
-        for process in [child, again] {
+        let in_namespace = Process {
+            namespace: start.process.namespace + 1,
+            ..start.process
+        };
+        for process in [child, again, in_namespace] {
             let reserve = filled(&start);
             reserve.take(&start);
             assert!(reserve.take(&start).refill);
