@@ -1,6 +1,12 @@
 //! Measures the core and prints one JSON object; `tests/bench/run` puts it into a table.
 //!
-//! `pass BITS`: microseconds for blind + finalize of one pass, and its standard deviation.
+//! `pass BITS`: microseconds of one pass, each the median of 200.
+//!   `micros`: blind + finalize, with a factor that was made ahead;
+//!   `cold_micros`: the same with nothing made ahead;
+//!   `online_micros`: blind alone, with a factor that was made ahead: what a call waits for between the
+//!   challenge and the request for the signature;
+//!   `ahead_micros`: making a factor ahead, its share of a batch of 64;
+//!   `reference_micros`: blind + finalize by `blind-rsa-signatures`.
 //! `flows COUNT CONCURRENCY WARMUP`: whole flows against RELAYPASS_BASE_URL with RELAYPASS_API_KEY.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +26,9 @@ use relaypass::{
 mod signer;
 
 use signer::KeyPair;
+
+/// So many factors are made together, as a client does it.
+const BATCH: usize = relaypass::pass::reserve::BATCH;
 
 fn main() {
     // `cargo bench` adds `--bench`; `cargo test` runs benches without arguments of their own.
@@ -42,22 +51,62 @@ fn measure_pass(bits: usize) {
     let challenge = encode(br#"{"token_type":2,"mac":"m","expires_at":"2100-01-01T00:00:00Z"}"#);
     let token_key = TokenKey::decode(&spki, "key").expect("a key");
     let challenge = Challenge::decode(&challenge).expect("a challenge");
-    let mut micros = Vec::new();
+    let rng = &mut os_random();
+    let mut spent: [Vec<f64>; 5] = Default::default();
+    let mut factors = Vec::new();
     for round in 0..210 {
-        let (token_key, challenge) = (token_key.clone(), challenge.clone());
+        let mut ahead = 0.0;
+        if factors.is_empty() {
+            let started = Instant::now();
+            factors = token_key.public_key().factors(BATCH, rng);
+            ahead = micros_since(started) / BATCH as f64;
+        }
+        let mut pass = |factor| {
+            let (token_key, challenge) = (token_key.clone(), challenge.clone());
+            let started = Instant::now();
+            let pending = PendingPass::blind_with(challenge, token_key, factor, rng);
+            let pending = pending.expect("blinds");
+            let blinding = micros_since(started);
+            let signature = encode(&pair.sign(pending.blinded_message()));
+            let started = Instant::now();
+            pending.finalize(&signature).expect("verifies");
+            (blinding, micros_since(started))
+        };
+        let (cold_blinding, cold_finalizing) = pass(None);
+        let (blinding, finalizing) = pass(factors.pop());
+        let message = [round as u8; 98];
         let started = Instant::now();
-        let pending = PendingPass::blind(challenge, token_key, &mut os_random()).expect("blinds");
-        let blinding = started.elapsed();
-        let signature = encode(&pair.sign(pending.blinded_message()));
+        let blinded = pair.blind(&message);
+        let mut reference = micros_since(started);
+        let signature = pair.sign(blinded.blinded_message());
         let started = Instant::now();
-        pending.finalize(&signature).expect("verifies");
+        blinded.finalize(&signature).expect("verifies");
+        reference += micros_since(started);
         // The first rounds warm the caches.
-        if round >= 10 {
-            micros.push((blinding + started.elapsed()).as_secs_f64() * 1e6);
+        if round < 10 {
+            continue;
+        }
+        let cold = cold_blinding + cold_finalizing;
+        let round = [blinding + finalizing, cold, blinding, ahead, reference];
+        for (spent, micros) in spent.iter_mut().zip(round) {
+            if micros > 0.0 {
+                spent.push(micros);
+            }
         }
     }
+    let [micros, cold, online, ahead, reference] = spent.map(median);
+    println!(
+        r#"{{"micros": {micros:.1}, "cold_micros": {cold:.1}, "online_micros": {online:.1}, "ahead_micros": {ahead:.1}, "reference_micros": {reference:.1}}}"#
+    );
+}
+
+fn micros_since(started: Instant) -> f64 {
+    started.elapsed().as_secs_f64() * 1e6
+}
+
+fn median(mut micros: Vec<f64>) -> f64 {
     micros.sort_by(f64::total_cmp);
-    println!(r#"{{"micros": {:.1}}}"#, micros[micros.len() / 2]);
+    micros[micros.len() / 2]
 }
 
 fn measure_flows(count: usize, concurrency: usize, warmup: usize) {

@@ -31,6 +31,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod brief_lock;
 mod callback;
 mod claim;
 mod client;

@@ -3,6 +3,7 @@
 mod before_jwk;
 mod blind_rsa;
 mod durable_relays;
+mod factors;
 mod fork;
 mod hostile;
 mod issuer;

@@ -6,10 +6,12 @@ use base64::Engine;
 use relaypass::pass::blind_rsa::PublicKey;
 use relaypass::pass::{token_input, Challenge, PendingPass, TokenKey};
 use relaypass::{os_random, SealKey, Secret};
-use rsa::pkcs8::EncodePublicKey;
+use rsa::pkcs8::{DecodePublicKey, EncodePublicKey};
+use rsa::traits::PublicKeyParts;
 use rsa::BoxedUint;
 use serde_json::Value;
 
+use crate::support::script::Script;
 use crate::support::signer::KeyPair;
 use crate::support::vectors::{read, unhex};
 
@@ -162,6 +164,40 @@ fn another_implementation_verifies_what_is_blinded_here() {
             let blind_signature = pair.sign(&blinding.blinded_message);
             let signature = key.finalize(&blind_signature, &blinding.inverse, &message);
             assert!(pair.verifies(&signature.unwrap(), &message));
+        }
+    }
+}
+
+/// The reference blinds with a salt and a factor of its own. The same two make the same bytes here, at once and
+/// with a factor that is made ahead.
+#[test]
+fn another_implementation_blinds_to_the_same_bytes() {
+    for bits in [2048, 3072, 4096] {
+        let pair = Signer::new(bits).pair;
+        let key = PublicKey::from_spki(&pair.spki()).unwrap();
+        let number = |bytes: &[u8]| BoxedUint::from_be_slice(bytes, bits as u32).unwrap();
+        let public = rsa::PublicKey::from_public_key_der(&pair.spki()).unwrap();
+        let modulus = public.n();
+        // What is drawn here is taken for a factor times this power of 2: the form it is worked with.
+        let mut form = BoxedUint::one_with_precision(bits as u32);
+        let two = number(&[2]);
+        for _ in 0..bits.div_ceil(60) * 60 {
+            form = form.mul_mod(&two, modulus);
+        }
+        for round in 0..8u8 {
+            let message = [round; 98];
+            let (theirs, salt) = pair.blind_and_tell_the_salt(&message);
+            let inverse = number(theirs.inverse().expose());
+            let factor = inverse.invert_mod(modulus).unwrap();
+            let draw = factor.mul_mod(&form, modulus).to_be_bytes();
+            let mask = vec![round + 1; bits / 8];
+            let mut factors = key.factors(1, &mut Script::new(&[&draw, &mask]));
+            let ahead = key.blind_with(&message, factors.remove(0), &mut Script::new(&[&salt]));
+            let at_once = key.blind(&message, &mut Script::new(&[&salt, &draw, &mask]));
+            for blinding in [ahead.unwrap(), at_once.unwrap()] {
+                assert_eq!(blinding.blinded_message, theirs.blinded_message());
+                assert_eq!(blinding.inverse, theirs.inverse());
+            }
         }
     }
 }

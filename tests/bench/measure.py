@@ -16,11 +16,12 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from measure_gateway import measure_gateway
 from measure_packages import measure_packages
-from running import BENCH, NODE, ROOT, RUST, run, sandbox, table
+from running import BENCH, GO, NODE, ROOT, RUST, run, sandbox, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,29 +30,61 @@ FLOWS = 1000
 # Done first: the JVM compiles for so long.
 WARMUP = 3000
 # Somebody else may be using the machine in one of them.
-ROUNDS = 3
+ROUNDS = 5
+# With as many connections kept as there are calls at once.
+POOLED_GO = "Go, net/http pooled + circl"
 RECOVER = ["cargo", "bench", "--quiet", "--locked", "-p", "relaypass", "--bench", "recover", "--"]
 PYTHON = [sys.executable]
 KOTLIN = [str(ROOT / "kotlin/run.sh")]
 SWIFT = [str(ROOT / "swift/run.sh"), "--release"]
 
 
+def has_go() -> bool:
+    return Path(GO[0]).exists()
+
+
 def measure_pass() -> str:
-    rows = []
-    for bits in (2048, 4096):
-        ours = run([*RUST, "pass", str(bits)])["micros"]
-        typescript = run([*NODE, str(BENCH / "peer.mjs"), "pass", str(bits)])["micros"]
-        integers = run([*PYTHON, str(BENCH / "peer.py"), "pass", str(bits)])["micros"]
-        rows.append(
-            [
-                f"{bits} bits",
-                f"{ours:,.0f} µs",
-                f"{typescript:,.0f} µs ({typescript / ours:.0f}x)",
-                f"{integers:,.0f} µs ({integers / ours:.1f}x)",
-            ]
-        )
-    head = ["blind + finalize of one pass", "relaypass core", "@cloudflare/blindrsa-ts", "Python"]
-    return table(head, rows)
+    """Ours and the peers in turn, so that what else happens on the machine meets all of them. A ratio is
+    the median of those within a round."""
+    peers = {
+        "@cloudflare/blindrsa-ts": [*NODE, str(BENCH / "peer.mjs"), "pass"],
+        "Python": [*PYTHON, str(BENCH / "peer.py"), "pass"],
+    }
+    if has_go():
+        peers = {"circl (Go)": [*GO, "pass"], **peers}
+    rows, parts = [], []
+    for bits in (2048, 3072, 4096):
+        ours: list[dict[str, float]] = []
+        theirs: dict[str, list[float]] = {name: [] for name in peers}
+        for _ in range(ROUNDS):
+            ours.append(run([*RUST, "pass", str(bits)]))
+            for name, command in peers.items():
+                theirs[name].append(run([*command, str(bits)])["micros"])
+        theirs["blind-rsa-signatures"] = [result["reference_micros"] for result in ours]
+        warm = [result["micros"] for result in ours]
+        cold = [result["cold_micros"] for result in ours]
+        cells = [f"{bits} bits", micros(warm), micros(cold)]
+        for values in theirs.values():
+            times = f"{ratio(values, warm):.1f}x"
+            if values is theirs.get("circl (Go)"):
+                times = f"{times}, cold {ratio(values, cold):.1f}x"
+            cells.append(f"{micros(values)} ({times})")
+        rows.append(cells)
+        online = [result["online_micros"] for result in ours]
+        ahead = [result["ahead_micros"] for result in ours]
+        parts.append([f"{bits} bits", micros(online), micros(ahead)])
+        print(f"  {bits} bits: done", file=sys.stderr)
+    head = ["blind + finalize of one pass", "relaypass", "nothing ahead", *theirs]
+    head_of_parts = ["of that", "blind, with a factor at hand", "a factor, made ahead"]
+    return f"{table(head, rows)}\n\n{table(head_of_parts, parts)}"
+
+
+def micros(values: list[float]) -> str:
+    return f"{statistics.median(values):,.0f} µs"
+
+
+def ratio(values: list[float], ours: list[float]) -> float:
+    return statistics.median(theirs / own for theirs, own in zip(values, ours, strict=True))
 
 
 def measure_flows(env: dict[str, str]) -> str:
@@ -66,19 +99,31 @@ def measure_flows(env: dict[str, str]) -> str:
         "Python, httpx + integers": [*PYTHON, str(BENCH / "peer.py"), "flows"],
         "Node, fetch + blindrsa-ts": [*NODE, str(BENCH / "peer.mjs"), "flows"],
     }
+    if has_go():
+        ours = {
+            **ours,
+            "Go, net/http + circl": [*GO, "flows"],
+            POOLED_GO: [*GO, "flows"],
+        }
     best: dict[tuple[str, int], dict[str, Any]] = {}
+    # CPU seconds of a flow, round by round.
+    spent: dict[tuple[str, int], list[float]] = {}
 
-    def measure(name: str, command: list[str], concurrency: int, *warmup: str) -> None:
-        result = run([*command, str(FLOWS), str(concurrency), *warmup], env)
+    def measure(name: str, command: list[str], concurrency: int, *more: str) -> None:
+        result = run([*command, str(FLOWS), str(concurrency), *more], env)
         before = best.setdefault((name, concurrency), result)
         if result["seconds"] < before["seconds"]:
             best[name, concurrency] = result
+        cpu = result["cpu_seconds"] / result["flows"]
+        spent.setdefault((name, concurrency), []).append(cpu)
 
     for concurrency in (1, 32):
         # In turn, so that what else happens on the machine meets all of them.
         for _ in range(ROUNDS):
             for name, command in ours.items():
-                measure(name, command, concurrency, str(WARMUP))
+                transport = {POOLED_GO: ["pooled"]}.get(name, ["default"])
+                more = transport if command[: len(GO)] == GO else []
+                measure(name, command, concurrency, str(WARMUP), *more)
         for name, command in peers.items():
             measure(name, command, concurrency)
         print(f"  {concurrency} at once: done", file=sys.stderr)
@@ -90,7 +135,13 @@ def measure_flows(env: dict[str, str]) -> str:
             result = best[name, concurrency]
             cells.append(f"{result['flows'] / result['seconds']:,.0f}")
             cells.append(f"{1000 * result['cpu_seconds'] / result['flows']:.2f} ms")
-        rows.append([*cells, f"{100 * rust / best[name, 32]['seconds']:.0f} %"])
+        cells.append(f"{100 * rust / best[name, 32]['seconds']:.0f} %")
+        for concurrency in (1, 32):
+            of_go = spent.get((POOLED_GO, concurrency), [])
+            own = spent[name, concurrency]
+            is_paired = len(of_go) == len(own)
+            cells.append(f"{ratio(of_go, own):.2f}x" if is_paired else "–")
+        rows.append(cells)
     head = [
         "1,000 whole flows",
         "flows/s, 1 at once",
@@ -98,6 +149,8 @@ def measure_flows(env: dict[str, str]) -> str:
         "flows/s, 32 at once",
         "CPU each",
         "of Rust's, goal 75 %",
+        "per CPU second, pooled Go = 1, 1 at once",
+        "32 at once",
     ]
     return table(head, rows)
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BENCH = Path(__file__).parent
 CLI = Path(os.environ.get("RELAYPASS_CLI", ROOT / "target/release/relaypass"))
 NODE = ["node"]
+# Where there is no Go, it is not built.
+GO = [str(ROOT / "out/bench/peer-go")]
 RUST = ["cargo", "bench", "--quiet", "--locked", "-p", "relaypass", "--bench", "client", "--"]
 
 

@@ -1,6 +1,7 @@
 //! The client: options, and the three steps as stateless calls.
 
 mod arguments;
+mod blinding;
 mod closing;
 mod form;
 mod issuer;
@@ -39,6 +40,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use self::blinding::TokenKeys;
 use self::form::Accepted;
 use crate::claim::DecryptionKeys;
 use crate::credential::ApiKey;
@@ -103,6 +105,8 @@ pub(crate) struct Inner {
     pub(crate) store_options: Option<StoreOptions>,
     pub(crate) listener: Option<Listener>,
     pub(crate) seen: Arc<Seen>,
+    /// The keys that passes are signed with.
+    token_keys: Arc<TokenKeys>,
     pub(crate) lifecycle: Arc<Lifecycle>,
     /// Where calls wait while Persona asks for a pause.
     pub(crate) gates: Arc<Gates>,
@@ -208,6 +212,7 @@ impl Client {
                 store_options: inner.store_options.clone(),
                 listener: inner.listener.clone(),
                 seen: inner.seen.clone(),
+                token_keys: inner.token_keys.clone(),
                 lifecycle: inner.lifecycle.derive(),
                 gates: inner.gates.clone(),
             }),

@@ -359,6 +359,7 @@ impl ClientBuilder {
                 }),
                 listener: self.listener.as_ref().map(Listener::for_client),
                 seen: Arc::default(),
+                token_keys: Arc::default(),
                 lifecycle: Arc::default(),
                 gates,
             }),

@@ -125,7 +125,9 @@ impl Persona for Inner {
     ) -> BoxFuture<'a, Result<AttemptResult<StoredSecret>>> {
         Box::pin(async move {
             let lane = self.signing_lane()?;
-            let pending = PendingPass::restore(blinded.expose()).ok_or_else(damaged)?;
+            let decode = |key: &str, id: &str| self.token_keys.decode(key, id);
+            let decode = |key: &str, id: &str| decode(key, id).map(|known| known.key().clone());
+            let pending = PendingPass::restore(blinded.expose(), decode).ok_or_else(damaged)?;
             let exchange = Sign {
                 lane,
                 pending: &pending,

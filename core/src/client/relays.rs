@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::blinding::refused;
 use super::form::{may_be_the_form, refused_twice};
 use super::steps::{Challenge, Create, RelayBoundChallenge};
 use super::{CreateRelay, Environment, Inner, IssuePrivacyPass, Relay};
@@ -12,8 +13,7 @@ use crate::claim::DecryptionKeys;
 use crate::error::{Error, Result};
 use crate::http::{now_ms, run, IdentifiedLane};
 use crate::outcome::Budget;
-use crate::pass::{Challenge as DecodedChallenge, PendingPass, TokenKey};
-use crate::secret::os_random;
+use crate::pass::{Challenge as DecodedChallenge, PendingPass};
 use crate::wire::ChallengeAnswer;
 
 /// How long a call with all its retries takes at most.
@@ -153,7 +153,22 @@ impl Inner {
             }
         };
         let (answer, info) = answered.map_err(|error| error.in_operation(OPERATION))?;
-        blind(&answer).map_err(|error| error.with_response(info).in_operation(OPERATION))
+        let blinded = self.blind(&answer).await;
+        blinded.map_err(|error| error.with_response(info).in_operation(OPERATION))
+    }
+
+    /// Blinds a fresh nonce for a challenge.
+    async fn blind(&self, answer: &ChallengeAnswer) -> Result<PendingPass> {
+        let challenge =
+            DecodedChallenge::decode(&answer.challenge).map_err(|bad| refused(bad.0))?;
+        if challenge.expires_at_ms() <= now_ms() {
+            return Err(refused("it has expired (is this machine's clock right?)"));
+        }
+        let key = (self
+            .token_keys
+            .decode(&answer.token_key, &answer.token_key_id))
+        .map_err(|bad| refused(bad.0))?;
+        key.blind(challenge).await
     }
 
     /// How long a call with all its retries takes, unless the caller says otherwise.
@@ -175,19 +190,4 @@ impl Inner {
     pub(super) fn is_sandbox(&self) -> bool {
         self.environment == Environment::Sandbox
     }
-}
-
-fn blind(answer: &ChallengeAnswer) -> Result<PendingPass> {
-    let refused =
-        |what: String| Error::protocol(format!("Persona's challenge is no good: {what}."));
-    let challenge =
-        DecodedChallenge::decode(&answer.challenge).map_err(|bad| refused(bad.0.into()))?;
-    if challenge.expires_at_ms() <= now_ms() {
-        return Err(refused(
-            "it has expired (is this machine's clock right?)".into(),
-        ));
-    }
-    let token_key = TokenKey::decode(&answer.token_key, &answer.token_key_id)
-        .map_err(|bad| refused(bad.0.into()))?;
-    PendingPass::blind(challenge, token_key, &mut os_random()).map_err(|bad| refused(bad.0.into()))
 }

@@ -6,7 +6,9 @@ use serde_json::value::RawValue;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::blind_rsa::BadSignature;
-use super::{Challenge, Malformed, PrivacyPassToken, TokenKey};
+#[cfg(doc)]
+use super::blind_rsa::PublicKey;
+use super::{Challenge, Factor, Malformed, PrivacyPassToken, TokenKey};
 use crate::credential::SealKey;
 use crate::encoding::{decode_base64url, encode_base64url, encode_hex};
 use crate::error::{Error, ErrorKind, Result};
@@ -63,11 +65,28 @@ impl PendingPass {
         token_key: TokenKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, Malformed> {
+        Self::blind_with(challenge, token_key, None, rng)
+    }
+
+    /// The same with a blinding factor that was made ahead ([`PublicKey::factors`]), if there is one.
+    ///
+    /// # Errors
+    /// As [`PendingPass::blind`].
+    pub fn blind_with(
+        challenge: Challenge,
+        token_key: TokenKey,
+        factor: Option<Factor>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, Malformed> {
         let mut bytes = Zeroizing::new([0u8; 32]);
         rng.fill_bytes(&mut *bytes);
         let nonce = Secret::new(encode_hex(&*bytes));
         let input = token_input(nonce.expose(), challenge.mac(), token_key.id());
-        let blinding = token_key.public_key().blind(&input, rng)?;
+        let key = token_key.public_key();
+        let blinding = match factor {
+            Some(factor) => key.blind_with(&input, factor, rng)?,
+            None => key.blind(&input, rng)?,
+        };
         Ok(Self {
             nonce,
             inverse: blinding.inverse,
@@ -145,7 +164,7 @@ impl PendingPass {
             ));
         }
         let json = std::str::from_utf8(json).map_err(|_| damaged())?;
-        Self::restore(json).ok_or_else(damaged)
+        Self::restore(json, TokenKey::decode).ok_or_else(damaged)
     }
 
     /// The state as a text, to be kept inside a record.
@@ -163,14 +182,18 @@ impl PendingPass {
         Secret::new(String::from_utf8(bytes).expect("JSON is UTF-8"))
     }
 
-    /// The state that [`PendingPass::save`] took out, or nothing if the text is damaged.
-    pub(crate) fn restore(saved: &str) -> Option<Self> {
+    /// The state that [`PendingPass::save`] took out, or nothing if the text is damaged. `decode` is
+    /// [`TokenKey::decode`], or knows what it said of this key.
+    pub(crate) fn restore(
+        saved: &str,
+        decode: impl FnOnce(&str, &str) -> Result<TokenKey, Malformed>,
+    ) -> Option<Self> {
         let saved: Saved = serde_json::from_str(saved).ok()?;
         Some(Self {
             nonce: Secret::new(saved.nonce.clone()),
             inverse: decode_base64url(&saved.inverse).map(Secret::new)?,
             blinded_message: decode_base64url(&saved.blinded_message)?,
-            token_key: TokenKey::decode(&saved.token_key, &saved.token_key_id).ok()?,
+            token_key: decode(&saved.token_key, &saved.token_key_id).ok()?,
             challenge: Challenge::from_object(saved.challenge.clone()).ok()?,
         })
     }

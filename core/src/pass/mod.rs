@@ -5,19 +5,33 @@
 //! key and its challenge, and cannot tell which of its signatures this was, as long as challenge
 //! and key are the same for everybody.
 //!
-//! Everything here is pure: randomness and time are arguments.
+//! Everything here is pure: randomness and time are arguments. Factors that are made ahead are kept in a
+//! reserve, which is told in which process and when it is asked.
 //!
 //! Source: Persona, "Relay" (challenge, token input, pass); RFC 9474 (blind RSA signatures).
 
 pub mod blind_rsa;
 mod blinding;
 mod challenge;
+#[cfg(test)]
+mod constant_time;
 mod emsa_pss;
+mod factor;
+mod inversion;
+#[doc(hidden)]
+pub mod moment;
+mod montgomery;
 mod privacy_pass;
+#[doc(hidden)]
+pub mod reserve;
+#[cfg(test)]
+#[path = "../../tests/support/script.rs"]
+mod script;
 mod token_key;
 
 pub use blinding::{token_input, PendingPass, TOKEN_INPUT_LEN};
 pub use challenge::Challenge;
+pub use factor::Factor;
 pub use privacy_pass::PrivacyPassToken;
 pub use token_key::TokenKey;
 

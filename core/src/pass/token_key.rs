@@ -1,17 +1,19 @@
 //! The key that passes are signed with.
 
+use std::sync::Arc;
+
 use super::blind_rsa::PublicKey;
 use super::Malformed;
 use crate::encoding::{decode_base64url, encode_base64url, encode_hex};
 
 const LONGEST_KEY_ID: usize = 256;
 
-/// Persona's public key for passes, with the id that goes into the token.
+/// Persona's public key for passes, with the id that goes into the token. Cloning it is cheap.
 #[derive(Clone)]
 pub struct TokenKey {
     public_key: PublicKey,
-    encoded: String,
-    id: String,
+    encoded: Arc<str>,
+    id: Arc<str>,
     id_is_digest: bool,
 }
 
@@ -39,8 +41,8 @@ impl TokenKey {
         let base64url = encode_base64url(digest.as_ref());
         Ok(Self {
             public_key: PublicKey::from_spki(&der)?,
-            encoded: token_key.to_owned(),
-            id: token_key_id.to_owned(),
+            encoded: token_key.into(),
+            id: token_key_id.into(),
             id_is_digest: hex.eq_ignore_ascii_case(token_key_id)
                 || base64url == token_key_id.trim_end_matches('='),
         })

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
+use blind_rsa_signatures::reexports::rand::{self, CryptoRng, RngCore};
 use blind_rsa_signatures::{BlindSignature, BlindingResult, DefaultRng, Hash, Options, Signature};
 use relaypass::Secret;
 
@@ -56,6 +57,19 @@ impl KeyPair {
         }
     }
 
+    /// The same, and the salt: the first that is drawn.
+    pub fn blind_and_tell_the_salt(&self, message: &[u8]) -> (Blinded<'_>, Vec<u8>) {
+        let mut rng = Recorder(Vec::new());
+        let blinding = self.0.pk.blind(&mut rng, message, false, &options());
+        let blinded = Blinded {
+            pair: self,
+            message: message.to_vec(),
+            blinding: blinding.unwrap(),
+        };
+        rng.0.truncate(48);
+        (blinded, rng.0)
+    }
+
     pub fn verifies(&self, signature: &[u8], message: &[u8]) -> bool {
         let signature = Signature(signature.to_vec());
         signature
@@ -92,3 +106,32 @@ impl Blinded<'_> {
         signature.ok().map(|signature| signature.0)
     }
 }
+
+/// Randomness that remembers what it gave.
+struct Recorder(Vec<u8>);
+
+impl RngCore for Recorder {
+    fn next_u32(&mut self) -> u32 {
+        let mut bytes = [0; 4];
+        self.fill_bytes(&mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill_bytes(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        DefaultRng.fill_bytes(bytes);
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rand::Error> {
+        self.fill_bytes(bytes);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Recorder {}
