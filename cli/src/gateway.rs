@@ -132,11 +132,12 @@ again, and stops nothing.";
 
 pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     let _logging = logging::begin(&arguments)?;
+    // Before anything that takes long: until then SIGHUP ends the process.
+    let mut hangups = crate::stop::Hangups::listen()?;
     let options = arguments.options()?;
     let until_stdin_closes = arguments.until_stdin_closes;
     // Before anybody can know that it runs.
     let mut signals = crate::stop::Signals::listen()?;
-    let mut hangups = crate::stop::Hangups::listen()?;
     let gateway = Gateway::start(options).await.map_err(explain)?;
     println!("{}", serde_json::json!({ "url": gateway.url() }));
     std::io::stdout().flush()?;

@@ -36,9 +36,12 @@ pub(crate) fn tidy_environment() {
 /// The setting `name` of the environment, or of the file that `name` with `_FILE` names.
 pub(crate) fn secret(name: &str) -> Result<Option<Secret<String>>, String> {
     let file = format!("{name}_FILE");
-    let text = match (std::env::var(name).ok(), std::env::var_os(&file)) {
+    let text = match (std::env::var_os(name), std::env::var_os(&file)) {
         (Some(_), Some(_)) => return Err(format!("{name} and {file} are both set; keep one")),
-        (Some(text), None) => text,
+        // Taken for one that is not set, a proxy or a key would be left out without a word.
+        (Some(text), None) => text
+            .into_string()
+            .map_err(|_| format!("{name} holds bytes that are no text in UTF-8"))?,
         (None, Some(path)) => match meant(&secret_file(&file, &path)?) {
             "" => return Err(format!("{file}: the file that it names is empty")),
             text => text.to_owned(),

@@ -21,14 +21,22 @@ pub(super) fn given() -> Result<Option<Vec<SealKey>>, String> {
     let Some(text) = crate::settings::secret(NAME)? else {
         return Ok(None);
     };
-    // A comma at the end is no key.
+    parse_list(text.expose()).map(Some)
+}
+
+/// A comma at the end is no key; an empty place before another is a key that is missing.
+fn parse_list(text: &str) -> Result<Vec<SealKey>, String> {
+    let text = text.trim();
     let keys = text
-        .expose()
+        .strip_suffix(',')
+        .unwrap_or(text)
         .split(',')
-        .filter(|key| !key.trim().is_empty());
-    keys.map(|key| parse(NAME, key))
-        .collect::<Result<_, _>>()
-        .map(Some)
+        .enumerate();
+    keys.map(|(index, key)| match key.trim() {
+        "" => Err(format!("{NAME}: key {} of the list is empty", index + 1)),
+        key => parse(NAME, key),
+    })
+    .collect()
 }
 
 /// The file of a SQLite store, beside which its key is if the environment has none.
@@ -172,6 +180,27 @@ mod tests {
         ] {
             let error = parse("it", &text).err().unwrap();
             assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_missing_in_the_list_is_not_left_out() {
+        let key = STANDARD.encode([1; SealKey::LEN]);
+        for (text, count) in [
+            (key.clone(), 1),
+            (format!("{key},"), 1),
+            (format!("{key}, {key},\n"), 2),
+        ] {
+            assert_eq!(parse_list(&text).unwrap().len(), count, "{text:?}");
+        }
+        for (text, number) in [
+            (format!(",{key}"), 1),
+            (format!("{key},,{key}"), 2),
+            (",".to_owned(), 1),
+        ] {
+            let error = parse_list(&text).err().unwrap();
+            let words = format!("key {number} of the list is empty");
+            assert!(error.contains(&words), "{error}");
         }
     }
 

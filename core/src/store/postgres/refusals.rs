@@ -1,6 +1,6 @@
-//! What PostgreSQL, or a pooler before it, refuses: its own words, and what to do. SQLSTATEs and
-//! messages name users, databases and tables, never a password or a value; details may hold values, and
-//! are left out.
+//! What PostgreSQL, or a pooler before it, refuses: its own words, and what to do. Of the refusals that
+//! are known here, the messages name users, databases and tables, never a password or a value. Of all
+//! others only the SQLSTATE is repeated, and of none the detail, which may be a row.
 
 use std::error::Error as StdError;
 use std::io;
@@ -95,8 +95,11 @@ fn advice_on_connecting(cause: &Error) -> &'static str {
 /// What the server said, or what stood in the way.
 fn in_words(error: &Error) -> String {
     if let Some(said) = error.as_db_error() {
-        let message = shorten(said.message());
-        return format!("SQLSTATE {}: {message}", said.code().code());
+        let code = said.code().code();
+        return match names_no_value(said.code()) {
+            true => format!("SQLSTATE {code}: {}", shorten(said.message())),
+            false => format!("SQLSTATE {code}"),
+        };
     }
     if let Some(reason) = tls_reason(error) {
         return reason;
@@ -116,6 +119,22 @@ fn in_words(error: &Error) -> String {
         // Each says a part, the last one most.
         None => shorten(&causes.last().map_or_else(String::new, ToString::to_string)),
     }
+}
+
+/// Whether the message of this refusal holds nothing that was stored or sent: of connections, of
+/// authorization, of resources, of an operator's intervention, and of what is not there.
+fn names_no_value(code: &SqlState) -> bool {
+    let of_class = |class: &&str| code.code().starts_with(*class);
+    let known = [
+        SqlState::INVALID_CATALOG_NAME,
+        SqlState::UNDEFINED_TABLE,
+        SqlState::UNDEFINED_COLUMN,
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        SqlState::INVALID_SQL_STATEMENT_NAME,
+        SqlState::DUPLICATE_PSTATEMENT,
+    ];
+    ["08", "28", "53", "57"].iter().any(of_class) || known.contains(code)
 }
 
 fn shorten(text: &str) -> String {
