@@ -232,9 +232,17 @@ impl Arguments {
             .iter()
             .map(|path| path.to_string_lossy());
         // Blanks after a comma are no part of a name, and a comma at the end is no file.
-        let names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
-        let paths = names.iter().filter(|name| !name.is_empty()).map(Path::new);
-        let texts = paths.map(|path| read(FLAG, path));
+        let mut names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
+        if names.len() > 1 {
+            names.pop_if(|last| last.is_empty());
+        }
+        if let Some(index) = names.iter().position(String::is_empty) {
+            return Err(format!(
+                "{FLAG}: file {} of the list has no name",
+                index + 1
+            ));
+        }
+        let texts = names.iter().map(|name| read(FLAG, Path::new(name)));
         let texts: Vec<Secret<String>> = texts
             .map(|text| text.map(|text| Secret::new(text.to_string())))
             .collect::<Result<_, _>>()?;
