@@ -276,7 +276,7 @@ mod tests {
         let keys = TokenKeys::default();
         let known = keys.decode(&random_key(KeySize::Rsa4096), "id").unwrap();
         let blinding = tokio::spawn(async move { known.blind(challenge()).await });
-        tokio::task::yield_Moment::present().await;
+        tokio::task::yield_now().await;
         assert!(!blinding.is_finished(), "this thread was busy with it");
         blinding.await.unwrap().unwrap();
     }
