@@ -1,4 +1,4 @@
-//! A lock that is held for less than a microsecond, and that nobody waits for in the child of a fork.
+//! A lock that is held for microseconds, and that nobody waits for in the child of a fork.
 
 use std::sync::{Mutex, MutexGuard, TryLockError};
 

@@ -1,7 +1,8 @@
 //! The keys that passes are signed with: parsed once, and with blinding factors made ahead for each.
 //!
 //! Factors are made on a thread for work that blocks, and wiped by a task that sleeps until they are too
-//! old. Neither keeps anything alive: with the last client that knows a key, its factors are wiped.
+//! old. With the last client that knows a key, its factors are wiped, at the latest when those that are being
+//! made are finished.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
@@ -61,11 +62,18 @@ impl TokenKeys {
                 return Ok(there.clone());
             }
             known.push_back(new.clone());
-            if known.len() > MOST_KEYS {
-                known.pop_front();
-            }
+            let evicted = (known.len() > MOST_KEYS).then(|| known.pop_front());
+            // What it has is wiped when others may go on.
+            drop(known);
+            drop(evicted);
         }
         Ok(new)
+    }
+
+    /// Forgets all keys, and with them what was made ahead.
+    pub(crate) fn clear(&self) {
+        let forgotten = lock_briefly(&self.0).map(|mut known| std::mem::take(&mut *known));
+        drop(forgotten);
     }
 }
 
@@ -111,11 +119,10 @@ impl KnownKey {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let known = Arc::downgrade(self);
         runtime.spawn(async move {
-            let watches = spawn_blocking(|| filling.fill()).await;
-            if watches.unwrap_or(false) {
-                Watch(known).wipe_in_time().await;
+            // A watch that nobody takes, because the runtime ends, ends as well.
+            if let Ok(Some(watch)) = spawn_blocking(|| filling.fill()).await {
+                watch.wipe_in_time().await;
             }
         });
     }
@@ -130,13 +137,14 @@ pub(super) fn refused(what: &str) -> Error {
 struct Filling(Arc<KnownKey>);
 
 impl Filling {
-    /// Whether nobody yet wipes what becomes too old.
-    fn fill(self) -> bool {
+    /// Returns who wipes what becomes too old, if nobody does yet.
+    fn fill(self) -> Option<Watch> {
         let began = Moment::present();
         let public_key = self.0.key.public_key();
         let factors = public_key.factors(BATCH, &mut os_random());
         self.0.reserve.put(factors, &began);
-        self.0.reserve.watch(&began)
+        let watches = self.0.reserve.watch(&began);
+        watches.then(|| Watch(Arc::downgrade(&self.0)))
     }
 }
 

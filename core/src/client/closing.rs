@@ -175,6 +175,7 @@ impl Inner {
             let _ = timeout(GRACE, lifecycle.tasks.wait()).await;
         }
         if lifecycle.base.is_none() {
+            self.token_keys.clear();
             self.release_store().await;
             if ended.is_ok() {
                 // What outlives the close still needs these.

@@ -104,6 +104,7 @@ impl PublicKey {
     /// message. Each is drawn from `rng` by itself.
     ///
     /// There are none for a key that is neither of 2048, 3072 nor 4096 bits, nor for one that is broken.
+    #[doc(hidden)]
     pub fn factors(&self, count: usize, rng: &mut impl CryptoRng) -> Vec<Factor> {
         let arithmetic = self.0.arithmetic.as_ref();
         arithmetic.map_or_else(Vec::new, |own| factor::make_factors(own, count, rng))
@@ -129,6 +130,7 @@ impl PublicKey {
     ///
     /// # Errors
     /// As those.
+    #[doc(hidden)]
     pub fn blind_with(
         &self,
         message: &[u8],

@@ -68,10 +68,11 @@ impl PendingPass {
         Self::blind_with(challenge, token_key, None, rng)
     }
 
-    /// The same with a blinding factor that was made ahead ([`PublicKey::factors`]), if there is one.
+    /// The same with a blinding factor that was made ahead, if there is one.
     ///
     /// # Errors
     /// As [`PendingPass::blind`].
+    #[doc(hidden)]
     pub fn blind_with(
         challenge: Challenge,
         token_key: TokenKey,

@@ -160,6 +160,12 @@ impl<const LIMBS: usize> Arithmetic for Modulus<LIMBS> {
     }
 
     fn unblind(&self, blind_signature: &[u8], inverse: &[u8]) -> Option<Vec<u8>> {
+        if [blind_signature, inverse]
+            .iter()
+            .any(|number| number.len() != self.size)
+        {
+            return None;
+        }
         let [signature, inverse] = [blind_signature, inverse].map(Number::from_be_bytes);
         if !self.contains(&signature) || !self.contains(&inverse) {
             return None;

@@ -31,6 +31,7 @@ mod token_key;
 
 pub use blinding::{token_input, PendingPass, TOKEN_INPUT_LEN};
 pub use challenge::Challenge;
+#[doc(hidden)]
 pub use factor::Factor;
 pub use privacy_pass::PrivacyPassToken;
 pub use token_key::TokenKey;

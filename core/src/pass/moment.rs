@@ -40,7 +40,9 @@ impl Moment {
 }
 
 /// A process. Its number alone does not tell: numbers are used again, and a child in a pid namespace of its
-/// own may have its parent's. With the parent's number, and the namespace where there is one, it does.
+/// own may have its parent's. With the parent's number and the namespace it nearly does: not told apart are
+/// a process whose parent is the first one, and one of its descendants that is given its number again and
+/// has lost its own parent by then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Process {
     pub(super) id: u32,
@@ -49,6 +51,11 @@ pub struct Process {
 }
 
 impl Process {
+    /// Whether all is there that tells it from others: on Linux, /proc may not be.
+    pub(super) fn is_known(&self) -> bool {
+        !cfg!(target_os = "linux") || self.namespace != 0
+    }
+
     /// The one that asks. It takes about two microseconds.
     pub fn present() -> Self {
         Self {

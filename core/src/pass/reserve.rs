@@ -7,7 +7,7 @@
 //! ("Blinding factors are made ahead").
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::moment::{Moment, Process};
@@ -32,6 +32,8 @@ struct Stock {
     last_asked: Option<Instant>,
     is_filling: bool,
     is_watched: bool,
+    /// No factors can be made for this key.
+    has_none: bool,
 }
 
 struct Batch {
@@ -51,26 +53,34 @@ impl Reserve {
     /// Takes a factor out. More are to be made once there are few, for a key that was asked for within the
     /// last ten minutes: who buys one pass now and then would use none of them.
     pub fn take(&self, now: &Moment) -> Taken {
-        let Some(mut stock) = self.stock_of(now) else {
-            return Taken {
-                factor: None,
-                refill: false,
-            };
+        let nothing = Taken {
+            factor: None,
+            refill: false,
         };
+        if !now.process.is_known() {
+            return nothing;
+        }
+        // In the child of a fork the lock may be held for ever.
+        let Some(stock) = lock_briefly(&self.0) else {
+            return nothing;
+        };
+        let mut stock = in_process(stock, now);
         stock.drop_stale(now);
         let is_in_use = (stock.last_asked)
             .is_some_and(|last| now.instant.saturating_duration_since(last) < LONGEST_AGE);
         stock.last_asked = Some(now.instant);
         let factor = stock.pop();
-        let refill = is_in_use && !stock.is_filling && stock.len() <= LOW;
+        let refill = is_in_use && !stock.has_none && !stock.is_filling && stock.len() <= LOW;
         stock.is_filling |= refill;
         Taken { factor, refill }
     }
 
-    /// Puts factors in, whose making began at `began`.
+    /// Puts factors in, whose making began at `began`. None: there never are any for this key.
     pub fn put(&self, factors: Vec<Factor>, began: &Moment) {
-        if let Some(mut stock) = self.stock_of(began) {
-            stock.is_filling = false;
+        let mut stock = self.stock_of(began);
+        stock.is_filling = false;
+        stock.has_none = factors.is_empty();
+        if !factors.is_empty() {
             stock.batches.push_back(Batch {
                 made: *began,
                 factors,
@@ -80,28 +90,25 @@ impl Reserve {
 
     /// Nobody makes more any longer: the next who asks may.
     pub fn give_up(&self, now: &Moment) {
-        if let Some(mut stock) = self.stock_of(now) {
-            stock.is_filling = false;
-        }
+        self.stock_of(now).is_filling = false;
     }
 
     /// Whether the one who asks is to call [`Reserve::wipe_stale`] from now on: nobody else does.
     pub fn watch(&self, now: &Moment) -> bool {
-        let stock = self.stock_of(now);
-        stock.is_some_and(|mut stock| !std::mem::replace(&mut stock.is_watched, true))
+        let mut stock = self.stock_of(now);
+        let has_some = !stock.batches.is_empty();
+        has_some && !std::mem::replace(&mut stock.is_watched, true)
     }
 
     /// Nobody calls [`Reserve::wipe_stale`] any longer.
     pub fn unwatch(&self, now: &Moment) {
-        if let Some(mut stock) = self.stock_of(now) {
-            stock.is_watched = false;
-        }
+        self.stock_of(now).is_watched = false;
     }
 
     /// Wipes what is too old, and says when there is more to wipe: never, if nothing is left. Then nobody
     /// watches any longer.
     pub fn wipe_stale(&self, now: &Moment) -> Option<Duration> {
-        let mut stock = self.stock_of(now)?;
+        let mut stock = self.stock_of(now);
         stock.drop_stale(now);
         let Some(oldest) = stock.batches.front() else {
             stock.is_watched = false;
@@ -114,7 +121,7 @@ impl Reserve {
     /// Whether somebody calls [`Reserve::wipe_stale`].
     #[cfg(test)]
     pub(crate) fn is_watched(&self, now: &Moment) -> bool {
-        self.stock_of(now).is_some_and(|stock| stock.is_watched)
+        self.stock_of(now).is_watched
     }
 
     /// How many there are.
@@ -127,17 +134,21 @@ impl Reserve {
         self.len() == 0
     }
 
-    /// The stock, emptied first if it was another process's.
-    fn stock_of(&self, now: &Moment) -> Option<MutexGuard<'_, Stock>> {
-        let mut stock = lock_briefly(&self.0)?;
-        if stock.process != Some(now.process) {
-            *stock = Stock {
-                process: Some(now.process),
-                ..Stock::default()
-            };
-        }
-        Some(stock)
+    /// The stock, for whoever makes factors or wipes them: none of these is left behind by a fork.
+    fn stock_of(&self, now: &Moment) -> MutexGuard<'_, Stock> {
+        in_process(self.0.lock().unwrap_or_else(PoisonError::into_inner), now)
     }
+}
+
+/// Emptied first, if it was another process's.
+fn in_process<'a>(mut stock: MutexGuard<'a, Stock>, now: &Moment) -> MutexGuard<'a, Stock> {
+    if stock.process != Some(now.process) {
+        *stock = Stock {
+            process: Some(now.process),
+            ..Stock::default()
+        };
+    }
+    stock
 }
 
 impl Stock {
@@ -232,6 +243,16 @@ mod tests {
     }
 
     #[test]
+    fn for_a_key_without_factors_none_are_made_again_and_again() {
+        let (reserve, start) = (Reserve::default(), start());
+        reserve.take(&start);
+        assert!(reserve.take(&start).refill);
+        reserve.put(Vec::new(), &start);
+        assert!(!reserve.watch(&start), "there is nothing to wipe");
+        assert!(!reserve.take(&start).refill);
+    }
+
+    #[test]
     fn what_is_ten_minutes_old_is_not_given_out() {
         let start = start();
         let reserve = filled(&start);
@@ -254,7 +275,10 @@ mod tests {
         assert_eq!((left(100), reserve.len()), (Some(500), 5));
         assert_eq!((left(600), reserve.len()), (Some(60), 2));
         assert_eq!((left(660), reserve.len()), (None, 0));
-        assert!(reserve.watch(&start), "nobody watches an empty one");
+        assert!(
+            !reserve.is_watched(&start) && !reserve.watch(&start),
+            "it is empty"
+        );
     }
 
     #[test]
