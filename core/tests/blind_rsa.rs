@@ -339,3 +339,14 @@ fn a_key_in_rsassa_pss_spki_is_the_same_key() {
         .finalize(&blind_signature, &blinding.inverse, b"message")
         .is_ok());
 }
+
+#[test]
+fn numbers_of_another_length_are_refused() {
+    let signer = Signer::new(2048);
+    let token_key = signer.token_key();
+    let key = token_key.public_key();
+    for (signature, inverse) in [(256, 300), (256, 255), (300, 256), (0, 0)] {
+        let inverse = Secret::new(vec![1; inverse]);
+        assert!(key.finalize(&vec![1; signature], &inverse, b"m").is_err());
+    }
+}
