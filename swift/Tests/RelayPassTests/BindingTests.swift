@@ -114,7 +114,7 @@ import func RelayPassGenerated.uniffiForeignFutureHandleCountRelaypassFfi
       for _ in 1...count {
         switch what {
         case "refused":
-          let error = await thrown { _ = try await client.verifications.get(id: "no id") }
+          let error = await thrown { _ = try await client.verifications.get("no id") }
           #expect(code(of: error) == "invalid_argument")
         default:
           let code = what == "throws" ? RelayPassError.Code.store : .notFound

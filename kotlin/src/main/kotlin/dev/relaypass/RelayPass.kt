@@ -77,12 +77,12 @@ public class RelayPass private constructor(
 
     /** As [closeAndJoin], blocking the thread: for `use`, and for code without coroutines. */
     override fun close() {
-        await { client.close(within = null) }
+        awaitToTheEnd { client.close(within = null) }
     }
 
     /** As the other [close], with a limit. */
     public fun close(within: Duration) {
-        await { client.close(within) }
+        awaitToTheEnd { client.close(within) }
     }
 
     /** The environment, and no secret. */

@@ -1,9 +1,13 @@
 package dev.relaypass
 
+import java.util.concurrent.CompletableFuture
 import java.util.function.Consumer
+import kotlin.coroutines.Continuation
+import kotlin.coroutines.CoroutineContext
+import kotlin.coroutines.startCoroutine
 import kotlin.time.toKotlinDuration
 import kotlinx.coroutines.CancellationException
-import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.Job
 import java.time.Duration as JavaDuration
 
 /**
@@ -43,12 +47,12 @@ public class RelayPassBlocking internal constructor(
      * interrupt does not end it: it has a limit. The thread stays interrupted.
      */
     override fun close() {
-        await { client.closeAndJoin() }
+        awaitToTheEnd { client.closeAndJoin() }
     }
 
     /** As the other [close], and waits this long for what is under way. */
     public fun close(within: JavaDuration) {
-        await { client.closeAndJoin(within.toKotlinDuration()) }
+        awaitToTheEnd { client.closeAndJoin(within.toKotlinDuration()) }
     }
 
     /** The environment, and no secret. */
@@ -356,15 +360,56 @@ public class PassesBlocking internal constructor(
     public fun count(claimType: String): Int = await { passes.count(claimType, timeout) }
 }
 
-/** Blocks the thread until the call ends. */
+/**
+ * Blocks the thread until the call ends. When the thread is interrupted, the call is cancelled, and an
+ * outcome that was there already is returned: it may have cost money.
+ *
+ * `runBlocking` of coroutines before 1.9 leaves what it waits for when the thread is interrupted.
+ *
+ * @throws InterruptedException when the thread is interrupted: before, and nothing is sent, or meanwhile.
+ */
 internal fun <T> await(call: suspend () -> T): T {
-    var outcome: Result<T>? = null
-    try {
-        runBlocking { outcome = runCatching { call() } }
-    } catch (interrupted: InterruptedException) {
-        val isCancelled = outcome?.exceptionOrNull().let { it is CancellationException || it is InterruptedException }
-        if (outcome == null || isCancelled) throw interrupted
+    if (Thread.interrupted()) throw InterruptedException()
+    val (outcome, isInterrupted) = waitFor(call, whenInterrupted = Job::cancel)
+    if (isInterrupted) {
+        if (outcome.exceptionOrNull() is CancellationException) throw InterruptedException()
         Thread.currentThread().interrupt()
     }
-    return outcome!!.getOrThrow()
+    return outcome.getOrThrow()
+}
+
+/** As [await], of what has an end of its own: it is not cancelled, and an interrupt is told afterwards. */
+internal fun awaitToTheEnd(call: suspend () -> Unit) {
+    val wasInterrupted = Thread.interrupted()
+    val (outcome, isInterrupted) = waitFor(call, whenInterrupted = {})
+    if (wasInterrupted || isInterrupted) Thread.currentThread().interrupt()
+    outcome.getOrThrow()
+}
+
+/** What came of the call, and whether the thread was interrupted meanwhile. */
+private fun <T> waitFor(
+    call: suspend () -> T,
+    whenInterrupted: (Job) -> Unit,
+): Pair<Result<T>, Boolean> {
+    val job = Job()
+    val ended = CompletableFuture<Result<T>>()
+    // No dispatcher: whoever resumes it goes on with it.
+    call.startCoroutine(
+        object : Continuation<T> {
+            override val context: CoroutineContext get() = job
+
+            override fun resumeWith(result: Result<T>) {
+                ended.complete(result)
+            }
+        },
+    )
+    var isInterrupted = false
+    while (true) {
+        try {
+            return ended.get() to isInterrupted
+        } catch (_: InterruptedException) {
+            isInterrupted = true
+            whenInterrupted(job)
+        }
+    }
 }
