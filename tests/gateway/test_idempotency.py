@@ -91,7 +91,7 @@ def test_a_gateway_with_another_seal_key_is_not_ready(replicas: Replicas) -> Non
         assert first.get("/readyz").status == 200
     with replicas.start(NEW) as other:
         told = other.get("/readyz")
-        assert (told.status, told.json["errors"][0]["code"]) == (503, "busy")
+        assert (told.status, told.json["errors"][0]["code"]) == (503, "store")
         assert other.get("/healthz").status == 200
 
 

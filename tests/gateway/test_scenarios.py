@@ -60,7 +60,7 @@ SUBJECTS = {
     "timeout": "--timeout-seconds",
     "retries": "retries",
     "anonymous_proxy": "proxy",
-    "ca_pem": "certificate",
+    "ca_pem": "ca_pem",
     "decryption_key": "decryption key",
     "purchase_window": "purchase window",
     "encryption_form": "--encryption-form",

@@ -278,14 +278,14 @@ mod tests {
             let number = |value: u64| BoxedUint::from(value).resize(2048);
             let rest = BoxedUint::one_with_precision(2048).shl(2047 - 32);
             let rest = rest.wrapping_div_vartime(&NonZero::new(number(factor)).unwrap());
-            let mut n = rest.wrapping_mul(&number(factor));
+            let mut n = rest.wrapping_mul(number(factor));
             while n.bit_width() < 2048 {
                 n = n.shl(1);
             }
             let n = n.wrapping_add(number(factor)).to_be_bytes();
             if n[255] & 1 == 1 {
                 inverts_as_crypto_bigint::<35>(&n, &number(x).to_be_bytes());
-                let shared = number(factor).wrapping_mul(&number(x | 1)).to_be_bytes();
+                let shared = number(factor).wrapping_mul(number(x | 1)).to_be_bytes();
                 inverts_as_crypto_bigint::<35>(&n, &shared);
                 let modulus = Modulus::<35>::new(&n);
                 let is_alone = is_coprime(&modulus, &Number::from_be_bytes(&shared));
