@@ -47,7 +47,7 @@ class Refill:
     """If not 0: all that is missing is bought in one hour of so many seconds, at a random moment of
     it, and nothing at other times. It is the same hour for all customers."""
     renewed: bool = False
-    """Whether in that hour the whole pool is bought anew, and what is left of the old is dropped."""
+    """Whether in that hour the whole pool is bought anew and the rest of the old one dropped."""
     in_batches: bool = False
     """Whether nothing is bought before half is missing, and then all of it, at a moment that is as
     random as the use of the last half was long."""

@@ -54,7 +54,7 @@ def likelihoods(
 ) -> tuple[Array, Array]:
     """Two densities for each signature (row) and pass (column): that it is this pass's, and that it
     tells whose the pass is by what follows its use. Without a pool they are the same. With one, the
-    signature that tells is that of the next pass, which takes the place of the one that was used."""
+    signature that tells is that of the next pass, which replaces the one that was used."""
     habit, pace = knowledge.habit, knowledge.pace
     at = np.array([call.at for call in signs])[:, None]
     created = np.array([shown.created_at for shown in passes])[None, :]

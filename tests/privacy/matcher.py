@@ -5,7 +5,7 @@ Exact identifiers come first, then shared connections and addresses, then times.
 1. Passes whose calls share a connection, or an address that not everybody has, are one caller's: a
    *group*. A signature on one of its connections or addresses names the customer.
 2. What does not fit cannot be: another key id, another face, another hour. A pass carries the hour
-   in which its challenge was given out, so whoever signed nothing in it did not buy the pass, and of
+   in which its challenge was given out, so who signed nothing in it did not buy the pass; of
    the others, each is the likelier the more of its signatures of that hour are not used yet.
 3. Times: how likely is a signature for a relay, given the habit? With a pool, how likely is it that
    this signature follows the use? The evidence of all relays of a group counts for each of them.

@@ -17,7 +17,7 @@ from typing import Any
 from habits import Habit, Pace
 from persona import HOUR, Call, expiry_of_challenge
 
-COMMON = {"key_id": "k"}
+COMMON: dict[str, Any] = {"key_id": "k"}
 
 
 @dataclass(slots=True)

@@ -213,7 +213,7 @@ def tables(results: Sequence[tuple[str, Habit, int, Result]]) -> str:
         lines += ["|---" * (2 + len(RATES)) + "|"]
         for (name, way_out), row in rows.items():
             cells = " | ".join(
-                f"{row[rate].customers}, {row[rate].signatures}" if rate in row else "–"
+                f"{row[rate].customers}, {row[rate].signatures}" if rate in row else "\N{EN DASH}"
                 for rate in RATES
             )
             lines += [f"| {name} | {way_out} | {cells} |"]

@@ -22,8 +22,8 @@ Change = Callable[[int, Call], Call]
 
 
 def log(change: Change) -> tuple[View, dict[str, str], dict[str, float]]:
-    """Signatures of as many customers, one an hour, relays that tell nothing, and what ``change`` does to the
-    calls of pair ``n``: a fetch, a signature, a creation, a redemption."""
+    """Signatures of as many customers, one an hour, relays that tell nothing, and what ``change``
+    does to the calls of pair ``n``: a fetch, a signature, a creation, a redemption."""
     calls: list[Call] = []
     customers, signed_at = {}, {}
     order = list(range(PAIRS))
