@@ -43,9 +43,22 @@ class Refill:
     most_at_once: int = 20
     usable: float = 80 * DAY
     """A pass is used for so long."""
+    every: float = 0.0
+    """If not 0: all that is missing is bought in one hour of so many seconds, at a random moment of
+    it, and nothing at other times. It is the same hour for all customers."""
+    renewed: bool = False
+    """Whether in that hour the whole pool is bought anew and the rest of the old one dropped."""
     in_batches: bool = False
     """Whether nothing is bought before half is missing, and then all of it, at a moment that is as
     random as the use of the last half was long."""
+
+    def hour(self, number: int) -> float:
+        """When the common hour of a period begins."""
+        return (number + 0.5) * self.every
+
+    def hours_after(self, at: Array) -> Array:
+        """When the next common hour begins."""
+        return np.asarray((np.ceil(at / self.every - 0.5) + 0.5) * self.every)
 
 
 @dataclass(frozen=True, slots=True)

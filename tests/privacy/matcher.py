@@ -4,9 +4,11 @@ Exact identifiers come first, then shared connections and addresses, then times.
 
 1. Passes whose calls share a connection, or an address that not everybody has, are one caller's: a
    *group*. A signature on one of its connections or addresses names the customer.
-2. What does not fit cannot be: another key id, another face.
-3. Times: how likely is a signature for a relay, given the habit? The evidence of all relays of a
-   group counts for each of them.
+2. What does not fit cannot be: another key id, another face, another hour. A pass carries the hour
+   in which its challenge was given out, so who signed nothing in it did not buy the pass; of
+   the others, each is the likelier the more of its signatures of that hour are not used yet.
+3. Times: how likely is a signature for a relay, given the habit? With a pool, how likely is it that
+   this signature follows the use? The evidence of all relays of a group counts for each of them.
 4. The customer of a pass is the likeliest one. Its signature is that of the likeliest assignment of
    all signatures to all passes, one to one.
 """
@@ -16,13 +18,14 @@ from __future__ import annotations
 from bisect import bisect, insort
 from collections import Counter, defaultdict
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from habits import Array, Density, Habit, Pace, after, bought_for
+from habits import Array, after
+from likelihood import Knowledge, likelihoods, of_the_hour
 from persona import Call, Shown, View
 
 NEVER = 1e-12
@@ -33,20 +36,6 @@ MISSED = 0.01
 
 SAME_CONNECTION, SAME_ADDRESS = 60.0, 30.0
 """The logarithm of how much likelier such a thing is of one caller."""
-
-
-@dataclass(frozen=True, slots=True)
-class Knowledge:
-    """What the attacker knows beside the log."""
-
-    habit: Habit
-    pace: Pace
-    refills: dict[str, Density] = field(default_factory=dict)
-    """With a pool: how long after a pass is taken the next one is bought, for each customer."""
-    empty: float = 0.0
-    """With a pool: the share of relays that find it empty."""
-    exits: frozenset[str] = frozenset()
-    """Addresses that many use: of Tor and of proxies, there are lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +64,39 @@ def join(view: View, knowledge: Knowledge, seed: int = 0) -> Joined:
     bought, telling = likelihoods(
         view, [s.call for s in signs], customers, names, passes, knowledge
     )
-    bought, telling = bought * possible, telling * possible
+    bought *= possible * of_the_hour([s.call for s in signs], passes, knowledge)
+    telling *= possible
 
     # How much likelier each pass is each customer's, by the times, and by all of its group.
     ratio = (is_of.T @ telling) / rates[:, None]
     evidence = np.log(MISSED * np.sign(is_of.T @ possible) + ratio + NEVER)
+    held = (is_of.T @ bought) / rates[:, None] + NEVER
+    if knowledge.habit.pool:
+        evidence += np.log(held)
     groups = grouped(calls_of, knowledge.exits)
     of_group = np.zeros((len(passes), max(groups) + 1))
     of_group[np.arange(len(passes)), groups] = 1
     together = evidence @ of_group
     together += evidence_of_calls(view, calls_of, groups, knowledge, names, rates)
-    others = (together @ of_group.T) - evidence
+    others = exp((together @ of_group.T) - evidence, axis=0)
 
     # Where a pass is alone, it counts that no signature can be of two.
     belief = exp(together + np.log(counts)[:, None], axis=0) @ of_group.T
     is_alone = of_group.sum(axis=0)[groups] < 2
     if is_alone.any():
-        unseen = MISSED / spread * possible
-        weights = exp(others, axis=0)[customers] * (telling + unseen) + NEVER**3
-        belief = np.where(is_alone, is_of.T @ balanced(weights), belief)
+        told = telling + MISSED / spread * possible
+        if knowledge.habit.pool:
+            prior = others * (rates.mean() / rates)[:, None]
+            alone = agreed(is_of, prior, held * rates[:, None], bought, told)
+        else:
+            alone = is_of.T @ balanced(others[customers] * told + NEVER**3)
+        belief = np.where(is_alone, alone, belief)
     belief /= belief.sum(axis=0)
 
-    prior = belief if knowledge.habit.pool else exp(others, axis=0)
+    prior = others
+    if knowledge.habit.pool:
+        # Which customer is said already: only which of its signatures is open.
+        prior = belief / (held * rates[:, None])
     shares = same_connection([sign.call for sign in signs], calls_of)
     likely = bought * prior[customers] * np.exp(shares) + NEVER * prior[customers]
     # What is about as likely counts as equally likely: on every machine, the same is chosen.
@@ -121,6 +121,21 @@ def balanced(weights: Array, rounds: int = 20) -> Array:
         shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
         shares /= np.maximum(shares.sum(axis=0), NEVER)
     return np.asarray(shares)
+
+
+def agreed(
+    is_of: Array, prior: Array, held: Array, bought: Array, told: Array, rounds: int = 2
+) -> Array:
+    """With a pool, the shares of the customers (rows) for each pass. Two signatures tell of it: the
+    one that is its own, and the one that follows its use. No signature is either of two passes."""
+    customers = is_of.argmax(axis=1)
+    for _ in range(rounds):
+        known = prior * held + NEVER
+        follows = is_of.T @ balanced(known[customers] * told + NEVER**3, 10) / known
+        known = prior * follows + NEVER
+        belief = is_of.T @ balanced(known[customers] * bought + NEVER**3, 10)
+        held = belief / known
+    return np.asarray(belief)
 
 
 # What is the same.
@@ -245,79 +260,3 @@ def evidence_of_calls(
             ratio = np.bincount(customers[near], density, len(names)) / rates
             found[:, group] += np.log(MISSED + ratio)
     return found
-
-
-# Times.
-
-
-def likelihoods(
-    view: View,
-    signs: list[Call],
-    customers: npt.NDArray[np.int_],
-    names: list[str],
-    passes: list[Shown],
-    knowledge: Knowledge,
-) -> tuple[Array, Array]:
-    """Two densities for each signature (row) and pass (column): that it is this pass's, and that it
-    tells whose the pass is. Without a pool they are the same. With one, the signature that tells is
-    that of the next pass, which takes the place of the one that was used."""
-    habit, pace = knowledge.habit, knowledge.pace
-    at = np.array([call.at for call in signs])[:, None]
-    created = np.array([shown.created_at for shown in passes])[None, :]
-    redeemed = np.array([shown.redeemed_at for shown in passes])[None, :]
-    rest = 0.0 if habit.pool_only else knowledge.empty
-    direct: Array | float = 0.0
-    if rest or not habit.pool:
-        # Only a few signatures are between a relay's creation and its redemption.
-        direct = np.zeros((len(signs), len(passes)))
-        rows, columns = np.nonzero((at > created) & (at < redeemed))
-        signed = at[rows, 0]
-        direct[rows, columns] = bought_for(
-            habit, pace, signed - created[0, columns], redeemed[0, columns] - signed
-        )
-        if not habit.pool:
-            return direct, direct
-    taken = np.bincount(customers) / (float(np.ptp(at)) + 1e-9)
-    mean = (habit.pool / taken)[customers][:, None]
-    age = created - at
-    with np.errstate(over="ignore"):
-        pooled = np.where((age > 0) & (age < habit.refill.usable), np.exp(-age / mean) / mean, 0.0)
-    follows = np.zeros_like(pooled)
-    for number, name in enumerate(names):
-        rows = customers == number
-        if habit.refill.in_batches:
-            since = (at[rows, 0] - batch_before(at[rows, 0]))[:, None]
-            delay = (at[rows] - created) / since
-            follows[rows] = knowledge.refills[name](delay) * (delay < 1.0) / since
-        else:
-            follows[rows] = knowledge.refills[name](at[rows] - created)
-    bought = (1 - rest) * pooled + rest * direct
-    telling = (1 - rest) * follows + rest * direct
-    for column, time in own_fetch_times(view, passes).items():
-        bought[:, column] = telling[:, column] = after(at[:, 0] - time, pace, 1)
-    return bought, telling
-
-
-def batch_before(times: Array, gap: float = 20.0) -> Array:
-    """For each signature of a customer, when the batch before its own was bought."""
-    order = np.argsort(times)
-    sorted_times = times[order]
-    begins = np.concatenate([[True], np.diff(sorted_times) > gap])
-    number = np.cumsum(begins) - 1
-    starts = sorted_times[begins]
-    before = np.concatenate([[starts[0] - 1e9], starts[:-1]])[number]
-    result = np.empty_like(times)
-    result[order] = before
-    return result
-
-
-def own_fetch_times(view: View, passes: list[Shown]) -> dict[int, float]:
-    """When the challenge of a pass was fetched, if that can be told from its MAC."""
-    times = Counter(call.mac for call in view.fetches)
-    only = {call.mac: call.at for call in view.fetches if times[call.mac] == 1}
-    return {
-        place: only[call.mac]
-        for place, shown in enumerate(passes)
-        for call in shown.calls
-        if call.step == "redeem" and call.mac in only
-    }

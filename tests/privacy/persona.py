@@ -2,7 +2,8 @@
 
 Of every call the time, the address, the connection, TLS, the header names in their order, the
 length of the body; of a signature the API key and the key id; of a redemption the relay and the
-pass with its nonce, challenge and key id. :func:`read` takes that from the sandbox's request log.
+pass with its nonce, challenge and key id. The challenge in a pass carries the hour in which it was
+given out. :func:`read` takes that from the sandbox's request log.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 SIGN = "/api/v1/privacy-passes"
 CHALLENGE = "/api/privacy/v1/relays/challenge"
 CREATE = "/api/privacy/v1/relays"
+
+HOUR = 3600.0
 
 # What a caller sends of its own accord in every call. Values that are new in every call, or that
 # depend on the step, would only make each step's face its own.
@@ -45,6 +48,13 @@ class Call:
     """Redeem: the pass's nonce."""
     mac: str | None = field(default=None, repr=False)
     """Challenge, redeem: the challenge's MAC."""
+    expires_at: float | None = None
+    """Challenge, redeem: when the challenge expires, on the hour."""
+
+
+def expiry_of_challenge(at: float) -> float:
+    """When a challenge expires that is given out now: one to two hours ahead, on the hour."""
+    return (at // HOUR + 2) * HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,7 @@ def read(logged: dict[str, Any], customer: str | None = None, address: str = "")
     headers = {name.lower(): value for name, value in logged["headers"]}
     path, body = logged["path"], logged["body"]
     common: dict[str, Any] = {
-        "at": datetime.fromisoformat(logged["at"].replace("Z", "+00:00")).timestamp(),
+        "at": _seconds(logged["at"]),
         "address": address,
         "connection": logged["connection"],
         "face": _face(logged),
@@ -122,7 +132,8 @@ def read(logged: dict[str, Any], customer: str | None = None, address: str = "")
         return Call(step="sign", customer=customer, key_id=json.loads(body)["key-id"], **common)
     if path == CHALLENGE:
         challenge = json.loads(_decoded(json.loads(answer["body"])["challenge"]))
-        return Call(step="challenge", mac=challenge["mac"], **common)
+        expires_at = _seconds(challenge["expires_at"])
+        return Call(step="challenge", mac=challenge["mac"], expires_at=expires_at, **common)
     if path == CREATE:
         return Call(step="create", relay=json.loads(answer["body"])["relay-token"], **common)
     shown = json.loads(_decoded(headers["authorization"].removeprefix("PrivateToken token=")))
@@ -132,8 +143,13 @@ def read(logged: dict[str, Any], customer: str | None = None, address: str = "")
         nonce=shown["token_nonce"],
         key_id=shown["key_id"],
         mac=shown["challenge"]["mac"],
+        expires_at=_seconds(shown["challenge"]["expires_at"]),
         **common,
     )
+
+
+def _seconds(time: str) -> float:
+    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
 
 
 def _face(logged: dict[str, Any]) -> str:

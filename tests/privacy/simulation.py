@@ -12,11 +12,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Any
 
 from habits import Habit, Pace
-from persona import Call
+from persona import HOUR, Call, expiry_of_challenge
 
-COMMON = {"key_id": "k"}
+COMMON: dict[str, Any] = {"key_id": "k"}
 
 
 @dataclass(slots=True)
@@ -30,12 +31,16 @@ class World:
     """When each pass was signed: times are unique."""
     billed: int = 0
     """Signatures within the time of the checks, those for passes that grew too old included."""
+    waiting: int = 0
+    """Checks that found the pool empty."""
 
 
 @dataclass(slots=True)
 class Pass:
     nonce: str
     signed_at: float
+    fetched_at: float
+    """When its challenge was given out."""
 
 
 def equal(customers: int) -> list[float]:
@@ -70,6 +75,7 @@ def simulate(
         world.bought_by |= dict.fromkeys(customer.signed_at, customer.name)
         world.signed_at |= customer.signed_at
         world.billed += sum(1 for at in customer.signed_at.values() if at > 0)
+        world.waiting += customer.waiting
     return world
 
 
@@ -93,21 +99,34 @@ class Customer:
     coming: int = 0
     """Purchases for the pool under way."""
     is_refilling: bool = False
+    waiting: int = 0
 
     def play(self, arrivals: Sequence[float], end: float) -> None:
         if self.habit.pool == 0:
             for at in arrivals:
                 self.check_and_buy(at)
             return
-        self.fill_in_the_past()
-        for at in arrivals:
+        begin = self.fill_in_the_past()
+        for at in [*self.past_arrivals(begin), *arrivals]:
             self.schedule(at, "check", at)
+        if every := self.habit.refill.every:
+            for number in range(math.floor(begin / every), math.ceil(end / every) + 1):
+                moment = self.habit.refill.hour(number) + self.random.random() * (HOUR - 60)
+                self.schedule(moment, "all missing")
+        is_past = True
         while self.events:
             at, _, what, began = heapq.heappop(self.events)
+            if is_past and at >= 0:
+                self.forget_the_past()
+                is_past = False
             if what == "check":
                 self.check_from_pool(at, began)
             elif at <= end + 600:
-                {"round": self.refill_some, "bought": self.store_pass}[what](at)
+                {
+                    "round": self.refill_some,
+                    "all missing": self.refill_whole,
+                    "bought": self.store_pass,
+                }[what](at)
             self.drop_old(at)
             self.begin_refilling(at)
 
@@ -127,7 +146,7 @@ class Customer:
         if habit.window:
             # Whoever asks before the moment buys.
             signed = min(signed + self.random.random() * self.pace.window, returns)
-        shown = self.sign(signed)
+        shown = self.sign(signed, fetched)
         self.redeem(max(returns, signed) + self.latency(), relay, shown)
 
     # A pass out of the pool.
@@ -143,25 +162,57 @@ class Customer:
             self.redeem(max(at, began + self.visit()) + self.latency() + delay, relay, shown)
         elif self.habit.pool_only:
             # It is pending, and the visitor's page asks again.
+            self.waiting += at == began > 0
             self.schedule(at + 5, "check", began)
         else:
             self.check_and_buy(at)
 
-    def fill_in_the_past(self) -> None:
-        """A pool as it is after long use: a pass that is taken at random has an exponential age."""
+    def fill_in_the_past(self) -> float:
+        """A pool as it is about after long use: a pass that is taken at random has an exponential
+        age. Returns when the past begins that is lived through, after which it is so indeed: then
+        hardly a pass is left of those that were bought one by one here."""
         mean = self.habit.pool / (self.checks_a_day / 86_400)
         usable = self.habit.refill.usable
         for _ in range(self.habit.pool):
             # Exponential, given that it is not too old.
             share = self.random.random() * -math.expm1(-usable / mean)
             self.pool.append(self.buy_for_pool(mean * math.log1p(-share) - 1))
+        past = min(4 * mean, 1.1 * usable)
+        for there in self.pool:
+            there.signed_at -= past
+            there.fetched_at -= past
+        self.calls.clear()
+        self.lanes.clear()
+        self.signed_at.clear()
+        return -past
+
+    def past_arrivals(self, begin: float) -> list[float]:
+        arrivals: list[float] = []
+        at = begin
+        while (at := at + self.random.expovariate(self.checks_a_day / 86_400)) < 0:
+            arrivals.append(at)
+        return arrivals
+
+    def forget_the_past(self) -> None:
+        """Of the past, only the purchase of what is in the pool counts: what else was bought, an
+        attacker has seen used or grow too old."""
+        self.calls.clear()
+        self.lanes.clear()
+        self.signed_at.clear()
+        for there in self.pool:
+            self.call(there.fetched_at, "challenge", self.new_name())
+            self.log_signature(there)
 
     def missing(self) -> int:
         return self.habit.pool - len(self.pool) - self.coming
 
     def begin_refilling(self, at: float) -> None:
         in_batches = self.habit.refill.in_batches
-        if self.is_refilling or self.missing() <= (self.habit.pool // 2 if in_batches else 0):
+        if (
+            self.habit.refill.every
+            or self.is_refilling
+            or self.missing() <= (self.habit.pool // 2 if in_batches else 0)
+        ):
             return
         # The task was there all the time: what is left of a pause that somebody falls into.
         period = self.habit.refill.period
@@ -188,14 +239,24 @@ class Customer:
         if self.is_refilling:
             self.schedule(at + refill.period * (0.5 + self.random.random()), "round")
 
+    def refill_whole(self, at: float) -> None:
+        self.drop_old(at)
+        if self.habit.refill.renewed:
+            self.pool.clear()
+        for _ in range(self.missing()):
+            at += self.random.random() * self.habit.refill.pause
+            self.schedule(at, "bought")
+            self.coming += 1
+
     def store_pass(self, at: float) -> None:
         self.coming -= 1
         self.pool.append(self.buy_for_pool(at))
         self.refills.append(at)
 
     def buy_for_pool(self, at: float) -> Pass:
-        self.call(at - self.latency(), "challenge", self.new_name())
-        return self.sign(at)
+        fetched = at - self.latency()
+        self.call(fetched, "challenge", self.new_name())
+        return self.sign(at, fetched)
 
     def drop_old(self, at: float) -> None:
         oldest = at - self.habit.refill.usable
@@ -203,20 +264,26 @@ class Customer:
 
     # On the wire.
 
-    def sign(self, at: float) -> Pass:
-        shown = Pass(self.new_name(), at)
-        self.signed_at[shown.nonce] = at
-        self.add("identified", Call(at, "sign", self.name, 0, customer=self.name, **COMMON))
+    def sign(self, at: float, fetched: float) -> Pass:
+        shown = Pass(self.new_name(), at, fetched)
+        self.log_signature(shown)
         return shown
 
-    def redeem(self, at: float, relay: str, shown: Pass) -> None:
-        self.call(at, "redeem", relay, nonce=shown.nonce, mac="m", **COMMON)
+    def log_signature(self, shown: Pass) -> None:
+        at = shown.signed_at
+        self.signed_at[shown.nonce] = at
+        self.add("identified", Call(at, "sign", self.name, 0, customer=self.name, **COMMON))
 
-    def call(self, at: float, step: str, of: str, **seen: str) -> None:
+    def redeem(self, at: float, relay: str, shown: Pass) -> None:
+        challenge = given_out(shown.fetched_at)
+        self.call(at, "redeem", relay, nonce=shown.nonce, **challenge, **COMMON)
+
+    def call(self, at: float, step: str, of: str, **seen: Any) -> None:
         way_out = {"own": self.name, "proxy": f"proxy of {self.name}", "shared": "shared"}
         relay = None if step == "challenge" else of
-        mac = seen.pop("mac", "m" if step == "challenge" else None)
-        call = Call(at, step, way_out[self.habit.way_out], 0, relay=relay, mac=mac, **seen)
+        if step == "challenge":
+            seen |= given_out(at)
+        call = Call(at, step, way_out[self.habit.way_out], 0, relay=relay, **seen)
         self.add(of if self.habit.isolated else "anonymous", call)
 
     def add(self, lane: str, call: Call) -> None:
@@ -253,28 +320,7 @@ class Customer:
         return f"{self.random.getrandbits(64):016x}"
 
 
-def refill_delays(
-    habit: Habit, pace: Pace, checks_a_day: float, takes: int, seed: int
-) -> list[float]:
-    """How long after a pass was taken the pool bought the one that replaces it, in order: what an
-    attacker who has the program finds out by running it."""
-    random = Random(seed)
-    customer = Customer("nobody", habit, pace, random, checks_a_day)
-    arrivals, now = [], 0.0
-    for _ in range(takes):
-        now += random.expovariate(checks_a_day / 86_400)
-        arrivals.append(now)
-    customer.play(arrivals, now)
-    if not habit.refill.in_batches:
-        pairs = zip(customer.takes, customer.refills, strict=False)
-        return [bought - taken for taken, bought in pairs if bought > taken]
-    # In parts of the time since the batch before.
-    parts, taken, before = [], 0, 0.0
-    for bought, after in zip(customer.refills, [*customer.refills[1:], math.inf], strict=True):
-        if after - bought > 20:
-            while taken < len(customer.takes) and customer.takes[taken] < bought:
-                if before:
-                    parts.append((bought - customer.takes[taken]) / (bought - before))
-                taken += 1
-            before = bought
-    return parts
+def given_out(at: float) -> dict[str, Any]:
+    """The challenge that everybody is given in an hour: one MAC, one time."""
+    expires_at = expiry_of_challenge(at)
+    return {"mac": f"m{expires_at:.0f}", "expires_at": expires_at}

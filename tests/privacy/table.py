@@ -16,10 +16,12 @@ from random import Random
 from statistics import fmean, pstdev
 
 from chart import draw
-from habits import Density, Habit, Pace, Refill, density_of
-from matcher import Knowledge, join
+from habits import DAY, Density, Habit, Pace, Refill, density_of
+from likelihood import Knowledge
+from matcher import join
 from persona import View
-from simulation import World, equal, refill_delays, simulate, skewed
+from refills import refill_delays
+from simulation import World, equal, simulate, skewed
 
 PAIRS, CUSTOMERS, SEED = 1000, 20, 20261129
 RATES = (10, 1_000, 100_000)
@@ -39,6 +41,20 @@ STRICT_BY_HALVES = replace(
     STRICT, name=f"{STRICT.name}, refilled by halves", refill=Refill(in_batches=True)
 )
 
+
+def topped_up(every: float, name: str, pool: int = POOL) -> Habit:
+    """Passes are bought in one hour only, the same for all."""
+    words = f"{STRICT.name}, topped up in one hour of the {name}"
+    if pool != POOL:
+        words += f", pool of {pool}"
+    return replace(STRICT, name=words, pool=pool, refill=Refill(every=every))
+
+
+TOPPED_UP = (topped_up(7 * DAY, "week"), topped_up(DAY, "day"), topped_up(DAY, "day", 100))
+RENEWED = replace(
+    STRICT, name=f"{STRICT.name}, renewed", refill=Refill(every=7 * DAY, renewed=True)
+)
+
 HABITS = (
     PUBLIC,
     AT_ONCE,
@@ -50,6 +66,7 @@ HABITS = (
     STRICT,
     replace(STRICT_BY_HALVES, way_out="proxy"),
     STRICT_BY_HALVES,
+    *TOPPED_UP,
 )
 WAYS_OUT = {"own": "own address", "proxy": "a proxy of one's own", "shared": "shared exits"}
 
@@ -96,10 +113,18 @@ def figures() -> Iterator[tuple[str, Habit, int, Result]]:
     """All worlds of the tables in docs/privacy.md."""
     for habit in HABITS:
         for rate in RATES:
-            yield "equal", habit, rate, measure(habit, rate, equal(CUSTOMERS))
+            if not runs_dry(habit, rate):
+                yield "equal", habit, rate, measure(habit, rate, equal(CUSTOMERS))
     for habit in (replace(STANDARD, way_out="shared"), STRICT_BY_HALVES):
         for rate in RATES:
             yield "skewed", habit, rate, measure(habit, rate, skewed(CUSTOMERS))
+
+
+def runs_dry(habit: Habit, checks_a_day: float) -> bool:
+    """Whether a pool that is topped up at fixed times would often be empty before the next one: two
+    in three passes may be needed by then, and no more."""
+    needed = checks_a_day / CUSTOMERS * habit.refill.every / DAY
+    return needed > habit.pool * 2 / 3
 
 
 def measure(
@@ -177,23 +202,26 @@ def tables(results: Sequence[tuple[str, Habit, int, Result]]) -> str:
     """The tables, in Markdown."""
     lines = []
     for kind in SIZES:
-        rows: dict[tuple[str, str], list[Result]] = {}
-        for of, habit, _, result in results:
+        rows: dict[tuple[str, str], dict[int, Result]] = {}
+        for of, habit, rate, result in results:
             if of == kind:
-                rows.setdefault((habit.name, WAYS_OUT[habit.way_out]), []).append(result)
+                rows.setdefault((habit.name, WAYS_OUT[habit.way_out]), {})[rate] = result
         heads = " | ".join(f"{rate:,} a day" for rate in RATES)
         lines += [
             f"| {CUSTOMERS} customers of {kind} size | anonymous calls leave from | {heads} |"
         ]
         lines += ["|---" * (2 + len(RATES)) + "|"]
         for (name, way_out), row in rows.items():
-            cells = " | ".join(f"{it.customers}, {it.signatures}" for it in row)
+            cells = " | ".join(
+                f"{row[rate].customers}, {row[rate].signatures}" if rate in row else "\N{EN DASH}"
+                for rate in RATES
+            )
             lines += [f"| {name} | {way_out} | {cells} |"]
         cells = " | ".join(
             f"{it.customers.chance:.1%}, {it.signatures.chance:.1%}".replace("%", " %")
-            for it in list(rows.values())[-1]
+            for it in rows[STRICT_BY_HALVES.name, WAYS_OUT["shared"]].values()
         )
-        lines += [f"| *chance, for the last row* | | {cells} |", ""]
+        lines += [f"| *chance, for refills by halves through shared exits* | | {cells} |", ""]
     return "\n".join(lines)
 
 
@@ -209,7 +237,11 @@ def chart(results: Sequence[tuple[str, Habit, int, Result]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    results = list(figures())
+    results = []
+    for kind, habit, rate, result in figures():
+        results.append((kind, habit, rate, result))
+        chance = result.customers.chance
+        print(kind, habit.name, habit.way_out, rate, result, f"{chance:.3f}", file=sys.stderr)
     text = tables(results)
     print(text)
     for kind, habit, rate, result in results:

@@ -9,8 +9,9 @@ from random import Random
 import pytest
 
 from habits import Habit, Pace, density_of
-from matcher import Knowledge, join
-from persona import Call, View
+from likelihood import Knowledge
+from matcher import join
+from persona import HOUR, Call, View, expiry_of_challenge
 
 PAIRS = 40
 
@@ -21,14 +22,14 @@ Change = Callable[[int, Call], Call]
 
 
 def log(change: Change) -> tuple[View, dict[str, str], dict[str, float]]:
-    """Signatures of as many customers, relays that tell nothing, and what ``change`` does to the
-    calls of pair ``n``: a fetch, a signature, a creation, a redemption."""
+    """Signatures of as many customers, one an hour, relays that tell nothing, and what ``change``
+    does to the calls of pair ``n``: a fetch, a signature, a creation, a redemption."""
     calls: list[Call] = []
     customers, signed_at = {}, {}
     order = list(range(PAIRS))
     Random(7).shuffle(order)
     for n in range(PAIRS):
-        nonce, bought, used = f"n{n}", 100.0 * n, 1e5 + 100.0 * order[n]
+        nonce, bought, used = f"n{n}", HOUR * n + 900, 1e6 + 100.0 * order[n]
         customers[nonce], signed_at[nonce] = f"customer {n}", bought
         of_pair = [
             Call(bought - 0.02, "challenge", "exit", 10_000 + n, mac="m"),
@@ -77,6 +78,7 @@ def only(*steps: str, **seen: object) -> Change:
 IDENTIFIERS: dict[str, Change] = {
     "a key id of its own": only("sign", "redeem", key_id=lambda n: f"k{n}"),
     "a challenge of its own": only("challenge", "redeem", mac=lambda n: f"m{n}"),
+    "an hour of its own": only("redeem", expires_at=lambda n: expiry_of_challenge(HOUR * n)),
     "a face of its own": only("sign", "redeem", face=lambda n: f"user-agent: {n}"),
     "a connection for signing and creating": only("sign", "create", connection=lambda n: n),
     "a connection for signing and redeeming": only("sign", "redeem", connection=lambda n: n),

@@ -7,8 +7,8 @@ from dataclasses import replace
 from statistics import fmean
 
 from habits import Habit, Pace
-from matcher import Knowledge
-from persona import View
+from likelihood import Knowledge
+from persona import View, expiry_of_challenge
 from sandbox import Sandbox
 from simulation import World, equal, simulate
 from table import AT_ONCE, PUBLIC, STANDARD, Result, judge
@@ -26,6 +26,7 @@ def test_real_traffic_is_joined_as_simulated_traffic_is(sandbox: Sandbox) -> Non
         habit = replace(habit, way_out="shared")
         real = play(sandbox, habit, CUSTOMERS, PAIRS, SECONDS, seed=1)
         assert len(real.signed_at) == PAIRS
+        passes_carry_the_hour_of_their_signature(real)
         if not habit.window:
             pace = with_latency_of(real)
         seen = judge(real, Knowledge(habit, pace, exits=SHARED))
@@ -37,6 +38,14 @@ def test_real_traffic_is_joined_as_simulated_traffic_is(sandbox: Sandbox) -> Non
             print(f"{kind} {fmean(shares):.1%} simulated", end="; ")
             assert abs(share - fmean(shares)) <= interval(fmean(shares)), (habit.name, kind)
         print()
+
+
+def passes_carry_the_hour_of_their_signature(real: World) -> None:
+    for call in real.calls:
+        if call.step == "redeem" and call.nonce is not None:
+            at = real.signed_at[call.nonce]
+            # The challenge is fetched a moment before; the clock may strike in between.
+            assert call.expires_at in (expiry_of_challenge(at), expiry_of_challenge(at - 10))
 
 
 def simulated(habit: Habit, pace: Pace, seed: int) -> Result:
