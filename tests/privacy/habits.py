@@ -35,17 +35,19 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Refill:
-    """How a pool is filled again. By default as the background task of relaypass does: every 30 to
-    90 seconds, none to all of what is missing, with a pause of up to a second before each."""
+    """How a pool is filled again. By default as the background task of relaypass does, every 30 to
+    90 seconds, with a pause of up to a second before each purchase: nothing before half is missing,
+    and then all of it, at a moment that is as random as the use of the last half was long; at once
+    if nothing is left."""
 
     period: float = 60.0
     pause: float = 1.0
-    most_at_once: int = 20
     usable: float = 80 * DAY
     """A pass is used for so long."""
-    in_batches: bool = False
-    """Whether nothing is bought before half is missing, and then all of it, at a moment that is as
-    random as the use of the last half was long."""
+    in_batches: bool = True
+    """If not, as relaypass did before: in each round none to all of what is missing."""
+    most_at_once: int = 20
+    """In one round, if not in batches."""
 
 
 @dataclass(frozen=True, slots=True)

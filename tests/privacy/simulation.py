@@ -92,7 +92,8 @@ class Customer:
     events: list[tuple[float, int, str, float]] = field(default_factory=list)
     coming: int = 0
     """Purchases for the pool under way."""
-    is_refilling: bool = False
+    next_round: float = math.inf
+    """When the pool is filled next, if that is planned."""
 
     def play(self, arrivals: Sequence[float], end: float) -> None:
         if self.habit.pool == 0:
@@ -106,8 +107,10 @@ class Customer:
             at, _, what, began = heapq.heappop(self.events)
             if what == "check":
                 self.check_from_pool(at, began)
-            elif at <= end + 600:
-                {"round": self.refill_some, "bought": self.store_pass}[what](at)
+            elif what == "bought":
+                self.store_pass(at)
+            elif at == self.next_round and at <= end + 600:
+                self.refill_some(at)
             self.drop_old(at)
             self.begin_refilling(at)
 
@@ -160,33 +163,47 @@ class Customer:
         return self.habit.pool - len(self.pool) - self.coming
 
     def begin_refilling(self, at: float) -> None:
-        in_batches = self.habit.refill.in_batches
-        if self.is_refilling or self.missing() <= (self.habit.pool // 2 if in_batches else 0):
+        refill, missing = self.habit.refill, self.missing()
+        if missing <= 0:
             return
-        # The task was there all the time: what is left of a pause that somebody falls into.
-        period = self.habit.refill.period
-        pause = 0.0
+        if not refill.in_batches:
+            if self.next_round == math.inf:
+                self.plan_round(at + self.until_round())
+        elif not self.pool and not self.coming:
+            # Nothing is there to wait with.
+            if self.next_round > at + 1.5 * refill.period:
+                self.plan_round(at + self.until_round())
+        elif missing > self.habit.pool / 2 and self.next_round == math.inf:
+            # A round finds that half is missing, and chooses the moment; the next one after it buys.
+            at += self.until_round()
+            newest = max((there.signed_at for there in self.pool), default=at)
+            at += max(at - newest, 0) / 2 * self.random.random()
+            self.plan_round(at + self.until_round())
+
+    def plan_round(self, at: float) -> None:
+        self.next_round = at
+        self.schedule(at, "round")
+
+    def until_round(self) -> float:
+        """The task was there all the time: what is left of a pause that somebody falls into."""
+        period, pause = self.habit.refill.period, 0.0
         while self.random.random() * 1.5 * period > pause:
             pause = period * (0.5 + self.random.random())
-        pause *= self.random.random()
-        if in_batches:
-            newest = max((there.signed_at for there in self.pool), default=at)
-            pause += (at - newest) / 2 * self.random.random()
-        self.schedule(at + pause, "round")
-        self.is_refilling = True
+        return pause * self.random.random()
 
     def refill_some(self, at: float) -> None:
-        refill, missing = self.habit.refill, self.missing()
-        wanted = min(self.random.randrange(2 * max(missing, 0) + 1), refill.most_at_once)
-        if refill.in_batches:
-            wanted = missing
-        for _ in range(min(wanted, missing)):
+        self.drop_old(at)
+        refill, missing = self.habit.refill, max(self.missing(), 0)
+        wanted = missing
+        if not refill.in_batches:
+            wanted = min(self.random.randrange(2 * missing + 1), refill.most_at_once, missing)
+        self.next_round = math.inf
+        if not refill.in_batches and missing:
+            self.plan_round(at + refill.period * (0.5 + self.random.random()))
+        for _ in range(wanted):
             at += self.random.random() * refill.pause + 2 * self.latency()
             self.schedule(at, "bought")
             self.coming += 1
-        self.is_refilling = missing > 0 and not refill.in_batches
-        if self.is_refilling:
-            self.schedule(at + refill.period * (0.5 + self.random.random()), "round")
 
     def store_pass(self, at: float) -> None:
         self.coming -= 1

@@ -35,8 +35,8 @@ PUBLIC = Habit("the public SDK", one_lane=True)
 AT_ONCE = Habit("`purchase_window=0`")
 STANDARD = Habit("standard", window=True)
 STRICT = replace(_ISOLATED, name="pool only, isolated relays", way_out="shared")
-STRICT_BY_HALVES = replace(
-    STRICT, name=f"{STRICT.name}, refilled by halves", refill=Refill(in_batches=True)
+AFTER_EACH_USE = replace(
+    STRICT, name=f"{STRICT.name}, a purchase after each use", refill=Refill(in_batches=False)
 )
 
 HABITS = (
@@ -47,9 +47,9 @@ HABITS = (
     replace(AT_ONCE, way_out="shared"),
     replace(STANDARD, way_out="shared"),
     replace(POOLED, way_out="shared"),
+    AFTER_EACH_USE,
+    replace(STRICT, way_out="proxy"),
     STRICT,
-    replace(STRICT_BY_HALVES, way_out="proxy"),
-    STRICT_BY_HALVES,
 )
 WAYS_OUT = {"own": "own address", "proxy": "a proxy of one's own", "shared": "shared exits"}
 
@@ -97,7 +97,7 @@ def figures() -> Iterator[tuple[str, Habit, int, Result]]:
     for habit in HABITS:
         for rate in RATES:
             yield "equal", habit, rate, measure(habit, rate, equal(CUSTOMERS))
-    for habit in (replace(STANDARD, way_out="shared"), STRICT_BY_HALVES):
+    for habit in (replace(STANDARD, way_out="shared"), STRICT):
         for rate in RATES:
             yield "skewed", habit, rate, measure(habit, rate, skewed(CUSTOMERS))
 

@@ -18,7 +18,7 @@ from table import (
     RATES,
     SIZES,
     STANDARD,
-    STRICT_BY_HALVES,
+    STRICT,
     Result,
     chart,
     figures,
@@ -49,10 +49,12 @@ def test_what_the_pages_say_of_the_figures_is_so(results: Results) -> None:
     assert "Persona names you every time" in page
     assert all(result.customers.share == 1 for result in own)
 
+    assert "Of fewer than one relay in thirty the signature is found" in page
+    assert all(it.signatures.share < 1 / 30 for habit, it in equal if habit.pool)
     pooled = [it for habit, it in equal if habit.pool and habit.way_out == "shared"]
-    standard, isolated, _ = (pooled[first : first + 3] for first in (0, 3, 6))
-    assert "Of fewer than one relay in forty the signature is found." in page
-    assert all(result.signatures.share < 1 / 40 for result in pooled)
+    standard, after_each_use, _ = (pooled[first : first + 3] for first in (0, 3, 6))
+    assert "through shared exits, the customer, too, at 10 and at 1,000 checks a day" in page
+    assert [result.customers.is_chance for result in standard] == [True, True, False]
     for habit, words in (
         (STANDARD, "if they shared none, it would be {} of the relays"),
         (POOLED, "If relays shared no connection, {} would be named at 100,000 checks a day"),
@@ -62,8 +64,10 @@ def test_what_the_pages_say_of_the_figures_is_so(results: Results) -> None:
         assert words.format(named) in page
     few, some, many = (str(result.customers) for result in standard)
     assert f"the customer of {few}, {some} and {many} of the relays" in readme
-    assert "hide the customer at 100,000 checks a day, and not at 10 or 1,000" in page
-    assert [result.customers.is_chance for result in isolated] == [False, False, True]
+    few, some, many = (str(result.customers) for result in after_each_use)
+    assert f"a purchase after each use names {few}, {some} and {many}" in page
+    assert not after_each_use[0].customers.is_chance
+    assert not after_each_use[1].customers.is_chance
     assert f"{standard[0].billed / 1000:.2f} passes are bought for each check" in page
 
 
@@ -73,10 +77,10 @@ def test_the_habits_of_the_public_sdk_are_joined(results: Results) -> None:
     assert min(shares) > 0.95
 
 
-def test_isolated_relays_and_a_pool_refilled_by_halves_are_no_better_joined_than_by_chance(
+def test_isolated_relays_and_a_pool_only_are_no_better_joined_than_by_chance(
     results: Results,
 ) -> None:
-    found = [it for kind, habit, _, it in results if habit == STRICT_BY_HALVES and kind == "equal"]
+    found = [it for kind, habit, _, it in results if habit == STRICT and kind == "equal"]
     assert len(found) == len(RATES)
     for result in found:
         assert result.customers.of == 1000

@@ -261,7 +261,9 @@ impl ClientBuilder {
     }
 
     /// How many passes to hold ready for each claim type that is asked for: 0 (none, the default)
-    /// to 100. The pool is filled in the background ([`ClientBuilder::background`]).
+    /// to 100. The pool is filled in the background ([`ClientBuilder::background`]): nothing is bought
+    /// before more than half is missing, and then all of it, at a random moment, so that purchases do
+    /// not tell when passes are used. An empty pool is filled at once.
     pub fn pass_pool(mut self, target: u32) -> Self {
         self.pass_pool = target;
         self

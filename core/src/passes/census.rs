@@ -15,6 +15,8 @@ pub(crate) struct Census {
     /// Passes that are there, about to be, or may have been billed in vain.
     pub(crate) count: u32,
     pub(crate) buying: Buying,
+    /// When the newest pass was bought that is there for the taking.
+    pub(crate) newest: Option<u64>,
 }
 
 /// Whether the pool may buy more of a claim type.
@@ -36,8 +38,10 @@ impl Census {
         now: u64,
     ) -> Self {
         let (mut count, mut good, mut unusable) = (0, usable_at.unwrap_or(0), Vec::new());
+        let mut newest = None;
         for place in places {
             count += u32::from(place.counts(now));
+            newest = newest.max(place.available(now).map(|pass| pass.bought_at));
             match &place.state {
                 PooledState::Available { pass } | PooledState::Taken { pass, .. } => {
                     good = good.max(pass.bought_at);
@@ -58,7 +62,11 @@ impl Census {
             false if now >= last.saturating_add(PAUSE) => Buying::Probe,
             false => Buying::Stopped,
         };
-        Self { count, buying }
+        Self {
+            count,
+            buying,
+            newest,
+        }
     }
 }
 

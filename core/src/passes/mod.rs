@@ -1,15 +1,17 @@
 //! Passes bought ahead: who buys a pass at one time and redeems it at another gives Persona less to
 //! match them by.
 //!
-//! Each pass has a record of its own. It is stored before it is asked for, taken by chance, and
-//! never used in the last 10 of its 90 days.
+//! A pool is filled at moments that tell nothing of its use (`refill`). Each pass has a record of its
+//! own. It is stored before it is asked for, taken by chance, and never used in the last 10 of its 90
+//! days.
 
 mod census;
 mod pool;
 mod purchase;
 mod record;
+mod refill;
 
-pub(crate) use census::Buying;
+pub(crate) use census::{Buying, Census};
 pub(crate) use pool::{new_pool_key, Looked};
 pub(crate) use purchase::{Attempts, Bought, Purchase};
 pub(crate) use record::{PaidPass, Pooled, PooledState};

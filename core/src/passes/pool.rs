@@ -26,35 +26,40 @@ pub(crate) fn new_pool_key(
     format!("{prefix}{}", place.expose())
 }
 
-/// `pass/<environment>/<claim type>/`, in characters that a key may have. Of somebody else's passes,
-/// `pass/<environment>/<claim type>~~<owner>/`: no claim type reads like that.
+/// What the keys of places begin with.
 fn prefix(environment: &str, claim_type: &str, owner: Option<&Owner>) -> String {
+    format!("pass/{}", name(environment, claim_type, owner))
+}
+
+/// A pool's name: `<environment>/<claim type>/`, in characters that a key may have. Of somebody else's
+/// passes, `<environment>/<claim type>~~<owner>/`: no claim type reads like that.
+pub(super) fn name(environment: &str, claim_type: &str, owner: Option<&Owner>) -> String {
     use std::fmt::Write;
-    let mut prefix = format!("pass/{environment}/");
+    let mut name = format!("{environment}/");
     if claim_type.len() > LONGEST_IN_KEY {
         // Escaped, it might not fit into a key.
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, claim_type.as_bytes());
-        write!(prefix, "~{}", encode_hex(hash.as_ref())).expect("writing to a String cannot fail");
-        return ended(prefix, owner);
+        write!(name, "~{}", encode_hex(hash.as_ref())).expect("writing to a String cannot fail");
+        return ended(name, owner);
     }
     for byte in claim_type.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
-                prefix.push(char::from(byte));
+                name.push(char::from(byte));
             }
-            _ => write!(prefix, "~{byte:02X}").expect("writing to a String cannot fail"),
+            _ => write!(name, "~{byte:02X}").expect("writing to a String cannot fail"),
         }
     }
-    ended(prefix, owner)
+    ended(name, owner)
 }
 
-fn ended(mut prefix: String, owner: Option<&Owner>) -> String {
+fn ended(mut name: String, owner: Option<&Owner>) -> String {
     if let Some(owner) = owner {
-        prefix.push_str("~~");
-        prefix.push_str(owner.as_str());
+        name.push_str("~~");
+        name.push_str(owner.as_str());
     }
-    prefix.push('/');
-    prefix
+    name.push('/');
+    name
 }
 
 impl Ports {
