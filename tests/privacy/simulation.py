@@ -174,7 +174,7 @@ class Customer:
             if self.next_round > at + 1.5 * refill.period:
                 self.plan_round(at + self.until_round())
         elif missing > self.habit.pool / 2 and self.next_round == math.inf:
-            # A round finds that half is missing, and chooses the moment; the next one after it buys.
+            # A round finds that half is missing, and chooses the moment; the next one buys.
             at += self.until_round()
             newest = max((there.signed_at for there in self.pool), default=at)
             at += max(at - newest, 0) / 2 * self.random.random()

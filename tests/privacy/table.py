@@ -34,9 +34,9 @@ _ISOLATED = Habit("", pool=POOL, isolated=True, pool_only=True, redeem_delay=2.0
 PUBLIC = Habit("the public SDK", one_lane=True)
 AT_ONCE = Habit("`purchase_window=0`")
 STANDARD = Habit("standard", window=True)
-STRICT = replace(_ISOLATED, name="pool only, isolated relays", way_out="shared")
+STRICT = replace(_ISOLATED, name='`privacy="strict"`, `pass_pool=50`', way_out="shared")
 AFTER_EACH_USE = replace(
-    STRICT, name=f"{STRICT.name}, a purchase after each use", refill=Refill(in_batches=False)
+    STRICT, name="as strict, a purchase after each use", refill=Refill(in_batches=False)
 )
 
 HABITS = (

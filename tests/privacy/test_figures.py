@@ -77,7 +77,7 @@ def test_the_habits_of_the_public_sdk_are_joined(results: Results) -> None:
     assert min(shares) > 0.95
 
 
-def test_isolated_relays_and_a_pool_only_are_no_better_joined_than_by_chance(
+def test_strict_is_no_better_joined_than_by_chance(
     results: Results,
 ) -> None:
     found = [it for kind, habit, _, it in results if habit == STRICT and kind == "equal"]

@@ -18,7 +18,7 @@ use crate::records::{Changed, Stored, Vault, DAY};
 
 /// How long a purchase waits for the store to compare what was fetched. Without it, this process
 /// compares with what it has seen itself.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// How often others may be faster in storing what they have seen.
 const TRIES: usize = 5;
 /// As long as a pass lives that carries what was seen.
@@ -71,7 +71,7 @@ impl Inner {
 
     /// Notes a sighting in the store, beside all that was seen by others. What it shows is told before it
     /// is stored: twice is better than never.
-    async fn share(
+    pub(super) async fn share(
         &self,
         options: &StoreOptions,
         claim_type: &ClaimType,
@@ -129,7 +129,26 @@ impl Inner {
     }
 
     fn tell_finding(&self, claim_type: &ClaimType, finding: Finding) {
-        let (kind, what) = match finding {
+        let (kind, what) = describe(finding);
+        self.tell_of_issuer(claim_type, kind, what);
+    }
+
+    fn tell_of_issuer(&self, claim_type: &ClaimType, kind: EventKind, what: &str) {
+        tell(
+            self.listener.as_ref(),
+            Event {
+                kind,
+                verification_id: None,
+                request_id: None,
+                message: format!("{what} ({}).", claim_type.as_str()),
+            },
+        );
+    }
+}
+
+/// What an event, or a refusal, says of a finding.
+pub(super) fn describe(finding: Finding) -> (EventKind, &'static str) {
+    match finding {
             Finding::KeyChanged => (
                 EventKind::KeyChanged,
                 "Persona signs passes of this claim type with another key than before",
@@ -154,21 +173,7 @@ impl Inner {
                 "The id of Persona's key is not the SHA-256 of the key. It could be anything, and goes \
                  with the pass",
             ),
-        };
-        self.tell_of_issuer(claim_type, kind, what);
-    }
-
-    fn tell_of_issuer(&self, claim_type: &ClaimType, kind: EventKind, what: &str) {
-        tell(
-            self.listener.as_ref(),
-            Event {
-                kind,
-                verification_id: None,
-                request_id: None,
-                message: format!("{what} ({}).", claim_type.as_str()),
-            },
-        );
-    }
+        }
 }
 
 /// A claim type may be longer, and of other characters, than a key may.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use super::form::{Accepted, EncryptionForm};
+use super::privacy::{check_strict, Privacy, WayOut};
 use super::rules::{
     DEFAULT_IDLE_TIMEOUT, DEFAULT_PURCHASE_WINDOW, DEFAULT_RETRIES, DEFAULT_TIMEOUT,
     LONGEST_PURCHASE_WINDOW, LONGEST_TIMEOUT, MOST_PASSES, MOST_RETRIES,
@@ -114,6 +117,7 @@ pub struct ClientBuilder {
     pass_binding: PassBinding,
     purchase_window: Option<Duration>,
     pass_pool: u32,
+    privacy: Privacy,
     background: bool,
     listener: Option<Listener>,
     wrap_transport: Option<WrapTransport>,
@@ -269,6 +273,26 @@ impl ClientBuilder {
         self
     }
 
+    /// How far this client goes so that Persona cannot tell whose a relay is; by default as far as costs
+    /// nothing ([`Privacy::Standard`]). [`Privacy::Strict`] needs a [`pass_pool`](ClientBuilder::pass_pool)
+    /// and an [`anonymous_proxy`](ClientBuilder::anonymous_proxy) that is not the way out of the call that
+    /// names us. Then
+    ///
+    /// * a verification takes its pass from the pool. If there is none it stays pending, with the event
+    ///   `waiting_for_pass`, until the pool has one; nothing is bought for it;
+    /// * calls that buy a pass for the caller are refused with `privacy_refused`;
+    /// * a purchase needs two fetches of the challenge on connections of their own that agree, and is
+    ///   refused with `privacy_refused` if the challenge or the key could be a mark, and with `store` if the
+    ///   store cannot compare;
+    /// * each anonymous call has a connection of its own;
+    /// * a redemption waits up to 2 seconds, at random;
+    /// * a pass that was shown to Persona and not consumed is dropped. It costs one pass for each claim that
+    ///   did not pass, and for each visitor who was asked for and did not return.
+    pub fn privacy(mut self, privacy: Privacy) -> Self {
+        self.privacy = privacy;
+        self
+    }
+
     /// Whether a task in the background drives open verifications on and fills the pool, about once
     /// a minute. By default it does not: call `recover` yourself. The task begins with the first
     /// call that needs the store, in the runtime of that call, and ends with the client, or when it is
@@ -320,20 +344,19 @@ impl ClientBuilder {
                 "A pool of passes and work in the background need a store: set one.",
             ));
         }
-        let identified = self.open_lane(
-            &base_url,
-            self.identified_transport.as_ref(),
-            self.identified_proxy.as_ref(),
-            "The identified proxy",
-            true,
-        )?;
-        let anonymous = self.open_lane(
-            &base_url,
-            self.anonymous_transport.as_ref(),
-            self.anonymous_proxy.as_ref(),
-            "The anonymous proxy",
-            false,
-        )?;
+        let identified_proxy = self.identified_proxy.as_ref();
+        let identified_proxy = read_proxy(identified_proxy, "The identified proxy", &base_url)?;
+        let anonymous_proxy = self.anonymous_proxy.as_ref();
+        let anonymous_proxy = read_proxy(anonymous_proxy, "The anonymous proxy", &base_url)?;
+        let identified_transport = self.identified_transport.as_ref();
+        let identified = self.open_lane(identified_transport, identified_proxy.as_ref(), true)?;
+        let anonymous_transport = self.anonymous_transport.as_ref();
+        let anonymous = self.open_lane(anonymous_transport, anonymous_proxy.as_ref(), false)?;
+        if self.privacy.is_strict() {
+            let anonymous = way_out(anonymous_transport, anonymous_proxy.as_ref());
+            let identified = way_out(identified_transport, identified_proxy.as_ref());
+            check_strict(self.pass_pool, self.pass_binding, &anonymous, &identified)?;
+        }
         let identified = Route::new(identified, base_url.clone());
         let anonymous = Route::new(anonymous, base_url.clone());
         let gates = Arc::default();
@@ -342,7 +365,13 @@ impl ClientBuilder {
                 customer: None,
                 built: None,
                 hosted_page: base_url.hosted_page(),
-                anonymous: AnonymousLane::new(anonymous, &gates, environment.as_str()),
+                anonymous: AnonymousLane::new(
+                    anonymous,
+                    &gates,
+                    environment.as_str(),
+                    self.privacy.is_strict(),
+                ),
+                privacy: self.privacy,
                 identified: api_key.map(|key| IdentifiedLane::new(identified.clone(), key, &gates)),
                 identified_route: identified,
                 environment,
@@ -383,15 +412,10 @@ impl ClientBuilder {
 
     fn open_lane(
         &self,
-        base_url: &BaseUrl,
         transport: Option<&Arc<dyn Transport>>,
-        proxy: Option<&Secret<String>>,
-        what: &str,
+        proxy: Option<&Url>,
         resumption: bool,
     ) -> Result<Arc<dyn Transport>> {
-        let proxy = proxy
-            .map(|proxy| parse_proxy(proxy.expose(), what, base_url))
-            .transpose()?;
         let transport: Arc<dyn Transport> = match transport {
             Some(transport)
                 if proxy.is_none() && self.ca_pem.is_none() && self.idle_timeout.is_none() =>
@@ -403,7 +427,7 @@ impl ClientBuilder {
                  leave them out.",
             )),
             None => Arc::new(ReqwestTransport::new(&RouteOptions {
-                proxy: proxy.as_ref(),
+                proxy,
                 ca_pem: self.ca_pem.as_deref(),
                 idle_timeout: read_time(
                     "The idle timeout",
@@ -417,6 +441,23 @@ impl ClientBuilder {
             Some(wrap) => wrap(transport),
             None => transport,
         })
+    }
+}
+
+fn read_proxy(
+    proxy: Option<&Secret<String>>,
+    what: &str,
+    base_url: &BaseUrl,
+) -> Result<Option<Url>> {
+    let read = |proxy: &Secret<String>| parse_proxy(proxy.expose(), what, base_url);
+    proxy.map(read).transpose()
+}
+
+fn way_out<'a>(transport: Option<&Arc<dyn Transport>>, proxy: Option<&'a Url>) -> WayOut<'a> {
+    match (transport, proxy) {
+        (Some(_), _) => WayOut::Own,
+        (None, Some(proxy)) => WayOut::Proxy(proxy),
+        (None, None) => WayOut::Direct,
     }
 }
 

@@ -107,6 +107,10 @@ impl Persona for Inner {
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<StoredSecret>> {
         Box::pin(async move {
+            if self.privacy.is_strict() {
+                let pending = self.blind_consistently(bound_to, budget).await?;
+                return Ok(StoredSecret::new(pending.save().expose().as_str()));
+            }
             let began = Instant::now();
             let pending = self.blind_message(bound_to, budget).await?;
             if let IssuePrivacyPass::ClaimType(claim_type) = bound_to {

@@ -43,6 +43,8 @@ pub(super) const DEFAULT_PURCHASE_WINDOW: u64 = 120;
 pub(crate) const LONGEST_PURCHASE_WINDOW: u64 = 1_200;
 pub(super) const PURCHASE_WINDOW: Rule =
     Rule::count(DEFAULT_PURCHASE_WINDOW, LONGEST_PURCHASE_WINDOW);
+pub(super) const PRIVACY: Rule = Rule::one_of(&[Plain::Text("standard"), Plain::Text("strict")])
+    .by_default(Plain::Text("standard"));
 pub(super) const PASS_POOL: Rule = Rule::count(0, MOST_PASSES as u64);
 pub(super) const BACKGROUND: Rule = Rule::ANY.by_default(Plain::Flag(false));
 

@@ -133,6 +133,11 @@ impl Purchase {
         }
     }
 
+    /// Whether nobody can have asked for it: Persona has seen nothing of it but a fetched challenge.
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.key.is_none() && self.stuck.is_none()
+    }
+
     /// Whether the key is too old to be asked: Persona would take it for a new one, and bill again.
     pub(crate) fn is_too_late(&self, now: u64) -> bool {
         self.key.is_some() && now >= self.is_over_at()

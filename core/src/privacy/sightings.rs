@@ -113,15 +113,28 @@ impl Sightings {
             })
     }
 
-    /// Whether enough fetches of this hour agreed, and none did not.
-    #[cfg(test)]
-    pub(crate) fn agrees(&self, seen: &Sighting) -> bool {
-        self.hour(seen).is_some_and(|hour| {
-            hour.fetches >= ENOUGH
-                && !(hour.challenge_differs || hour.key_differs)
-                && hour.challenge == seen.challenge
-                && hour.key == seen.key
-        })
+    /// What keeps this from being given to everybody, as far as is known; if nothing does, whether enough
+    /// fetches of its hour agreed.
+    ///
+    /// # Errors
+    /// The first that was found. A difference stays until its hour is over.
+    pub(crate) fn agrees(&self, seen: &Sighting, now: u64) -> Result<bool, Finding> {
+        if !seen.id_is_digest {
+            return Err(Finding::KeyIdIsNoDigest);
+        }
+        if seen.is_odd(now) {
+            return Err(Finding::OddEnd);
+        }
+        let Some(hour) = self.hour(seen) else {
+            return Ok(false);
+        };
+        if hour.challenge_differs || hour.challenge != seen.challenge {
+            return Err(Finding::ChallengeDiffers);
+        }
+        if hour.key_differs || hour.key != seen.key {
+            return Err(Finding::KeyDiffers);
+        }
+        Ok(hour.fetches >= ENOUGH)
     }
 
     /// Notes a fetch, and says what it shows.
@@ -222,9 +235,9 @@ mod tests {
         let mut sightings = Sightings::default();
         let it = seen(1, "a", "key");
         assert_eq!(sightings.note(&it, NOW), []);
-        assert!(!sightings.knows(&it) && !sightings.agrees(&it));
+        assert!(!sightings.knows(&it) && sightings.agrees(&it, NOW) == Ok(false));
         assert_eq!(sightings.note(&it, NOW), []);
-        assert!(sightings.knows(&it) && sightings.agrees(&it));
+        assert!(sightings.knows(&it) && sightings.agrees(&it, NOW) == Ok(true));
         // Nothing changes any more: nothing is to be stored.
         let before = sightings.clone();
         sightings.note(&it, NOW + 1);
@@ -240,14 +253,16 @@ mod tests {
         let own = seen(1, "b", "key");
         assert!(!sightings.knows(&own));
         assert_eq!(sightings.note(&own, NOW), [Finding::ChallengeDiffers]);
-        assert!(!sightings.agrees(&common) && !sightings.agrees(&own));
+        let differs = Err(Finding::ChallengeDiffers);
+        assert_eq!(sightings.agrees(&common, NOW), differs);
+        assert_eq!(sightings.agrees(&own, NOW), differs);
         // A third one is nothing new to store.
         assert!(sightings.knows(&seen(1, "c", "key")));
         // The next hour begins anew.
         let next = seen(2, "d", "key");
         assert_eq!(sightings.note(&next, NOW), []);
         sightings.note(&next, NOW);
-        assert!(sightings.agrees(&next));
+        assert_eq!(sightings.agrees(&next, NOW), Ok(true));
     }
 
     #[test]
@@ -258,7 +273,8 @@ mod tests {
         assert_eq!(found, [Finding::KeyChanged, Finding::KeyDiffers]);
         // Back and forth is nothing new, and the hour stays what it is.
         assert_eq!(sightings.note(&seen(1, "a", "own"), NOW), []);
-        assert!(!sightings.agrees(&seen(1, "a", "own")));
+        let own = sightings.agrees(&seen(1, "a", "own"), NOW);
+        assert_eq!(own, Err(Finding::KeyDiffers));
         assert_eq!(sightings.note(&seen(1, "a", "key"), NOW), []);
     }
 
@@ -280,6 +296,31 @@ mod tests {
         };
         let found = Sightings::default().note(&odd, NOW);
         assert_eq!(found, [Finding::KeyIdIsNoDigest]);
+    }
+
+    #[test]
+    fn what_could_be_a_mark_never_agrees_however_often_it_is_seen() {
+        let it = seen(1, "a", "key");
+        let no_digest = Sighting {
+            id_is_digest: false,
+            ..it.clone()
+        };
+        let odd = Sighting {
+            expires_at: it.expires_at - 1,
+            ..it.clone()
+        };
+        let far = seen(4, "a", "key");
+        for (mark, finding) in [
+            (no_digest, Finding::KeyIdIsNoDigest),
+            (odd, Finding::OddEnd),
+            (far, Finding::OddEnd),
+        ] {
+            let mut sightings = Sightings::default();
+            for _ in 0..3 {
+                sightings.note(&mark, NOW);
+                assert_eq!(sightings.agrees(&mark, NOW), Err(finding));
+            }
+        }
     }
 
     #[test]
@@ -309,7 +350,7 @@ mod tests {
         let it = seen(2, "a", "key");
         sightings.note(&it, NOW);
         sightings.note(&it, NOW);
-        assert!(sightings.agrees(&it));
+        assert_eq!(sightings.agrees(&it, NOW), Ok(true));
         assert_eq!(sightings.newest(), NOW + 2 * HOUR);
     }
 

@@ -56,6 +56,7 @@ pub(super) fn engine(store: Arc<dyn Store>, seller: Arc<Seller>) -> Engine {
         },
         binding: PassBinding::ClaimType,
         purchase_window: 0,
+        is_strict: false,
     }
 }
 

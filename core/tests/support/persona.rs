@@ -38,10 +38,15 @@ impl Persona {
     }
 
     pub async fn requests(&self) -> usize {
+        self.logged().await.len()
+    }
+
+    /// All that Persona was asked, as she saw it on the wire.
+    pub async fn logged(&self) -> Vec<Value> {
         let url = format!("{}/_sandbox/requests", self.0.ready().url);
         let response = http().get(url).send().await.unwrap();
         let log: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
-        log["requests"].as_array().unwrap().len()
+        log["requests"].as_array().unwrap().clone()
     }
 
     /// The next calls of this step meet a fault.

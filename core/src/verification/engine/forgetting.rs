@@ -26,8 +26,8 @@ impl Engine {
                 } => self.ports.take_pooled(place, id).await?,
                 _ => None,
             };
-            let forgotten =
-                (stored.content).forgotten(waiting, self.ports.now(), &mut self.ports.random());
+            let (now, random) = (self.ports.now(), &mut self.ports.random());
+            let forgotten = (stored.content).forgotten(waiting, self.is_strict, now, random);
             if let Some(closed) = forgotten {
                 let key = record_key(id);
                 let put = vault.put(&key, Some(stored.version), closed);

@@ -24,6 +24,8 @@ pub(crate) struct Engine {
     pub(crate) binding: PassBinding,
     /// Within how many milliseconds of its relay a verification buys its pass.
     pub(crate) purchase_window: u64,
+    /// Whether nothing is bought but for the pool, and nothing done that Persona could join.
+    pub(crate) is_strict: bool,
 }
 
 /// What a verification came to so far.
@@ -76,8 +78,7 @@ impl Engine {
     pub(super) fn for_one_call(&self) -> Self {
         Self {
             ports: self.ports.for_one_call(),
-            binding: self.binding,
-            purchase_window: self.purchase_window,
+            ..self.clone()
         }
     }
 

@@ -85,7 +85,9 @@ impl Engine {
         if self.check_environment(&stored.content).is_err() || !stored.content.is_due(ports.now()) {
             return Ok(false);
         }
-        if stored.content.is_to_be_bought(ports.now())
+        let waits_for_pool = self.is_strict && stored.content.is_without_pass();
+        if !waits_for_pool
+            && stored.content.is_to_be_bought(ports.now())
             && (ports.persona.check_can_issue().is_err()
                 || stored.content.owner != ports.owner().await?)
         {

@@ -200,6 +200,9 @@ impl Engine {
         if let Ok(Some(key)) = (self.ports).find_pooled(owner, claim_type.as_str()).await {
             return Provision::Pooled(key);
         }
+        if self.is_strict {
+            return Provision::None;
+        }
         let bound_to = IssuePrivacyPass::ClaimType(claim_type.clone());
         let budget = Budget {
             retries: 0,

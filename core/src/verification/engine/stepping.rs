@@ -19,8 +19,22 @@ impl Engine {
         bound_to: &IssuePrivacyPass,
     ) -> Result<StoredSecret> {
         let engine = self.for_one_call();
+        engine.check_sells_to_callers()?;
         engine.ports.persona.check_can_issue()?;
         engine.buy_now(id, bound_to).await
+    }
+
+    /// A pass that a caller keeps may be for a relay that waits for it.
+    fn check_sells_to_callers(&self) -> Result<()> {
+        match self.is_strict {
+            false => Ok(()),
+            true => Err(Error::new(
+                ErrorKind::PrivacyRefused,
+                "A strict client buys passes for its pool only: one that is bought on demand tells \
+                 Persona by the clock which relay it is for. Use verifications, or a client with privacy \
+                 = \"standard\". Nothing was sent.",
+            )),
+        }
     }
 
     async fn buy_now(&self, id: String, bound_to: &IssuePrivacyPass) -> Result<StoredSecret> {
@@ -62,6 +76,7 @@ impl Engine {
         &self,
         bound_to: &IssuePrivacyPass,
     ) -> Result<(StoredSecret, ResponseInfo)> {
+        self.check_sells_to_callers()?;
         self.ports.persona.check_can_issue()?;
         let blinded = (self.ports.persona.blind(bound_to, &self.ports.left())).await?;
         let purchase = Purchase::new(blinded, self.ports.now(), &mut self.ports.random());

@@ -113,7 +113,7 @@ fn decide_on(
         (Event::NotSigned(attempt), State::Issuing { purchase }) => {
             not_signed(record, run, purchase, &attempt, now, random)
         }
-        (event @ Event::Redeemed { .. }, _) => redeemed(record, event, now, random),
+        (event @ Event::Redeemed { .. }, _) => redeemed(record, run, event, now, random),
         (Event::NotRedeemed(attempt), State::Redeeming { .. }) => {
             not_redeemed(record, run, &attempt, now, random)
         }
@@ -134,8 +134,11 @@ fn decide_on(
             out_of_patience(record, run, purchase, kind, now, random)
         }
         (Event::OutOfPatience(kind), _) => Decision::just(Effect::Later(kind)),
+        (Event::FoundPooled(found), State::Created { pooled: None }) => {
+            found_for_waiting(record, found, now, random)
+        }
         (
-            Event::Replacement(place),
+            Event::FoundPooled(place),
             State::Ready {
                 rejected: Some(_), ..
             },
@@ -172,9 +175,25 @@ fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng)
     match &record.state {
         State::Created { pooled: Some(key) } => Decision::just(Effect::TakePooled(key.clone())),
         State::Created { pooled: None } if record.is_dead(now) => never_bought(record, now, random),
+        State::Created { pooled: None } if run.waits_for_pool(record) => {
+            Decision::just(Effect::FindPooled)
+        }
         State::Created { pooled: None } => Decision::just(Effect::Blind),
         State::Issuing { purchase } if purchase.key.is_none() && record.is_dead(now) => {
             never_bought(record, now, random)
+        }
+        State::Issuing { purchase } if run.waits_for_pool(record) && purchase.is_unsent() => {
+            let state = State::Created { pooled: None };
+            Decision::store(record.moved(state, now, random), Effect::Continue)
+        }
+        // What a client that is not strict may have sent is finished by recovery, whenever that is.
+        State::Issuing { purchase }
+            if run.waits_for_pool(record)
+                && run.goal == Goal::Answer
+                && !record.is_over(now)
+                && purchase.may_go_on(now) =>
+        {
+            wait_for_pass(record, now, random)
         }
         // The challenge names nobody, and is fetched beside the relay. The signature waits.
         State::Issuing { .. } if run.is_put_off(record, now) => Decision::just(Effect::Tell),
@@ -200,6 +219,32 @@ fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng)
     }
 }
 
+/// A strict verification takes its pass from the pool, or waits until there is one.
+fn found_for_waiting(
+    record: &Durable,
+    found: Option<String>,
+    now: u64,
+    random: &mut impl CryptoRng,
+) -> Decision {
+    match found {
+        None => wait_for_pass(record, now, random),
+        pooled => {
+            let state = State::Created { pooled };
+            Decision::store(record.moved(state, now, random), Effect::Continue)
+        }
+    }
+}
+
+/// It is told once that it waits.
+fn wait_for_pass(record: &Durable, now: u64, random: &mut impl CryptoRng) -> Decision {
+    let Some(waiting) = record.waiting_for_pass() else {
+        return Decision::just(Effect::TellPending);
+    };
+    let state = waiting.state.clone();
+    Decision::store(waiting.moved(state, now, random), Effect::TellPending)
+        .noting(EventKind::WaitingForPass)
+}
+
 /// It ends with what kept it from a pass.
 fn fail(record: &Durable, evidence: &Evidence, now: u64, random: &mut impl CryptoRng) -> Decision {
     let evidence = evidence.clone();
@@ -218,9 +263,16 @@ fn ready(pass: PaidPass, lost: Vec<Request>) -> State {
     }
 }
 
-/// A pass that is bound to a relay fits no other one: it is of no use to a pool.
-fn refund(record: &Durable, pass: &PaidPass, random: &mut impl CryptoRng) -> Option<Refund> {
-    (!record.relay_bound).then(|| Refund {
+/// A pass that is bound to a relay fits no other one: it is of no use to a pool. One that Persona was
+/// shown for this relay would join it to the next one: a strict client drops it.
+fn refund(
+    record: &Durable,
+    run: &Run,
+    pass: &PaidPass,
+    random: &mut impl CryptoRng,
+) -> Option<Refund> {
+    let is_dropped = record.relay_bound || run.is_strict;
+    (!is_dropped).then(|| Refund {
         pass: pass.clone(),
         pool_key: record.new_pool_key(random),
     })

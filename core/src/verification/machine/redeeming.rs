@@ -235,6 +235,7 @@ pub(super) fn not_redeemed(
 /// The claim came.
 pub(super) fn redeemed(
     record: &Durable,
+    run: &Run,
     event: Event,
     now: u64,
     random: &mut impl CryptoRng,
@@ -253,7 +254,7 @@ pub(super) fn redeemed(
         State::Redeeming { pass, .. } | State::Ready { pass, .. } if pass.token == asked_with => {
             match consumed {
                 true => None,
-                false => refund(record, pass, random),
+                false => refund(record, run, pass, random),
             }
         }
         // The one change of something closed: what nobody knew, or took for over, is known.

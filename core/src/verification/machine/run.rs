@@ -24,6 +24,8 @@ pub(crate) struct Run {
     pub(crate) may_retry: bool,
     /// Whether the moment of a purchase that was put off has come, whatever the clock says.
     pub(crate) is_its_moment: bool,
+    /// Whether verifications take passes from the pool only, and what Persona was shown is shown once.
+    pub(crate) is_strict: bool,
     /// Whether no key may be made: the caller has the one that there is.
     pub(crate) only_this_key: bool,
     /// The present key as it was before this call asked it.
@@ -51,6 +53,7 @@ impl Run {
             attempts: None,
             may_retry: true,
             is_its_moment: false,
+            is_strict: false,
             only_this_key: false,
             asked: None,
             set_aside: Vec::new(),
@@ -67,6 +70,11 @@ impl Run {
     pub(super) fn is_put_off(&self, record: &Durable, now: u64) -> bool {
         let waits = self.goal == Goal::Pass && !self.is_its_moment;
         waits && record.is_put_off_for(now).is_some()
+    }
+
+    /// Whether nothing is bought for this record.
+    pub(super) fn waits_for_pool(&self, record: &Durable) -> bool {
+        self.is_strict && record.purpose == Purpose::Verification
     }
 
     /// Whether Persona can tell by the clock which relay the pass is for that this call buys: it

@@ -90,7 +90,9 @@ pub(super) fn reissue(
         State::Issuing { purchase } => match purchase.stuck.as_ref().map(Evidence::kind) {
             // The same blinded message under a new key: should both be billed, the two identical
             // bodies prove it.
-            Some(ErrorKind::Conflict | ErrorKind::Unprocessable | ErrorKind::OutcomeUnknown) => {
+            Some(ErrorKind::Conflict | ErrorKind::Unprocessable | ErrorKind::OutcomeUnknown)
+                if !run.waits_for_pool(record) =>
+            {
                 let purchase = purchase.with_new_key(now, random);
                 run.attempts = Some(Attempts::open());
                 State::Issuing { purchase }
@@ -103,7 +105,7 @@ pub(super) fn reissue(
             rejected: Some(_), ..
         } => {
             run.reissues = true;
-            return Decision::just(Effect::FindReplacement);
+            return Decision::just(Effect::FindPooled);
         }
         _ => return go_on(record, run, now, random),
     };

@@ -67,10 +67,10 @@ impl Unanswered<'_> {
         let closes = self.is_final() && !is_living;
         match meaning {
             // A relay that was redeemed is finished: no key, lost or not, has spent the pass.
-            Meaning::NotYet if closes => self.close(State::Expired, true, random),
+            Meaning::NotYet if closes => self.close(State::Expired, Some(run), random),
             Meaning::NotYet => self.wait(ErrorKind::PermissionDenied, run, random),
             Meaning::Conflict(_) if closes && is_unaccounted => self.give_up(random),
-            Meaning::Conflict(kind) if closes => self.close(self.failed(kind), false, random),
+            Meaning::Conflict(kind) if closes => self.close(self.failed(kind), None, random),
             Meaning::Conflict(kind) => self.wait(kind, run, random),
             Meaning::PassRejected if is_living => {
                 self.put_off(Effect::Later(ErrorKind::Conflict), random)
@@ -81,7 +81,7 @@ impl Unanswered<'_> {
                 let kind = self.attempt.kind(Call::Redeem);
                 if closes {
                     let is_unspent = kind == ErrorKind::NotFound && !is_unaccounted;
-                    return self.close(self.failed(kind), is_unspent, random);
+                    return self.close(self.failed(kind), is_unspent.then_some(&*run), random);
                 }
                 self.put_off(Effect::Fail(kind), random)
             }
@@ -138,7 +138,7 @@ impl Unanswered<'_> {
             *rejected = Some(Evidence::of(&error));
         }
         let effect = match run.may_replace(self.record) {
-            true => Effect::FindReplacement,
+            true => Effect::FindPooled,
             false => Effect::Fail(kind),
         };
         Decision::store(self.record.moved(state, self.now, random), effect)
@@ -146,7 +146,7 @@ impl Unanswered<'_> {
 
     /// Nobody can tell, and nothing is left to ask.
     fn give_up(&self, random: &mut impl CryptoRng) -> Decision {
-        self.close(unknown(), false, random)
+        self.close(unknown(), None, random)
             .noting(EventKind::UnknownOutcome)
     }
 
@@ -165,14 +165,15 @@ impl Unanswered<'_> {
             consumed: *token_consumed,
             evidence: Evidence::of(&error),
         };
-        self.close(state, false, random)
+        self.close(state, None, random)
             .noting(EventKind::UnknownOutcome)
     }
 
-    fn close(&self, state: State, is_unspent: bool, random: &mut impl CryptoRng) -> Decision {
+    /// `unspent`: who may give the pass back, if it is certain that it is not spent.
+    fn close(&self, state: State, unspent: Option<&Run>, random: &mut impl CryptoRng) -> Decision {
         let mut closed = self.record.clone();
-        if is_unspent {
-            closed.refund = refund(self.record, self.pass, random);
+        if let Some(run) = unspent {
+            closed.refund = refund(self.record, run, self.pass, random);
         }
         Decision::store(closed.moved(state, self.now, random), Effect::Continue)
     }

@@ -90,6 +90,12 @@ pub(crate) struct Durable {
     /// The code of what keeps its pass from being bought until somebody mends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) purchase_failure: Option<String>,
+    /// Whether it was told that it waits for a pass of the pool.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    waits_for_pass: bool,
+    /// Whether Persona may have seen its pass.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    was_shown: bool,
     /// A pass that was not consumed, on its way to the pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) refund: Option<Refund>,
@@ -219,6 +225,8 @@ impl Durable {
             leased_until: Some(now + LEASE),
             buy_at: beginning.buy_at,
             purchase_failure: None,
+            waits_for_pass: false,
+            was_shown: false,
             due_at: None,
             expires_at: None,
         };
@@ -328,7 +336,7 @@ impl Durable {
     pub(super) fn is_put_off_for(&self, now: u64) -> Option<u64> {
         let is_unsent = match &self.state {
             State::Created { pooled } => pooled.is_none(),
-            State::Issuing { purchase } => purchase.key.is_none() && purchase.stuck.is_none(),
+            State::Issuing { purchase } => purchase.is_unsent(),
             _ => false,
         };
         let left = self.buy_at?.checked_sub(now)?;
@@ -352,6 +360,19 @@ impl Durable {
             purchase_failure: Some(kind.code().to_owned()),
             ..self.clone()
         })
+    }
+
+    /// The record that was told to wait for a pass of the pool; none if it was told before.
+    pub(super) fn waiting_for_pass(&self) -> Option<Self> {
+        (!self.waits_for_pass).then(|| Self {
+            waits_for_pass: true,
+            ..self.clone()
+        })
+    }
+
+    /// Whether it has no pass and takes one of the pool.
+    pub(super) fn is_without_pass(&self) -> bool {
+        matches!(self.state, State::Created { pooled: None })
     }
 
     /// Whether it is too late to buy a pass for it.
@@ -380,10 +401,11 @@ impl Durable {
     }
 
     /// The record on its way to be forgotten, if it holds a pass that is certainly unspent, or has
-    /// this one waiting in the pool.
+    /// this one waiting in the pool. `drops_shown`: what Persona has seen goes nowhere.
     pub(super) fn forgotten(
         &self,
         waiting: Option<PaidPass>,
+        drops_shown: bool,
         now: u64,
         random: &mut impl CryptoRng,
     ) -> Option<Self> {
@@ -397,7 +419,10 @@ impl Durable {
                 lost,
                 rejected: None,
                 ..
-            } if lost.is_empty() && !self.relay_bound => Some(pass.clone()),
+            } if lost.is_empty() && !self.relay_bound => {
+                let is_dropped = drops_shown && self.was_shown;
+                (!is_dropped).then(|| pass.clone())
+            }
             _ => None,
         };
         let mut closed = self.clone();

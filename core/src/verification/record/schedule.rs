@@ -25,6 +25,12 @@ impl Durable {
         if !matches!(moved.state, State::Created { .. } | State::Issuing { .. }) {
             moved.purchase_failure = None;
         }
+        match moved.state {
+            State::Redeeming { .. } => moved.was_shown = true,
+            // The next pass is another one.
+            State::Created { .. } | State::Issuing { .. } => moved.was_shown = false,
+            _ => {}
+        }
         if moved.is_closed() {
             // W6: nothing secret outlives the verification.
             moved.relay = None;

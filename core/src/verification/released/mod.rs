@@ -162,6 +162,7 @@ async fn worker(key: &str, record: &serde_json::Value, now: u64) -> (Engine, Arc
             ports,
             binding,
             purchase_window: 0,
+            is_strict: false,
         },
         persona,
     )

@@ -32,6 +32,8 @@ struct Flow {
     is_put_off: bool,
     /// Its process is there at that moment.
     waits: bool,
+    /// Its pass is of the pool or none.
+    is_strict: bool,
     ending: Ending,
     /// The statuses of an unfinished person and of a spent pass.
     unfinished: u16,
@@ -65,6 +67,7 @@ fn flows() -> Vec<Flow> {
                     pooled,
                     is_put_off: false,
                     waits: false,
+                    is_strict: false,
                     ending,
                     unfinished: 403,
                     spent: 409,
@@ -84,7 +87,25 @@ fn flows() -> Vec<Flow> {
             pooled: false,
             is_put_off: true,
             waits,
+            is_strict: false,
             ending: Ending::PendingTwiceThenPassed,
+            unfinished: 403,
+            spent: 409,
+        });
+    }
+    for ending in [
+        Ending::Passed,
+        Ending::FailedAndRefunded,
+        Ending::PendingTwiceThenPassed,
+    ] {
+        flows.push(Flow {
+            encrypted: false,
+            binding: PassBinding::ClaimType,
+            pooled: true,
+            is_put_off: false,
+            waits: false,
+            is_strict: true,
+            ending,
             unfinished: 403,
             spent: 409,
         });
@@ -107,9 +128,13 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
     let setting = Setting::new(1, faults, server);
     let engine = || Engine {
         purchase_window: u64::from(flow.is_put_off) * 2 * MINUTE,
+        is_strict: flow.is_strict,
         ..setting.engine(flow.encrypted, flow.binding)
     };
     let mut executor = setting.executor();
+    if flow.is_strict {
+        setting.watch.is_strict();
+    }
 
     if flow.pooled {
         let buyer = engine();

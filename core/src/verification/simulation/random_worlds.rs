@@ -83,7 +83,7 @@ fn play(seed: u64) -> Outcome {
     let mapping = Mapping::random(&mut dice);
     let server = Server::new(mapping, Visitors::ByChance);
     let seed = dice.next();
-    let mut habits = Habits::random(&mut dice);
+    let mut habits = Habits::random(&mut dice).sometimes_strict(&mut Dice::new(!seed));
     if is_momentary() {
         rates = rates.momentary();
         habits.retries = DEFAULT_RETRIES;
@@ -170,6 +170,8 @@ fn set_clocks(town: &Town, mapping: &Mapping, dice: &mut Dice) {
 fn nothing_is_overdue(town: &Town, now: u64) {
     let watch = &town.setting.watch;
     let differ = watch.clocks_may_differ();
+    // The pool may be too small for all who wait, or full of places that may have been billed.
+    let waited_until = watch.waited_until(now);
     for (key, seen) in watch.open() {
         let due_at = seen
             .due_at
@@ -183,7 +185,8 @@ fn nothing_is_overdue(town: &Town, now: u64) {
         // refused is asked again later, because its request may be running. It must have ended,
         // unless a key is lost whose answer is of no use, until Persona has forgotten it; and the key
         // that is asked then may be lost as well, to a worker whose clock differs.
-        let over_at = (seen.session_ends_at + 15 * MINUTE).max(CALM) + 70 * MINUTE;
+        let over_at = (seen.session_ends_at + 15 * MINUTE).max(CALM);
+        let over_at = over_at.max(waited_until) + 70 * MINUTE;
         let over_at = over_at + 2 * SWEEP + 2 * differ;
         let ends_at = match watch.may_last(&key) {
             true => over_at + 2 * 27 * HOUR,

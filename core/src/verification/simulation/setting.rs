@@ -99,6 +99,7 @@ impl Setting {
             },
             binding,
             purchase_window: 0,
+            is_strict: false,
         }
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Habits {
     pub(super) reissues: bool,
     /// In milliseconds.
     pub(super) purchase_window: u64,
+    /// Verifications take passes from the pool only.
+    pub(super) is_strict: bool,
 }
 
 impl Habits {
@@ -72,6 +74,16 @@ impl Habits {
             pooled: binding == PassBinding::ClaimType && dice.hits(5_000),
             reissues: dice.hits(5_000),
             purchase_window: dice.one_of(&[0, 2 * MINUTE, 20 * MINUTE]),
+            is_strict: false,
+        }
+    }
+
+    /// A strict world in some of those that could be one, by dice of their own: the others stay as they
+    /// are.
+    pub(super) fn sometimes_strict(self, dice: &mut Dice) -> Self {
+        Self {
+            is_strict: self.binding == PassBinding::ClaimType && dice.hits(3_000),
+            ..self
         }
     }
 }
@@ -79,6 +91,9 @@ impl Habits {
 impl Town {
     pub(super) fn new(setting: Setting, habits: Habits) -> Arc<Self> {
         setting.watch.fills_up_to(POOL as usize);
+        if habits.is_strict {
+            setting.watch.is_strict();
+        }
         let town = Arc::new(Self {
             setting,
             engines: Mutex::default(),
@@ -98,7 +113,11 @@ impl Town {
         let has_key = habits.has_key[worker];
         let engine = (self.setting).worker(Some(worker), habits.retries, has_key, habits.binding);
         Engine {
-            purchase_window: habits.purchase_window,
+            purchase_window: match habits.is_strict {
+                true => 0,
+                false => habits.purchase_window,
+            },
+            is_strict: habits.is_strict,
             ..engine
         }
     }
@@ -142,10 +161,27 @@ impl Town {
         loop {
             self.pause(SWEEP * 3 / 4, SWEEP * 5 / 4).await;
             let _ = engine.recover().await;
-            let buys = self.habits.pooled && self.sim().now() < LAST_START;
+            if self.habits.is_strict {
+                self.refill(&engine).await;
+            }
+            let buys =
+                self.habits.pooled && !self.habits.is_strict && self.sim().now() < LAST_START;
             if buys && self.sim().with_dice(|dice| dice.hits(1_000)) {
                 self.fill(&engine).await;
             }
+        }
+    }
+
+    /// A worker fills the pool if it is time to, as the task in the background does.
+    async fn refill(&self, engine: &Engine) {
+        let (ports, claim_type) = (&engine.ports, claim_type());
+        let Ok(census) = ports.census(claim_type.as_str()).await else {
+            return;
+        };
+        let begun = ports.begin_refill(claim_type.as_str(), &census, POOL);
+        if let Ok(Some(refilling)) = begun.await {
+            self.fill(engine).await;
+            let _ = ports.end_refill(refilling).await;
         }
     }
 

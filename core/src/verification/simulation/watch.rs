@@ -55,6 +55,12 @@ pub(super) struct Known {
     pub(super) stored_errors: BTreeSet<String>,
     /// Those that were denied a signature for want of a permission.
     pub(super) denied: BTreeSet<String>,
+    /// Whether nothing is signed for a verification, and what was shown is not given back.
+    is_strict: bool,
+    /// When a strict pool was last without a pass for the taking.
+    empty_at: u64,
+    /// The relays that a pass was shown for.
+    shown_for: BTreeMap<String, BTreeSet<String>>,
     /// Who has a pass, or had it last without giving it back.
     holders: BTreeMap<String, String>,
     /// Passes that callers keep themselves.
@@ -96,6 +102,20 @@ impl Watch {
     /// The pool is filled up to so many.
     pub(super) fn fills_up_to(&self, target: usize) {
         self.known().pool_target = Some(target);
+    }
+
+    /// All workers of this world are strict.
+    pub(super) fn is_strict(&self) {
+        self.known().is_strict = true;
+    }
+
+    /// Until when strict verifications may have waited for a pass. Others never do.
+    pub(super) fn waited_until(&self, now: u64) -> u64 {
+        let known = self.known();
+        match known.is_strict && known.places.is_empty() {
+            true => now,
+            false => known.empty_at,
+        }
     }
 
     /// A worker begins to buy one pass for the pool. Returns a number for it.
@@ -154,7 +174,7 @@ impl Watch {
 
     /// A write has landed.
     pub(super) fn stored(&self, key: &str, record: Option<&Record>, task: TaskId, now: u64) {
-        if key.starts_with("reference/") || key == "names" {
+        if key.starts_with("reference/") || key.starts_with("refill/") || key == "names" {
             return;
         }
         let mut known = self.known();
@@ -215,6 +235,9 @@ impl Watch {
             assert_eq!(intent.bytes, bytes, "{key}: one key, other bytes");
             assert_eq!(intent.owner, key, "one key for two records");
         }
+        if known.is_strict && known.places.is_empty() {
+            known.empty_at = now;
+        }
         let was_so = (before.as_ref()).is_some_and(|before| before.unknown() || before.is_stuck());
         if seen.unknown() && !was_so {
             // Whoever stored the key may have sent it before he died: nobody else can know that he did not.
@@ -247,6 +270,13 @@ impl Watch {
             "W1: other bytes are sent than were stored"
         );
         if bytes.starts_with("sign ") {
+            let is_for_a_relay =
+                !intent.owner.contains("pass/") && !intent.owner.contains("/purchase/");
+            assert!(
+                !(known.is_strict && is_for_a_relay),
+                "{} is strict, and a pass is signed for it",
+                intent.owner
+            );
             let age = now - intent.stored_at;
             assert!(
                 age < DAY,
@@ -319,6 +349,14 @@ impl Watch {
             spent_on.is_none_or(|spent_on| spent_on == relay),
             "{pass} is spent on one relay and presented for another"
         );
+        let mut known = self.known();
+        let relays = known.shown_for.entry(pass.to_owned()).or_default();
+        relays.insert(relay.to_owned());
+        let is_joined = relays.len() > 1;
+        assert!(
+            !(known.is_strict && is_joined),
+            "{pass} is shown for two relays, and joins them"
+        );
     }
 
     /// All verifications that are stored.
@@ -377,7 +415,11 @@ impl Watch {
                 (Some(seen), _) => {
                     let refunded = seen.relay_bound && seen.is_closed();
                     let told = matches!(seen.state, State::Failed { .. } | State::Unopened { .. });
-                    refunded || told || known.allowances.contains_key(holder)
+                    let dropped = known.is_strict && known.shown_for.contains_key(&pass);
+                    refunded
+                        || told
+                        || (dropped && seen.is_closed())
+                        || known.allowances.contains_key(holder)
                 }
                 // Forgotten by the application, or a place of which nobody knows.
                 (None, Some(seen)) => holder.starts_with("verification/") || seen.is_stuck(),

@@ -1,6 +1,7 @@
 //! The two requests that are at stake: one attempt each, under the key that is stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Drive, Engine};
 use crate::claim::ClaimType;
@@ -8,6 +9,7 @@ use crate::client::{Owner, Question};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Attempt;
 use crate::outcome::Call;
+use crate::secret::rand_core::Rng;
 use crate::verification::machine::{needs_renewal, Event};
 use crate::verification::record::{Durable, Purpose, State};
 
@@ -22,7 +24,24 @@ impl Engine {
     }
 }
 
+/// How long a strict client waits at most before it redeems.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
 impl Drive<'_> {
+    /// Whether this call still has to wait before it redeems, so that the redemption does not follow the
+    /// visitor's return at once. It is stored already, and waits again in whatever call repeats it.
+    pub(super) fn waits_by_chance(&self) -> bool {
+        self.engine.is_strict && !self.has_waited
+    }
+
+    pub(super) async fn wait_by_chance(&mut self) {
+        self.has_waited = true;
+        let ports = &self.engine.ports;
+        let longest = LONGEST_WAIT.min(ports.left().total / 2);
+        let part = (ports.random().next_u32() % 1_000) as f64 / 1_000.0;
+        ports.world.sleep(longest.mul_f64(part)).await;
+    }
+
     /// A verification's pass is bought with the API key that it was started with. Under another one, a
     /// request that was sent before would be billed again, and to somebody else.
     pub(super) async fn check_owner(&self) -> Result<()> {

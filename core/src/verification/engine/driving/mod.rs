@@ -3,6 +3,7 @@
 mod asking;
 mod failing;
 mod shelf;
+mod telling;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,10 +52,11 @@ impl Engine {
         &self,
         shelf: Shelf,
         stored: Loaded<Durable>,
-        run: Run,
+        mut run: Run,
         event: Event,
     ) -> Driven {
         let engine = &self.for_one_call();
+        run.is_strict = self.is_strict;
         let mut drive = Drive {
             engine,
             shelf,
@@ -66,6 +68,7 @@ impl Engine {
             failed: None,
             may_be_executed: false,
             info: ResponseInfo::default(),
+            has_waited: false,
         };
         let told = drive.go(event).await;
         let info = drive.info;
@@ -107,6 +110,8 @@ struct Drive<'a> {
     /// Whether any attempt of this call may have been executed.
     may_be_executed: bool,
     info: ResponseInfo,
+    /// Whether this call has waited before it redeems.
+    has_waited: bool,
 }
 
 /// Longer than all but the longest calls.
@@ -248,9 +253,9 @@ impl Drive<'_> {
             Effect::Wait => return self.wait().await,
             Effect::Again => self.pause(Tries::Counted).await,
             Effect::AgainUntilDeadline => self.pause(Tries::UntilDeadline).await,
-            Effect::FindReplacement => {
+            Effect::FindPooled => {
                 let found = ports.find_pooled(record.owner.as_ref(), &record.claim_type);
-                Event::Replacement(found.await?)
+                Event::FoundPooled(found.await?)
             }
             Effect::TakePooled(place) => {
                 Event::Pooled(ports.take_pooled(&place, &record.id).await?)
@@ -263,6 +268,10 @@ impl Drive<'_> {
             }
             Effect::Sign | Effect::Redeem if self.has_slept() => return self.look_again().await,
             Effect::Sign => self.sign().await?,
+            Effect::Redeem if self.waits_by_chance() => {
+                self.wait_by_chance().await;
+                Event::Continue
+            }
             Effect::Redeem => self.redeem().await?,
             Effect::Refund(refund) => {
                 let (place, pass) = (&refund.pool_key, &refund.pass);
@@ -360,33 +369,6 @@ impl Drive<'_> {
 
     fn spent(&self) -> Duration {
         self.engine.ports.spent()
-    }
-
-    fn notify(&self, kind: EventKind) {
-        let failed = self.failed.as_ref().map(|(_, attempt)| attempt);
-        let message = match kind {
-            EventKind::PossibleDoubleCharge => {
-                "A pass that may have been billed is asked for under a new idempotency key."
-            }
-            EventKind::UnknownOutcome => {
-                "Nobody can tell what became of a request; the verification says what is known."
-            }
-            EventKind::LinkableByTime => {
-                "The pass was bought in the call that asks for the answer: Persona can tell by the \
-                 clock which relay it is for."
-            }
-            EventKind::Pending => "Persona has no answer yet.",
-            EventKind::Refunded => "A pass that was not consumed went back to the pool.",
-            // These are told where they are found.
-            EventKind::KeyChanged
-            | EventKind::IssuerInconsistent
-            | EventKind::KeyIdMismatch
-            | EventKind::PurchaseFailed
-            | EventKind::PoolStopped
-            | EventKind::BackgroundFailure => "",
-        };
-        let request_id = failed.and_then(|attempt| attempt.request_id());
-        self.engine.ports.tell(kind, self.id(), request_id, message);
     }
 
     /// The verification's id. Neither a place nor a stateless call has one that says anything.
