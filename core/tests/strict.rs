@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use crate::support::persona::{claim_type, Persona};
-use crate::support::proxy::start_proxy;
+use crate::support::proxy::{start_naming_proxy, start_proxy};
 use relaypass::store::{BoxFuture, MemoryStore, Record, Store, StoreError, Swap};
 use relaypass::{
     Client, CreateRelay, Error, GenerateClaim, IssuePrivacyPass, Listener, Privacy,
@@ -26,9 +26,14 @@ impl World {
     }
 
     async fn on(store: Arc<dyn Store>) -> Self {
+        let (proxy, _) = start_proxy(false).await;
+        Self::through(store, &format!("http://{proxy}")).await
+    }
+
+    async fn through(store: Arc<dyn Store>, proxy: &str) -> Self {
         let persona = Persona::start().await;
         let told = Arc::<Mutex<Vec<_>>>::default();
-        let client = strict(&persona, store, &told).await;
+        let client = strict(&persona, store, proxy, &told);
         Self {
             persona,
             client,
@@ -59,8 +64,8 @@ impl World {
     /// What was sent with the API key, and what was not.
     async fn sent(&self) -> (Vec<Value>, Vec<Value>) {
         let mut logged = self.persona.logged().await;
-        // The visitor's own are none of ours.
-        logged.retain(|request| request["path"].as_str().unwrap().starts_with("/api/"));
+        // The visitor's own are none of ours. Through a proxy of HTTP, a path is a whole URL.
+        logged.retain(|request| request["path"].as_str().unwrap().contains("/api/"));
         let is_signing = |request: &Value| request["path"] == "/api/v1/privacy-passes";
         logged.into_iter().partition(is_signing)
     }
@@ -76,19 +81,19 @@ impl World {
     }
 }
 
-async fn strict(
+fn strict(
     persona: &Persona,
     store: Arc<dyn Store>,
+    proxy: &str,
     told: &Arc<Mutex<Vec<&'static str>>>,
 ) -> Client {
-    let (proxy, _) = start_proxy(false).await;
     let told = told.clone();
     let client = persona
         .client()
         .store(store)
         .privacy(Privacy::Strict)
         .pass_pool(5)
-        .anonymous_proxy(format!("http://{proxy}"))
+        .anonymous_proxy(proxy)
         .on_event(Listener::new(move |event| {
             told.lock().unwrap().push(event.kind.name());
         }));
@@ -135,7 +140,13 @@ async fn what_another_process_was_given_is_compared_through_the_store() {
         .persona
         .settings(json!({"challenge_per_client": true}))
         .await;
-    let other = strict(&world.persona, store, &world.told).await;
+    let (proxy, _) = start_proxy(false).await;
+    let other = strict(
+        &world.persona,
+        store,
+        &format!("http://{proxy}"),
+        &world.told,
+    );
     let passes = other.passes();
     let error = passes.prefetch(&claim_type(), 1).await.unwrap_err();
     assert_eq!(error.code(), "privacy_refused");
@@ -258,6 +269,28 @@ async fn no_two_anonymous_calls_share_a_connection() {
         .iter()
         .all(|it| !connections.contains(&connection(it))));
     world.persona.stop().await;
+}
+
+#[tokio::test]
+async fn through_a_socks_proxy_each_call_has_a_name_of_its_own_unless_one_is_given() {
+    for own in ["", "name:word@"] {
+        let (proxy, given) = start_naming_proxy().await;
+        let url = format!("socks5h://{own}{proxy}");
+        let world = World::through(Arc::new(MemoryStore::new()), &url).await;
+        assert_eq!(world.prefetch(1).await.unwrap(), 1);
+        let started = world.begin().await;
+        world.persona.visit(&started, "passed").await;
+        assert_eq!(world.complete(&started).await.unwrap(), Status::Passed);
+        let (_, anonymous) = world.sent().await;
+        let given = given.lock().unwrap().clone();
+        assert_eq!((anonymous.len(), given.len()), (4, 4));
+        let names: BTreeSet<_> = given.into_iter().collect();
+        match own {
+            "" => assert!(names.len() == 4 && !names.contains(&None), "{names:?}"),
+            _ => assert_eq!(names.len(), 1),
+        }
+        world.persona.stop().await;
+    }
 }
 
 #[tokio::test]

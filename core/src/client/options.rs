@@ -284,7 +284,8 @@ impl ClientBuilder {
     /// * a purchase needs two fetches of the challenge on connections of their own that agree, and is
     ///   refused with `privacy_refused` if the challenge or the key could be a mark, and with `store` if the
     ///   store cannot compare;
-    /// * each anonymous call has a connection of its own;
+    /// * each anonymous call has a connection of its own, and through a SOCKS proxy whose URL has no
+    ///   credentials random ones, so that Tor gives it a circuit of its own;
     /// * a redemption waits up to 2 seconds, at random;
     /// * a pass that was shown to Persona and not consumed is dropped. It costs one pass for each claim that
     ///   did not pass, and for each visitor who was asked for and did not return.
@@ -435,6 +436,7 @@ impl ClientBuilder {
                     DEFAULT_IDLE_TIMEOUT,
                 )?,
                 resumption,
+                isolates: self.privacy.is_strict() && !resumption,
             })?),
         };
         Ok(match &self.wrap_transport {

@@ -38,7 +38,7 @@ impl Drive<'_> {
         self.has_waited = true;
         let ports = &self.engine.ports;
         let longest = LONGEST_WAIT.min(ports.left().total / 2);
-        let part = (ports.random().next_u32() % 1_000) as f64 / 1_000.0;
+        let part = f64::from(ports.random().next_u32() % 1_000) / 1_000.0;
         ports.world.sleep(longest.mul_f64(part)).await;
     }
 
