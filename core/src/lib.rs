@@ -44,6 +44,8 @@ mod future;
 #[doc(hidden)]
 pub mod given;
 mod http;
+#[doc(hidden)]
+pub mod moment;
 mod outcome;
 pub mod pass;
 mod passes;

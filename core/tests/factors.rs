@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
+use relaypass::moment::Moment;
 use relaypass::os_random;
 use relaypass::pass::blind_rsa::PublicKey;
-use relaypass::pass::moment::Moment;
 use relaypass::pass::reserve::{Reserve, BATCH};
 use relaypass::pass::Factor;
 

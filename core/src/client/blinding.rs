@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::brief_lock::lock_briefly;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pass::moment::Moment;
+use crate::moment::Moment;
 use crate::pass::reserve::{Reserve, BATCH};
 use crate::pass::{Challenge, Malformed, PendingPass, TokenKey};
 use crate::secret::os_random;

@@ -18,8 +18,6 @@ mod constant_time;
 mod emsa_pss;
 mod factor;
 mod inversion;
-#[doc(hidden)]
-pub mod moment;
 mod montgomery;
 mod privacy_pass;
 #[doc(hidden)]

@@ -10,9 +10,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::moment::{Moment, Process};
 use super::Factor;
 use crate::brief_lock::lock_briefly;
+use crate::moment::{Moment, Process};
 
 /// So many factors are made together.
 pub const BATCH: usize = 64;

@@ -28,7 +28,7 @@ impl Moment {
     }
 
     /// Whether what was made at this moment may no longer be used: it is too old, or comes from a snapshot.
-    pub(super) fn is_stale(&self, now: &Moment, longest_age: Duration) -> bool {
+    pub(crate) fn is_stale(&self, now: &Moment, longest_age: Duration) -> bool {
         let passed = now.instant.saturating_duration_since(self.instant);
         let by_clock = now.clock.duration_since(self.clock);
         let set = by_clock.map_or_else(
@@ -45,14 +45,14 @@ impl Moment {
 /// has lost its own parent by then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Process {
-    pub(super) id: u32,
-    pub(super) parent: u32,
-    pub(super) namespace: u64,
+    pub(crate) id: u32,
+    pub(crate) parent: u32,
+    pub(crate) namespace: u64,
 }
 
 impl Process {
     /// Whether all is there that tells it from others: on Linux, /proc may not be.
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         !cfg!(target_os = "linux") || self.namespace != 0
     }
 
