@@ -1,41 +1,139 @@
 """Where what was built for a platform is run: this machine, or folders that stand for another.
 
-A room is made when it is first needed, in .cache/packaging/rooms, of Debian's packages. What runs in
-it is small: that the loader takes the file, and that the first call comes back.
+A room is made when it is first needed, in .cache/packaging/rooms, of packages of Debian and npm. Nothing in
+it compiles, and nothing of this machine is used in it but the kernel, and the sandbox on loopback.
 """
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
-import tempfile
+import tarfile
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from debian import Archive
 from platforms import CACHE, Target, host
 
 ROOMS = CACHE / "rooms"
+# The oldest Node that is promised, as its makers built it.
+OLDEST_NODE = "20.20.2"
 
-# Each loads the file that its last argument names and calls something in it.
-PYTHON = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("relaypass._native", sys.argv[1])
-native = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(native)
-native.generate_key_pair(2048)
-print("Python", sys.version.split()[0], "on", __import__("platform").machine())
-"""
-NODE = """
-const native = require(process.argv[1]);
-if (Object.keys(native).length === 0) throw new Error('nothing is exported');
-console.log('Node', process.versions.node, 'on', process.arch);
-"""
-FFI = """
-import ctypes, platform, sys
-ctypes.CDLL(sys.argv[1]).ffi_relaypass_ffi_uniffi_contract_version()
-print("loaded and called on", platform.machine())
-"""
+
+@dataclass(frozen=True)
+class Room:
+    """A system to run things in, and the programs that it has."""
+
+    name: str
+    """As the matrix of docs/installing.md has it."""
+    prefix: list[str | Path] = field(default_factory=list)
+    """What stands before the path of a program."""
+    python: Path | None = None
+    python_home: Path | None = None
+    """Where Python looks for its own modules, where its path does not tell."""
+    node: Path | None = None
+    loader_of_c: Path | None = None
+    """A program that loads a shared library, where there is no Python to do it."""
+
+    def environment(self) -> dict[str, str]:
+        return {"PYTHONHOME": str(self.python_home)} if self.python_home else {}
+
+
+def rooms(target: Target) -> list[Room]:
+    """All that can be had here for a platform; none for systems that cannot be run here."""
+    if not host().startswith("x86_64-unknown-linux-gnu"):
+        return [this_machine()] if target.triple == host() else []
+    if target.triple == host():
+        return [debian_11(), this_machine(), debian_13()]
+    if target.libc == "gnu":
+        return [debian_12_arm64()]
+    if target.libc == "musl":
+        return [musl(target)]
+    return []
+
+
+def this_machine() -> Room:
+    python = shutil.which("python3")
+    node = shutil.which("node")
+    libc = " ".join(platform.libc_ver())
+    return Room(
+        f"this machine, {libc}",
+        python=Path(python) if python else None,
+        node=Path(node) if node else None,
+    )
+
+
+def debian_11() -> Room:
+    """The oldest of Debian that its servers still have. Its own Python is older than 3.10."""
+    root = room("debian-11", "bullseye", "amd64", ["libc6", "libstdc++6", "libgcc-s1"])
+    prefix = with_loader(root / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", root)
+    return Room("Debian 11, glibc 2.31", prefix, node=node_of_npm("x64"))
+
+
+def debian_13() -> Room:
+    root = room("debian-13", "trixie", "amd64", ["python3-minimal", "libpython3-stdlib", "nodejs"])
+    prefix = with_loader(root / "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", root)
+    [python] = (root / "usr/bin").glob("python3.*[0-9]")
+    node = root / "usr/bin/node"
+    return Room("Debian 13, glibc 2.41", prefix, python, root / "usr", node)
+
+
+def debian_12_arm64() -> Room:
+    packages = ["python3-minimal", "libpython3-stdlib", "libstdc++6"]
+    root = room("arm64-gnu", "bookworm", "arm64", packages)
+
+    python = root / "usr/bin/python3"
+    name = "Debian 12 on arm64 (qemu), glibc 2.36"
+    return Room(name, emulator(root), python, node=node_of_npm("arm64"))
+
+
+def musl(target: Target) -> Room:
+    """A loader and the C library: no Python and no Node of musl can be had from Debian or npm."""
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}[target.machine]
+    root = room(f"{target.machine}-musl", "bookworm", architecture, ["musl"])
+    is_ours = host().startswith(target.machine)
+    name = "musl 1.2" if is_ours else "musl 1.2 on arm64 (qemu)"
+    program = root / "load"
+    if not program.exists():
+        build_loader(target, program)
+    (loader,) = (root / "lib").glob("ld-musl-*.so.1")
+    prefix: list[str | Path] = [] if is_ours else emulator(root)
+    return Room(name, prefix, loader_of_c=loader)
+
+
+def with_loader(loader: Path, root: Path) -> list[str | Path]:
+    """Programs get the libraries of a root, and none of this machine's."""
+    folders = [root / "lib/x86_64-linux-gnu", root / "usr/lib/x86_64-linux-gnu"]
+    return [loader, "--library-path", ":".join(map(str, folders))]
+
+
+def emulator(root: Path) -> list[str | Path]:
+    """For programs of arm64, with the libraries of a root."""
+    qemu = room("qemu", "bookworm", "amd64", ["qemu-user-static"])
+    return [qemu / "usr/bin/qemu-aarch64-static", "-L", root]
+
+
+def node_of_npm(architecture: str) -> Path:
+    """Node as its makers build it, for glibc 2.28 and later."""
+    name = f"node-linux-{architecture}@{OLDEST_NODE}"
+
+    def unpack(folder: Path) -> None:
+        packed = subprocess.run(
+            ["npm", "pack", "--silent", name],
+            cwd=folder,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout.strip()
+        with tarfile.open(folder / packed) as archive:
+            archive.extractall(folder, filter="data")
+        (folder / packed).unlink()
+
+    return whole(ROOMS / name.replace("@", "-"), unpack) / "package/bin/node"
+
+
 # For musl, of which no Python can be had here.
 FFI_IN_C = r"""
 #include <dlfcn.h>
@@ -45,57 +143,10 @@ int main(int count, char **arguments) {
   if (!library) { fprintf(stderr, "%s\n", dlerror()); return 1; }
   unsigned (*version)(void) = dlsym(library, "ffi_relaypass_ffi_uniffi_contract_version");
   if (!version || !version()) return 1;
-  puts("loaded and called by a program of musl");
+  puts("by a program of musl");
   return 0;
 }
 """
-
-
-class NotHere(Exception):
-    """Why something cannot be run on this machine."""
-
-
-def run_in_room(target: Target, path: Path) -> str:
-    """Runs a file of a target; says how it ran."""
-    with tempfile.TemporaryDirectory() as folder:
-        # A name as it has where it is installed: a loader looks at it.
-        alone = Path(shutil.copy(path, folder))
-        if target.triple == host():
-            return run_beside(target, alone, [], Path("/"))
-        if target.libc == "gnu" and target.machine == "aarch64":
-            return run_beside(target, alone, emulator(arm64_gnu()), arm64_gnu())
-        if target.libc == "musl":
-            return run_with_musl(target, alone)
-    if target.system == "macos":
-        raise NotHere("needs a Mac; only inspected")
-    raise NotHere("needs Windows; only inspected")
-
-
-def run_beside(target: Target, path: Path, prefix: list[str], root: Path) -> str:
-    """With the Python and the Node of a root."""
-    if path.name == target.command:
-        return said([*prefix, path, "--version"])
-    python = root / "usr" / "bin" / "python3"
-    if path.name == target.python_module:
-        return said([*prefix, python, "-c", PYTHON, path])
-    if path.name == target.node_addon:
-        return said([*prefix, root / "usr" / "bin" / "node", "-e", NODE, path])
-    return said([*prefix, python, "-c", FFI, path])
-
-
-def run_with_musl(target: Target, path: Path) -> str:
-    root = musl(target.machine)
-    prefix = [] if host().startswith(target.machine) else emulator(root)
-    if path.name == target.command:
-        # Static: it runs beside any C library.
-        return said([*prefix, path, "--version"])
-    if path.name != target.ffi_library:
-        raise NotHere("no Python and no Node of musl can be had from Debian; only inspected")
-    program = root / "load"
-    if not program.exists():
-        build_loader(target, program)
-    (loader,) = (root / "lib").glob("ld-musl-*.so.1")
-    return said([*prefix, loader, program, path])
 
 
 def build_loader(target: Target, program: Path) -> None:
@@ -105,36 +156,11 @@ def build_loader(target: Target, program: Path) -> None:
     subprocess.run(compile_c, input=FFI_IN_C, text=True, check=True)
 
 
-def said(command: list[str | Path]) -> str:
-    """The last line that a program prints; what it says when it fails is raised."""
-    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
-    if ran.returncode != 0:
-        complaint = (ran.stderr or ran.stdout).strip().splitlines() or ["it said nothing"]
-        raise RuntimeError(f"{complaint[-1]} (exit code {ran.returncode})")
-    return "ran: " + ran.stdout.strip().splitlines()[-1]
-
-
-def emulator(root: Path) -> list[str]:
-    """For programs of arm64, with the libraries of a root."""
-    qemu = room("qemu", "amd64", ["qemu-user-static"]) / "usr" / "bin" / "qemu-aarch64-static"
-    return [str(qemu), "-L", str(root)]
-
-
-def arm64_gnu() -> Path:
-    return room("arm64-gnu", "arm64", ["python3-minimal", "libpython3-stdlib", "nodejs"])
-
-
-def musl(machine: str) -> Path:
-    return room(f"{machine}-musl", {"x86_64": "amd64", "aarch64": "arm64"}[machine], ["musl"])
-
-
-def room(name: str, architecture: str, packages: list[str]) -> Path:
-    """A folder with packages of Debian 12 in it."""
+def room(name: str, suite: str, architecture: str, packages: list[str]) -> Path:
+    """A folder with packages of Debian in it."""
     return whole(
         ROOMS / name,
-        lambda root: Archive(ROOMS / f"{name}.apt", "bookworm", architecture).unpack(
-            packages, root
-        ),
+        lambda root: Archive(ROOMS / f"{name}.apt", suite, architecture).unpack(packages, root),
     )
 
 
