@@ -16,8 +16,7 @@ import tomllib
 from notices import SBOM, carried
 from platforms import DIST, ROOT, Target
 from pyproject_metadata import StandardMetadata
-from staging import EPOCH, absolute_links, fresh, present
-from stamp import is_debug
+from staging import EPOCH, absolute_links, fresh, present, wheel_platforms
 from version import current
 from wheel.wheelfile import WheelFile
 
@@ -45,7 +44,12 @@ def package(target: Target) -> Path:
     module = target.python_module
     files[f"relaypass/{module}"] = (target.natives / module).read_bytes()
     return _write(
-        "relaypass", project, f"cp310-abi3-{_platforms(target)}", files, "relaypass-python", target
+        "relaypass",
+        project,
+        f"cp310-abi3-{wheel_platforms(target)}",
+        files,
+        "relaypass-python",
+        target,
     )
 
 
@@ -54,13 +58,13 @@ def command(target: Target) -> Path:
     project = tomllib.loads((ROOT / "packaging/cli/pyproject.toml").read_text())
     files = {f"{{data}}/scripts/{target.command}": (target.natives / target.command).read_bytes()}
     return _write(
-        "relaypass_cli", project, f"py3-none-{_platforms(target)}", files, "relaypass-cli", target
+        "relaypass_cli",
+        project,
+        f"py3-none-{wheel_platforms(target)}",
+        files,
+        "relaypass-cli",
+        target,
     )
-
-
-def _platforms(target: Target) -> str:
-    """What the wheel is for. What asks for this machine's glibc is no manylinux."""
-    return f"linux_{target.machine}" if is_debug(target) else target.wheel
 
 
 def _write(

@@ -46,7 +46,7 @@ def rooms(target: Target) -> list[Room]:
     if not host().startswith("x86_64-unknown-linux-gnu"):
         return [this_machine()] if target.triple == host() else []
     if target.triple == host():
-        return [debian_11(), this_machine(), debian_13()]
+        return [debian_11(), this_machine(), *map(debian, ("trixie", "forky"))]
     if target.libc == "gnu":
         return [debian_12_arm64()]
     if target.libc == "musl":
@@ -69,15 +69,19 @@ def debian_11() -> Room:
     """The oldest of Debian that its servers still have. Its own Python is older than 3.10."""
     root = room("debian-11", "bullseye", "amd64", ["libc6", "libstdc++6", "libgcc-s1"])
     prefix = with_loader(root / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", root)
-    return Room("Debian 11, glibc 2.31", prefix, node=node_of_npm("x64"))
+    return Room(f"Debian bullseye, glibc 2.31, Node {OLDEST_NODE}", prefix, node=node_of_npm("x64"))
 
 
-def debian_13() -> Room:
-    root = room("debian-13", "trixie", "amd64", ["python3-minimal", "libpython3-stdlib", "nodejs"])
-    prefix = with_loader(root / "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", root)
+def debian(suite: str) -> Room:
+    """With the Python and the Node of a release, or of the next one."""
+    packages = ["python3-minimal", "libpython3-stdlib", "nodejs"]
+    root = room(suite, suite, "amd64", packages)
+    libraries = root / "usr/lib/x86_64-linux-gnu"
+    prefix = with_loader(libraries / "ld-linux-x86-64.so.2", root)
     [python] = (root / "usr/bin").glob("python3.*[0-9]")
-    node = root / "usr/bin/node"
-    return Room("Debian 13, glibc 2.41", prefix, python, root / "usr", node)
+    return Room(
+        f"Debian {suite}, {python.name}", prefix, python, root / "usr", root / "usr/bin/node"
+    )
 
 
 def debian_12_arm64() -> Room:
@@ -85,7 +89,7 @@ def debian_12_arm64() -> Room:
     root = room("arm64-gnu", "bookworm", "arm64", packages)
 
     python = root / "usr/bin/python3"
-    name = "Debian 12 on arm64 (qemu), glibc 2.36"
+    name = f"Debian bookworm on arm64 (qemu), Node {OLDEST_NODE}"
     return Room(name, emulator(root), python, node=node_of_npm("arm64"))
 
 

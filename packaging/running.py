@@ -14,6 +14,7 @@ from pathlib import Path
 from example import EXPECTED, example
 from platforms import DIST, Target
 from rooms import Room
+from staging import wheel_platforms
 
 # The README's example printed what it should.
 RAN = "ran"
@@ -57,7 +58,7 @@ def _command(target: Target, room: Room) -> str:
 def _wheel(target: Target, room: Room, environment: dict[str, str]) -> str:
     """Unpacked, as pip does: the rooms have no pip, and a wheel needs none."""
     assert room.python
-    name = f"relaypass-*-{target.wheel}.whl"
+    name = f"relaypass-*-{wheel_platforms(target)}.whl"
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(_packed("wheel", name)) as archive:
             archive.extractall(folder)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from platforms import DIST, ROOT, Target, targets
-from stamp import must_be_fresh
+from stamp import is_debug, must_be_fresh
 
 REPOSITORY = "https://github.com/relaypass/relaypass"
 
@@ -25,6 +25,11 @@ def present(*files: str) -> list[Target]:
     for target in built:
         must_be_fresh(target)
     return built
+
+
+def wheel_platforms(target: Target) -> str:
+    """What a wheel is for. What asks for this machine's glibc is no manylinux."""
+    return f"linux_{target.machine}" if is_debug(target) else target.wheel
 
 
 def absolute_links(page: str, folder: Path) -> str:

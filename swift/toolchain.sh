@@ -3,7 +3,8 @@
 # none, Debian's, unpacked into a folder that nothing else uses.
 #
 #   swift/toolchain.sh has         succeeds if there is one
-#   swift/toolchain.sh fetch       unpacks Debian 13's, once (x86-64, arm64; needs apt and dpkg)
+#   swift/toolchain.sh fetch       unpacks Debian 13's, once (x86-64, arm64; needs apt and dpkg), or that of
+#                                  the suite that RELAYPASS_SWIFT_SUITE names (sid: Swift 6.2)
 #   swift/toolchain.sh run CMD…    runs a command in the present folder with `swift` on its PATH
 #   swift/toolchain.sh exec CMD…   runs a built program, with Swift's shared libraries
 #
@@ -46,13 +47,15 @@ fetch() {
   fi
   [[ -n $mirror ]] || fail "the sources of apt name no Debian mirror"
   # An apt of its own: the system's sources, lists and packages stay as they are.
-  echo "deb [signed-by=$keyring] $mirror trixie main" >"$apt/etc/apt/sources.list"
+  echo "deb [signed-by=$keyring] $mirror ${RELAYPASS_SWIFT_SUITE:-trixie} main" >"$apt/etc/apt/sources.list"
   cat >"$apt/apt.conf" <<END
 Dir "$apt"; Dir::Etc "$apt/etc/apt"; Dir::State "$apt"; Dir::State::Lists "$apt/lists";
 Dir::State::status "$apt/status"; Dir::Cache "$apt/cache"; Dir::Log "$apt";
 APT::Architecture "$architecture"; APT::Architectures { "$architecture"; };
 APT::Install-Recommends "false"; APT::Sandbox::User "";
 Acquire::Languages "none"; Acquire::Retries "3";
+# A mirror's copy of sid may be older than its lists say they last. They are signed all the same.
+Acquire::Check-Valid-Until "$([[ ${RELAYPASS_SWIFT_SUITE:-} == sid ]] && echo false || echo true)";
 END
   export APT_CONFIG=$apt/apt.conf
   apt-get -qq update
