@@ -46,7 +46,12 @@ def rooms(target: Target) -> list[Room]:
     if not host().startswith("x86_64-unknown-linux-gnu"):
         return [this_machine()] if target.triple == host() else []
     if target.triple == host():
-        return [debian_11(), this_machine(), *map(debian, ("trixie", "forky"))]
+        return [
+            debian_11(),
+            this_machine(),
+            debian("trixie", "24.22.3"),
+            debian("forky", "26.12.1"),
+        ]
     if target.libc == "gnu":
         return [debian_12_arm64()]
     if target.libc == "musl":
@@ -72,16 +77,15 @@ def debian_11() -> Room:
     return Room(f"Debian bullseye, glibc 2.31, Node {OLDEST_NODE}", prefix, node=node_of_npm("x64"))
 
 
-def debian(suite: str) -> Room:
-    """With the Python and the Node of a release, or of the next one."""
-    packages = ["python3-minimal", "libpython3-stdlib", "nodejs"]
-    root = room(suite, suite, "amd64", packages)
+def debian(suite: str, node: str) -> Room:
+    """With the Python of a release, or of the next one, and this Node: Debian's reads files of its
+    own system, and there is none here."""
+    root = room(suite, suite, "amd64", ["python3-minimal", "libpython3-stdlib", "libstdc++6"])
     libraries = root / "usr/lib/x86_64-linux-gnu"
     prefix = with_loader(libraries / "ld-linux-x86-64.so.2", root)
     [python] = (root / "usr/bin").glob("python3.*[0-9]")
-    return Room(
-        f"Debian {suite}, {python.name}", prefix, python, root / "usr", root / "usr/bin/node"
-    )
+    name = f"Debian {suite}, {python.name}, Node {node}"
+    return Room(name, prefix, python, root / "usr", node_of_npm("x64", node))
 
 
 def debian_12_arm64() -> Room:
@@ -119,9 +123,9 @@ def emulator(root: Path) -> list[str | Path]:
     return [qemu / "usr/bin/qemu-aarch64-static", "-L", root]
 
 
-def node_of_npm(architecture: str) -> Path:
+def node_of_npm(architecture: str, version: str = OLDEST_NODE) -> Path:
     """Node as its makers build it, for glibc 2.28 and later."""
-    name = f"node-linux-{architecture}@{OLDEST_NODE}"
+    name = f"node-linux-{architecture}@{version}"
 
     def unpack(folder: Path) -> None:
         packed = subprocess.run(
