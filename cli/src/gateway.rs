@@ -145,7 +145,8 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     let read_again = async {
         loop {
             hangups.next().await;
-            arguments.read_again(&gateway);
+            // Files may take long, where they are on a network.
+            tokio::task::block_in_place(|| arguments.read_again(&gateway));
         }
     };
     tokio::select! {

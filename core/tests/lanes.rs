@@ -275,6 +275,68 @@ async fn a_proxy_that_refuses_is_named_and_not_asked_in_vain() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_wants_a_password_is_no_fault_that_passes_in_any_call() {
+    let (proxy, asked) =
+        surly_proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await;
+    let world = World::start(true).await;
+    let store = || Arc::new(relaypass::store::MemoryStore::new());
+    let refused = |builder: ClientBuilder| {
+        let builder = builder.retries(2).store(store()).purchase_window(Duration::ZERO);
+        builder.build().unwrap()
+    };
+    let direct = world.builder().build().unwrap();
+    let request = CreateRelay::new(claim_type());
+    let relay = direct.relays().create(request).await.unwrap();
+    let buy = || IssuePrivacyPass::ClaimType(claim_type());
+    let pass = direct.relays().issue_privacy_pass(buy()).await.unwrap();
+
+    let buyer = refused(world.builder().identified_proxy(&proxy));
+    let sign = buyer.relays().issue_privacy_pass(buy()).await.unwrap_err();
+    let redeemer = refused(world.builder().anonymous_proxy(&proxy));
+    let request = GenerateClaim::new(
+        relay.relay_token,
+        relay.relay_secret,
+        pass.privacy_pass_token,
+    );
+    let redeem = redeemer.relays().generate_claim(request).await.unwrap_err();
+    let request = relaypass::StartVerification::new(claim_type());
+    let started = buyer.verifications().start(request).await.unwrap();
+    let complete = buyer.verifications().complete(&started.id, false).await;
+
+    for (call, error) in [
+        ("sign", sign),
+        ("redeem", redeem),
+        ("complete", complete.unwrap_err()),
+    ] {
+        assert_eq!((error.code(), error.retryable()), ("network", false), "{call}");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("the proxy answered 407"), "{call}: {source}");
+    }
+    // `start` with no window tried to buy, too.
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_proxy_itself_is_said_of_the_proxy() {
+    let world = World::start(true).await;
+    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", unused.local_addr().unwrap());
+    drop(unused);
+    for (proxy, words) in [
+        (world.sandbox.ready().url.clone(), "to the proxy: TLS: "),
+        (nobody, "to the proxy: connection refused"),
+    ] {
+        let builder = Client::builder().base_url("https://persona.invalid");
+        let client = builder.anonymous_proxy(&proxy).identified_proxy(&proxy);
+        let client = client.retries(0).build().unwrap();
+        let request = CreateRelay::new(claim_type());
+        let error = client.relays().create(request).await.unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains(words), "{source}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_question_keeps_its_key_and_a_new_one_gets_a_new_one() {
     let world = World::start(false).await;
     let client = world.builder().build().unwrap();

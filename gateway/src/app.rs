@@ -34,15 +34,15 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(options: Options) -> Result<Self, StartError> {
-        let is_memory = options.store == "memory:";
+        let store = BuiltInStore::open(&options.store)
+            .map_err(|error| StartError::new("store", error.message().to_owned()))?;
+        let is_memory = matches!(store, BuiltInStore::Memory(_));
         if options.seal_keys.is_empty() && !is_memory {
             return Err(StartError::new(
                 "seal_key",
                 "is missing: what is stored holds passes and relay secrets, and is sealed",
             ));
         }
-        let store = BuiltInStore::open(&options.store)
-            .map_err(|error| StartError::new("store", error.message().to_owned()))?;
         let metrics = Arc::new(Metrics::new());
         let settings = client_settings(&options);
         let builder = Client::builder()

@@ -62,6 +62,8 @@ impl<'a> Way<'a> {
         ..Self::AT_ONCE
     };
 
+    /// What tests call takes its token by itself; a method of the client has it in its arguments.
+    #[cfg(feature = "test-hooks")]
     pub fn cancelled_by(self, token: Option<&'a CancelToken>) -> Self {
         Self { token, ..self }
     }

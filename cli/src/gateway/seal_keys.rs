@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::Engine as _;
+use relaypass::store::BuiltInStore;
 use relaypass::{os_random, rand_core::Rng, IdempotencyKey, SealKey, Secret};
 use zeroize::Zeroizing;
 
@@ -41,10 +42,11 @@ fn parse_list(text: &str) -> Result<Vec<SealKey>, String> {
 
 /// The file of a SQLite store, beside which its key is if the environment has none.
 pub(super) fn database(store: &str) -> Option<PathBuf> {
-    let path = store.strip_prefix("sqlite:")?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    // One that is percent-encoded is for those who set a key.
-    (!path.contains('%')).then(|| PathBuf::from(path))
+    match BuiltInStore::open(store) {
+        Ok(BuiltInStore::Sqlite(store)) => Some(store.path().to_owned()),
+        // What is wrong with a URL, the gateway says.
+        _ => None,
+    }
 }
 
 /// The key in the file beside this database, which is made with a random one if there is neither.
@@ -207,9 +209,10 @@ mod tests {
     #[test]
     fn the_database_is_the_one_in_the_url() {
         let of = |store| database(store).map(|path| path.display().to_string());
-        assert_eq!(of("sqlite:a/b.db").unwrap(), "a/b.db");
+        assert!(of("sqlite:a/b.db").unwrap().ends_with("/a/b.db"));
         assert_eq!(of("sqlite:///a/b.db").unwrap(), "/a/b.db");
-        assert_eq!(of("sqlite:a%20b.db"), None);
+        assert_eq!(of(" 'sqlite:///a/b%20c.db'\n").unwrap(), "/a/b c.db");
+        assert_eq!(of("sqlite:"), None);
         assert_eq!(of("postgres://h/d"), None);
         assert_eq!(of("memory:"), None);
     }

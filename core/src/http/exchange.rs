@@ -6,7 +6,7 @@ use super::gate::Pause;
 use super::lane::Lane;
 use super::transport::{Connection, FailureCause, Response, SendFailure, Sent};
 use crate::error::{Error, ErrorKind, RateLimit, ResponseInfo, UnopenedClaim};
-use crate::outcome::{explain, explain_lasting, kind_of, Answer, Call, Failure, NOT_ENABLED};
+use crate::outcome::{explain, explain_lasting, kind_of, may_pass, Answer, Call, Failure, NOT_ENABLED};
 use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::{decode_server_error, speaker, ResponseHead, ServerError, Speaker};
 
@@ -254,8 +254,13 @@ impl Attempt {
     }
 
     /// Whether the same call meets the same refusal until somebody mends the way.
-    pub(crate) fn is_futile(&self) -> bool {
+    fn is_futile(&self) -> bool {
         (self.failure.as_ref()).is_some_and(|failure| failure.cause == FailureCause::Refused)
+    }
+
+    /// Whether the same call may fare better later, though nobody changes anything.
+    pub(crate) fn may_pass(&self, call: Call, kind: ErrorKind) -> bool {
+        may_pass(call, kind) && !self.is_futile()
     }
 
     /// How long the server asks us to wait, or whoever stands in the way makes us.

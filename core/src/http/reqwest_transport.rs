@@ -212,6 +212,11 @@ fn describe(error: &reqwest::Error, sent: Sent) -> SendFailure {
         Some((_, words)) => Some(words.to_owned()),
         None => causes(error).find_map(reason),
     };
+    let is_proxys = causes(error).any(is_on_the_way_to_the_proxy);
+    let reason = reason.map(|reason| match is_proxys {
+        true => format!("to the proxy: {reason}"),
+        false => reason,
+    });
     let reason = reason
         .map(|reason| format!(" ({reason})"))
         .unwrap_or_default();
@@ -240,6 +245,12 @@ fn said_by_proxy(cause: &(dyn StdError + 'static)) -> Option<(FailureCause, &'st
         ),
         _ => return None,
     })
+}
+
+/// Whether it failed before the proxy was asked for anything.
+fn is_on_the_way_to_the_proxy(cause: &(dyn StdError + 'static)) -> bool {
+    cause.to_string()
+        .ends_with("failed to create underlying connection")
 }
 
 /// What can be said of a cause: TLS alerts and the kinds of I/O errors are made of fixed words.

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::exchange::{ask_once, Exchange};
 use super::transport::Connection;
 use crate::error::{ResponseInfo, Result};
-use crate::outcome::{may_pass, meaning, Answer, Budget, Meaning};
+use crate::outcome::{meaning, Answer, Budget, Meaning};
 use crate::secret::rand_core::Rng;
 use crate::secret::{os_random, IdempotencyKey};
 
@@ -40,7 +40,7 @@ pub(crate) async fn run<E: Exchange>(
         };
         let Some(pause) = budget.pause(retry, attempt.wish(), spent, rng.next_u64()) else {
             let kind = attempt.kind(E::CALL);
-            let retryable = may_pass(E::CALL, kind) && !attempt.is_futile();
+            let retryable = attempt.may_pass(E::CALL, kind);
             return Err(attempt.error(E::CALL, kind).with_retryable(retryable));
         };
         if attempt.answer == Answer::Unknown {

@@ -2,6 +2,7 @@
 //! crates beside this one, the gateway and the command. Not for other programs.
 
 mod certificates;
+mod issuer;
 mod words;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use rustls::{ClientConfig, RootCertStore};
 pub use certificates::{read_certificates, read_private_key};
 pub use words::{tls_in_words, tls_reason};
 
+use self::issuer::NamesTheIssuer;
 use crate::error::{Error, Result};
 
 /// Mozilla's authorities, which come with this program: the machine's own are never asked.
@@ -39,10 +41,16 @@ pub fn trust(roots: &mut RootCertStore, pem: &str, what: &str) -> Result<()> {
 
 /// What a client of this project speaks TLS with.
 pub fn client_config(roots: RootCertStore) -> ClientConfig {
-    ClientConfig::builder_with_provider(provider())
+    let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .expect("aws-lc-rs offers the protocol versions of rustls")
-        .with_root_certificates(roots)
+        .expect("aws-lc-rs offers the protocol versions of rustls");
+    if roots.is_empty() {
+        // Nobody is trusted, and there is nothing more to say.
+        return config.with_root_certificates(roots).with_no_client_auth();
+    }
+    config
+        .dangerous() // It is rustls's own judgement, in other words.
+        .with_custom_certificate_verifier(Arc::new(NamesTheIssuer::new(roots)))
         .with_no_client_auth()
 }
 

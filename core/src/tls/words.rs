@@ -7,6 +7,8 @@ use rustls::{AlertDescription, CertificateError, Error};
 use rustls_pki_types::UnixTime;
 use time::OffsetDateTime;
 
+use super::issuer::UntrustedIssuer;
+
 /// So much of the names in somebody's certificate is repeated.
 const LONGEST_NAMES: usize = 200;
 
@@ -44,18 +46,13 @@ pub fn tls_in_words(error: &Error) -> String {
         }
         error => error.to_string(),
     };
-    format!("TLS: {}", shorten(&words))
+    format!("TLS: {}", printable(&words, LONGEST_NAMES + 300))
 }
 
 fn certificate(error: &CertificateError) -> String {
     use CertificateError::*;
     match error {
-        UnknownIssuer => {
-            "the server's certificate comes from an authority that is not trusted here \
-             (UnknownIssuer). Name that authority's certificate as one to trust, or let the server \
-             send the certificates between"
-                .to_owned()
-        }
+        UnknownIssuer => unknown_issuer(""),
         Expired => "the server's certificate has expired".to_owned(),
         ExpiredContext { not_after, .. } => format!(
             "the server's certificate expired on {}, by this machine's clock",
@@ -88,9 +85,20 @@ fn certificate(error: &CertificateError) -> String {
         }
         Revoked => "the server's certificate was revoked".to_owned(),
         BadEncoding => "the server's certificate cannot be read".to_owned(),
-        Other(other) => of_webpki(&other.to_string()).to_owned(),
+        Other(other) => match other.0.downcast_ref::<UntrustedIssuer>() {
+            Some(issuer) => unknown_issuer(&format!(", {}", shorten(&issuer.0))),
+            None => of_webpki(&other.to_string()).to_owned(),
+        },
         error => format!("the server's certificate is refused: {error}"),
     }
+}
+
+fn unknown_issuer(name: &str) -> String {
+    format!(
+        "the server's certificate comes from an authority that is not trusted here{name} \
+         (UnknownIssuer). Name that authority's certificate as one to trust, or let the server send \
+         the certificates between"
+    )
 }
 
 /// What only its text tells apart here; a handshake in the tests fails if it changes.
@@ -138,10 +146,15 @@ fn day(time: UnixTime) -> String {
     })
 }
 
-fn shorten(text: &str) -> String {
+/// Names that the other side chose.
+fn shorten(names: &str) -> String {
+    printable(names, LONGEST_NAMES)
+}
+
+fn printable(text: &str, most: usize) -> String {
     text.chars()
         .filter(|letter| !letter.is_control())
-        .take(LONGEST_NAMES + 200)
+        .take(most)
         .collect()
 }
 

@@ -46,6 +46,10 @@ pub(super) enum Trouble {
 }
 
 impl Connections {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn new(path: PathBuf, pragmas: &'static str, busy_timeout: Duration) -> Arc<Self> {
         let connections = Arc::new(Self {
             path,

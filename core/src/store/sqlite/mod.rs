@@ -60,6 +60,11 @@ impl SqliteStore {
         }
     }
 
+    /// The file, as an absolute path.
+    pub fn path(&self) -> &Path {
+        self.connections.path()
+    }
+
     /// Creates the file and its table, which the first use does as well.
     ///
     /// # Errors

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
 use rustls::{ClientConnection, ServerConfig, ServerConnection};
 use rustls_pki_types::{PrivatePkcs8KeyDer, ServerName};
@@ -103,6 +104,38 @@ fn every_failure_says_what_failed() {
 
     let text = failure(|params| params.subject_alt_names.clear());
     assert!(text.contains("names no host"), "{text}");
+}
+
+#[test]
+fn an_authority_that_is_not_trusted_is_named() {
+    let authority = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name = DistinguishedName::new();
+        (params.distinguished_name).push(DnType::CommonName, name);
+        params
+    };
+    let long = "a\u{7}".repeat(500);
+    for (name, said) in [("Shop Root", "CN=Shop Root (UnknownIssuer)"), (&long, "CN=aaa")] {
+        let key = KeyPair::generate().unwrap();
+        let root = CertifiedIssuer::self_signed(authority(name), key).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let between = CertifiedIssuer::signed_by(authority("Between"), key, &root).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let leaf = leaf.signed_by(&key, &between).unwrap();
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let server = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone(), between.der().clone()], key.into())
+            .unwrap();
+        let text = handshake(None, server, "localhost").unwrap_err();
+        assert!(text.contains(said), "{text}");
+        assert!(text.contains("as one to trust"), "the way out is not cut off: {text}");
+        assert!(text.len() < 600 && !text.contains('\u{7}'), "{text}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{Drive, Patience, Shelf};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::http::Attempt;
-use crate::outcome::{may_pass, needs_mending, Call};
+use crate::outcome::{needs_mending, Call};
 use crate::records::Changed;
 use crate::secret::IdempotencyKey;
 use crate::verification::machine::Goal;
@@ -24,7 +24,7 @@ impl Drive<'_> {
             (None, _) => Error::new(kind, "The call's time was up before anything was sent."),
             (Some((call, attempt)), Shelf::Nowhere) => self.last_failure(*call, attempt, kind),
             (Some((call, attempt)), _) => {
-                (attempt.lasting_error(*call, kind)).with_retryable(may_pass(*call, kind))
+                (attempt.lasting_error(*call, kind)).with_retryable(attempt.may_pass(*call, kind))
             }
         }
     }
@@ -50,7 +50,7 @@ impl Drive<'_> {
                     }
                     _ => kind,
                 };
-                let retryable = key.is_some() || may_pass(call, kind);
+                let retryable = key.is_some() || attempt.may_pass(call, kind);
                 let error = attempt.error(call, kind).with_retryable(retryable);
                 error.with_idempotency_key(key)
             }
@@ -61,7 +61,7 @@ impl Drive<'_> {
                 } else {
                     kind
                 };
-                let retryable = may_pass(call, kind) && !self.may_be_executed;
+                let retryable = attempt.may_pass(call, kind) && !self.may_be_executed;
                 attempt.error(call, kind).with_retryable(retryable)
             }
         }
