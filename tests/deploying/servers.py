@@ -17,6 +17,9 @@ from sandbox import CLI, Sandbox
 
 PATIENCE = 30.0
 
+# Where Debian lays servers; not everybody has it on his path.
+SYSTEM = "/usr/sbin"
+
 # The command and environment of a server that listens on this port.
 Start = Callable[[int], tuple[list[str], Mapping[str, str]]]
 
@@ -42,7 +45,7 @@ def environment(sandbox: Sandbox, store: str) -> dict[str, str]:
 
 def with_path(environment: Mapping[str, str], *folders: Path) -> dict[str, str]:
     """The environment of the tests and this one, with the commands in these folders."""
-    path = [str(CLI.parent), *map(str, folders), str(COMMANDS), os.environ["PATH"]]
+    path = [str(CLI.parent), *map(str, folders), str(COMMANDS), os.environ["PATH"], SYSTEM]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RELAYPASS_")}
     return {**clean, **environment, "PATH": os.pathsep.join(path)}
 

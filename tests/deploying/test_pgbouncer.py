@@ -45,7 +45,7 @@ def new(say: Say) -> list[str]:
 @pytest.fixture
 def old(say: Say) -> list[str]:
     """The command of one that loses them."""
-    found = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
+    found = shutil.which("pgbouncer", path=with_path({})["PATH"])
     if found is None:
         missing("PgBouncer is not installed", say)
     told = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout

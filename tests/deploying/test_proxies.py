@@ -84,7 +84,7 @@ def nginx(gateway: Gateway, folder: Path, shorter: float = 1) -> Iterator[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, say: Say) -> Path:
-    if shutil.which("nginx") is None:
+    if shutil.which("nginx", path=with_path({})["PATH"]) is None:
         missing("nginx is not installed", say)
     # Its workers run as somebody else, in pytest's folders, which are their owner's alone.
     (tmp_path / "nginx").mkdir()
