@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -31,7 +32,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("line", blocks.lines("wsgi") + blocks.lines("asgi"))
+def _name(line: str) -> str:
+    """Without blanks, at which the table of the longest tests would cut it."""
+    return "-".join(re.findall(r"[a-z]+", line))
+
+
+@pytest.mark.parametrize("line", blocks.lines("wsgi") + blocks.lines("asgi"), ids=_name)
 def test_a_server_serves_visitors_from_all_its_workers(
     line: str, folder: Path, sandbox: Sandbox
 ) -> None:
