@@ -50,6 +50,7 @@ def root(say: Say) -> Iterator[Path]:
         yield root
     finally:
         shutil.rmtree(root)
+        _log_of(root).unlink(missing_ok=True)
 
 
 ENTER = """
@@ -73,16 +74,17 @@ def running(root: Path, user: tuple[int, int], sandbox: Sandbox, **settings: str
         "RELAYPASS_BASE_URL": sandbox.url,
         **settings,
     }
-    process = subprocess.Popen(
-        [
-            *("unshare", "--mount", "--propagation", "private", "bash", "-euc", ENTER, "enter"),
-            *(str(root), f"{user[0]}:{user[1]}", *command, "--until-stdin-closes"),
-        ],
-        env={"PATH": os.environ["PATH"], **variables},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    with _log_of(root).open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *("unshare", "--mount", "--propagation", "private", "bash", "-euc", ENTER, "enter"),
+                *(str(root), f"{user[0]}:{user[1]}", *command, "--until-stdin-closes"),
+            ],
+            env={"PATH": os.environ["PATH"], **variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -90,9 +92,13 @@ def running(root: Path, user: tuple[int, int], sandbox: Sandbox, **settings: str
         if ready:
             yield json.loads(ready)["url"]
     finally:
-        _, said = process.communicate(timeout=60)
+        process.communicate(timeout=60)
     if not ready:
-        raise RuntimeError(said.decode())
+        raise RuntimeError(_log_of(root).read_text())
+
+
+def _log_of(root: Path) -> Path:
+    return root.with_suffix(".log")
 
 
 def image_user() -> tuple[int, int]:
@@ -126,6 +132,7 @@ def test_a_user_who_may_not_write_is_told_where(root: Path, sandbox: Sandbox) ->
     with running(root, nobody, sandbox, RELAYPASS_SEAL_KEY="A" * 43 + "=") as url:
         assert send(f"{url}/healthz", None)[0] == 200
         assert send(f"{url}/readyz", None)[0] == 503
+    assert "/data/gateway.sqlite" in _log_of(root).read_text()
 
 
 def test_with_postgresql_it_writes_to_no_file(

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,14 @@ def test_a_server_serves_visitors_from_all_its_workers(
 
     with listening(start, folder) as (port, _, _):
         assert_all_pass(f"http://127.0.0.1:{port}", sandbox)
+
+
+def test_workers_of_gevent_serve_visitors(folder: Path, sandbox: Sandbox, say: Say) -> None:
+    # There is not a build of it for each Python.
+    if find_spec("gevent") is None:
+        missing("gevent is not installed", say)
+    (line,) = blocks.lines("gevent")
+    test_a_server_serves_visitors_from_all_its_workers(line, folder, sandbox)
 
 
 ASK = """
