@@ -121,15 +121,23 @@ function loadError(platforms: readonly Platform[], failures: readonly unknown[])
 }
 
 function describeHere(): string {
-  const libc = process.platform === 'linux' ? ` with ${isMusl() ? 'musl' : 'glibc'}` : '';
+  const musl = isMusl();
+  const libc = musl === undefined ? '' : ` with ${musl ? 'musl' : 'glibc'}`;
   return `${process.platform} on ${process.arch}${libc}`;
 }
 
-/** Asked for only where something failed already: the report takes time. */
-function isMusl(): boolean {
-  if (process.platform !== 'linux') return false;
-  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
-  return header.glibcVersionRuntime === undefined;
+/**
+ * Which C library it is, on Linux. Asked for only where something failed already: the report takes time.
+ * Deno refuses the report without `--allow-sys`, and that must not hide what failed.
+ */
+function isMusl(): boolean | undefined {
+  if (process.platform !== 'linux') return undefined;
+  try {
+    const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+    return header.glibcVersionRuntime === undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function version(): string {

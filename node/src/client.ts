@@ -160,7 +160,7 @@ const OPTIONS = [
  *
  * @example
  * ```ts
- * const client = new RelayPass({ apiKey: process.env.PERSONA_API_KEY });
+ * const client = new RelayPass({ apiKey: process.env.RELAYPASS_API_KEY });
  * const claimType = 'age_over18_verified';
  * const relay = await client.relays.create({ claimType });
  * const { privacyPassToken } = await client.relays.issuePrivacyPass({ claimType });

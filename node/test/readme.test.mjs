@@ -33,10 +33,10 @@ function runExample(source) {
   writeFileSync(file, source);
   const env = {
     ...process.env,
-    PERSONA_API_KEY: sandbox.apiKey,
-    PERSONA_URL: sandbox.url,
+    RELAYPASS_API_KEY: sandbox.apiKey,
+    RELAYPASS_BASE_URL: sandbox.url,
     RELAYPASS_STORE: `sqlite://${project}/relaypass.db`,
-    RELAYPASS_SEAL_KEY: randomBytes(32).toString('hex'),
+    RELAYPASS_SEAL_KEY: randomBytes(32).toString('base64'),
   };
   return check(process.execPath, [file], { env });
 }

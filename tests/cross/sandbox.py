@@ -110,6 +110,10 @@ class Sandbox:
         data = None if body is None else json.dumps(body).encode()
         return json.loads(send(f"{self.url}/_sandbox/{path}", data)[1])
 
+    def control_delete(self, path: str) -> None:
+        """A control call that empties what it names."""
+        send(f"{self.url}/_sandbox/{path}", None, method="DELETE")
+
 
 def send(
     url: str, data: bytes | None, headers: dict[str, str] | None = None, method: str | None = None

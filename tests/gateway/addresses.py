@@ -14,11 +14,23 @@ class Address:
     def __init__(self, listener: socket.socket, port_behind: int) -> None:
         self._listener = listener
         self._port_behind = port_behind
+        self._open: list[socket.socket] = []
         self.port: int = listener.getsockname()[1]
 
     def lead_to(self, port: int) -> None:
         """From now on new connections go there."""
         self._port_behind = port
+
+    def cut(self) -> int:
+        """Cuts every connection, as somebody on the way does with those that are idle; returns how
+        many ends were open."""
+        ends, self._open = self._open, []
+        cut = 0
+        for end in ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+                cut += 1
+        return cut
 
     def serve(self) -> None:
         """Until the listener is closed."""
@@ -32,6 +44,7 @@ class Address:
             except OSError:
                 client.close()
                 continue
+            self._open += [client, server]
             threading.Thread(target=_connect, args=(client, server), daemon=True).start()
 
 

@@ -9,7 +9,7 @@ let environment = ProcessInfo.processInfo.environment
 let client = try RelayPass(
   .init(
     apiKey: environment["RELAYPASS_API_KEY"], baseURL: environment["RELAYPASS_BASE_URL"],
-    store: .url("sqlite://\(FileManager.default.currentDirectoryPath)/verifications.sqlite")))
+    store: .url("sqlite:verifications.sqlite")))
 let verification = try await client.verifications.start(
   claimType: "age_over18_verified", reference: "order-1234")
 // … the visitor opens verification.hostedURL; here, a click on the sandbox's page …

@@ -4,8 +4,8 @@ import dev.relaypass.*;
 
 public class Shop {
     private final RelayPassBlocking client = RelayPassBlocking.builder()
-        .apiKey(System.getenv("PERSONA_API_KEY"))
-        .baseUrl(System.getenv("PERSONA_URL"))
+        .apiKey(System.getenv("RELAYPASS_API_KEY"))
+        .baseUrl(System.getenv("RELAYPASS_BASE_URL"))
         .store(System.getenv("RELAYPASS_STORE"))
         .build();
 

@@ -2,7 +2,6 @@ package docs.storage
 
 import dev.relaypass.RelayPass
 import dev.relaypass.StoreUrl
-import java.io.File
 import java.net.URI
 import java.net.http.HttpClient
 import java.net.http.HttpRequest
@@ -13,7 +12,7 @@ suspend fun main() {
     val client = RelayPass {
         apiKey = System.getenv("RELAYPASS_API_KEY")
         baseUrl = System.getenv("RELAYPASS_BASE_URL")
-        store = StoreUrl("sqlite://${File("verifications.sqlite").absolutePath}")
+        store = StoreUrl("sqlite:verifications.sqlite")
     }
     val verification = client.verifications.start("age_over18_verified", reference = "order-1234")
     // … the visitor opens verification.hostedUrl; here, a click on the sandbox's page …

@@ -4,13 +4,13 @@ import dev.relaypass.RelayPass
 import dev.relaypass.StoreUrl
 import dev.relaypass.Verification
 import dev.relaypass.VerificationStatus
-import java.util.HexFormat
+import java.util.Base64
 
 val client = RelayPass {
-    apiKey = System.getenv("PERSONA_API_KEY")
-    baseUrl = System.getenv("PERSONA_URL") // unset: Persona itself
-    store = StoreUrl(System.getenv("RELAYPASS_STORE")) // sqlite:///path, postgres://…; or an object of yours
-    sealKeys = listOf(HexFormat.of().parseHex(System.getenv("RELAYPASS_SEAL_KEY"))) // 32 bytes: no secret in your table
+    apiKey = System.getenv("RELAYPASS_API_KEY")
+    baseUrl = System.getenv("RELAYPASS_BASE_URL") // unset: Persona itself
+    store = StoreUrl(System.getenv("RELAYPASS_STORE")) // sqlite:///absolute/path, postgres://…; or an object of yours
+    sealKeys = listOf(Base64.getDecoder().decode(System.getenv("RELAYPASS_SEAL_KEY"))) // 32 bytes: no secret in your table
     onEvent = { println("${it.kind}: ${it.message}") }
 }
 

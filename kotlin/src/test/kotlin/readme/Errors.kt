@@ -7,7 +7,7 @@ import dev.relaypass.Relay
 import dev.relaypass.RelayPass
 import dev.relaypass.RelayPassException
 
-val client = RelayPass { baseUrl = System.getenv("PERSONA_URL") }
+val client = RelayPass { baseUrl = System.getenv("RELAYPASS_BASE_URL") }
 
 /** The claim, or null while the visitor has not finished. */
 suspend fun claimOf(relay: Relay, pass: PrivacyPass): Claim? =

@@ -8,8 +8,8 @@ const val CLAIM_TYPE = "age_over18_verified"
 suspend fun main() {
     val key = EncryptionKey.generate() // the claim travels encrypted
     val client = RelayPass {
-        apiKey = System.getenv("PERSONA_API_KEY")
-        baseUrl = System.getenv("PERSONA_URL") // unset: Persona itself
+        apiKey = System.getenv("RELAYPASS_API_KEY")
+        baseUrl = System.getenv("RELAYPASS_BASE_URL") // unset: Persona itself
         decryptionKey = key
     }
 

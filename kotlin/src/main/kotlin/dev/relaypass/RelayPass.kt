@@ -9,7 +9,7 @@ import kotlin.time.Duration
  * server that is told to stop closes it: see [closeAndJoin].
  *
  * ```
- * val client = RelayPass { apiKey = System.getenv("PERSONA_API_KEY") }
+ * val client = RelayPass { apiKey = System.getenv("RELAYPASS_API_KEY") }
  * val claimType = "age_over18_verified"
  * val relay = client.relays.create(claimType)
  * val pass = client.relays.issuePrivacyPass(claimType)

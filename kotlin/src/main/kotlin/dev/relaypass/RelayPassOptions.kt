@@ -10,7 +10,7 @@ import kotlin.time.DurationUnit.SECONDS
  *
  * ```
  * val client = RelayPass {
- *     apiKey = System.getenv("PERSONA_API_KEY")
+ *     apiKey = System.getenv("RELAYPASS_API_KEY")
  *     store = StoreUrl("sqlite:///var/lib/shop/relaypass.db")
  *     background = true
  * }

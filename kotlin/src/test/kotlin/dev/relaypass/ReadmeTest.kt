@@ -29,10 +29,10 @@ class ReadmeTest {
     ): String {
         val environment =
             mapOf(
-                "PERSONA_API_KEY" to sandbox.apiKey,
-                "PERSONA_URL" to sandbox.url,
+                "RELAYPASS_API_KEY" to sandbox.apiKey,
+                "RELAYPASS_BASE_URL" to sandbox.url,
                 "RELAYPASS_STORE" to "sqlite://$folder/${arguments.firstOrNull()}.db",
-                "RELAYPASS_SEAL_KEY" to java.util.HexFormat.of().formatHex(Random.nextBytes(32)),
+                "RELAYPASS_SEAL_KEY" to java.util.Base64.getEncoder().encodeToString(Random.nextBytes(32)),
             )
         return runJava(mainClass, *arguments, environment = environment)
     }
