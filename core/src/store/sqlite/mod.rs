@@ -60,6 +60,11 @@ impl SqliteStore {
         }
     }
 
+    /// Whether the file was created already.
+    pub(super) fn is_there(&self) -> bool {
+        self.connections.is_there()
+    }
+
     /// Creates the file and its table, which the first use does as well.
     ///
     /// # Errors
