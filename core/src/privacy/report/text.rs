@@ -53,8 +53,11 @@ impl fmt::Display for PrivacyFinding {
 fn wrap(f: &mut fmt::Formatter<'_>, indent: &str, paragraph: &str) -> fmt::Result {
     let mut length = indent.len();
     write!(f, "{indent}")?;
-    for (index, word) in paragraph.split_whitespace().enumerate() {
+    // A number and its percent sign stay together.
+    let paragraph = paragraph.replace(" %", "\u{a0}%");
+    for (index, word) in paragraph.split(' ').enumerate() {
         let needed = word.chars().count() + 1;
+        let word = word.replace('\u{a0}', " ");
         if index > 0 && length + needed > WIDTH {
             write!(f, "\n{indent}{indent}{word}")?;
             length = 2 * indent.len() + needed;
