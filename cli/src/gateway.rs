@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use relaypass::{DecryptionKeys, EncryptionForm, PassBinding, Secret};
-use relaypass_gateway::{Gateway, Limits, OperatorToken, Options, StartError, Tls};
+use relaypass_gateway::{Gateway, Limits, OperatorToken, Options, PrivacyReport, StartError, Tls};
 
 use crate::settings::{read, secret};
 use crate::CommandResult;
@@ -19,7 +19,7 @@ use crate::CommandResult;
 /// Every setting is a flag or an environment variable; the flag wins. Secrets are read from the
 /// environment or from files, never from flags, which every user of a machine can see.
 #[derive(clap::Args)]
-#[command(after_help = SECRETS)]
+#[command(after_help = format!("{SECRETS}\n\n{SIGNALS}"))]
 pub(crate) struct Arguments {
     /// Where to listen. Port 0 takes a free one; [::]:8480 is every address, of IPv4 and IPv6
     #[arg(long, env = "RELAYPASS_LISTEN", default_value = "127.0.0.1:8480", value_parser = listen)]
@@ -113,7 +113,7 @@ pub(crate) struct Arguments {
 const DATABASE: &str = "gateway.sqlite";
 
 /// What only the environment says, for `--help`.
-const SECRETS: &str = "\
+pub(crate) const SECRETS: &str = "\
 A variable that is empty is as good as not set.
 
 Secrets, from the environment only; NAME_FILE names a file to read it from instead:
@@ -124,8 +124,10 @@ Secrets, from the environment only; NAME_FILE names a file to read it from inste
   RELAYPASS_API_KEY          Persona's API key, for the verification endpoints
   RELAYPASS_GATEWAY_TOKEN    what callers of the verification endpoints show as bearer token
   RELAYPASS_ANONYMOUS_PROXY  the way out for the calls that must not name anybody
-  RELAYPASS_IDENTIFIED_PROXY the way out for the call that names its caller
+  RELAYPASS_IDENTIFIED_PROXY the way out for the call that names its caller";
 
+/// Who needs which, and how it stops.
+const SIGNALS: &str = "\
 The three steps (/relays …) need no secret here: their callers bring their own.
 SIGTERM and Ctrl-C stop it when what is in flight is done. SIGHUP reads the certificate and its key
 again, and stops nothing.";
@@ -134,7 +136,7 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     let _logging = logging::begin(&arguments)?;
     // Before anything that takes long: until then SIGHUP ends the process.
     let mut hangups = crate::stop::Hangups::listen()?;
-    let options = arguments.options()?;
+    let options = arguments.options(Purpose::Serve)?;
     let until_stdin_closes = arguments.until_stdin_closes;
     // Before anybody can know that it runs.
     let mut signals = crate::stop::Signals::listen()?;
@@ -163,8 +165,23 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     Ok(())
 }
 
+/// What options are read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Folder and seal key are made where there are none.
+    Serve,
+    /// Nothing is made.
+    Look,
+}
+
 impl Arguments {
-    fn options(&self) -> Result<Options, String> {
+    /// What can be linked as a gateway with these settings is configured, and by what its store has seen.
+    pub(crate) async fn privacy_report(&self) -> Result<PrivacyReport, String> {
+        let options = self.options(Purpose::Look)?;
+        (relaypass_gateway::privacy_report(options).await).map_err(explain)
+    }
+
+    fn options(&self, purpose: Purpose) -> Result<Options, String> {
         let given = match &self.store {
             Some(url) => Some(Secret::new(url.clone())),
             None => secret("RELAYPASS_STORE")?,
@@ -173,7 +190,9 @@ impl Arguments {
             Some("memory" | "memory:") => "memory:".to_owned(),
             Some(url) => url.to_owned(),
             None => {
-                make_folder(&self.data)?;
+                if purpose == Purpose::Serve {
+                    make_folder(&self.data)?;
+                }
                 sqlite_url(&self.data.join(DATABASE))?
             }
         };
@@ -183,6 +202,7 @@ impl Arguments {
         };
         let seal_keys = match (seal_keys::given()?, database) {
             (Some(keys), _) => keys,
+            (None, Some(database)) if purpose == Purpose::Look && !database.exists() => Vec::new(),
             (None, Some(database)) => vec![seal_keys::beside(&database)?],
             // The gateway itself says if it needs one.
             (None, None) => Vec::new(),

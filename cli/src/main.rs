@@ -1,5 +1,5 @@
-//! The command `relaypass`: the gateway, a local sandbox, a demonstration, a key generator, and what a store
-//! needs.
+//! The command `relaypass`: the gateway, a local sandbox, a demonstration, a key generator, what a store
+//! needs, and what can be linked.
 #![forbid(unsafe_code)]
 
 mod control;
@@ -11,6 +11,7 @@ mod health;
 mod http;
 mod keygen;
 mod narrate;
+mod privacy;
 mod sandbox;
 mod settings;
 mod stop;
@@ -50,6 +51,13 @@ enum Command {
     Surface,
     /// Create or check the database that verifications are kept in
     Store(store::Arguments),
+    /// Say what Persona could link as a gateway with these settings is configured; nothing is sent
+    ///
+    /// The gateway is not started, and nothing is created: a store that is not there yet has seen nothing.
+    /// The exit status is 0 when the report was printed, whatever is in it, and 1 when a setting cannot be
+    /// right or the store cannot be read.
+    #[command(after_help = gateway::SECRETS)]
+    Privacy(Box<privacy::Arguments>),
 }
 
 fn main() -> ExitCode {
@@ -78,6 +86,7 @@ async fn run(command: Command) -> CommandResult {
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Surface => surface::print(),
         Command::Store(arguments) => store::run(arguments).await,
+        Command::Privacy(arguments) => privacy::run(*arguments).await,
     }
 }
 

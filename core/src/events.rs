@@ -1,6 +1,7 @@
 //! What happens on the way and is no error: for the caller's log.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
 
 use crate::callback::called_now;
@@ -112,15 +113,41 @@ impl Listener {
         Self(Arc::new(Releasable::new(Arc::new(listen))))
     }
 
-    /// The same one, for a client that lets go of it when it is closed.
-    pub(crate) fn for_client(&self) -> Self {
-        let held = self.0.get().map(Releasable::new);
-        held.map_or_else(|| self.clone(), |held| Self(Arc::new(held)))
+    /// One that counts, and tells `listener`, if there is one, for a client that lets go of both when it is
+    /// closed.
+    pub(crate) fn for_client(listener: Option<&Self>, counts: &Arc<EventCounts>) -> Self {
+        let (counts, held) = (counts.clone(), listener.and_then(|Self(held)| held.get()));
+        Self::new(move |event| {
+            counts.count(event.kind);
+            if let Some(listen) = &held {
+                listen(event);
+            }
+        })
     }
 
     /// Lets go of whoever listens.
     pub(crate) fn release(&self) {
         self.0.release();
+    }
+}
+
+/// How many events of each kind were told.
+#[derive(Debug, Default)]
+pub(crate) struct EventCounts([AtomicU64; EventKind::ALL.len()]);
+
+impl EventCounts {
+    fn count(&self, kind: EventKind) {
+        self.of(kind).fetch_add(1, Relaxed);
+    }
+
+    /// How many of this kind.
+    pub(crate) fn get(&self, kind: EventKind) -> u64 {
+        self.of(kind).load(Relaxed)
+    }
+
+    fn of(&self, kind: EventKind) -> &AtomicU64 {
+        let place = EventKind::ALL.iter().position(|known| *known == kind);
+        &self.0[place.expect("every kind is in ALL")]
     }
 }
 

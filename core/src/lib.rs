@@ -76,6 +76,7 @@ pub use credential::{ApiKey, RelaySecret, SealKey};
 pub use error::{Error, ErrorKind, RateLimit, ResponseInfo, Result, UnopenedClaim};
 pub use events::{Event, EventKind, Listener};
 pub use passes::Passes;
+pub use privacy::{PrivacyCode, PrivacyFinding, PrivacyReport, PrivacySeverity};
 pub use secret::{os_random, rand_core, IdempotencyKey, Secret};
 pub use verification::{
     Completion, DurableRelays, StartVerification, Status, Theme, Verification, VerificationId,

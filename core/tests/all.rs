@@ -10,6 +10,7 @@ mod issuer;
 mod lanes;
 mod logs;
 mod postgres_refusals;
+mod privacy_report;
 mod purchase_window;
 mod references;
 mod round_trips;

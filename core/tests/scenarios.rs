@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use relaypass::store::MemoryStore;
+use relaypass::store::{BoxFuture, MemoryStore, Record, Store, StoreError, Swap};
 use relaypass::surface::{
     run, ClaimArguments, ClientArguments, CloseArguments, CreateArguments, GetArguments,
     IssueArguments, StartArguments, StoreArgument,
 };
 use relaypass::{
-    generate_key_pair, Claim, ClaimType, Client, Error, ErrorKind, Listener, RateLimit,
-    ResponseInfo, Secret, Verification, VerificationId,
+    generate_key_pair, Claim, ClaimType, Client, Error, ErrorKind, Listener, PrivacyFinding,
+    RateLimit, ResponseInfo, Secret, Verification, VerificationId,
 };
 use relaypass_sandbox::{Options, Sandbox};
 use serde_json::{json, Map, Value};
@@ -97,9 +97,37 @@ struct Runner<'a> {
     sandbox: &'a Sandbox,
     http: reqwest::Client,
     saved: HashMap<String, Value>,
-    host_store: Arc<MemoryStore>,
+    host_store: Arc<HostStore>,
     /// The kinds of the events that were told.
     told: Arc<Mutex<Vec<&'static str>>>,
+}
+
+/// A store of the caller's own, as simple as can be.
+#[derive(Default)]
+struct HostStore(MemoryStore);
+
+impl Store for HostStore {
+    fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
+        self.0.load(key)
+    }
+
+    fn compare_and_swap<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Option<u64>,
+        new: Option<Record>,
+    ) -> BoxFuture<'a, Result<Swap, StoreError>> {
+        self.0.compare_and_swap(key, expected, new)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        due_before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.0.scan(prefix, due_before, limit)
+    }
 }
 
 impl<'a> Runner<'a> {
@@ -108,7 +136,7 @@ impl<'a> Runner<'a> {
             sandbox,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             saved: HashMap::new(),
-            host_store: Arc::new(MemoryStore::new()),
+            host_store: Arc::default(),
             told: Arc::default(),
         }
     }
@@ -325,6 +353,22 @@ impl<'a> Runner<'a> {
             "passes.count" => {
                 let claim_type = ClaimType::parse(text("claim_type").unwrap())?;
                 Ok(json!({"count": client.passes().count(&claim_type).await?}))
+            }
+            "privacy_report" => {
+                let report = client.privacy_report().await?;
+                let finding = |finding: &PrivacyFinding| {
+                    json!({
+                        "code": finding.code.name(),
+                        "severity": finding.severity.name(),
+                        "who": finding.who,
+                        "links": finding.links,
+                        "why": finding.why,
+                        "evidence": finding.evidence,
+                        "change": finding.change,
+                    })
+                };
+                let findings: Vec<Value> = report.findings.iter().map(finding).collect();
+                Ok(json!({ "findings": findings, "text": report.to_string() }))
             }
             "close" => {
                 let arguments = CloseArguments {

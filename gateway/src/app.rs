@@ -34,52 +34,20 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(options: Options) -> Result<Self, StartError> {
-        let store = BuiltInStore::open(&options.store)
-            .map_err(|error| StartError::new("store", error.message().to_owned()))?;
-        let is_memory = matches!(store, BuiltInStore::Memory(_));
-        if options.seal_keys.is_empty() && !is_memory {
-            return Err(StartError::new(
-                "seal_key",
-                "is missing: what is stored holds passes and relay secrets, and is sealed",
-            ));
-        }
+        let store = open_store(&options)?;
+        check_seal_keys(&options, &store)?;
         let metrics = Arc::new(Metrics::new());
-        let settings = client_settings(&options);
-        let builder = Client::builder()
-            .store(store.store())
-            .seal_keys(options.seal_keys)
-            .pass_binding(options.pass_binding)
-            .background(true)
-            .on_event({
-                let metrics = Arc::clone(&metrics);
-                Listener::new(move |event| metrics.count_event(event.kind))
-            })
-            .wrap_transports({
-                let metrics = Arc::clone(&metrics);
-                move |transport| Arc::new(Watched::new(transport, Arc::clone(&metrics)))
-            });
-        let client = (settings.iter())
-            .fold(builder.clone(), |builder, (_, set)| set(builder))
-            .build()
-            .map_err(|error| {
-                // Whichever fails by itself is at fault.
-                let fails = |set: &Set| set(builder.clone()).build().is_err();
-                let fault = settings.iter().find(|(_, set)| fails(set));
-                let setting = fault.map_or("client", |(setting, _)| setting);
-                StartError::new(setting, error.message())
-            })?;
-        if options.api_key.is_none() && options.token.is_some() {
-            return Err(StartError::new(
-                "api_key",
-                "is missing: the endpoints that the token opens buy passes with it",
-            ));
-        }
-        if options.token.is_none() && options.pass_pool > 0 {
-            return Err(StartError::new(
-                "token",
-                "is missing: the pool's passes are for the endpoints that it opens",
-            ));
-        }
+        let client = open_client(&options, |builder| {
+            let (counting, watching) = (Arc::clone(&metrics), Arc::clone(&metrics));
+            builder
+                .store(store.store())
+                .on_event(Listener::new(move |event| {
+                    counting.count_event(event.kind);
+                }))
+                .wrap_transports(move |transport| {
+                    Arc::new(Watched::new(transport, Arc::clone(&watching)))
+                })
+        })?;
         Ok(Self {
             client,
             token: options.token,
@@ -132,6 +100,61 @@ impl App {
     pub(crate) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
     }
+}
+
+/// What is stored holds secrets.
+pub(crate) fn check_seal_keys(options: &Options, store: &BuiltInStore) -> Result<(), StartError> {
+    let is_memory = matches!(store, BuiltInStore::Memory(_));
+    if options.seal_keys.is_empty() && !is_memory {
+        return Err(StartError::new(
+            "seal_key",
+            "is missing: what is stored holds passes and relay secrets, and is sealed",
+        ));
+    }
+    Ok(())
+}
+
+/// The store that is named. Nothing is connected or created yet.
+pub(crate) fn open_store(options: &Options) -> Result<BuiltInStore, StartError> {
+    BuiltInStore::open(&options.store)
+        .map_err(|error| StartError::new("store", error.message().to_owned()))
+}
+
+/// The gateway's client, with the store that `complete` gives it.
+pub(crate) fn open_client(
+    options: &Options,
+    complete: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<Client, StartError> {
+    let settings = client_settings(options);
+    let builder = complete(
+        Client::builder()
+            .seal_keys(options.seal_keys.clone())
+            .pass_binding(options.pass_binding)
+            .background(true),
+    );
+    let client = (settings.iter())
+        .fold(builder.clone(), |builder, (_, set)| set(builder))
+        .build()
+        .map_err(|error| {
+            // Whichever fails by itself is at fault.
+            let fails = |set: &Set| set(builder.clone()).build().is_err();
+            let fault = settings.iter().find(|(_, set)| fails(set));
+            let setting = fault.map_or("client", |(setting, _)| setting);
+            StartError::new(setting, error.message())
+        })?;
+    if options.api_key.is_none() && options.token.is_some() {
+        return Err(StartError::new(
+            "api_key",
+            "is missing: the endpoints that the token opens buy passes with it",
+        ));
+    }
+    if options.token.is_none() && options.pass_pool > 0 {
+        return Err(StartError::new(
+            "token",
+            "is missing: the pool's passes are for the endpoints that it opens",
+        ));
+    }
+    Ok(client)
 }
 
 /// One setting of the client.

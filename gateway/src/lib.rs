@@ -26,6 +26,7 @@ mod observe;
 mod openapi;
 mod operations;
 mod options;
+mod privacy;
 mod problem;
 mod relays;
 mod server;
@@ -36,6 +37,7 @@ mod watched;
 
 pub use openapi::openapi_json;
 pub use options::{Limits, OperatorToken, Options, StartError, Tls};
+pub use privacy::{privacy_report, PrivacyReport};
 #[cfg(feature = "otel")]
 pub use traces::Traces;
 

@@ -122,7 +122,7 @@ fn request_id(request: &Request) -> String {
 
 /// The template of the path, from a closed set.
 fn endpoint(request: &Request) -> &'static str {
-    const ENDPOINTS: [&str; 9] = [
+    const ENDPOINTS: [&str; 10] = [
         "/relays",
         "/relays/privacy-passes",
         "/relays/{relay-token}/redeem",
@@ -132,6 +132,7 @@ fn endpoint(request: &Request) -> &'static str {
         "/healthz",
         "/readyz",
         "/metrics",
+        "/privacy",
     ];
     let matched = request.extensions().get::<MatchedPath>();
     let is_it = |endpoint: &&&str| matched.is_some_and(|matched| matched.as_str() == **endpoint);

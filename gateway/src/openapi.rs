@@ -71,6 +71,7 @@ fn whole() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(operations::health))
         .routes(routes!(operations::ready))
         .routes(routes!(operations::metrics))
+        .routes(routes!(operations::privacy))
         .routes(routes!(description))
 }
 

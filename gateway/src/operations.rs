@@ -1,5 +1,6 @@
 //! For whoever runs the gateway: is it alive, is it ready, what does it do, what does it offer.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::privacy::PrivacyReport;
 use crate::problem::{ErrorDocument, Problem};
 
 /// A store that takes longer is not ready.
@@ -54,17 +56,8 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, P
     }
     // Also opens what is sealed in there: without the right key no step can be found.
     let relays = app.client.durable_relays();
-    match tokio::time::timeout(PATIENCE, relays.check_ready()).await {
-        Ok(Ok(())) => Ok(Json(Health { status: "ok" })),
-        Ok(Err(error)) => {
-            tracing::warn!(code = error.code(), "the store failed: {error}");
-            Err(Problem::not_ready("store", "The gateway's store failed."))
-        }
-        Err(_) => Err(Problem::not_ready(
-            "store",
-            "The gateway's store does not answer.",
-        )),
-    }
+    in_time(relays.check_ready()).await?;
+    Ok(Json(Health { status: "ok" }))
 }
 
 /// What Prometheus reads. No label names a caller, a relay or a verification.
@@ -84,4 +77,36 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
     }
     const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, TYPE)], app.metrics.text()).into_response()
+}
+
+/// What Persona, and others, could link as this gateway is configured, and by what was seen. No address, URL
+/// or key is in it.
+#[utoipa::path(
+    get,
+    path = "/privacy",
+    tag = "operations",
+    operation_id = "privacy",
+    responses(
+        (status = 200, description = "What can be linked", body = PrivacyReport),
+        (status = 503, description = "The store cannot be reached, or the gateway stops", body = ErrorDocument),
+    ),
+)]
+pub(crate) async fn privacy(State(app): State<Arc<App>>) -> Result<Json<PrivacyReport>, Problem> {
+    let report = in_time(app.client.privacy_report()).await?;
+    Ok(Json(PrivacyReport::from(report)))
+}
+
+/// What the store says, if it does so in time.
+async fn in_time<T>(asking: impl Future<Output = relaypass::Result<T>>) -> Result<T, Problem> {
+    match tokio::time::timeout(PATIENCE, asking).await {
+        Ok(Ok(said)) => Ok(said),
+        Ok(Err(error)) => {
+            tracing::warn!(code = error.code(), "the store failed: {error}");
+            Err(Problem::not_ready("store", "The gateway's store failed."))
+        }
+        Err(_) => Err(Problem::not_ready(
+            "store",
+            "The gateway's store does not answer.",
+        )),
+    }
 }

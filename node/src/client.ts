@@ -17,8 +17,11 @@ import type { Key } from './keys.js';
 import { native } from './native.js';
 import type { NativeClient } from './native.js';
 import { Passes } from './passes.js';
-import { Relays } from './relays.js';
-import { isCalledBack } from './scope.js';
+import { makePrivacyReport } from './privacy.js';
+import type { PrivacyReport } from './privacy.js';
+import { readCallOptions, Relays } from './relays.js';
+import type { CallOptions } from './relays.js';
+import { isCalledBack, withScope } from './scope.js';
 import { adaptStore, readStore } from './store.js';
 import type { RelayStore } from './store.js';
 import { Verifications } from './verifications.js';
@@ -228,6 +231,29 @@ export class RelayPass {
     this.verifications = new Verifications(client);
     this.passes = new Passes(client);
     this.environment = client.environment;
+  }
+
+  /**
+   * What can be linked with the present configuration, and by what was seen: by this client since it
+   * was made, and by all who share its store. Nothing is sent.
+   *
+   * What is measured is quoted with its figures; what is not, says so. No key, URL or address is in it.
+   *
+   * @throws {@link StoreError}; {@link DecryptionError} for what another seal key has sealed.
+   *
+   * @example
+   * ```ts
+   * const { findings, text } = await client.privacyReport();
+   * console.log(text);
+   * const grave = findings.filter(({ severity }) => severity === 'high');
+   * ```
+   */
+  async privacyReport(options?: CallOptions | null): Promise<PrivacyReport> {
+    const { signal, timeoutSeconds } = readCallOptions(options);
+    const report = await withScope((scope) =>
+      call(signal, (token) => this.#client.privacyReport(timeoutSeconds, token, scope)),
+    );
+    return makePrivacyReport(report);
   }
 
   /**

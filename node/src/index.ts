@@ -40,6 +40,7 @@ export type { EncryptionForm } from './forms.js';
 export { EncryptionKey } from './keys.js';
 export type { Jwk, Key, PrivateJwk, PublicJwk } from './keys.js';
 export type { CountArguments, Passes, PrefetchArguments } from './passes.js';
+export type { PrivacyCode, PrivacyFinding, PrivacyReport, PrivacySeverity } from './privacy.js';
 export type {
   CallOptions,
   CreateArguments,

@@ -1,5 +1,6 @@
 import { loadAddon } from './addon.js';
 import type { RelayPassEvent } from './events.js';
+import type { PrivacyReport } from './privacy.js';
 import type {
   Claim,
   GeneratedClaim,
@@ -123,6 +124,11 @@ export interface NativeClient {
     token: NativeCancelToken | undefined,
     scope: number,
   ): Promised<number>;
+  privacyReport(
+    timeoutSeconds: number | undefined,
+    token: NativeCancelToken | undefined,
+    scope: number,
+  ): Promised<PrivacyReport>;
   close(timeoutSeconds: number | undefined, isCalledBack: boolean): Promised<true>;
 }
 

@@ -111,6 +111,7 @@ test('null is as good as left out, wherever something may be left out', async ()
     await assert.rejects(verifications.createTable(given), refused);
     await assert.rejects(passes.prefetch({ claimType, count: 1 }, given), refused);
     await assert.rejects(passes.count({ claimType }, given), refused);
+    await assert.rejects(closed.privacyReport(given), refused);
     const optional = { claimType: null, decryptionKey: null, idempotencyKey: null };
     await assert.rejects(relays.generateClaim({ ...redeem, ...optional }, given), (error) =>
       // The pass is looked at first.

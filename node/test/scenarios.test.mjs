@@ -116,6 +116,8 @@ async function perform(client, name, args, told) {
       return { bought: await client.passes.prefetch(camelCase(args)) };
     case 'passes.count':
       return { count: await client.passes.count(camelCase(args)) };
+    case 'privacy_report':
+      return snakeCase(await client.privacyReport());
     case 'close': {
       const { timeout } = args;
       return client.close(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 });

@@ -24,6 +24,7 @@ const TYPES = {
   claim: 'Claim',
   method: 'Method',
   rate_limit: 'RateLimit',
+  privacy_finding: 'PrivacyFinding',
 };
 
 // What the package has a type of its own for.
@@ -38,6 +39,8 @@ const OWN_TYPES = {
   expires_at: 'Date',
   meta: 'Readonly<Record<string, unknown>>',
   code: 'ErrorCode',
+  'privacy_finding.code': 'PrivacyCode',
+  severity: 'PrivacySeverity',
 };
 
 /** Times are in milliseconds here, and say so. */
@@ -78,7 +81,7 @@ function textBefore(body, member) {
   return before.slice(before.lastIndexOf('/**')).replace(/\s*\n\s*\*?\s*/g, ' ');
 }
 
-function checkMembers(found, described, { argument }) {
+function checkMembers(found, described, { argument, result }) {
   const byName = new Map(found.map((one) => [one.member, one]));
   assert.deepEqual([...byName.keys()].sort(), described.map(nameOf).sort());
   for (const member of described) {
@@ -87,7 +90,8 @@ function checkMembers(found, described, { argument }) {
     assert.equal(mayBeLeftOut, argument && mayBeMissing, `${member.name}: ${type}`);
     // What may be left out may be null, and what may be missing is.
     assert.equal(/\bnull\b/.test(type), mayBeMissing, `${member.name}: ${type}`);
-    const own = member.name === 'status' && member.type === 'text' ? 'VerificationStatus' : OWN_TYPES[member.name];
+    const named = OWN_TYPES[`${result}.${member.name}`] ?? OWN_TYPES[member.name];
+    const own = member.name === 'status' && member.type === 'text' ? 'VerificationStatus' : named;
     assert.match(type, new RegExp(own ?? TYPES[member.type]), member.name);
   }
 }
@@ -125,11 +129,13 @@ test('every call takes what is described, and there is no other call', () => {
       .filter((name) => name !== 'constructor' && !name.startsWith('_') && isDeclared(room, name))
       .map((name) => `${room}.${name}`),
   );
-  const described = SURFACE.calls.filter(({ name }) => name !== 'close');
-  assert.deepEqual(calls.sort(), described.map(({ name }) => camel(name)).sort());
-  for (const call of described) {
-    const [room, name] = camel(call.name).split('.');
-    checkCall(room, name, call);
+  // What is of no room is the client's own.
+  const own = Object.getOwnPropertyNames(relaypass.RelayPass.prototype);
+  calls.push(...own.filter((name) => name !== 'constructor'));
+  assert.deepEqual(calls.sort(), SURFACE.calls.map(({ name }) => camel(name)).sort());
+  for (const call of SURFACE.calls.filter(({ name }) => name !== 'close')) {
+    const path = camel(call.name).split('.');
+    checkCall(path.at(-2) ?? 'relayPass', path.at(-1), call);
   }
   checkMembers(membersOf('CloseOptions'), [SURFACE.timeout], { argument: true });
 });
@@ -176,7 +182,7 @@ test('every result has what is described', () => {
       const names = membersOf('EncryptionKey').map(({ member }) => member);
       assert.deepEqual(names.sort(), members.map(nameOf).sort());
     } else {
-      checkMembers(membersOf(own), members, { argument: false });
+      checkMembers(membersOf(own), members, { argument: false, result: name });
     }
   }
 });
@@ -189,6 +195,16 @@ test('every code has a class, and every error its members', () => {
   const members = SURFACE.errors.members.filter(({ name }) => name !== 'message');
   const found = membersOf('RelayPassError').filter(({ member }) => member !== 'cause');
   checkMembers(found, members, { argument: false });
+});
+
+test('a privacy report says what is described', () => {
+  for (const [type, names] of [
+    ['PrivacyCode', SURFACE.privacy.codes],
+    ['PrivacySeverity', SURFACE.privacy.severities],
+  ]) {
+    const [, union] = new RegExp(`^export type ${type} = ([^;]*);`, 'm').exec(DECLARED);
+    assert.deepEqual(union.match(/\w+/g), names);
+  }
 });
 
 test('events are what is described', () => {

@@ -48,6 +48,7 @@ from relaypass.events import Event, EventKind
 from relaypass.keys import EncryptionKey, open_claim
 from relaypass.options import EncryptionForm, Environment, PassBinding, Theme
 from relaypass.passes import AsyncPasses, Passes
+from relaypass.privacy import PrivacyCode, PrivacyFinding, PrivacyReport, PrivacySeverity
 from relaypass.relays import AsyncRelays, Relays
 from relaypass.results import (
     Claim,
@@ -94,7 +95,11 @@ __all__ = [
     "PassRejectedError",
     "Passes",
     "PermissionDeniedError",
+    "PrivacyCode",
+    "PrivacyFinding",
     "PrivacyPass",
+    "PrivacyReport",
+    "PrivacySeverity",
     "ProtocolError",
     "RateLimit",
     "RateLimitedError",

@@ -13,6 +13,7 @@ from relaypass.keys import Keys, private_halves
 from relaypass.options import EncryptionForm, Environment, PassBinding
 from relaypass.outcomes import opened
 from relaypass.passes import AsyncPasses, Passes
+from relaypass.privacy import PrivacyReport, privacy_report
 from relaypass.relays import AsyncRelays, Relays
 from relaypass.stores import AsyncStore, Store, checked
 from relaypass.verifications import AsyncVerifications, Verifications
@@ -184,6 +185,26 @@ class RelayPass(_Options):
         """Passes bought ahead. They need a store."""
         return Passes(self._connection)
 
+    def privacy_report(self, *, timeout: float | None = None) -> PrivacyReport:
+        """What can be linked with the present configuration, and by what was seen: by this client
+        since it was made, and by all who share its store. Sends nothing.
+
+        What is measured is quoted with its figures; what is not, says so. No key, URL or address is
+        in it.
+
+        Args:
+            timeout: Seconds for the whole call.
+
+        Raises:
+            RelayPassError: ``store``; ``decryption`` for what another seal key has sealed.
+
+        >>> report = client.privacy_report()
+        >>> [finding.code for finding in report.findings if finding.severity == "high"][:1]
+        ['one_address']
+        """
+        call = self._connection.native.privacy_report(timeout=timeout)
+        return privacy_report(self._connection.waited(call))
+
     def close(self, timeout: float | None = None) -> None:
         """Closes the client, in order; leaving a ``with`` block does so too.
 
@@ -258,6 +279,11 @@ class AsyncRelayPass(_Options):
     def passes(self) -> AsyncPasses:
         """Passes bought ahead. They need a store."""
         return AsyncPasses(self._connection)
+
+    async def privacy_report(self, *, timeout: float | None = None) -> PrivacyReport:
+        """See :meth:`RelayPass.privacy_report`."""
+        call = self._connection.native.privacy_report(timeout=timeout)
+        return privacy_report(await self._connection.awaited(call))
 
     async def aclose(self, timeout: float | None = None) -> None:
         """Closes the client, in order: see :meth:`RelayPass.close`."""

@@ -37,7 +37,7 @@ class Waiting:
         self.client = relaypass.RelayPass(**options)
 
     async def call(self, place: str, method: str, arguments: dict[str, Any]) -> object:
-        answer: object = getattr(getattr(self.client, place), method)(**arguments)
+        answer: object = room(self.client, place, method)(**arguments)
         return answer
 
     async def close(self, timeout: float | None = None) -> None:
@@ -49,11 +49,16 @@ class Awaiting:
         self.client = relaypass.AsyncRelayPass(**options)
 
     async def call(self, place: str, method: str, arguments: dict[str, Any]) -> object:
-        call: Awaitable[object] = getattr(getattr(self.client, place), method)(**arguments)
+        call: Awaitable[object] = room(self.client, place, method)(**arguments)
         return await call
 
     async def close(self, timeout: float | None = None) -> None:
         await self.client.aclose(timeout)
+
+
+def room(client: object, place: str, method: str) -> Any:
+    """A method of a room of the client, or of the client itself."""
+    return getattr(getattr(client, place) if method else client, method or place)
 
 
 def test_the_scenarios_are_there() -> None:
@@ -157,6 +162,8 @@ async def make_step(
             return {"bought": await client.call(place, name, arguments)}
         case "passes", "count":
             return {"count": await client.call(place, name, arguments)}
+        case "privacy_report", "":
+            return await client.call(place, name, arguments)
         case "close", "":
             await client.close(**arguments)
             return None

@@ -101,6 +101,19 @@ def test_the_table_of_events_has_every_kind() -> None:
     assert [row[0].strip("`") for row in found] == SURFACE["events"]["kinds"]
 
 
+def test_the_table_of_privacy_codes_has_every_code_and_its_severities() -> None:
+    found = rows("privacy.md", "| code | severity | what can be linked |")
+    assert [row[0].strip("`") for row in found] == SURFACE["privacy"]["codes"]
+    severities = {severity for row in found for severity in row[1].split(" or ")}
+    assert severities == set(SURFACE["privacy"]["severities"])
+
+
+@pytest.mark.parametrize("member", SURFACE["results"]["privacy_finding"], ids=lambda it: it["name"])
+def test_the_page_of_privacy_names_what_a_finding_has(member: dict[str, Any]) -> None:
+    text = (ROOT / "docs/privacy.md").read_text()
+    assert f"`{member['name']}`" in text
+
+
 @pytest.mark.parametrize("member", SURFACE["errors"]["members"], ids=lambda member: member["name"])
 def test_the_page_of_errors_names_what_an_error_has(member: dict[str, Any]) -> None:
     if member["name"] != "message":

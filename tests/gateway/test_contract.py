@@ -49,6 +49,7 @@ OPERATIONS = [
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",
+    "GET /privacy",
     "GET /openapi.json",
 ]
 

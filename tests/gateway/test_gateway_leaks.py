@@ -119,6 +119,7 @@ class Watched:
         places = {
             "the log": self.gateway.log(),
             "the metrics": self.gateway.call("GET", "/metrics").text,
+            "the privacy report": self.gateway.call("GET", "/privacy").text,
             "an error": " ".join(it.text for it in self.answers if it.status >= 400),
             "a header": " ".join(str(it.headers) for it in self.answers),
             "the store": " ".join(it.decode("latin-1") for it in stored),

@@ -27,7 +27,7 @@ from stores import Server, postgres_url, running_services
 # Every value that a label may have, whatever is asked.
 LABELS = {
     "endpoint": r"/relays|/relays/privacy-passes|/relays/\{relay-token\}/redeem|/verifications"
-    r"|/verifications/\{id\}|/verifications/\{id\}/complete|/healthz|/readyz|/metrics|other",
+    r"|/verifications/\{id\}|/verifications/\{id\}/complete|/healthz|/readyz|/metrics|/privacy|other",
     "status": r"[1-5][0-9][0-9]|none",
     "code": r"[a-z_]{2,20}",
     "step": r"create|challenge|sign|redeem",

@@ -37,7 +37,7 @@ impl Stored for Sightings {
 /// What one process knows of an issuer.
 #[derive(Default)]
 pub(crate) struct Known {
-    sightings: Sightings,
+    pub(super) sightings: Sightings,
     /// What stays as it is, and was told.
     told: HashSet<Finding>,
     has_told_of_store: bool,
@@ -176,8 +176,13 @@ fn record_key(environment: Environment, claim_type: &ClaimType) -> String {
     let text = claim_type.as_str().as_bytes();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text);
     format!(
-        "issuer/{}/{}",
-        environment.as_str(),
+        "{}{}",
+        record_prefix(environment),
         encode_hex(digest.as_ref())
     )
+}
+
+/// Under which the records of all claim types are.
+pub(super) fn record_prefix(environment: Environment) -> String {
+    format!("issuer/{}/", environment.as_str())
 }

@@ -11,9 +11,11 @@ mod owner;
 mod persona;
 mod ports;
 mod relays;
+mod reporting;
 mod requests;
 pub(crate) mod rules;
 mod steps;
+mod ways;
 
 pub(crate) use arguments::parse_keys;
 pub use arguments::{parse_seconds, ClientArguments, IntoPlain, StoreArgument};
@@ -34,7 +36,7 @@ pub use requests::{
 pub(crate) use rules::MOST_PASSES;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -42,10 +44,11 @@ use tokio::task::JoinHandle;
 
 use self::blinding::TokenKeys;
 use self::form::Accepted;
+use self::ways::Ways;
 use crate::claim::DecryptionKeys;
 use crate::credential::ApiKey;
 use crate::error::Result;
-use crate::events::Listener;
+use crate::events::{EventCounts, Listener};
 use crate::http::{AnonymousLane, Gates, IdentifiedLane, Route};
 use crate::store::{Sealer, Timed};
 
@@ -110,6 +113,8 @@ pub(crate) struct Inner {
     pub(crate) lifecycle: Arc<Lifecycle>,
     /// Where calls wait while Persona asks for a pause.
     pub(crate) gates: Arc<Gates>,
+    /// By which ways the lanes leave: only for a report.
+    ways: Ways,
 }
 
 /// How verifications and passes are kept.
@@ -130,6 +135,10 @@ pub(crate) struct Seen {
     pub(crate) issuers: Mutex<HashMap<(Environment, String), issuer::Known>>,
     /// What came of purchases.
     pub(crate) purchases: SeenPurchases,
+    /// What was told.
+    events: Arc<EventCounts>,
+    /// Whether a client was derived from this one for somebody else's API key.
+    speaks_for_others: AtomicBool,
     /// Whether the key of names was sealed with the first seal key when this client began.
     pub(crate) name_seal_is_renewed: Arc<AtomicBool>,
     /// The claim types that were asked for: those whose pools are filled.
@@ -193,6 +202,9 @@ impl Client {
         let api_key = api_key.map(ApiKey::parse).transpose()?;
         let of_key = api_key.as_ref().and_then(Environment::of_key);
         let customer = (api_key.as_ref()).and_then(|key| inner.built().customer_of(key));
+        if customer.is_some() {
+            inner.seen.speaks_for_others.store(true, Relaxed);
+        }
         let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key, &inner.gates);
         let environment = environment.or(of_key).unwrap_or(inner.environment);
         Ok(Client {
@@ -215,6 +227,7 @@ impl Client {
                 token_keys: inner.token_keys.clone(),
                 lifecycle: inner.lifecycle.derive(),
                 gates: inner.gates.clone(),
+                ways: inner.ways.clone(),
             }),
         })
     }

@@ -8,7 +8,8 @@ use super::rules::{
     DEFAULT_IDLE_TIMEOUT, DEFAULT_PURCHASE_WINDOW, DEFAULT_RETRIES, DEFAULT_TIMEOUT,
     LONGEST_PURCHASE_WINDOW, LONGEST_TIMEOUT, MOST_PASSES, MOST_RETRIES,
 };
-use super::{Client, Inner, StoreOptions};
+use super::ways::{WayOut, Ways};
+use super::{Client, Inner, Seen, StoreOptions};
 use crate::claim::DecryptionKeys;
 use crate::credential::{ApiKey, SealKey};
 use crate::error::{Error, Result};
@@ -335,6 +336,7 @@ impl ClientBuilder {
         let identified = Route::new(identified, base_url.clone());
         let anonymous = Route::new(anonymous, base_url.clone());
         let gates = Arc::default();
+        let seen: Arc<Seen> = Arc::default();
         Ok(Client {
             inner: Arc::new(Inner {
                 customer: None,
@@ -357,13 +359,33 @@ impl ClientBuilder {
                     pass_pool: self.pass_pool,
                     background: self.background,
                 }),
-                listener: self.listener.as_ref().map(Listener::for_client),
-                seen: Arc::default(),
+                listener: Some(Listener::for_client(self.listener.as_ref(), &seen.events)),
+                seen,
+                ways: self.ways()?,
                 token_keys: Arc::default(),
                 lifecycle: Arc::default(),
                 gates,
             }),
         })
+    }
+
+    /// By which ways the lanes leave, which are open already.
+    fn ways(&self) -> Result<Ways> {
+        let lane = |transport: &Option<Arc<dyn Transport>>, proxy: &Option<Secret<String>>| {
+            WayOut::of(
+                transport.is_some(),
+                proxy.as_ref().map(|proxy| proxy.expose().as_str()),
+            )
+        };
+        Ok(Ways {
+            anonymous: lane(&self.anonymous_transport, &self.anonymous_proxy),
+            identified: lane(&self.identified_transport, &self.identified_proxy),
+            idle_timeout: self.read_idle_timeout()?,
+        })
+    }
+
+    fn read_idle_timeout(&self) -> Result<Duration> {
+        read_time("The idle timeout", self.idle_timeout, DEFAULT_IDLE_TIMEOUT)
     }
 
     fn find_environment(&self, api_key: Option<&ApiKey>) -> Result<Environment> {
@@ -404,11 +426,7 @@ impl ClientBuilder {
             None => Arc::new(ReqwestTransport::new(&RouteOptions {
                 proxy: proxy.as_ref(),
                 ca_pem: self.ca_pem.as_deref(),
-                idle_timeout: read_time(
-                    "The idle timeout",
-                    self.idle_timeout,
-                    DEFAULT_IDLE_TIMEOUT,
-                )?,
+                idle_timeout: self.read_idle_timeout()?,
                 resumption,
             })?),
         };

@@ -5,6 +5,7 @@
 //! never used in the last 10 of its 90 days.
 
 mod census;
+mod given_back;
 mod pool;
 mod purchase;
 mod record;

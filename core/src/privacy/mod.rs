@@ -5,11 +5,16 @@
 //! one's own would join the pass to the API key, whatever was blinded. So what is fetched, without the
 //! API key, is held against what was fetched before, by all who share a store.
 //!
+//! What can be linked all the same, with a configuration and by what was seen, is told in a report.
+//!
 //! Pure: time is an argument.
 //!
 //! Source: RFC 9576 section 6.2 (a consistent view of keys), RFC 9577 section 5.5 (contexts of one's
 //! own).
 
+mod report;
 mod sightings;
 
+pub(crate) use report::{Configured, Facts, IssuerSeen, Purchases, Seen, WayOut};
+pub use report::{PrivacyCode, PrivacyFinding, PrivacyReport, PrivacySeverity};
 pub(crate) use sightings::{Finding, Sighting, Sightings};

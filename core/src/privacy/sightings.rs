@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::IssuerSeen;
 use crate::encoding::encode_hex;
 use crate::pass::{Challenge, TokenKey};
 use crate::records::HOUR;
@@ -167,6 +168,17 @@ impl Sightings {
     /// By when the newest challenge that was seen ends, in milliseconds since the epoch.
     pub(crate) fn newest(&self) -> u64 {
         self.hours.last().map_or(0, |hour| hour.ends_in * HOUR)
+    }
+
+    /// What a report says of it.
+    pub(crate) fn summary(&self) -> IssuerSeen {
+        let differs = |hour: &Hour| hour.challenge_differs || hour.key_differs;
+        let newest = self.hours.last();
+        IssuerSeen {
+            differs: self.hours.iter().any(differs),
+            keys: self.keys.len(),
+            is_confirmed: newest.is_none_or(|hour| differs(hour) || hour.fetches >= ENOUGH),
+        }
     }
 
     fn hour(&self, seen: &Sighting) -> Option<&Hour> {

@@ -63,6 +63,17 @@ impl BuiltInStore {
         }
     }
 
+    /// Whether there may be records: not in a SQLite file that was not created yet. Nothing is created.
+    pub fn is_there(&self) -> bool {
+        match self {
+            Self::Memory(_) => true,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(store) => store.is_there(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => true,
+        }
+    }
+
     /// Deletes the records that may be dropped since before `now` (milliseconds since the epoch,
     /// UTC), and says how many those were. What is open has no such time and stays.
     ///

@@ -72,6 +72,10 @@ impl Upkeep for MemoryStore {
     fn create_table(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
     }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 impl Store for MemoryStore {

@@ -137,6 +137,11 @@ pub trait Upkeep: Send + Sync {
 
     /// Creates the table, unless it is there.
     fn create_table(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Whether other processes may have the same records.
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 impl std::fmt::Debug for Record {

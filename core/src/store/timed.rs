@@ -43,6 +43,12 @@ impl Timed {
         self.limited(what, work).await
     }
 
+    /// Whether other processes may have the same records: a store of the caller's own may be shared.
+    pub(crate) fn is_shared(&self) -> bool {
+        let store = self.store.get();
+        store.is_none_or(|store| store.upkeep().is_none_or(|upkeep| upkeep.is_shared()))
+    }
+
     async fn limited<T, Working>(
         &self,
         what: &str,

@@ -47,6 +47,7 @@ macro_rules! calls {
             create_table: CreateTableArguments { ; } -> Nothing,
             prefetch_passes: PrefetchArguments { claim_type: Text, count: Whole; } -> Count,
             count_passes: CountArguments { claim_type: Text; } -> Count,
+            privacy_report: PrivacyReportArguments { ; } -> PrivacyReportRecord,
         }
     };
 }

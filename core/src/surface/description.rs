@@ -6,13 +6,15 @@ use super::calls;
 use super::keys::GenerateKeyArguments;
 use super::records::{
     ClaimRecord, CompletionRecord, ErrorRecord, EventRecord, GeneratedClaimRecord, KeyPairRecord,
-    MethodRecord, PrivacyPassRecord, RateLimitRecord, RelayRecord, VerificationRecord,
+    MethodRecord, PrivacyFindingRecord, PrivacyPassRecord, PrivacyReportRecord, RateLimitRecord,
+    RelayRecord, VerificationRecord,
 };
 use crate::claim::{Claim, DecryptionKey};
 use crate::client::{rules, ClientArguments, GeneratedClaim, PrivacyPass, Relay};
 use crate::described::{Described, Member, Record};
 use crate::error::ErrorKind;
 use crate::events::EventKind;
+use crate::privacy::{PrivacyCode, PrivacyReport, PrivacySeverity};
 use crate::verification::{Completion, Status, Verification};
 
 macro_rules! describe_calls {
@@ -55,6 +57,10 @@ pub fn describe() -> Value {
         "events": {
             "kinds": EventKind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
             "members": members::<EventRecord>(),
+        },
+        "privacy": {
+            "codes": PrivacyCode::ALL.iter().map(|code| code.name()).collect::<Vec<_>>(),
+            "severities": PrivacySeverity::ALL.map(PrivacySeverity::name),
         },
         "statuses": Status::ALL.map(Status::as_str),
         "refused_with": ErrorKind::InvalidArgument.code(),
@@ -106,6 +112,8 @@ fn results() -> Value {
     add("rate_limit", members::<RateLimitRecord>());
     add("verification", members::<VerificationRecord>());
     add("completion", members::<CompletionRecord>());
+    add("privacy_report", members::<PrivacyReportRecord>());
+    add("privacy_finding", members::<PrivacyFindingRecord>());
     add("key_pair", members::<KeyPairRecord>());
     Value::Object(results)
 }
@@ -130,6 +138,7 @@ names! {
     Verification => Some("verification"),
     Completion => Some("completion"),
     Claim => Some("claim"),
+    PrivacyReport => Some("privacy_report"),
     DecryptionKey => Some("key_pair"),
     u64 => Some("whole"),
     () => None,

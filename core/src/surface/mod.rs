@@ -12,6 +12,7 @@ mod host_store;
 mod keys;
 pub mod records;
 mod relays;
+mod reporting;
 mod runtime;
 mod thrown;
 mod verifications;
@@ -22,8 +23,8 @@ pub use crate::client::{
 pub use calls::{
     compute, open, run, Call, ClaimArguments, CompleteArguments, CountArguments, CreateArguments,
     CreateTableArguments, ForgetArguments, Function, GetArguments, IssueArguments, OpenArguments,
-    PrefetchArguments, PruneArguments, ReadJwkArguments, ReadKeyArguments, RecoverArguments,
-    StartArguments,
+    PrefetchArguments, PrivacyReportArguments, PruneArguments, ReadJwkArguments, ReadKeyArguments,
+    RecoverArguments, StartArguments,
 };
 pub use caught::{caught, mistake};
 pub use description::describe;

@@ -216,6 +216,54 @@ macro_rules! result_records {
         }
 
         $record! {
+            /// See `relaypass::PrivacyReport`.
+            pub struct PrivacyReportRecord {
+                pub findings: Vec<PrivacyFindingRecord>,
+                pub text: String,
+            }
+        }
+
+        impl From<$crate::PrivacyReport> for PrivacyReportRecord {
+            fn from(report: $crate::PrivacyReport) -> Self {
+                Self {
+                    text: report.to_string(),
+                    findings: report
+                        .findings
+                        .into_iter()
+                        .map(PrivacyFindingRecord::from)
+                        .collect(),
+                }
+            }
+        }
+
+        $record! {
+            /// See `relaypass::PrivacyFinding`.
+            pub struct PrivacyFindingRecord {
+                pub code: String,
+                pub severity: String,
+                pub who: String,
+                pub links: String,
+                pub why: String,
+                pub evidence: String,
+                pub change: Option<String>,
+            }
+        }
+
+        impl From<$crate::PrivacyFinding> for PrivacyFindingRecord {
+            fn from(finding: $crate::PrivacyFinding) -> Self {
+                Self {
+                    code: finding.code.name().to_owned(),
+                    severity: finding.severity.name().to_owned(),
+                    who: finding.who.to_owned(),
+                    links: finding.links.to_owned(),
+                    why: finding.why,
+                    evidence: finding.evidence,
+                    change: finding.change.map(str::to_owned),
+                }
+            }
+        }
+
+        $record! {
             /// See `relaypass::Event`.
             pub struct EventRecord {
                 pub kind: String,
@@ -405,4 +453,5 @@ records_as_members! {
     RateLimitRecord => "rate_limit",
     ClaimRecord => "claim",
     MethodRecord => "method",
+    PrivacyFindingRecord => "privacy_finding",
 }

@@ -43,6 +43,24 @@ public final class RelayPass: Sendable {
     environment = Environment(rawValue: client.environment())
   }
 
+  /// What can be linked with the present configuration, and by what was seen: by this client since it
+  /// was made, and by all who share its store. Nothing is sent.
+  ///
+  /// What is measured is quoted with its figures; what is not, says so. No key, URL or address is in
+  /// it.
+  ///
+  /// ```swift
+  /// let report = try await client.privacyReport()
+  /// print(report)
+  /// ```
+  ///
+  /// - Parameter timeout: How long the whole call may take.
+  /// - Throws: ``RelayPassError``: `store`; `decryption` for what another seal key has sealed.
+  public func privacyReport(timeout: Duration? = nil) async throws -> PrivacyReport {
+    let arguments = PrivacyReportArguments()
+    return try PrivacyReport(await call(client.privacyReport, arguments, timeout: timeout))
+  }
+
   /// Closes the client, in order. From now on every new call throws ``RelayPassError/Code/closed``.
   /// Calls under way, purchases of ``Verifications/start(claimType:reference:timeout:)`` and the work
   /// of ``RelayPassOptions/background`` come to their end. Then a built-in store is closed, and one

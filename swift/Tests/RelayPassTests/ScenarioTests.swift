@@ -233,6 +233,8 @@ private final class Player {
       return .object(["bought": JSON(bought)])
     case "passes.count":
       return .object(["count": JSON(try await client.passes.count(claimType: text("claim_type")))])
+    case "privacy_report":
+      return members(try await client.privacyReport())
     case "close":
       try await client.close(timeout: arguments["timeout"]?.number.map { .seconds($0) })
       return .object([:])
@@ -411,6 +413,24 @@ private func members(_ verification: Verification) -> JSON {
     "hosted_url": JSON(verification.hostedURL),
     "purchase_failure": JSON(verification.purchaseFailure),
     "expires_at": .number((verification.expiresAt.timeIntervalSince1970 * 1_000).rounded()),
+  ])
+}
+
+private func members(_ report: PrivacyReport) -> JSON {
+  .object([
+    "findings": .array(
+      report.findings.map {
+        .object([
+          "code": .string($0.code.rawValue),
+          "severity": .string($0.severity.rawValue),
+          "who": .string($0.who),
+          "links": .string($0.links),
+          "why": .string($0.why),
+          "evidence": .string($0.evidence),
+          "change": JSON($0.change),
+        ])
+      }),
+    "text": .string(report.text),
   ])
 }
 

@@ -22,8 +22,11 @@ private struct Described {
   }
 
   /// In Swift: `[Data]`, `Duration?`.
-  var swiftType: String {
-    let own = ownTypes["\(name): \(type)"] ?? types[type]!
+  var swiftType: String { swiftType(in: "") }
+
+  /// In Swift, as a member of this type.
+  func swiftType(in owner: String) -> String {
+    let own = ownTypes["\(owner).\(name): \(type)"] ?? ownTypes["\(name): \(type)"] ?? types[type]!
     return isList ? "[\(own)]" : isOptional ? "\(own)?" : own
   }
 }
@@ -53,6 +56,7 @@ private let types = [
   "claim": "Claim",
   "method": "Claim.Method",
   "rate_limit": "RateLimit",
+  "privacy_finding": "PrivacyFinding",
 ]
 
 /// What Swift has a type of its own for.
@@ -62,6 +66,8 @@ private let ownTypes = [
   "status: text": "VerificationStatus",
   "kind: text": "RelayPassEvent.Kind",
   "code: text": "RelayPassError.Code",
+  "PrivacyFinding.code: text": "PrivacyFinding.Code",
+  "severity: text": "PrivacyFinding.Severity",
   "expiresAt: whole": "Date",
   "decryptionKey: text": "KeyMaterial",
   "encryptionKey: text": "KeyMaterial",
@@ -105,7 +111,7 @@ private let ofEveryType = [
     #expect(found.map(\.name).sorted() == described.map(\.name).sorted(), "\(type)")
     for member in described {
       let types = found.filter { $0.name == member.name }.map(\.type)
-      #expect(types == [member.swiftType], "\(type): \(member.name)")
+      #expect(types == [member.swiftType(in: type)], "\(type): \(member.name)")
     }
   }
 
@@ -116,7 +122,7 @@ private let ofEveryType = [
     #expect(maker != nil, "\(type) has no initialiser with all its members")
     for member in described {
       let parameter = maker?.first { $0.name == member.name }
-      #expect(parameter?.type == member.swiftType, "\(type): \(member.name)")
+      #expect(parameter?.type == member.swiftType(in: type), "\(type): \(member.name)")
       #expect(
         parameter?.hasDefault == (member.isOptional || member.isList), "\(type): \(member.name)")
     }
@@ -152,7 +158,8 @@ private let ofEveryType = [
     var expected: Set<String> = []
     for call in calls {
       let parts = call["name"]!.string!.components(separatedBy: ".")
-      let (type, name) = (upper(parts[0]), camel(parts[1]))
+      // What is of no room is the client's own.
+      let (type, name) = (parts.count == 1 ? "RelayPass" : upper(parts[0]), camel(parts.last!))
       expected.insert("\(type).\(name)")
       let functions = graph.symbols("swift.method", of: type).filter { $0.name == name }
       let timeout = Described(surface["timeout"]!)
@@ -160,10 +167,10 @@ private let ofEveryType = [
       let answer = call["answer"]!.string.map { $0 == "whole" ? "Int" : upper($0) }
       #expect(functions.allSatisfy { $0.type == answer }, "\(type).\(name)")
     }
-    let found = ["Relays", "Verifications", "Passes"].flatMap { type in
+    let found = ["Relays", "Verifications", "Passes", "RelayPass"].flatMap { type in
       graph.symbols("swift.method", of: type).map { "\(type).\($0.name)" }
     }
-    #expect(Set(found) == expected)
+    #expect(Set(found) == expected.union(["RelayPass.close"]))
     let close = graph.symbols("swift.method", of: "RelayPass").filter { $0.name == "close" }
     checkParameters(close, [Described(surface["timeout"]!)], "close")
   }
@@ -251,6 +258,13 @@ private let ofEveryType = [
     try checkNames("RelayPassEvent", "Kind", texts(surface["events"]!["kinds"]), file: "Events")
     checkMembers(of: "RelayPassEvent", described(surface["events"]!["members"]))
     checkMade("RelayPassEvent", described(surface["events"]!["members"]))
+  }
+
+  @Test func aPrivacyReportSaysWhatIsDescribed() throws {
+    try checkNames(
+      "PrivacyFinding", "Code", texts(surface["privacy"]!["codes"]), file: "PrivacyReport")
+    let severities = PrivacyFinding.Severity.allCases.map(\.rawValue)
+    #expect(severities == texts(surface["privacy"]!["severities"]))
   }
 
   @Test func textsOfAFewAreTypes() throws {

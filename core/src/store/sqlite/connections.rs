@@ -65,6 +65,11 @@ impl Connections {
         connections
     }
 
+    /// Whether the file was created already.
+    pub(super) fn is_there(&self) -> bool {
+        self.path.exists()
+    }
+
     /// Reads over a connection, on a thread that may block. Once begun it ends, even if nobody waits
     /// for it any more.
     pub(super) async fn read<T: Send + 'static>(

@@ -65,6 +65,11 @@ impl SqliteStore {
         self.connections.path()
     }
 
+    /// Whether the file was created already.
+    pub(super) fn is_there(&self) -> bool {
+        self.connections.is_there()
+    }
+
     /// Creates the file and its table, which the first use does as well.
     ///
     /// # Errors

@@ -5,7 +5,9 @@ import dev.relaypass.generated.CompletionRecord
 import dev.relaypass.generated.ErrorRecord
 import dev.relaypass.generated.EventRecord
 import dev.relaypass.generated.GeneratedClaimRecord
+import dev.relaypass.generated.PrivacyFindingRecord
 import dev.relaypass.generated.PrivacyPassRecord
+import dev.relaypass.generated.PrivacyReportRecord
 import dev.relaypass.generated.RateLimitRecord
 import dev.relaypass.generated.RelayRecord
 import dev.relaypass.generated.VerificationRecord
@@ -61,6 +63,13 @@ internal fun CompletionRecord.lift(): Completion =
         VerificationStatus.PENDING -> Completion.Pending
         VerificationStatus.EXPIRED -> Completion.Expired
     }
+
+@JvmSynthetic
+internal fun PrivacyReportRecord.lift(): PrivacyReport = PrivacyReport(findings.map { it.lift() }, text)
+
+@JvmSynthetic
+internal fun PrivacyFindingRecord.lift(): PrivacyFinding =
+    PrivacyFinding(PrivacyCode.of(code), PrivacySeverity.of(severity), who, links, why, evidence, change)
 
 @JvmSynthetic
 internal fun EventRecord.lift(): RelayPassEvent = RelayPassEvent(EventKind.of(kind), verificationId, requestId, message)

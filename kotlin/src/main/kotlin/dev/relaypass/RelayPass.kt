@@ -1,5 +1,7 @@
 package dev.relaypass
 
+import dev.relaypass.generated.NativeClient
+import dev.relaypass.generated.PrivacyReportArguments
 import kotlin.time.Duration
 
 /**
@@ -51,6 +53,24 @@ public class RelayPass private constructor(
      * @throws InvalidArgumentException and what to change.
      */
     public constructor(configure: RelayPassOptions.() -> Unit = {}) : this(RelayPassOptions().apply(configure))
+
+    /**
+     * What can be linked with the present configuration, and by what was seen: by this client since it was
+     * made, and by all who share its store. Nothing is sent.
+     *
+     * What is measured is quoted with its figures; what is not, says so. No key, URL or address is in it.
+     *
+     * ```
+     * val report = client.privacyReport()
+     * println(report.text)
+     * val grave = report.findings.filter { it.severity == PrivacySeverity.HIGH }
+     * ```
+     *
+     * @param timeout how long the whole call may take.
+     * @throws StoreException or, for what another seal key has sealed, [DecryptionException].
+     */
+    public suspend fun privacyReport(timeout: Duration? = null): PrivacyReport =
+        client.call(timeout, PrivacyReportArguments(), NativeClient::privacyReport).lift()
 
     /**
      * Closes the client, in order. From now on every new call throws [ClosedException]. Calls under way,

@@ -42,6 +42,10 @@ public class RelayPassBlocking internal constructor(
     /** The same client, whose calls may take this long as a whole, retries included. */
     public fun within(timeout: JavaDuration): RelayPassBlocking = RelayPassBlocking(client, timeout)
 
+    /** See [RelayPass.privacyReport]. */
+    @Throws(InterruptedException::class)
+    public fun privacyReport(): PrivacyReport = await { client.privacyReport(timeout?.toKotlinDuration()) }
+
     /**
      * See [RelayPass.closeAndJoin]. Closes what [within] gave as well, for it is the same client. An
      * interrupt does not end it: it has a limit. The thread stays interrupted.

@@ -117,6 +117,9 @@ class BlockingTest {
         assertEquals(VerificationStatus.PASSED, client.getVerifications().get(started.getId()).getStatus());
         assertEquals(1, client.getPasses().prefetch(CLAIM_TYPE, 1));
         assertEquals(1, client.getPasses().count(CLAIM_TYPE));
+        PrivacyReport report = client.privacyReport();
+        assertSame(PrivacyCode.ONE_ADDRESS, report.getFindings().get(0).getCode());
+        assertSame(PrivacySeverity.HIGH, report.getFindings().get(0).getSeverity());
         client.getVerifications().recover();
         client.getVerifications().forget(started.getId());
         assertThrows(NotFoundException.class, () -> client.getVerifications().get(started.getId()));

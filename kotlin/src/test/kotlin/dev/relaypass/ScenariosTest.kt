@@ -242,6 +242,7 @@ class ScenariosTest {
                 buildJsonObject { put("bought", client.passes.prefetch(arguments.text("claim_type"), count)) }
             }
             "passes.count" -> buildJsonObject { put("count", client.passes.count(arguments.text("claim_type"))) }
+            "privacy_report" -> client.privacyReport().members()
             "close" -> {
                 client.closeAndJoin(arguments["timeout"]?.jsonPrimitive?.double?.seconds)
                 JsonObject(emptyMap())
@@ -455,6 +456,23 @@ private fun Completion.members() =
     buildJsonObject {
         put("status", status.code)
         put("claim", claim.members())
+    }
+
+private fun PrivacyReport.members() =
+    buildJsonObject {
+        put("findings", JsonArray(findings.map { it.members() }))
+        put("text", text)
+    }
+
+private fun PrivacyFinding.members() =
+    buildJsonObject {
+        put("code", code.code)
+        put("severity", severity.code)
+        put("who", who)
+        put("links", links)
+        put("why", why)
+        put("evidence", evidence)
+        put("change", change)
     }
 
 private fun RelayPassException.members() =

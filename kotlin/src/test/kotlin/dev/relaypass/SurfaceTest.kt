@@ -96,8 +96,10 @@ class SurfaceTest {
     private fun checkType(
         member: Described,
         type: KType,
+        of: KClass<*>? = null,
     ) {
-        val expected = OWN_TYPES["${member.name}: ${member.type}"] ?: TYPES.getValue(member.type)
+        val own = OWN_TYPES["${of?.simpleName}.${member.name}: ${member.type}"] ?: OWN_TYPES["${member.name}: ${member.type}"]
+        val expected = own ?: TYPES.getValue(member.type)
         val one = if (member.isList) type.arguments.single().type!! else type
         assertTrue(classOf(one) in expected, "${member.name}: $type")
         if (member.isList) assertEquals(List::class, classOf(type))
@@ -142,12 +144,25 @@ class SurfaceTest {
     private val roomsForJava =
         mapOf("relays" to RelaysBlocking::class, "verifications" to VerificationsBlocking::class, "passes" to PassesBlocking::class)
 
+    /** What a client has beside its calls. */
+    private val noCalls = setOf("close", "closeAndJoin", "within")
+
+    /** Where a call is, and its name there: in a room, or in the client itself. */
+    private fun placeOf(
+        call: JsonObject,
+        rooms: Map<String, KClass<*>>,
+        client: KClass<*>,
+    ): Pair<KClass<*>, String> {
+        val path = camel(call.text("name")).split(".")
+        return (if (path.size == 1) client else rooms.getValue(path.first())) to path.last()
+    }
+
     @Test
     fun `every call takes what is described, and there is no other call`() {
-        assertEquals(names(calls), namesIn(rooms))
+        assertEquals(names(calls), namesIn(rooms, RelayPass::class))
         for (call in calls) {
-            val (room, name) = camel(call.text("name")).split(".")
-            val functions = publicFunctions(rooms.getValue(room)).filter { it.name == name }
+            val (place, name) = placeOf(call, rooms, RelayPass::class)
+            val functions = publicFunctions(place).filter { it.name == name }
             assertTrue(functions.all { it.isSuspend }, name)
             checkParameters(functions, members(call.getValue("arguments").jsonArray).apart() + timeout)
             for (function in functions) checkAnswer(call, function.returnType)
@@ -157,10 +172,10 @@ class SurfaceTest {
 
     @Test
     fun `every call is there for Java, and there is no other call`() {
-        assertEquals(names(calls), namesIn(roomsForJava))
+        assertEquals(names(calls), namesIn(roomsForJava, RelayPassBlocking::class))
         for (call in calls) {
-            val (room, name) = camel(call.text("name")).split(".")
-            val functions = publicFunctions(roomsForJava.getValue(room)).filter { it.name == name }
+            val (place, name) = placeOf(call, roomsForJava, RelayPassBlocking::class)
+            val functions = publicFunctions(place).filter { it.name == name }
             val arguments = members(call.getValue("arguments").jsonArray).apart()
             if (name == "generateClaim") {
                 val request = ClaimRequest::class
@@ -176,8 +191,11 @@ class SurfaceTest {
 
     private fun names(calls: List<JsonObject>) = calls.map { camel(it.text("name")) }.toSet()
 
-    private fun namesIn(rooms: Map<String, KClass<*>>) =
-        rooms.flatMap { (room, kind) -> publicFunctions(kind).map { "$room.${it.name}" } }.toSet()
+    private fun namesIn(
+        rooms: Map<String, KClass<*>>,
+        client: KClass<*>,
+    ) = rooms.flatMap { (room, kind) -> publicFunctions(kind).map { "$room.${it.name}" } }.toSet() +
+        (publicFunctions(client).map { it.name }.toSet() - noCalls)
 
     private fun publicFunctions(kind: KClass<*>): List<KFunction<*>> =
         kind.declaredMemberFunctions.filter { it.visibility == PUBLIC && it.name !in OF_EVERY_OBJECT }
@@ -271,7 +289,7 @@ class SurfaceTest {
         for (member in described) {
             val type = found.single { it.name == member.name }.returnType
             assertEquals(member.isOptional, type.isMarkedNullable, "$result: ${member.name}")
-            checkType(member, type)
+            checkType(member, type, result)
         }
     }
 
@@ -301,6 +319,14 @@ class SurfaceTest {
         val facts = members.filter { it.name != "code" }
         checkMembers(ErrorFacts::class, facts)
         assertTrue(ErrorFacts::class.declaredMemberProperties.all { it is KMutableProperty<*> })
+    }
+
+    @Test
+    fun `a privacy report says what is described`() {
+        val codes = PrivacyCode::class.java.fields.map { it.get(null) }.filterIsInstance<PrivacyCode>()
+        assertEquals(texts("privacy", "codes"), codes.map { it.code })
+        for (code in codes) assertSame(code, PrivacyCode.of(code.code))
+        assertEquals(texts("privacy", "severities"), PrivacySeverity.entries.map { it.code })
     }
 
     @Test
@@ -341,6 +367,7 @@ class SurfaceTest {
                 "claim" to listOf(Claim::class),
                 "method" to listOf(Method::class),
                 "rate_limit" to listOf(RateLimit::class),
+                "privacy_finding" to listOf(PrivacyFinding::class),
             )
 
         /** What Kotlin has a type of its own for. */
@@ -350,6 +377,8 @@ class SurfaceTest {
                 "passBinding: text" to listOf(PassBinding::class),
                 "status: text" to listOf(VerificationStatus::class),
                 "kind: text" to listOf(EventKind::class),
+                "PrivacyFinding.code: text" to listOf(PrivacyCode::class),
+                "PrivacyFinding.severity: text" to listOf(PrivacySeverity::class),
                 "expiresAt: whole" to listOf(Instant::class),
                 "decryptionKey: text" to listOf(EncryptionKey::class),
                 "decryptionKeys: text" to listOf(EncryptionKey::class),

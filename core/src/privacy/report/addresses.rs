@@ -1,0 +1,83 @@
+//! Where calls leave from.
+
+use super::facts::{Facts, WayOut};
+use super::figures::{Row, OWN_PROXY};
+use super::{PrivacyCode, PrivacyFinding, PrivacySeverity};
+
+const GIVE_ANOTHER: &str =
+    "Set anonymous_proxy to a way out that many others use, such as Tor's (socks5h://…), and \
+                            leave identified_proxy out or name another one there.";
+
+pub(super) fn one_address(facts: &Facts) -> Option<PrivacyFinding> {
+    let configured = &facts.configured;
+    let why = match configured.anonymous {
+        _ if !configured.is_one_way => return None,
+        WayOut::Direct => {
+            "Both lanes leave from this machine's own address: the calls that must not name you \
+             come from where the call with your API key comes from."
+        }
+        WayOut::Proxy | WayOut::Transport => {
+            "Both lanes leave through the same proxy: Persona sees the calls that must not name you \
+             and the call with your API key come from the same place, unless the proxy takes care \
+             that they do not."
+        }
+    };
+    // Whoever shares the exits of one proxy still has one address for both.
+    let row = Row::of_own_address(configured);
+    Some(PrivacyFinding {
+        code: PrivacyCode::OneAddress,
+        severity: PrivacySeverity::High,
+        who: "Persona",
+        links: "each relay with your API key",
+        why: why.to_owned(),
+        evidence: format!(
+            "Measured from an address of one's own: {}.",
+            row.customers()
+        ),
+        change: Some(GIVE_ANOTHER),
+    })
+}
+
+pub(super) fn own_address(facts: &Facts) -> Option<PrivacyFinding> {
+    let configured = &facts.configured;
+    (configured.is_direct() && !configured.is_one_way).then(|| PrivacyFinding {
+        code: PrivacyCode::OwnAddress,
+        severity: PrivacySeverity::High,
+        who: "Persona",
+        links: "your relays with each other, and so with your API key",
+        why: "The calls that must not name you leave from this machine's own address. All your \
+              relays come from one place, and your signatures fit them and nobody else's."
+            .to_owned(),
+        evidence: format!(
+            "Measured for anonymous calls from a second address of one's own: {}.",
+            OWN_PROXY.customers()
+        ),
+        change: Some(GIVE_ANOTHER),
+    })
+}
+
+pub(super) fn proxy_crowd(facts: &Facts) -> Option<PrivacyFinding> {
+    let configured = &facts.configured;
+    let way_out = match configured.anonymous {
+        WayOut::Direct => return None,
+        WayOut::Proxy => "proxy",
+        WayOut::Transport => "transport",
+    };
+    Some(PrivacyFinding {
+        code: PrivacyCode::ProxyCrowd,
+        severity: PrivacySeverity::Medium,
+        who: "Persona",
+        links:
+            "your relays with each other, and so with your API key, if nobody else uses this way \
+                out",
+        why: format!(
+            "relaypass cannot see who else uses the {way_out} of the calls that must not name you. \
+             One that only you use is an address of your own."
+        ),
+        evidence: format!(
+            "Measured through a proxy that only one customer uses: {}.",
+            OWN_PROXY.customers()
+        ),
+        change: Some("Make sure that many others use the same exits, as they do Tor's."),
+    })
+}

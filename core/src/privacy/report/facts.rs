@@ -1,0 +1,101 @@
+//! What a report is made of: plain facts. No address, URL or key is among them.
+
+use std::time::Duration;
+
+/// All that a report may go by.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) configured: Configured,
+    pub(crate) seen: Seen,
+}
+
+/// How a client is configured.
+#[derive(Clone, Debug)]
+pub(crate) struct Configured {
+    /// By which way the calls leave that must not name the customer.
+    pub(crate) anonymous: WayOut,
+    /// Whether the call that names the customer leaves by the same.
+    pub(crate) is_one_way: bool,
+    /// For how long an unused connection is used again.
+    pub(crate) idle_timeout: Duration,
+    pub(crate) purchases: Purchases,
+    /// Whether relays are created with an encryption key of the client's.
+    pub(crate) encrypts: bool,
+    /// Whether other processes have the same store, as far as can be told.
+    pub(crate) is_shared: bool,
+}
+
+/// One lane's way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WayOut {
+    /// From this machine's own address.
+    Direct,
+    Proxy,
+    /// By a transport of the caller's own.
+    Transport,
+}
+
+/// When passes are bought.
+#[derive(Clone, Debug)]
+pub(crate) enum Purchases {
+    /// When the program buys one: there is no store.
+    WhenCalled,
+    /// When a caller buys one who brings an API key: the client has none.
+    ByCallers,
+    /// For verifications.
+    ForVerifications {
+        /// How long after its relay.
+        window: Duration,
+        /// How many are to be held ready.
+        pool: u32,
+        /// Whether something fills the pool.
+        is_filled: bool,
+        /// Whether each is bought for one relay.
+        is_bound: bool,
+    },
+}
+
+/// What was seen so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// How often a pass was bought in the call that asks, since the client was made.
+    pub(crate) bought_while_asked: u64,
+    /// How often Persona was found inconsistent, since the client was made.
+    pub(crate) inconsistencies: u64,
+    /// Likewise, how often a key's id was not its digest.
+    pub(crate) key_id_mismatches: u64,
+    /// Likewise, how often a key was another one than before.
+    pub(crate) key_changes: u64,
+    /// Whether somebody else's API key was used.
+    pub(crate) speaks_for_others: bool,
+    /// What is known of each issuer, by all who share the store.
+    pub(crate) issuers: Vec<IssuerSeen>,
+    /// How many passes of the pool came back from a verification.
+    pub(crate) refunded: u32,
+}
+
+/// What is known of the issuer of one claim type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IssuerSeen {
+    /// Whether two fetches of one hour differed, of the hours that are remembered.
+    pub(crate) differs: bool,
+    /// How many keys are remembered.
+    pub(crate) keys: usize,
+    /// Whether the newest hour was fetched more than once.
+    pub(crate) is_confirmed: bool,
+}
+
+impl Configured {
+    /// Whether each pass is bought for one relay, which its challenge names.
+    pub(super) fn is_bound(&self) -> bool {
+        matches!(
+            self.purchases,
+            Purchases::ForVerifications { is_bound: true, .. }
+        )
+    }
+
+    /// Whether the calls that must not name the customer leave from this machine's own address.
+    pub(super) fn is_direct(&self) -> bool {
+        self.anonymous == WayOut::Direct
+    }
+}

@@ -1,0 +1,352 @@
+//! From facts to findings; and the figures, held against the page that has them.
+
+use std::time::Duration;
+
+use super::figures::{MEASURED_POOL, MEASURED_WINDOW, ROWS, WINDOW_WITHOUT_CONNECTIONS};
+use super::*;
+
+/// What remains of every configuration.
+const ALWAYS: [&str; 7] = [
+    "hour_in_pass",
+    "shared_connections",
+    "few_checks",
+    "marked_alike",
+    "paused_together",
+    "known_as_relaypass",
+    "seen_on_the_way",
+];
+
+/// The best that can be configured.
+fn best() -> Facts {
+    Facts {
+        configured: Configured {
+            anonymous: WayOut::Proxy,
+            is_one_way: false,
+            idle_timeout: Duration::from_secs(20),
+            purchases: bought(120, 50, true, false),
+            encrypts: false,
+            is_shared: true,
+        },
+        seen: Seen::default(),
+    }
+}
+
+fn bought(window: u64, pool: u32, is_filled: bool, is_bound: bool) -> Purchases {
+    Purchases::ForVerifications {
+        window: Duration::from_secs(window),
+        pool,
+        is_filled,
+        is_bound,
+    }
+}
+
+fn configured(change: impl FnOnce(&mut Configured)) -> Facts {
+    let mut facts = best();
+    change(&mut facts.configured);
+    facts
+}
+
+fn seen(change: impl FnOnce(&mut Seen)) -> Facts {
+    let mut facts = best();
+    change(&mut facts.seen);
+    facts
+}
+
+/// Everything that can be said, each at least once.
+fn all_kinds() -> Vec<(Facts, &'static [&'static str])> {
+    let buys = |window, pool, is_filled, is_bound| {
+        configured(|it| it.purchases = bought(window, pool, is_filled, is_bound))
+    };
+    let issuer = |differs, keys, is_confirmed| {
+        let issuer = IssuerSeen {
+            differs,
+            keys,
+            is_confirmed,
+        };
+        seen(|it| {
+            it.issuers = vec![
+                IssuerSeen {
+                    keys: 1,
+                    is_confirmed: true,
+                    differs: false,
+                },
+                issuer,
+            ]
+        })
+    };
+    vec![
+        (best(), &["bought_ahead", "proxy_crowd"]),
+        (
+            configured(|it| {
+                it.anonymous = WayOut::Direct;
+                it.is_one_way = true;
+            }),
+            &["one_address", "bought_ahead"],
+        ),
+        (
+            configured(|it| it.anonymous = WayOut::Direct),
+            &["own_address", "bought_ahead"],
+        ),
+        (
+            configured(|it| it.is_one_way = true),
+            &["one_address", "bought_ahead", "proxy_crowd"],
+        ),
+        (
+            configured(|it| it.anonymous = WayOut::Transport),
+            &["bought_ahead", "proxy_crowd"],
+        ),
+        (
+            configured(|it| it.purchases = Purchases::WhenCalled),
+            &["bought_when_called", "proxy_crowd"],
+        ),
+        (
+            configured(|it| it.purchases = Purchases::ByCallers),
+            &["bought_when_called", "proxy_crowd"],
+        ),
+        (buys(0, 0, true, false), &["bought_at_once", "proxy_crowd"]),
+        (
+            buys(1, 0, false, false),
+            &["bought_within_window", "proxy_crowd"],
+        ),
+        (
+            buys(120, 9, false, false),
+            &["bought_within_window", "proxy_crowd", "pool_not_filled"],
+        ),
+        (
+            buys(0, 9, false, false),
+            &["bought_at_once", "proxy_crowd", "pool_not_filled"],
+        ),
+        (buys(120, 0, true, true), &["bound_to_relay", "proxy_crowd"]),
+        (buys(0, 9, true, true), &["bound_to_relay", "proxy_crowd"]),
+        (
+            configured(|it| it.encrypts = true),
+            &["bought_ahead", "proxy_crowd", "encryption_key"],
+        ),
+        (
+            configured(|it| it.is_shared = false),
+            &["bought_ahead", "proxy_crowd", "compared_alone"],
+        ),
+        (
+            seen(|it| it.bought_while_asked = 1),
+            &["bought_while_asked", "bought_ahead", "proxy_crowd"],
+        ),
+        (
+            {
+                let mut bound = buys(0, 0, true, true);
+                bound.seen.bought_while_asked = 1;
+                bound
+            },
+            &["bound_to_relay", "proxy_crowd"],
+        ),
+        (
+            seen(|it| it.inconsistencies = 2),
+            &["issuer_inconsistent", "bought_ahead", "proxy_crowd"],
+        ),
+        (
+            issuer(true, 1, true),
+            &["issuer_inconsistent", "bought_ahead", "proxy_crowd"],
+        ),
+        (
+            issuer(false, 2, true),
+            &["bought_ahead", "proxy_crowd", "key_changed"],
+        ),
+        (
+            seen(|it| it.key_changes = 1),
+            &["bought_ahead", "proxy_crowd", "key_changed"],
+        ),
+        (
+            issuer(false, 1, false),
+            &["bought_ahead", "proxy_crowd", "issuer_seen_once"],
+        ),
+        (
+            seen(|it| it.key_id_mismatches = 1),
+            &["bought_ahead", "proxy_crowd", "key_id_mismatch"],
+        ),
+        (
+            seen(|it| it.refunded = 3),
+            &["bought_ahead", "proxy_crowd", "refunded_passes"],
+        ),
+        (
+            seen(|it| it.speaks_for_others = true),
+            &["bought_ahead", "proxy_crowd", "several_api_keys"],
+        ),
+    ]
+}
+
+fn codes(facts: &Facts) -> Vec<&'static str> {
+    let findings = PrivacyReport::of(facts).findings;
+    findings.iter().map(|finding| finding.code.name()).collect()
+}
+
+#[test]
+fn each_configuration_and_each_sight_has_its_findings_beside_those_that_remain() {
+    for (facts, expected) in all_kinds() {
+        let mut own = codes(&facts);
+        for code in ALWAYS {
+            assert!(own.contains(&code), "{code} is missing: {facts:?}");
+        }
+        own.retain(|code| !ALWAYS.contains(code));
+        assert_eq!(own, expected, "{facts:?}");
+    }
+}
+
+#[test]
+fn every_code_can_be_told() {
+    let told: Vec<_> = all_kinds()
+        .iter()
+        .flat_map(|(facts, _)| codes(facts))
+        .collect();
+    for code in PrivacyCode::ALL {
+        assert!(told.contains(&code.name()), "{}", code.name());
+    }
+    assert_eq!(PrivacyCode::ALL.len(), RULES.len());
+}
+
+#[test]
+fn the_gravest_come_first_and_what_is_grave_was_measured_or_seen() {
+    for (facts, _) in all_kinds() {
+        let findings = PrivacyReport::of(&facts).findings;
+        assert!(findings.is_sorted_by_key(|finding| finding.severity));
+        for finding in findings {
+            let begins_with = |word| finding.evidence.starts_with(word);
+            let is_shown = begins_with("Measured") || begins_with("Seen");
+            assert!(
+                is_shown || finding.severity != PrivacySeverity::High,
+                "{finding}"
+            );
+            let has_measured = finding.evidence.contains("easured");
+            let has_reason = ["Seen", "By "].iter().any(|word| begins_with(word));
+            assert!(has_measured || has_reason, "{finding}");
+        }
+    }
+}
+
+#[test]
+fn a_window_and_a_pool_are_told_as_they_are_configured() {
+    let of = |window, pool| {
+        let facts = configured(|it| it.purchases = bought(window, pool, true, false));
+        PrivacyReport::of(&facts).to_string()
+    };
+    assert!(of(300, 0).contains("within 300 seconds"));
+    assert!(of(120, 7).contains("a pool of 7"));
+    assert!(of(120, 7).contains("Measured with a pool of 50"));
+}
+
+#[test]
+fn the_figures_are_those_of_the_way_out_and_of_how_passes_are_bought() {
+    let evidence = |facts: &Facts, code| {
+        let findings = PrivacyReport::of(facts).findings;
+        let found = findings.into_iter().find(|finding| finding.code == code);
+        found.expect("it is told").evidence
+    };
+    let window = |it: &mut Configured| it.purchases = bought(120, 0, true, false);
+    let shared = configured(window);
+    let own = configured(|it| {
+        window(it);
+        it.anonymous = WayOut::Direct;
+    });
+    let code = PrivacyCode::BoughtWithinWindow;
+    assert!(evidence(&shared, code).contains("100.0 %, 94.2 % and 99.1 %"));
+    assert!(evidence(&own, code).contains("100.0 %, 99.8 % and 73.6 %"));
+    let code = PrivacyCode::SharedConnections;
+    assert!(evidence(&shared, code).contains("of 99.1 % of the relays, and would name 51.1 %"));
+    assert!(evidence(&best(), code).contains("of 99.9 % of the relays, and would name 8.1 %"));
+}
+
+#[test]
+fn the_text_has_every_part_and_no_long_line() {
+    for (facts, _) in all_kinds() {
+        let report = PrivacyReport::of(&facts);
+        let text = report.to_string();
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 101),
+            "{text}"
+        );
+        assert!(text.ends_with(".\n"));
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for finding in &report.findings {
+            for part in [
+                finding.code.name(),
+                finding.links,
+                &finding.why,
+                &finding.evidence,
+            ] {
+                assert!(flat.contains(part), "{part}");
+            }
+            assert!(finding.change.is_none_or(|change| flat.contains(change)));
+        }
+        for promise in [
+            "anonymous.",
+            "you are anonymous",
+            "cannot be linked",
+            "safe",
+        ] {
+            assert!(!text.contains(promise), "{promise}");
+        }
+    }
+}
+
+/// The page is no part of the crate that is published.
+fn page() -> Option<String> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/privacy.md");
+    std::fs::read_to_string(page).ok()
+}
+
+#[test]
+fn the_figures_are_those_of_the_page() {
+    let Some(page) = page() else { return };
+    // Of customers of equal size, which stand first.
+    let table = page
+        .split("| 20 customers of skewed size")
+        .next()
+        .expect("it has a table");
+    for row in ROWS {
+        let cells = row
+            .shares
+            .map(|(customers, signatures)| format!("{customers}, {signatures}"));
+        let line = format!("| {} | {} | {} |", row.way, row.exits, cells.join(" | "));
+        assert!(table.lines().any(|found| found == line), "{line}");
+    }
+    let flat = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let without =
+        format!("if they shared none, it would be {WINDOW_WITHOUT_CONNECTIONS} of the relays");
+    assert!(flat.contains(&without));
+    assert!(flat.contains(
+        "In every row at 10 and at 1,000 checks a day, the matcher names more than chance does."
+    ));
+    assert!(page.contains(&format!("`pass_pool={MEASURED_POOL}`")));
+    assert_eq!(MEASURED_WINDOW, 120);
+    assert!(flat.contains("`purchase_window`, 2 minutes by default"));
+}
+
+#[test]
+fn the_page_has_every_code_with_its_severities() {
+    let Some(page) = page() else { return };
+    let told: Vec<_> = all_kinds()
+        .iter()
+        .flat_map(|(facts, _)| PrivacyReport::of(facts).findings)
+        .collect();
+    let table = page
+        .split("| code | severity | what can be linked |\n")
+        .nth(1);
+    let rows = table
+        .expect("it has the table")
+        .split("\n\n")
+        .next()
+        .unwrap_or_default();
+    let mut rows = rows.lines().skip(1);
+    for code in PrivacyCode::ALL {
+        let row = rows.next().unwrap_or_default();
+        let severities: Vec<_> = PrivacySeverity::ALL
+            .into_iter()
+            .filter(|severity| {
+                told.iter()
+                    .any(|it| it.code == *code && it.severity == *severity)
+            })
+            .map(PrivacySeverity::name)
+            .collect();
+        let expected = format!("| `{}` | {} | ", code.name(), severities.join(" or "));
+        assert!(row.starts_with(&expected), "{expected}: {row}");
+    }
+    assert_eq!(rows.next(), None);
+}

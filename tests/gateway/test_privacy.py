@@ -1,0 +1,158 @@
+"""The command and the gateway say the same of the same settings, and no secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import proofs
+from gateways import is_setting, running_gateway
+from proofs import CLAIM_TYPE
+from sandbox import CLI, Sandbox
+
+CANARY = "canary"
+
+Settings = dict[str, str]
+
+
+def run(folder: Path, *flags: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """``relaypass privacy`` with these flags and variables, and no other."""
+    clean = {name: value for name, value in os.environ.items() if not is_setting(name)}
+    return subprocess.run(
+        [CLI, "privacy", *flags],
+        env=clean | settings,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def printed(folder: Path, *flags: str, **settings: str) -> Any:
+    done = run(folder, "--json", *flags, **settings)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def codes(report: Any) -> list[str]:
+    return [finding["code"] for finding in report["findings"]]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"RELAYPASS_ANONYMOUS_PROXY": "http://127.0.0.1:9"},
+        {
+            "RELAYPASS_API_KEY": f"persona_production_{CANARY}",
+            "RELAYPASS_GATEWAY_TOKEN": f"{CANARY}-0123456789abcdef",
+            "RELAYPASS_ANONYMOUS_PROXY": f"socks5h://{CANARY}:{CANARY}@127.0.0.1:9",
+            "RELAYPASS_IDENTIFIED_PROXY": f"http://{CANARY}:{CANARY}@127.0.0.1:9",
+            "RELAYPASS_SEAL_KEY": "Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5ISE=",
+            "RELAYPASS_PASS_POOL": "20",
+        },
+    ],
+    ids=["none", "a proxy", "all"],
+)
+def test_the_command_says_what_the_gateway_says_and_creates_nothing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "command"
+    folder.mkdir()
+    base_url, store = "http://127.0.0.1:9", f"sqlite:{tmp_path / 'gateway.sqlite'}"
+    flags = [f"--base-url={base_url}", f"--store={store}"]
+    said = printed(folder, *flags, **settings)
+    text = run(folder, *flags, **settings)
+    assert (text.returncode, text.stdout, text.stderr) == (0, said["text"], "")
+    assert list(tmp_path.rglob("*")) == [folder]
+    with running_gateway(base_url, store=store, environment=settings) as gateway:
+        answer = gateway.get("/privacy")
+        assert answer.status == 200
+        assert answer.json == said
+    assert CANARY not in json.dumps(said).lower()
+    expected = "one_address" if "RELAYPASS_IDENTIFIED_PROXY" in settings else None
+    assert expected is None or expected in codes(said)
+    assert ("bought_ahead" in codes(said)) == ("RELAYPASS_PASS_POOL" in settings)
+
+
+def test_without_a_store_of_its_own_the_command_looks_where_the_gateway_would(
+    tmp_path: Path,
+) -> None:
+    report = printed(tmp_path)
+    # By default a gateway has a file, which others may share.
+    assert "compared_alone" not in codes(report)
+    assert list(tmp_path.iterdir()) == []
+    assert "compared_alone" in codes(printed(tmp_path, "--store=memory"))
+
+
+def test_what_was_seen_is_told_by_the_gateway_and_what_is_stored_by_both(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    store = f"sqlite:{tmp_path / 'gateway.sqlite'}"
+    settings = {
+        "RELAYPASS_API_KEY": sandbox.production_api_key,
+        "RELAYPASS_GATEWAY_TOKEN": proofs.random_token(),
+    }
+    flags = ["--purchase-window-seconds=1200"]
+    operator = proofs.bearer(settings["RELAYPASS_GATEWAY_TOKEN"])
+    with running_gateway(sandbox.url, *flags, store=store, environment=settings) as gateway:
+        assert "bought_while_asked" not in codes(gateway.get("/privacy").json)
+        started = gateway.post("/verifications", {"claim-type": CLAIM_TYPE}, operator).json
+        proofs.visit(started["hosted-url"])
+        done = gateway.post(f"/verifications/{started['id']}/complete", {}, operator)
+        assert done.json["status"] == "passed"
+        seen = codes(gateway.get("/privacy").json)
+        assert {"bought_while_asked", "issuer_seen_once"} <= set(seen)
+    stored = codes(
+        printed(tmp_path, f"--base-url={sandbox.url}", f"--store={store}", *flags, **settings)
+    )
+    assert "issuer_seen_once" in stored
+    assert "bought_while_asked" not in stored
+
+
+def test_somebody_elses_key_is_seen(sandbox: Sandbox, tmp_path: Path) -> None:
+    with proofs.running_gateway(sandbox, tmp_path) as gateway:
+        assert "several_api_keys" not in codes(gateway.call("GET", "/privacy").json)
+        assert proofs.issue(gateway.url, sandbox.api_key).status == 201
+        assert "several_api_keys" in codes(gateway.call("GET", "/privacy").json)
+
+
+@pytest.mark.parametrize(
+    ("flags", "settings", "named"),
+    [
+        (["--pass-pool=101"], {}, "--pass-pool"),
+        ([], {"RELAYPASS_ANONYMOUS_PROXY": f"socks5://{CANARY}@127.0.0.1:1"}, "ANONYMOUS_PROXY"),
+        (["--store=postgres://u@127.0.0.1:9/d"], {}, "RELAYPASS_SEAL_KEY"),
+        (
+            ["--store=postgres://u@127.0.0.1:9/d"],
+            {"RELAYPASS_SEAL_KEY": "Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5ISE="},
+            "--store",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said_and_the_exit_status_is_1(
+    flags: list[str], settings: Settings, named: str, tmp_path: Path
+) -> None:
+    done = run(tmp_path, *flags, **settings)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert named in done.stderr
+    assert CANARY not in done.stderr
+
+
+def test_the_command_takes_what_the_gateway_takes() -> None:
+    told = [
+        subprocess.run([CLI, name, "--help"], capture_output=True, text=True, check=True).stdout
+        for name in ("gateway", "privacy")
+    ]
+    gateway, privacy = (set(re.findall(r"^ +(--[\w-]+)", text, re.MULTILINE)) for text in told)
+    assert privacy == gateway | {"--json"}
+    assert "RELAYPASS_ANONYMOUS_PROXY" in told[1]
+    assert "exit status is 0" in told[1]
+    assert "SIGHUP" not in told[1]
