@@ -20,8 +20,9 @@ use super::provider;
 #[derive(Debug)]
 pub(super) struct NamesTheIssuer(Arc<WebPkiServerVerifier>);
 
-/// Instead of [`CertificateError::UnknownIssuer`]: the name of that authority, as its certificate
-/// would have it.
+/// Instead of [`CertificateError::UnknownIssuer`]: what that authority calls itself, which nobody has
+/// verified. The server is told `certificate_unknown` in place of `unknown_ca`: rustls has one alert for
+/// all that is not its own.
 #[derive(Debug)]
 pub(super) struct UntrustedIssuer(pub(super) String);
 
@@ -95,12 +96,21 @@ impl ServerCertVerifier for NamesTheIssuer {
     }
 }
 
+/// Names are looked for in chains as they are usual, in size and number: what comes from anybody must not
+/// cost time.
+const LARGEST_CERTIFICATE: usize = 8 * 1024;
+const LONGEST_CHAIN: usize = 8;
+
 /// Who signed the last certificate of the chain, which begins with the server's own: what would have to
 /// be trusted. A server may send the others in any order.
 fn outermost_issuer(
     end_entity: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
 ) -> Option<UntrustedIssuer> {
+    let chain = || std::iter::once(end_entity).chain(intermediates);
+    if chain().count() > LONGEST_CHAIN || chain().any(|it| it.len() > LARGEST_CERTIFICATE) {
+        return None;
+    }
     let parsed = |der: &CertificateDer<'_>| Certificate::from_der(der).ok();
     let mut others: Vec<Certificate> = intermediates.iter().filter_map(parsed).collect();
     let mut issuer = parsed(end_entity)?.tbs_certificate.issuer;

@@ -86,7 +86,9 @@ fn certificate(error: &CertificateError) -> String {
         Revoked => "the server's certificate was revoked".to_owned(),
         BadEncoding => "the server's certificate cannot be read".to_owned(),
         Other(other) => match other.0.downcast_ref::<UntrustedIssuer>() {
-            Some(issuer) => unknown_issuer(&format!(", {}", shorten(&issuer.0))),
+            Some(issuer) => {
+                unknown_issuer(&format!(", which calls itself {}", shorten(&issuer.0)))
+            }
             None => of_webpki(&other.to_string()).to_owned(),
         },
         error => format!("the server's certificate is refused: {error}"),
@@ -96,8 +98,8 @@ fn certificate(error: &CertificateError) -> String {
 fn unknown_issuer(name: &str) -> String {
     format!(
         "the server's certificate comes from an authority that is not trusted here{name} \
-         (UnknownIssuer). Name that authority's certificate as one to trust, or let the server send \
-         the certificates between"
+         (UnknownIssuer). If it should be, name that authority's certificate as one to trust, or let \
+         the server send the certificates between"
     )
 }
 
@@ -146,9 +148,14 @@ fn day(time: UnixTime) -> String {
     })
 }
 
-/// Names that the other side chose.
+/// Names that the other side chose: nothing in them may change how the rest is shown.
 fn shorten(names: &str) -> String {
-    printable(names, LONGEST_NAMES)
+    let plain = |letter: char| letter.is_alphanumeric() || letter.is_ascii_graphic() || letter == ' ';
+    names
+        .chars()
+        .map(|letter| if plain(letter) { letter } else { '?' })
+        .take(LONGEST_NAMES)
+        .collect()
 }
 
 fn printable(text: &str, most: usize) -> String {
