@@ -82,14 +82,22 @@ def listening(
             if is_last or "in use" not in log.read_text(errors="replace"):
                 raise DoesNotStart(log.read_text(errors="replace")[-2000:])
         except BaseException:
-            process.kill()
-            process.wait()
+            end(process)
             raise
     try:
         yield port, process, log
         process.send_signal(stop)
         assert process.wait(PATIENCE) == 0, log.read_text(errors="replace")[-2000:]
     finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends it after a failure, so that it ends its workers before."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 

@@ -15,7 +15,7 @@ import pytest
 import blocks
 from loud import Say, missing
 from sandbox import Sandbox
-from servers import environment, listening, with_path
+from servers import end, environment, listening, with_path
 from visits import assert_all_pass
 
 # How each is told its port without a word in its command.
@@ -106,5 +106,4 @@ def test_workers_of_celery_complete_what_another_process_began(
         worker.terminate()
         assert worker.wait(30) == 0
     finally:
-        worker.kill()
-        worker.wait()
+        end(worker)
