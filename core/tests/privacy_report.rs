@@ -141,6 +141,27 @@ async fn a_client_that_speaks_for_others_says_so_and_those_say_it_of_theirs() {
 }
 
 #[tokio::test]
+async fn a_pool_is_for_the_client_that_was_built_and_not_for_whom_it_speaks_for() {
+    let client = Client::builder()
+        .api_key("persona_production_one")
+        .store(Arc::new(MemoryStore::new()))
+        .pass_pool(10)
+        .background(true)
+        .build()
+        .unwrap();
+    let other = client
+        .on_behalf_of(Some("persona_production_two"), None)
+        .unwrap();
+    assert!(has(&report(&client).await, PrivacyCode::BoughtAhead));
+    let other = report(&other).await;
+    assert!(!has(&other, PrivacyCode::BoughtAhead), "{other}");
+    assert!(
+        has(&other, PrivacyCode::BoughtWithinWindow) && !has(&other, PrivacyCode::PoolNotFilled),
+        "{other}"
+    );
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_an_error_and_no_report() {
     let persona = Persona::start().await;
     let store = Arc::new(MemoryStore::new());

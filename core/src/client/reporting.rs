@@ -83,7 +83,11 @@ impl Inner {
             (None, Some(_)) => Purchases::WhenCalled,
             (Some(options), Some(_)) => Purchases::ForVerifications {
                 window: options.purchase_window,
-                pool: options.pass_pool,
+                // The pool is filled for the client that was built, not for whom it speaks for.
+                pool: match self.customer {
+                    None => options.pass_pool,
+                    Some(_) => 0,
+                },
                 is_filled: options.background,
                 is_bound: options.pass_binding == PassBinding::Relay,
             },
