@@ -60,7 +60,10 @@ END
   export APT_CONFIG=$apt/apt.conf
   apt-get -qq update
   # libc6-dev has the startup files and headers; the others are for a shell in there.
-  apt-get -qq -y --download-only install swiftlang libc6-dev base-files bash coreutils dash >/dev/null
+  local packages=(swiftlang libc6-dev base-files bash coreutils dash)
+  # Another suite's is for trying packages by URL, which SwiftPM fetches with git.
+  [[ -z ${RELAYPASS_SWIFT_SUITE:-} ]] || packages+=(git)
+  apt-get -qq -y --download-only install "${packages[@]}" >/dev/null
 
   # Left out: debugger, editor support, documentation tools, static and embedded libraries, manuals.
   local left_out=() pattern
@@ -71,7 +74,8 @@ END
     usr/libexec/swift/lib/swift_static/'*' usr/share/{doc,man,locale}/'*'; do
     left_out+=("--exclude=./$pattern")
   done
-  local package packages=("$apt/cache/archives"/base-files_*.deb) # first: it makes the links of /
+  local package
+  packages=("$apt/cache/archives"/base-files_*.deb) # first: it makes the links of /
   for package in "$apt/cache/archives"/*.deb; do
     [[ $package == "${packages[0]}" ]] || packages+=("$package")
   done
