@@ -11,13 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 import proofs
 from gateways import is_setting, running_gateway
+from loud import Say, missing
 from proofs import CLAIM_TYPE
 from sandbox import CLI, Sandbox
+from stores import running_services
 
 CANARY = "canary"
 
@@ -149,6 +153,21 @@ def test_a_file_that_is_there_is_not_written_to(sandbox: Sandbox, tmp_path: Path
     done = run(tmp_path, f"--store=sqlite:{foreign}", RELAYPASS_SEAL_KEY=seal_key)
     assert (done.returncode, done.stdout) == (1, "")
     assert foreign.read_bytes() == before
+
+
+def test_no_table_is_made_in_postgresql(tmp_path: Path, say: Say) -> None:
+    with running_services() as services:
+        server = services["postgres"]
+        if server is None:
+            missing("PostgreSQL is not installed", say)
+        store = urlsplit(server)._replace(query="create_table=true").geturl()
+        seal_key = proofs.random_seal_key()
+        done = run(tmp_path, f"--store={store}", RELAYPASS_SEAL_KEY=seal_key)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "--store" in done.stderr
+        with psycopg.connect(server) as connection:
+            made = connection.execute("SELECT to_regclass('relaypass_records')").fetchone()
+        assert made == (None,)
 
 
 def test_what_was_seen_is_told_by_the_gateway_and_what_is_stored_by_both(
