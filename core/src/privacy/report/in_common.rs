@@ -23,7 +23,10 @@ pub(super) fn shared_connections(facts: &Facts) -> Option<PrivacyFinding> {
             true => ISOLATED.many_customers(),
             false => WINDOW_WITHOUT_CONNECTIONS,
         };
-        format!("If relays shared no connection, it would name {named} at 100,000 checks a day.")
+        format!(
+            "Through shared exits, if relays shared no connection, it would name {named} at 100,000 \
+             checks a day."
+        )
     };
     let (why, change) = match configured.idle_timeout {
         Some(time) => (

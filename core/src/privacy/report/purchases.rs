@@ -44,6 +44,10 @@ pub(super) fn bought_when_called(facts: &Facts) -> Option<PrivacyFinding> {
         ),
     };
     let mut finding = beside_the_relay(facts, PrivacyCode::BoughtWhenCalled, why, change);
+    let by_callers = matches!(facts.configured.purchases, Purchases::ByCallers);
+    if by_callers || facts.configured.serves_callers {
+        finding.links = "a relay with the signature for its pass, and so with the caller's API key";
+    }
     if times > 0 {
         let seen = counted(times, "such purchase");
         finding.evidence = format!(

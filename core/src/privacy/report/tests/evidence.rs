@@ -183,7 +183,7 @@ fn measured() -> Vec<(Facts, Code, String)> {
             best(),
             Code::SharedConnections,
             format!(
-                "Measured: {}.{IF_MANY} If relays shared no connection, it would name 8.1 % at \
+                "Measured: {}.{IF_MANY} Through shared exits, if relays shared no connection, it would name 8.1 % at \
                  100,000 checks a day.",
                 only(&of_pool)
             ),
@@ -192,7 +192,7 @@ fn measured() -> Vec<(Facts, Code, String)> {
             of(window(), as_it_is),
             Code::SharedConnections,
             format!(
-                "Measured: {}.{IF_MANY} If relays shared no connection, it would name 51.1 % at \
+                "Measured: {}.{IF_MANY} Through shared exits, if relays shared no connection, it would name 51.1 % at \
                  100,000 checks a day.",
                 only(&of_window)
             ),
@@ -303,4 +303,22 @@ fn what_is_more_than_was_looked_at_is_counted_as_at_least() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn what_callers_buy_is_linked_with_their_keys() {
+    let links = |facts: &Facts| {
+        let findings = PrivacyReport::of(facts).findings;
+        let mut found = findings.into_iter();
+        let found = found.find(|finding| finding.code == Code::BoughtWhenCalled);
+        found.expect("it is told").links
+    };
+    for facts in [
+        of(Purchases::ByCallers, as_it_is),
+        configured(|it| it.serves_callers = true),
+    ] {
+        assert!(links(&facts).ends_with("the caller's API key"));
+    }
+    let own = of(Purchases::WhenCalled, as_it_is);
+    assert!(links(&own).ends_with("your API key"));
 }
