@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::persona::{claim_type, Persona};
-use relaypass::store::MemoryStore;
+use relaypass::store::{MemoryStore, Record, Store as _, Swap};
 use relaypass::{
     Client, ErrorKind, PrivacyCode, PrivacyReport, SealKey, StartVerification, Verification,
 };
@@ -119,6 +119,21 @@ async fn passes_that_came_back_and_purchases_while_asking_are_counted() {
     assert!(seen
         .to_string()
         .contains("Seen in the store: 1 pass that came back"));
+    // Of more than it looks at, it says that there are at least so many.
+    let keys = store.scan("pass/", None, 2).await.unwrap();
+    let record = store.load(&keys[0]).await.unwrap().unwrap();
+    for place in 0..100 {
+        let key = format!("{}-{place}", keys[0]);
+        let copy = Record {
+            version: 1,
+            ..record.clone()
+        };
+        let swap = store.compare_and_swap(&key, None, Some(copy)).await;
+        assert!(matches!(swap, Ok(Swap::Done)));
+    }
+    let seen = report(&client().build().unwrap()).await;
+    let counted = "Seen in the store: at least 100 passes that came back";
+    assert!(seen.to_string().contains(counted), "{seen}");
     persona.stop().await;
 }
 
