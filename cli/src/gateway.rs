@@ -122,7 +122,8 @@ Secrets, from the environment only; NAME_FILE names a file to read it from inste
                              one, a SQLite store gets its own in a file beside it (.seal-key)
   RELAYPASS_STORE            as --store: the URL may hold a password
   RELAYPASS_API_KEY          Persona's API key, for the verification endpoints
-  RELAYPASS_GATEWAY_TOKEN    what callers of the verification endpoints show as bearer token
+  RELAYPASS_GATEWAY_TOKEN    what callers of the verification endpoints and of GET /privacy show as
+                             bearer token
   RELAYPASS_ANONYMOUS_PROXY  the way out for the calls that must not name anybody
   RELAYPASS_IDENTIFIED_PROXY the way out for the call that names its caller";
 
@@ -174,6 +175,11 @@ enum Purpose {
     Look,
 }
 
+/// A database that is not there yet, or is an empty file.
+fn holds_nothing(database: &Path) -> bool {
+    !database.metadata().is_ok_and(|file| file.len() > 0)
+}
+
 impl Arguments {
     /// What can be linked as a gateway with these settings is configured, and by what its store has seen.
     pub(crate) async fn privacy_report(&self) -> Result<PrivacyReport, String> {
@@ -202,7 +208,9 @@ impl Arguments {
         };
         let seal_keys = match (seal_keys::given()?, database) {
             (Some(keys), _) => keys,
-            (None, Some(database)) if purpose == Purpose::Look && !database.exists() => Vec::new(),
+            (None, Some(database)) if purpose == Purpose::Look && holds_nothing(&database) => {
+                Vec::new()
+            }
             (None, Some(database)) => vec![seal_keys::beside(&database)?],
             // The gateway itself says if it needs one.
             (None, None) => Vec::new(),

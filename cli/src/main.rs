@@ -53,8 +53,8 @@ enum Command {
     Store(store::Arguments),
     /// Say what Persona could link as a gateway with these settings is configured; nothing is sent
     ///
-    /// The gateway is not started, and nothing is created: a store that is not there yet has seen nothing.
-    /// The exit status is 0 when the report was printed, whatever is in it, and 1 when a setting cannot be
+    /// The gateway is not started, and nothing is created or changed: a SQLite file that is not there yet, or
+    /// is empty, has seen nothing; a table that is missing in PostgreSQL is an error. The exit status is 0 when the report was printed, whatever is in it, and 1 when a setting cannot be
     /// right or the store cannot be read.
     #[command(after_help = gateway::SECRETS)]
     Privacy(Box<privacy::Arguments>),

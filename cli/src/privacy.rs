@@ -7,7 +7,7 @@ use crate::{gateway, CommandResult};
 /// A gateway's settings, from flags and the environment.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Print JSON: what `GET /privacy` of the gateway answers
+    /// Print JSON: what `GET /privacy` of the gateway answers its operator
     #[arg(long)]
     json: bool,
     #[command(flatten)]

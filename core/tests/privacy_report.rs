@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::persona::{claim_type, Persona};
-use relaypass::store::MemoryStore;
+use relaypass::store::{MemoryStore, Record, Store as _, Swap};
 use relaypass::{
     Client, ErrorKind, PrivacyCode, PrivacyReport, SealKey, StartVerification, Verification,
 };
@@ -119,25 +119,77 @@ async fn passes_that_came_back_and_purchases_while_asking_are_counted() {
     assert!(seen
         .to_string()
         .contains("Seen in the store: 1 pass that came back"));
+    // Of more than it looks at, it says that there are at least so many.
+    let keys = store.scan("pass/", None, 2).await.unwrap();
+    let record = store.load(&keys[0]).await.unwrap().unwrap();
+    for place in 0..100 {
+        let key = format!("{}-{place}", keys[0]);
+        let copy = Record {
+            version: 1,
+            ..record.clone()
+        };
+        let swap = store.compare_and_swap(&key, None, Some(copy)).await;
+        assert!(matches!(swap, Ok(Swap::Done)));
+    }
+    let seen = report(&client().build().unwrap()).await;
+    let counted = "Seen in the store: at least 100 passes that came back";
+    assert!(seen.to_string().contains(counted), "{seen}");
     persona.stop().await;
 }
 
 #[tokio::test]
-async fn a_client_that_speaks_for_others_says_so_and_those_say_it_of_theirs() {
-    let client = Client::builder()
-        .api_key("persona_production_one")
-        .build()
-        .unwrap();
-    let own = client
-        .on_behalf_of(Some("persona_production_one"), None)
-        .unwrap();
-    assert!(!has(&report(&own).await, PrivacyCode::SeveralApiKeys));
-    let other = client
-        .on_behalf_of(Some("persona_production_two"), None)
-        .unwrap();
+async fn several_api_keys_are_told_once_persona_has_signed_under_them() {
+    let persona = Persona::start().await;
+    let client = persona.client().build().unwrap();
+    let own_key = persona.production_api_key();
+    let own = client.on_behalf_of(Some(&own_key), None).unwrap();
+    let sandbox_key = persona.sandbox_api_key();
+    let other = client.on_behalf_of(Some(&sandbox_key), None).unwrap();
+    persona.warm(&own).await;
+    for client in [&client, &own, &other] {
+        assert!(!has(&report(client).await, PrivacyCode::SeveralApiKeys));
+    }
+    persona.warm(&other).await;
     for client in [client, own, other] {
         assert!(has(&report(&client).await, PrivacyCode::SeveralApiKeys));
     }
+    // Without a key of its own, one caller is one key.
+    let callers = Client::builder().base_url(persona.url()).build().unwrap();
+    let one = callers.on_behalf_of(Some(&own_key), None).unwrap();
+    let other = callers.on_behalf_of(Some(&sandbox_key), None).unwrap();
+    persona.warm(&one).await;
+    assert!(!has(&report(&callers).await, PrivacyCode::SeveralApiKeys));
+    persona.warm(&other).await;
+    assert!(has(&report(&callers).await, PrivacyCode::SeveralApiKeys));
+    persona.stop().await;
+}
+
+#[tokio::test]
+async fn a_pass_that_is_bought_by_the_step_is_told_though_there_is_a_store() {
+    let persona = Persona::start().await;
+    let client = persona.client().store(Arc::new(MemoryStore::new()));
+    let client = client.pass_pool(10).background(true).build().unwrap();
+    let before = report(&client).await;
+    assert!(!has(&before, PrivacyCode::BoughtWhenCalled), "{before}");
+    persona.warm(&client).await;
+    let after = report(&client).await;
+    assert!(has(&after, PrivacyCode::BoughtWhenCalled), "{after}");
+    persona.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_for_callers_says_that_they_buy_when_they_call() {
+    let client = Client::builder()
+        .api_key("persona_production_one")
+        .store(Arc::new(MemoryStore::new()))
+        .build()
+        .unwrap();
+    assert!(!has(&report(&client).await, PrivacyCode::BoughtWhenCalled));
+    let of_server = client.durable_relays().privacy_report().await.unwrap();
+    assert!(
+        has(&of_server, PrivacyCode::BoughtWhenCalled),
+        "{of_server}"
+    );
 }
 
 #[tokio::test]

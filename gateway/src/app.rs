@@ -115,9 +115,16 @@ pub(crate) fn check_seal_keys(options: &Options, store: &BuiltInStore) -> Result
 }
 
 /// The store that is named. Nothing is connected or created yet.
-pub(crate) fn open_store(options: &Options) -> Result<BuiltInStore, StartError> {
-    BuiltInStore::open(&options.store)
-        .map_err(|error| StartError::new("store", error.message().to_owned()))
+fn open_store(options: &Options) -> Result<BuiltInStore, StartError> {
+    store_named(options, BuiltInStore::open)
+}
+
+/// The store that is named, as `open` opens it.
+pub(crate) fn store_named(
+    options: &Options,
+    open: fn(&str) -> relaypass::Result<BuiltInStore>,
+) -> Result<BuiltInStore, StartError> {
+    open(&options.store).map_err(|error| StartError::new("store", error.message().to_owned()))
 }
 
 /// The gateway's client, with the store that `complete` gives it.

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::StatusCode;
 use relaypass::{Client, Result};
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use crate::app::App;
@@ -90,6 +91,15 @@ fn is_too_large(error: &axum::Error) -> bool {
     source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }
 
+/// One of the calls that are worked on at once, for as long as it is held.
+pub(crate) fn permit(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(&app.calls).try_acquire_owned().map_err(|_| {
+        Problem::busy(
+            "Too many calls are worked on at once; nothing was sent. Ask again in a moment.",
+        )
+    })
+}
+
 /// Works on a call to its end, even if its client goes away: what was sent to Persona is sent, and
 /// the answer may have cost money.
 pub(crate) async fn work<T, Working>(
@@ -101,11 +111,7 @@ where
     T: Send + 'static,
     Working: Future<Output = Result<T>> + Send + 'static,
 {
-    let Ok(permit) = Arc::clone(&app.calls).try_acquire_owned() else {
-        return Err(Problem::busy(
-            "Too many calls are worked on at once; nothing was sent. Ask again in a moment.",
-        ));
-    };
+    let permit = permit(app)?;
     let (counting, call) = (Arc::clone(app), call(app.client.clone()));
     let working = app.working.spawn(
         one_call(async move {

@@ -64,7 +64,7 @@ impl FromRequestParts<Arc<App>> for Operator {
             return Err(Problem::new(
                 axum::http::StatusCode::NOT_FOUND,
                 "not_found",
-                "The verification endpoints are closed: the gateway's operator opens them with \
+                "This endpoint is closed: the gateway's operator opens it with \
                  RELAYPASS_API_KEY and RELAYPASS_GATEWAY_TOKEN.",
             ));
         };

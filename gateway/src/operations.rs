@@ -12,6 +12,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::call::permit;
+use crate::credentials::Operator;
 use crate::privacy::PrivacyReport;
 use crate::problem::{ErrorDocument, Problem};
 
@@ -88,11 +90,21 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
     operation_id = "privacy",
     responses(
         (status = 200, description = "What can be linked", body = PrivacyReport),
-        (status = 503, description = "The store cannot be reached, or the gateway stops", body = ErrorDocument),
+        (status = "4XX", description = "The request", body = ErrorDocument),
+        (status = 503, description = "The store cannot be reached, or the gateway is busy or stops", body = ErrorDocument),
     ),
+    security(("operator-token" = [])),
 )]
-pub(crate) async fn privacy(State(app): State<Arc<App>>) -> Result<Json<PrivacyReport>, Problem> {
-    let report = in_time(app.client.privacy_report()).await?;
+pub(crate) async fn privacy(
+    State(app): State<Arc<App>>,
+    _: Operator,
+) -> Result<Json<PrivacyReport>, Problem> {
+    if app.is_stopping() {
+        return Err(Problem::busy("The gateway is about to stop."));
+    }
+    // It reads many records, which takes as much as a call does.
+    let _permit = permit(&app)?;
+    let report = in_time(app.client.durable_relays().privacy_report()).await?;
     Ok(Json(PrivacyReport::from(report)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use relaypass::store::{BoxFuture, Record, Store, StoreError, Swap};
+use relaypass::store::{BoxFuture, BuiltInStore, Record, Store, StoreError, Swap};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,7 +21,7 @@ pub struct PrivacyReport {
 /// Something that somebody can link with something.
 #[derive(Serialize, ToSchema)]
 struct Finding {
-    /// Which one of a closed list.
+    /// What it is about; later versions may add others.
     #[schema(example = "one_address")]
     code: &'static str,
     /// `high`, `medium` or `low`.
@@ -72,13 +72,13 @@ impl From<relaypass::PrivacyFinding> for Finding {
 }
 
 /// What can be linked as a gateway with these options is configured, and by what its store has seen. No
-/// gateway is started, nothing is sent, and nothing is created: a SQLite file that is not there has seen
-/// nothing, and needs no seal key.
+/// gateway is started, nothing is sent, and nothing is created or changed: a SQLite file that is not there, or
+/// is empty, has seen nothing, and needs no seal key; a PostgreSQL table that is not there is an error.
 ///
 /// # Errors
 /// Which option is wrong, and how; `store`, if it cannot be read.
 pub async fn privacy_report(options: Options) -> Result<PrivacyReport, StartError> {
-    let built_in = app::open_store(&options)?;
+    let built_in = app::store_named(&options, BuiltInStore::open_to_read)?;
     let store: Arc<dyn Store> = match &built_in {
         store if store.is_there() => {
             app::check_seal_keys(&options, store)?;
@@ -87,7 +87,7 @@ pub async fn privacy_report(options: Options) -> Result<PrivacyReport, StartErro
         _ => Arc::new(NothingYet),
     };
     let client = app::open_client(&options, |builder| builder.store(store.clone()))?;
-    let report = client.privacy_report().await;
+    let report = client.durable_relays().privacy_report().await;
     report
         .map(PrivacyReport::from)
         .map_err(|error| StartError::new("store", error.message()))

@@ -66,7 +66,7 @@ export type PrivacySeverity = 'high' | 'medium' | 'low';
 
 /** Something that somebody can link with something. It holds no secret, and is frozen. */
 export interface PrivacyFinding {
-  /** Which one of a closed list. */
+  /** What it is about; later versions may add others. */
   readonly code: PrivacyCode;
   /** How grave it is. */
   readonly severity: PrivacySeverity;

@@ -50,7 +50,7 @@ class PrivacyFinding:
     """Something that somebody can link with something. It holds no secret."""
 
     code: PrivacyCode
-    """Which one of a closed list."""
+    """What it is about; later versions may add others."""
     severity: PrivacySeverity
     """``"high"``, ``"medium"`` or ``"low"``."""
     who: str

@@ -82,9 +82,6 @@ class Caller:
                 return read(self._gateway.delete(path, headers), "verifications")
         raise AssertionError(f"there is no such endpoint: {name}")
 
-    def privacy_report(self) -> Members:
-        return read(self._gateway.get("/privacy"), "steps")
-
     def _post(self, path: str, body: Members, headers: dict[str, str] | None = None) -> Members:
         place = "verifications" if path.startswith("/verifications") else "steps"
         return read(self._gateway.post(path, body, headers), place)
@@ -147,8 +144,6 @@ class Play:
                 return self._make_relay_step(caller, name, arguments)
             case "verifications", _:
                 return self.caller(step.get("client"), laid_over).verify(name, **arguments)
-            case "privacy_report", _:
-                return self.caller(step.get("client"), laid_over).privacy_report()
             case "generate_key", _:
                 key = relaypass.EncryptionKey.generate(**arguments)
                 return {

@@ -114,7 +114,8 @@ class World:
 
     def expected_by(self, label: str) -> str:
         """Which of the credentials an endpoint expects."""
-        return "the operator's token" if "/verifications" in label else "the API key"
+        is_operators = "/verifications" in label or label == "GET /privacy"
+        return "the operator's token" if is_operators else "the API key"
 
     def start(self) -> None:
         """A verification to ask for, whose visitor has passed."""

@@ -121,5 +121,7 @@ def test_every_reason_to_leave_something_out_is_needed() -> None:
 
 
 def test_most_scenarios_are_played() -> None:
-    # What is left out most, the choice of a key's form, is the caller's over HTTP.
-    assert len(PLAYED) >= 0.85 * len(SCENARIOS)
+    # A gateway's report has tests of its own, test_privacy.py. What else is left out most, the
+    # choice of a key's form, is the caller's over HTTP.
+    asked = [scenario for stem, scenario in SCENARIOS if stem != "privacy"]
+    assert len(PLAYED) >= 0.85 * len(asked)

@@ -14,6 +14,7 @@ mod relays;
 mod reporting;
 mod requests;
 pub(crate) mod rules;
+mod signers;
 mod steps;
 mod ways;
 
@@ -36,7 +37,7 @@ pub use requests::{
 pub(crate) use rules::MOST_PASSES;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ use tokio::task::JoinHandle;
 
 use self::blinding::TokenKeys;
 use self::form::Accepted;
+use self::signers::Signers;
 use self::ways::Ways;
 use crate::claim::DecryptionKeys;
 use crate::credential::ApiKey;
@@ -137,8 +139,10 @@ pub(crate) struct Seen {
     pub(crate) purchases: SeenPurchases,
     /// What was told.
     events: Arc<EventCounts>,
-    /// Whether a client was derived from this one for somebody else's API key.
-    speaks_for_others: AtomicBool,
+    /// Under whose API keys passes were signed.
+    signers: Signers,
+    /// How many passes were bought with the step that buys one.
+    pub(crate) bought_when_called: AtomicU64,
     /// Whether the key of names was sealed with the first seal key when this client began.
     pub(crate) name_seal_is_renewed: Arc<AtomicBool>,
     /// The claim types that were asked for: those whose pools are filled.
@@ -202,9 +206,6 @@ impl Client {
         let api_key = api_key.map(ApiKey::parse).transpose()?;
         let of_key = api_key.as_ref().and_then(Environment::of_key);
         let customer = (api_key.as_ref()).and_then(|key| inner.built().customer_of(key));
-        if customer.is_some() {
-            inner.seen.speaks_for_others.store(true, Relaxed);
-        }
         let lane = |key| IdentifiedLane::new(inner.identified_route.clone(), key, &inner.gates);
         let environment = environment.or(of_key).unwrap_or(inner.environment);
         Ok(Client {

@@ -373,7 +373,7 @@ impl ClientBuilder {
     fn ways(&self) -> Result<Ways> {
         let lane = |transport: &Option<Arc<dyn Transport>>, proxy: &Option<Secret<String>>| {
             WayOut::of(
-                transport.is_some(),
+                transport.as_ref(),
                 proxy.as_ref().map(|proxy| proxy.expose().as_str()),
             )
         };

@@ -40,6 +40,10 @@ impl Customer {
         }
     }
 
+    pub(super) fn api_key(&self) -> &Arc<ApiKey> {
+        &self.api_key
+    }
+
     /// What he is called in this store.
     ///
     /// # Errors

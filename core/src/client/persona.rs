@@ -137,7 +137,10 @@ impl Persona for Inner {
                 timeout,
             } = options;
             let attempt = ask_once(&exchange, &key, &[], connection, timeout).await;
-            Ok(attempt.map(|(pass, info)| (StoredSecret::new(pass.expose()), info)))
+            Ok(attempt.map(|(pass, info)| {
+                self.note_signature();
+                (StoredSecret::new(pass.expose()), info)
+            }))
         })
     }
 

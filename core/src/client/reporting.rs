@@ -11,7 +11,7 @@ use crate::events::EventKind;
 use crate::privacy::{Configured, Facts, IssuerSeen, PrivacyReport, Purchases, Seen, Sightings};
 
 /// So many claim types are looked at.
-const MOST_ISSUERS: usize = 100;
+const MOST_ISSUERS: usize = 20;
 
 impl Client {
     /// What can be linked with the present configuration, and by what was seen: by this client since it
@@ -37,7 +37,7 @@ impl Client {
     /// # }
     /// ```
     pub async fn privacy_report(&self) -> Result<PrivacyReport> {
-        self.report_within(None).await
+        self.report_within(None, false).await
     }
 
     /// [`Client::privacy_report`] within so many seconds.
@@ -46,14 +46,26 @@ impl Client {
         seconds: Option<f64>,
     ) -> Result<PrivacyReport> {
         let limit = seconds.map(parse_seconds).transpose()?;
-        self.report_within(limit).await
+        self.report_within(limit, false).await
     }
 
-    async fn report_within(&self, limit: Option<Duration>) -> Result<PrivacyReport> {
+    /// [`Client::privacy_report`] of a server whose callers buy passes.
+    pub(crate) async fn report_with_callers(
+        &self,
+        limit: Option<Duration>,
+    ) -> Result<PrivacyReport> {
+        self.report_within(limit, true).await
+    }
+
+    async fn report_within(
+        &self,
+        limit: Option<Duration>,
+        serves_callers: bool,
+    ) -> Result<PrivacyReport> {
         let report = async {
             let _call = self.inner.lifecycle.begin_call()?;
             let facts = Facts {
-                configured: self.inner.configured(),
+                configured: self.inner.configured(serves_callers),
                 seen: self.inner.what_was_seen(limit).await?,
             };
             Ok(PrivacyReport::of(&facts))
@@ -65,13 +77,14 @@ impl Client {
 }
 
 impl Inner {
-    fn configured(&self) -> Configured {
+    fn configured(&self, serves_callers: bool) -> Configured {
         let store = self.store_options.as_ref();
         Configured {
             anonymous: (&self.ways.anonymous).into(),
             is_one_way: self.ways.are_one(),
-            idle_timeout: self.ways.idle_timeout,
+            idle_timeout: self.ways.anonymous_idle_timeout(),
             purchases: self.purchases(),
+            serves_callers,
             encrypts: self.decryption_key.is_some(),
             is_shared: store.is_some_and(|options| options.store.is_shared()),
         }
@@ -101,7 +114,8 @@ impl Inner {
             inconsistencies: events.get(EventKind::IssuerInconsistent),
             key_id_mismatches: events.get(EventKind::KeyIdMismatch),
             key_changes: events.get(EventKind::KeyChanged),
-            speaks_for_others: self.seen.speaks_for_others.load(Relaxed),
+            has_several_keys: self.seen.signers.are_several(),
+            bought_when_called: self.seen.bought_when_called.load(Relaxed),
             ..Seen::default()
         };
         if self.store_options.is_none() {
@@ -116,23 +130,28 @@ impl Inner {
             });
         }
         let ports = Ports::of(self, limit)?;
+        let (issuers, are_all) = ports.issuers_seen().await?;
+        let (refunded, were_all) = ports.count_given_back().await?;
         Ok(Seen {
-            issuers: ports.issuers_seen().await?,
-            refunded: ports.count_given_back().await?,
+            issuers,
+            refunded,
+            is_cut: !(are_all && were_all),
             ..seen
         })
     }
 }
 
 impl Ports {
-    /// What all who share the store have seen of the issuers of this environment.
-    async fn issuers_seen(&self) -> Result<Vec<IssuerSeen>> {
+    /// What all who share the store have seen of the issuers of this environment, and whether those are
+    /// all.
+    async fn issuers_seen(&self) -> Result<(Vec<IssuerSeen>, bool)> {
         let prefix = record_prefix(self.environment);
         let mut issuers = Vec::new();
-        for key in self.vault.scan(&prefix, None, MOST_ISSUERS).await? {
-            let seen = self.vault.load::<Sightings>(&key).await?;
+        let keys = self.vault.scan(&prefix, None, MOST_ISSUERS + 1).await?;
+        for key in keys.iter().take(MOST_ISSUERS) {
+            let seen = self.vault.load::<Sightings>(key).await?;
             issuers.extend(seen.map(|seen| seen.content.summary()));
         }
-        Ok(issuers)
+        Ok((issuers, keys.len() <= MOST_ISSUERS))
     }
 }

@@ -52,6 +52,21 @@ impl BuiltInStore {
         })
     }
 
+    /// As [`BuiltInStore::open`], only to look: no file and no table is created, and to a SQLite file
+    /// nothing is written.
+    ///
+    /// # Errors
+    /// `invalid_argument`: the URL cannot be right.
+    pub fn open_to_read(url: &str) -> Result<Self> {
+        Ok(match Location::parse(url)? {
+            Location::Memory => Self::Memory(Arc::new(MemoryStore::new())),
+            #[cfg(feature = "sqlite")]
+            Location::Sqlite(path) => Self::Sqlite(Arc::new(SqliteStore::open_to_read(path))),
+            #[cfg(feature = "postgres")]
+            Location::Postgres(store) => Self::Postgres(Arc::new(store.without_creating())),
+        })
+    }
+
     /// The store, as a client takes it.
     pub fn store(&self) -> Arc<dyn Store> {
         match self {
@@ -63,7 +78,8 @@ impl BuiltInStore {
         }
     }
 
-    /// Whether there may be records: not in a SQLite file that was not created yet. Nothing is created.
+    /// Whether there may be records: not in a SQLite file that was not created yet, or is empty. Nothing is
+    /// created.
     pub fn is_there(&self) -> bool {
         match self {
             Self::Memory(_) => true,
@@ -125,6 +141,31 @@ mod tests {
         let left = records.scan("", None, 10).await.unwrap();
         assert_eq!(left, ["stays", "stays/too"]);
         assert_eq!(store.delete_expired(2000).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_looks_creates_and_changes_nothing() {
+        let folder = std::env::temp_dir();
+        let path = folder.join(format!("relaypass-looked-at-{}.sqlite", std::process::id()));
+        let url = format!("sqlite://{}", path.display());
+        let look = || BuiltInStore::open_to_read(&url).unwrap();
+        assert!(!look().is_there());
+        assert!(look().store().load("key").await.is_err());
+        assert!(!path.exists());
+        // Nor is a table made in a file that somebody else made.
+        std::fs::write(&path, []).unwrap();
+        assert!(!look().is_there());
+        assert!(look().store().load("key").await.is_err());
+        assert!(std::fs::read(&path).unwrap().is_empty());
+        put(&*BuiltInStore::open(&url).unwrap().store(), "key", None).await;
+        let store = look();
+        assert!(store.is_there());
+        assert!(store.store().load("key").await.unwrap().is_some());
+        let swap = store.store().compare_and_swap("key", Some(1), None).await;
+        assert!(swap.is_err());
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+        }
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use crate::client::{Client, GenerateClaim, GeneratedClaim, IssuePrivacyPass, Pri
 use crate::error::{Error, ErrorKind, ResponseInfo, Result, UnopenedClaim};
 use crate::http::now_ms;
 use crate::pass::PrivacyPassToken;
+use crate::privacy::PrivacyReport;
 use crate::records::{NameKey, StoredSecret};
 use crate::secret::Secret;
 
@@ -120,6 +121,14 @@ impl DurableRelays<'_> {
         generate
             .await
             .map_err(|error: Error| error.in_operation("relays.generate_claim"))
+    }
+
+    /// [`Client::privacy_report`] of a server whose callers buy passes with API keys of their own.
+    ///
+    /// # Errors
+    /// Those of [`Client::privacy_report`].
+    pub async fn privacy_report(&self) -> Result<PrivacyReport> {
+        self.client.report_with_callers(self.limit).await
     }
 
     /// Seals what steps are named with anew, if another than the first seal key has sealed it. Call

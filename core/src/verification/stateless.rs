@@ -1,5 +1,6 @@
 //! Steps 2 and 3, stateless: the same machine on a record that is kept nowhere.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ impl Relays<'_> {
             let _call = self.inner.lifecycle.begin_call()?;
             let engine = Engine::without_store(self.inner, self.limit);
             let (pass, info) = engine.buy_unkept(&request).await?;
+            (self.inner.seen.bought_when_called).fetch_add(1, Relaxed);
             Ok(PrivacyPass {
                 privacy_pass_token: PrivacyPassToken::parse(pass.expose(), now_ms())?,
                 info,

@@ -31,6 +31,18 @@ impl Persona {
             .api_key(&self.0.ready().production_api_key)
     }
 
+    pub fn url(&self) -> &str {
+        &self.0.ready().url
+    }
+
+    pub fn production_api_key(&self) -> String {
+        self.0.ready().production_api_key.clone()
+    }
+
+    pub fn sandbox_api_key(&self) -> String {
+        self.0.ready().api_key.clone()
+    }
+
     pub async fn ledger(&self) -> Value {
         let url = format!("{}/_sandbox/ledger", self.0.ready().url);
         let response = http().get(url).send().await.unwrap();

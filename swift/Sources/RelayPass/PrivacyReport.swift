@@ -120,7 +120,7 @@ public struct PrivacyFinding: Sendable, Hashable {
     public var description: String { rawValue }
   }
 
-  /// Which one of a closed list.
+  /// What it is about; later versions may add others.
   public let code: Code
   /// How grave it is.
   public let severity: Severity

@@ -1,7 +1,7 @@
 //! Where calls leave from.
 
 use super::facts::{Facts, WayOut};
-use super::figures::{Row, OWN_PROXY};
+use super::figures::{measured, Row, OWN_PROXY};
 use super::{PrivacyCode, PrivacyFinding, PrivacySeverity};
 
 const GIVE_ANOTHER: &str =
@@ -16,24 +16,24 @@ pub(super) fn one_address(facts: &Facts) -> Option<PrivacyFinding> {
             "Both lanes leave from this machine's own address: the calls that must not name you \
              come from where the call with your API key comes from."
         }
-        WayOut::Proxy | WayOut::Transport => {
-            "Both lanes leave through the same proxy: Persona sees the calls that must not name you \
-             and the call with your API key come from the same place, unless the proxy takes care \
-             that they do not."
+        WayOut::Proxy => {
+            "Both lanes leave through a proxy on the same host: Persona sees the calls that must not \
+             name you and the call with your API key come from the same place, unless the proxy takes \
+             care that they do not."
+        }
+        WayOut::Transport => {
+            "Both lanes leave by the same transport: Persona sees the calls that must not name you and \
+             the call with your API key come from the same place, unless the transport takes care that \
+             they do not."
         }
     };
-    // Whoever shares the exits of one proxy still has one address for both.
-    let row = Row::of_own_address(configured);
     Some(PrivacyFinding {
         code: PrivacyCode::OneAddress,
         severity: PrivacySeverity::High,
         who: "Persona",
         links: "each relay with your API key",
         why: why.to_owned(),
-        evidence: format!(
-            "Measured from an address of one's own: {}.",
-            row.customers()
-        ),
+        evidence: measured("", &Row::of(configured).customers(), configured),
         change: Some(GIVE_ANOTHER),
     })
 }
@@ -58,12 +58,8 @@ pub(super) fn own_address(facts: &Facts) -> Option<PrivacyFinding> {
 
 pub(super) fn proxy_crowd(facts: &Facts) -> Option<PrivacyFinding> {
     let configured = &facts.configured;
-    let way_out = match configured.anonymous {
-        WayOut::Direct => return None,
-        WayOut::Proxy => "proxy",
-        WayOut::Transport => "transport",
-    };
-    Some(PrivacyFinding {
+    let way_out = configured.anonymous.name();
+    (!configured.is_direct()).then(|| PrivacyFinding {
         code: PrivacyCode::ProxyCrowd,
         severity: PrivacySeverity::Medium,
         who: "Persona",

@@ -1,4 +1,4 @@
-//! The closed lists of what a report may say.
+//! What a report may say.
 
 /// How grave a finding is. The string ([`PrivacySeverity::name`]) is public API and the same in every
 /// language.

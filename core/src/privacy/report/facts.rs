@@ -16,9 +16,11 @@ pub(crate) struct Configured {
     pub(crate) anonymous: WayOut,
     /// Whether the call that names the customer leaves by the same.
     pub(crate) is_one_way: bool,
-    /// For how long an unused connection is used again.
-    pub(crate) idle_timeout: Duration,
+    /// For how long an unused connection is used again, if the connections are ours.
+    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) purchases: Purchases,
+    /// Whether callers buy passes with API keys of their own.
+    pub(crate) serves_callers: bool,
     /// Whether relays are created with an encryption key of the client's.
     pub(crate) encrypts: bool,
     /// Whether other processes have the same store, as far as can be told.
@@ -33,6 +35,17 @@ pub(crate) enum WayOut {
     Proxy,
     /// By a transport of the caller's own.
     Transport,
+}
+
+impl WayOut {
+    /// In a sentence.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "address",
+            Self::Proxy => "proxy",
+            Self::Transport => "transport",
+        }
+    }
 }
 
 /// When passes are bought.
@@ -60,18 +73,22 @@ pub(crate) enum Purchases {
 pub(crate) struct Seen {
     /// How often a pass was bought in the call that asks, since the client was made.
     pub(crate) bought_while_asked: u64,
+    /// Likewise, how often a pass was bought with the step that buys one.
+    pub(crate) bought_when_called: u64,
     /// How often Persona was found inconsistent, since the client was made.
     pub(crate) inconsistencies: u64,
     /// Likewise, how often a key's id was not its digest.
     pub(crate) key_id_mismatches: u64,
     /// Likewise, how often a key was another one than before.
     pub(crate) key_changes: u64,
-    /// Whether somebody else's API key was used.
-    pub(crate) speaks_for_others: bool,
+    /// Whether passes were signed under several API keys.
+    pub(crate) has_several_keys: bool,
     /// What is known of each issuer, by all who share the store.
     pub(crate) issuers: Vec<IssuerSeen>,
     /// How many passes of the pool came back from a verification.
     pub(crate) refunded: u32,
+    /// Whether there were more records than were looked at.
+    pub(crate) is_cut: bool,
 }
 
 /// What is known of the issuer of one claim type.
@@ -97,5 +114,10 @@ impl Configured {
     /// Whether the calls that must not name the customer leave from this machine's own address.
     pub(super) fn is_direct(&self) -> bool {
         self.anonymous == WayOut::Direct
+    }
+
+    /// Whether all relays come from one address that is one's own, as far as can be told.
+    pub(super) fn is_one_address(&self) -> bool {
+        self.is_direct() || self.is_one_way
     }
 }

@@ -107,26 +107,17 @@ pub(super) const MEASURED_POOL: u32 = 50;
 impl Row {
     /// The row for how this client buys and leaves.
     pub(super) fn of(configured: &Configured) -> &'static Self {
-        let [own, shared] = of_both_exits(&configured.purchases);
-        if configured.is_direct() {
-            own
-        } else {
-            shared
-        }
-    }
-
-    /// The row for how this client buys, from an address of its own.
-    pub(super) fn of_own_address(configured: &Configured) -> &'static Self {
-        of_both_exits(&configured.purchases)[0]
+        of_exits(configured, of_both_exits(&configured.purchases))
     }
 
     /// The row for passes that are bought beside their relays, and for how this client leaves.
     pub(super) fn at_once(configured: &Configured) -> &'static Self {
-        if configured.is_direct() {
-            &AT_ONCE_OWN
-        } else {
-            &AT_ONCE_SHARED
-        }
+        of_exits(configured, [&AT_ONCE_OWN, &AT_ONCE_SHARED])
+    }
+
+    /// The row for passes that are bought within the window, and for how this client leaves.
+    pub(super) fn within_window(configured: &Configured) -> &'static Self {
+        of_exits(configured, [&WINDOW_OWN, &WINDOW_SHARED])
     }
 
     /// The share of relays whose customer is named at the highest rate.
@@ -158,8 +149,31 @@ impl Row {
     }
 }
 
+/// `Measured`, under which condition, and for which way out.
+pub(super) fn measured(condition: &str, figures: &str, configured: &Configured) -> String {
+    let way_out = configured.anonymous.name();
+    if configured.is_direct() {
+        format!("Measured{condition}: {figures}.")
+    } else if configured.is_one_way {
+        format!("Measured{condition}, for one address and not for this {way_out}: {figures}.")
+    } else {
+        let alone = OWN_PROXY.many_customers();
+        format!(
+            "Measured{condition}: {figures}. That holds if many others use the exits of this {way_out}; \
+             else the matcher names {alone}."
+        )
+    }
+}
+
 /// All rows are of the same worlds.
-const AT_RATES: &str = "with 20 customers at 10, 1,000 and 100,000 checks a day";
+const AT_RATES: &str = "with 20 customers of equal size at 10, 1,000 and 100,000 checks a day";
+
+fn of_exits(configured: &Configured, [own, shared]: [&'static Row; 2]) -> &'static Row {
+    match configured.is_one_address() {
+        true => own,
+        false => shared,
+    }
+}
 
 /// From an address of one's own, and through shared exits.
 fn of_both_exits(purchases: &Purchases) -> [&'static Row; 2] {

@@ -1,7 +1,9 @@
 //! What calls have in common.
 
 use super::facts::Facts;
-use super::figures::{Row, ISOLATED, POOL_SHARED, WINDOW_SHARED, WINDOW_WITHOUT_CONNECTIONS};
+use super::figures::{
+    measured, Row, AT_ONCE_SHARED, ISOLATED, POOL_SHARED, WINDOW_WITHOUT_CONNECTIONS,
+};
 use super::{PrivacyCode, PrivacyFinding, PrivacySeverity};
 
 pub(super) fn shared_connections(facts: &Facts) -> Option<PrivacyFinding> {
@@ -12,26 +14,42 @@ pub(super) fn shared_connections(facts: &Facts) -> Option<PrivacyFinding> {
         false => PrivacySeverity::High,
     };
     let row = Row::of(configured);
-    let is_pooled = row.way == POOL_SHARED.way;
-    let (with, without) = match is_pooled {
-        true => (POOL_SHARED.many_customers(), ISOLATED.many_customers()),
-        false => (WINDOW_SHARED.many_customers(), WINDOW_WITHOUT_CONNECTIONS),
+    let without = if row.way == AT_ONCE_SHARED.way {
+        "Time joins them anyway.".to_owned()
+    } else if configured.is_one_address() {
+        "One address joins them anyway.".to_owned()
+    } else {
+        let named = match row.way == POOL_SHARED.way {
+            true => ISOLATED.many_customers(),
+            false => WINDOW_WITHOUT_CONNECTIONS,
+        };
+        format!(
+            "Through shared exits, if relays shared no connection, it would name {named} at 100,000 \
+             checks a day."
+        )
+    };
+    let (why, change) = match configured.idle_timeout {
+        Some(time) => (
+            format!(
+                "Calls of several relays share connections: one that nobody uses is used again for {} \
+                 seconds.",
+                time.as_secs_f64()
+            ),
+            Some("Do not make idle_timeout longer: a connection that is used again for longer joins more relays."),
+        ),
+        None => (
+            "Calls of several relays may share connections: your transport decides.".to_owned(),
+            None,
+        ),
     };
     Some(PrivacyFinding {
         code: PrivacyCode::SharedConnections,
         severity,
         who: "Persona",
         links: "relays with each other; where one of them is named, all are",
-        why: format!(
-            "Calls of several relays share connections: one that nobody uses is used again for {} \
-             seconds.",
-            configured.idle_timeout.as_secs_f64()
-        ),
-        evidence: format!(
-            "Measured with 20 customers at 100,000 checks a day, through shared exits: the matcher names \
-             the customer of {with} of the relays, and would name {without} if they shared none."
-        ),
-        change: Some("Do not make idle_timeout longer: a connection that is used again for longer joins more relays."),
+        why,
+        evidence: format!("{} {without}", measured("", &row.customers(), configured)),
+        change,
     })
 }
 
@@ -54,14 +72,14 @@ pub(super) fn encryption_key(facts: &Facts) -> Option<PrivacyFinding> {
 }
 
 pub(super) fn several_api_keys(facts: &Facts) -> Option<PrivacyFinding> {
-    facts.seen.speaks_for_others.then(|| PrivacyFinding {
+    facts.seen.has_several_keys.then(|| PrivacyFinding {
         code: PrivacyCode::SeveralApiKeys,
         severity: PrivacySeverity::Medium,
         who: "Persona",
         links: "the API keys that are used here with each other",
         why: "Calls under several API keys leave from one server and share connections.".to_owned(),
         evidence:
-            "Seen since this client was made: another API key than its own was used. That calls \
+            "Seen since this client was made: passes were signed under several API keys. That calls \
                    share connections is by design of relaypass."
                 .to_owned(),
         change: Some(

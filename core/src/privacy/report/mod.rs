@@ -36,7 +36,7 @@ pub struct PrivacyReport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PrivacyFinding {
-    /// Which one of a closed list.
+    /// What it is about; later versions may add others.
     pub code: PrivacyCode,
     /// How grave it is.
     pub severity: PrivacySeverity,

@@ -1,7 +1,8 @@
 //! What was seen: by this client since it was made, and by all who share its store.
 
 use super::facts::Facts;
-use super::figures::Row;
+use super::figures::{measured, Row};
+use super::text::counted;
 use super::{PrivacyCode, PrivacyFinding, PrivacySeverity};
 
 /// The matcher's own tests say so: `tests/privacy/test_matcher.py`.
@@ -20,10 +21,13 @@ pub(super) fn bought_while_asked(facts: &Facts) -> Option<PrivacyFinding> {
               before it was redeemed."
             .to_owned(),
         evidence: format!(
-            "Seen since this client was made: {}. Measured for passes that are bought beside their \
-             relays: {}.",
+            "Seen since this client was made: {}. {}",
             counted(times, "such purchase"),
-            Row::at_once(&facts.configured).both()
+            measured(
+                " for passes that are bought beside their relays",
+                &Row::at_once(&facts.configured).both(),
+                &facts.configured,
+            )
         ),
         change: Some(
             "Ask when the visitor returns, not from the start; or hold passes ready: set pass_pool, and \
@@ -44,14 +48,14 @@ pub(super) fn issuer_inconsistent(facts: &Facts) -> Option<PrivacyFinding> {
               that ends at an odd time. What differs goes with the pass."
             .to_owned(),
         evidence: format!(
-            "Seen: {} since this client was made; {} with differences in the hours that are remembered. \
+            "Seen: {} since this client was made; {}{} with differences in the hours that are remembered. \
              {ALONE_JOINS_ALL}",
             counted(times, "difference"),
+            at_least(facts),
             counted(differing, "claim type"),
         ),
         change: Some(
-            "Use no pass that was bought in those hours, and ask Persona why. Passes bought before stay \
-             good.",
+            "Use no pass that was bought in those hours, and ask Persona why.",
         ),
     })
 }
@@ -82,8 +86,9 @@ pub(super) fn key_changed(facts: &Facts) -> Option<PrivacyFinding> {
               nothing."
             .to_owned(),
         evidence: format!(
-            "Seen: {} since this client was made; {} with more than one key. {ALONE_JOINS_ALL}",
+            "Seen: {} since this client was made; {}{} with more than one key. {ALONE_JOINS_ALL}",
             counted(times, "change"),
+            at_least(facts),
             counted(changed, "claim type"),
         ),
         change: Some("Compare when it changed with what Persona announces and with what others see."),
@@ -101,8 +106,9 @@ pub(super) fn refunded_passes(facts: &Facts) -> Option<PrivacyFinding> {
               before, she sees it again with another visitor's relay."
             .to_owned(),
         evidence: format!(
-            "Seen in the store: {} that came back. The matcher joins the relays for which a pass is \
+            "Seen in the store: {}{} that came back. The matcher joins the relays for which a pass is \
              shown twice.",
+            at_least(facts),
             counted(passes.into(), "pass"),
         ),
         change: None,
@@ -133,18 +139,22 @@ pub(super) fn issuer_seen_once(facts: &Facts) -> Option<PrivacyFinding> {
         who: "Persona",
         links: "a pass with the API key that it was bought with, if it was given a challenge or a key of \
                 its own",
-        why: "The newest challenge was fetched once: there is nothing to compare it with yet.".to_owned(),
-        evidence: format!("Seen: {} of which that is so.", counted(once, "claim type")),
+        why: "The newest challenge was fetched once: there is nothing to compare it with yet. One that was \
+              fetched twice, maybe by the same client, is not told here."
+            .to_owned(),
+        evidence: format!(
+            "Seen: {}{} of which that is so.",
+            at_least(facts),
+            counted(once, "claim type")
+        ),
         change: None,
     })
 }
 
-/// `1 claim type`, `2 claim types`.
-fn counted(count: u64, what: &str) -> String {
-    let what = match what {
-        _ if count == 1 => what.to_owned(),
-        "pass" => "passes".to_owned(),
-        what => format!("{what}s"),
-    };
-    format!("{count} {what}")
+/// Before what was counted in the store.
+fn at_least(facts: &Facts) -> &'static str {
+    match facts.seen.is_cut {
+        true => "at least ",
+        false => "",
+    }
 }

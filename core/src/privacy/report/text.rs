@@ -69,3 +69,13 @@ fn wrap(f: &mut fmt::Formatter<'_>, indent: &str, paragraph: &str) -> fmt::Resul
     }
     writeln!(f)
 }
+
+/// `1 claim type`, `2 claim types`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    let what = match what {
+        _ if count == 1 => what.to_owned(),
+        "pass" => "passes".to_owned(),
+        what => format!("{what}s"),
+    };
+    format!("{count} {what}")
+}

@@ -80,6 +80,12 @@ impl PostgresStore {
         })
     }
 
+    /// As it is, but the table is not created when it is found missing, whatever the URL says.
+    pub(super) fn without_creating(mut self) -> Self {
+        self.connections.never_create();
+        self
+    }
+
     /// Creates the table and its index, unless they are there
     /// ([`postgres_ddl`](super::postgres_ddl)).
     ///

@@ -74,6 +74,10 @@ impl Connections {
         }
     }
 
+    pub(super) fn never_create(&mut self) {
+        self.settings.create_table = false;
+    }
+
     /// The rows of one statement, which is a transaction of its own.
     pub(super) async fn query(
         &self,

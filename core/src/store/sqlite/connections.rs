@@ -24,6 +24,8 @@ pub(super) struct Connections {
     path: PathBuf,
     /// More settings, for tests.
     pragmas: &'static str,
+    /// Whether nothing is created or written.
+    is_only_read: bool,
     busy_timeout: Duration,
     /// The file behind the path, as it was found first.
     file: OnceLock<FileId>,
@@ -50,10 +52,16 @@ impl Connections {
         &self.path
     }
 
-    pub(super) fn new(path: PathBuf, pragmas: &'static str, busy_timeout: Duration) -> Arc<Self> {
+    pub(super) fn new(
+        path: PathBuf,
+        pragmas: &'static str,
+        is_only_read: bool,
+        busy_timeout: Duration,
+    ) -> Arc<Self> {
         let connections = Arc::new(Self {
             path,
             pragmas,
+            is_only_read,
             busy_timeout,
             file: OnceLock::new(),
             is_gone: AtomicBool::new(false),
@@ -65,9 +73,9 @@ impl Connections {
         connections
     }
 
-    /// Whether the file was created already.
+    /// Whether the file was created already. One that is empty holds no table.
     pub(super) fn is_there(&self) -> bool {
-        self.path.exists()
+        self.path.metadata().is_ok_and(|file| file.len() > 0)
     }
 
     /// Reads over a connection, on a thread that may block. Once begun it ends, even if nobody waits
@@ -136,7 +144,7 @@ impl Connections {
         if !folder.is_dir() {
             return Err(Trouble::NoFolder);
         }
-        if self.file.get().is_none() {
+        if self.file.get().is_none() && !self.is_only_read {
             create_private(&self.path);
         }
         let found = file_id(&self.path);
@@ -170,6 +178,11 @@ impl Connections {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(self.busy_timeout)?;
+        if self.is_only_read {
+            // Not opened as read-only: then nobody could begin to read what is in WAL mode.
+            connection.pragma_update(None, "query_only", true)?;
+            return Ok(connection);
+        }
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         // Where fsync leaves data in the disk's own cache (macOS), this does not.

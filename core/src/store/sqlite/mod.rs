@@ -49,14 +49,25 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// The store in the file at `path`. A relative path is taken from the present folder, now.
     pub fn open(path: impl AsRef<Path>) -> Self {
-        Self::with_pragmas(path.as_ref(), "", BUSY_TIMEOUT)
+        Self::at(path.as_ref(), "", false, BUSY_TIMEOUT)
     }
 
+    /// As [`SqliteStore::open`], of a file that is there: no file and no table is created, and nothing is
+    /// written to it.
+    pub(super) fn open_to_read(path: impl AsRef<Path>) -> Self {
+        Self::at(path.as_ref(), "", true, BUSY_TIMEOUT)
+    }
+
+    #[cfg(test)]
     fn with_pragmas(path: &Path, pragmas: &'static str, busy_timeout: Duration) -> Self {
+        Self::at(path, pragmas, false, busy_timeout)
+    }
+
+    fn at(path: &Path, pragmas: &'static str, is_only_read: bool, busy_timeout: Duration) -> Self {
         // Fails only for an empty path or without a present folder; then opening the file does too.
         let path = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
         Self {
-            connections: Connections::new(path, pragmas, busy_timeout),
+            connections: Connections::new(path, pragmas, is_only_read, busy_timeout),
         }
     }
 

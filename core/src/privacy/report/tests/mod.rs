@@ -1,5 +1,6 @@
 //! From facts to findings, and their text.
 
+mod evidence;
 mod page;
 
 use std::time::Duration;
@@ -23,8 +24,9 @@ fn best() -> Facts {
         configured: Configured {
             anonymous: WayOut::Proxy,
             is_one_way: false,
-            idle_timeout: Duration::from_secs(20),
+            idle_timeout: Some(Duration::from_secs(20)),
             purchases: bought(120, 50, true, false),
+            serves_callers: false,
             encrypts: false,
             is_shared: true,
         },
@@ -76,25 +78,33 @@ fn all_kinds() -> Vec<(Facts, &'static [&'static str])> {
         })
     };
     vec![
-        (best(), &["bought_ahead", "proxy_crowd"]),
+        (
+            best(),
+            &["bought_within_window", "bought_ahead", "proxy_crowd"],
+        ),
         (
             configured(|it| {
                 it.anonymous = WayOut::Direct;
                 it.is_one_way = true;
             }),
-            &["one_address", "bought_ahead"],
+            &["one_address", "bought_within_window", "bought_ahead"],
         ),
         (
             configured(|it| it.anonymous = WayOut::Direct),
-            &["own_address", "bought_ahead"],
+            &["own_address", "bought_within_window", "bought_ahead"],
         ),
         (
             configured(|it| it.is_one_way = true),
-            &["one_address", "bought_ahead", "proxy_crowd"],
+            &[
+                "one_address",
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+            ],
         ),
         (
             configured(|it| it.anonymous = WayOut::Transport),
-            &["bought_ahead", "proxy_crowd"],
+            &["bought_within_window", "bought_ahead", "proxy_crowd"],
         ),
         (
             configured(|it| it.purchases = Purchases::WhenCalled),
@@ -105,6 +115,41 @@ fn all_kinds() -> Vec<(Facts, &'static [&'static str])> {
             &["bought_when_called", "proxy_crowd"],
         ),
         (buys(0, 0, true, false), &["bought_at_once", "proxy_crowd"]),
+        (
+            buys(0, 9, true, false),
+            &["bought_at_once", "bought_ahead", "proxy_crowd"],
+        ),
+        (
+            configured(|it| it.serves_callers = true),
+            &[
+                "bought_when_called",
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+            ],
+        ),
+        (
+            seen(|it| it.bought_when_called = 2),
+            &[
+                "bought_when_called",
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+            ],
+        ),
+        (
+            configured(|it| {
+                it.anonymous = WayOut::Transport;
+                it.is_one_way = true;
+                it.idle_timeout = None;
+            }),
+            &[
+                "one_address",
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+            ],
+        ),
         (
             buys(1, 0, false, false),
             &["bought_within_window", "proxy_crowd"],
@@ -121,15 +166,30 @@ fn all_kinds() -> Vec<(Facts, &'static [&'static str])> {
         (buys(0, 9, true, true), &["bound_to_relay", "proxy_crowd"]),
         (
             configured(|it| it.encrypts = true),
-            &["bought_ahead", "proxy_crowd", "encryption_key"],
+            &[
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+                "encryption_key",
+            ],
         ),
         (
             configured(|it| it.is_shared = false),
-            &["bought_ahead", "proxy_crowd", "compared_alone"],
+            &[
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+                "compared_alone",
+            ],
         ),
         (
             seen(|it| it.bought_while_asked = 1),
-            &["bought_while_asked", "bought_ahead", "proxy_crowd"],
+            &[
+                "bought_while_asked",
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+            ],
         ),
         (
             {
@@ -141,35 +201,75 @@ fn all_kinds() -> Vec<(Facts, &'static [&'static str])> {
         ),
         (
             seen(|it| it.inconsistencies = 2),
-            &["issuer_inconsistent", "bought_ahead", "proxy_crowd"],
+            &[
+                "issuer_inconsistent",
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+            ],
         ),
         (
             issuer(true, 1, true),
-            &["issuer_inconsistent", "bought_ahead", "proxy_crowd"],
+            &[
+                "issuer_inconsistent",
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+            ],
         ),
         (
             issuer(false, 2, true),
-            &["bought_ahead", "proxy_crowd", "key_changed"],
+            &[
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+                "key_changed",
+            ],
         ),
         (
             seen(|it| it.key_changes = 1),
-            &["bought_ahead", "proxy_crowd", "key_changed"],
+            &[
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+                "key_changed",
+            ],
         ),
         (
             issuer(false, 1, false),
-            &["bought_ahead", "proxy_crowd", "issuer_seen_once"],
+            &[
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+                "issuer_seen_once",
+            ],
         ),
         (
             seen(|it| it.key_id_mismatches = 1),
-            &["bought_ahead", "proxy_crowd", "key_id_mismatch"],
+            &[
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+                "key_id_mismatch",
+            ],
         ),
         (
             seen(|it| it.refunded = 3),
-            &["bought_ahead", "proxy_crowd", "refunded_passes"],
+            &[
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+                "refunded_passes",
+            ],
         ),
         (
-            seen(|it| it.speaks_for_others = true),
-            &["bought_ahead", "proxy_crowd", "several_api_keys"],
+            seen(|it| it.has_several_keys = true),
+            &[
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+                "several_api_keys",
+            ],
         ),
     ]
 }
@@ -231,27 +331,6 @@ fn a_window_and_a_pool_are_told_as_they_are_configured() {
     assert!(of(300, 0).contains("within 300 seconds"));
     assert!(of(120, 7).contains("a pool of 7"));
     assert!(of(120, 7).contains("Measured with a pool of 50"));
-}
-
-#[test]
-fn the_figures_are_those_of_the_way_out_and_of_how_passes_are_bought() {
-    let evidence = |facts: &Facts, code| {
-        let findings = PrivacyReport::of(facts).findings;
-        let found = findings.into_iter().find(|finding| finding.code == code);
-        found.expect("it is told").evidence
-    };
-    let window = |it: &mut Configured| it.purchases = bought(120, 0, true, false);
-    let shared = configured(window);
-    let own = configured(|it| {
-        window(it);
-        it.anonymous = WayOut::Direct;
-    });
-    let code = PrivacyCode::BoughtWithinWindow;
-    assert!(evidence(&shared, code).contains("100.0 %, 94.2 % and 99.1 %"));
-    assert!(evidence(&own, code).contains("100.0 %, 99.8 % and 73.6 %"));
-    let code = PrivacyCode::SharedConnections;
-    assert!(evidence(&shared, code).contains("of 99.1 % of the relays, and would name 51.1 %"));
-    assert!(evidence(&best(), code).contains("of 99.9 % of the relays, and would name 8.1 %"));
 }
 
 #[test]

@@ -136,7 +136,7 @@ public enum class PrivacySeverity(
 /**
  * Something that somebody can link with something. It holds no secret.
  *
- * @property code which one of a closed list.
+ * @property code what it is about; later versions may add others.
  * @property severity how grave it is.
  * @property who who can link: `Persona`, or somebody on the way.
  * @property links what with what.
