@@ -276,12 +276,14 @@ async fn a_proxy_that_refuses_is_named_and_not_asked_in_vain() {
 
 #[tokio::test]
 async fn a_proxy_that_wants_a_password_is_no_fault_that_passes_in_any_call() {
-    let (proxy, asked) =
-        surly_proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await;
+    let (proxy, asked) = surly_proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await;
     let world = World::start(true).await;
     let store = || Arc::new(relaypass::store::MemoryStore::new());
     let refused = |builder: ClientBuilder| {
-        let builder = builder.retries(2).store(store()).purchase_window(Duration::ZERO);
+        let builder = builder
+            .retries(2)
+            .store(store())
+            .purchase_window(Duration::ZERO);
         builder.build().unwrap()
     };
     let direct = world.builder().build().unwrap();
@@ -308,9 +310,16 @@ async fn a_proxy_that_wants_a_password_is_no_fault_that_passes_in_any_call() {
         ("redeem", redeem),
         ("complete", complete.unwrap_err()),
     ] {
-        assert_eq!((error.code(), error.retryable()), ("network", false), "{call}");
+        assert_eq!(
+            (error.code(), error.retryable()),
+            ("network", false),
+            "{call}"
+        );
         let source = std::error::Error::source(&error).unwrap().to_string();
-        assert!(source.contains("the proxy answered 407"), "{call}: {source}");
+        assert!(
+            source.contains("the proxy answered 407"),
+            "{call}: {source}"
+        );
     }
     // `start` with no window tried to buy, too.
     assert_eq!(asked.load(Ordering::Relaxed), 4);

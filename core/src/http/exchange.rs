@@ -6,7 +6,9 @@ use super::gate::Pause;
 use super::lane::Lane;
 use super::transport::{Connection, FailureCause, Response, SendFailure, Sent};
 use crate::error::{Error, ErrorKind, RateLimit, ResponseInfo, UnopenedClaim};
-use crate::outcome::{explain, explain_lasting, kind_of, may_pass, Answer, Call, Failure, NOT_ENABLED};
+use crate::outcome::{
+    explain, explain_lasting, kind_of, may_pass, Answer, Call, Failure, NOT_ENABLED,
+};
 use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::{decode_server_error, speaker, ResponseHead, ServerError, Speaker};
 

@@ -249,7 +249,8 @@ fn said_by_proxy(cause: &(dyn StdError + 'static)) -> Option<(FailureCause, &'st
 
 /// Whether it failed before the proxy was asked for anything.
 fn is_on_the_way_to_the_proxy(cause: &(dyn StdError + 'static)) -> bool {
-    cause.to_string()
+    cause
+        .to_string()
         .ends_with("failed to create underlying connection")
 }
 

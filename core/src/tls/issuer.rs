@@ -51,13 +51,8 @@ impl ServerCertVerifier for NamesTheIssuer {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let judged = (self.0).verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
+        let judged =
+            (self.0).verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         judged.map_err(|error| {
             let Error::InvalidCertificate(CertificateError::UnknownIssuer) = error else {
                 return error;

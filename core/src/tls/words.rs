@@ -150,7 +150,8 @@ fn day(time: UnixTime) -> String {
 
 /// Names that the other side chose: nothing in them may change how the rest is shown.
 fn shorten(names: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || letter.is_ascii_graphic() || letter == ' ';
+    let plain =
+        |letter: char| letter.is_alphanumeric() || letter.is_ascii_graphic() || letter == ' ';
     names
         .chars()
         .map(|letter| if plain(letter) { letter } else { '?' })

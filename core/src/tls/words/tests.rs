@@ -117,7 +117,10 @@ fn an_authority_that_is_not_trusted_is_named() {
     };
     let long = "\u{202e}a".repeat(500);
     for (name, said) in [
-        ("Shop Root", Some("calls itself CN=Shop Root (UnknownIssuer)")),
+        (
+            "Shop Root",
+            Some("calls itself CN=Shop Root (UnknownIssuer)"),
+        ),
         (&long, Some("calls itself CN=?a?a")),
         // Larger than certificates are: it is not looked into.
         (&"b".repeat(9_000), None),
@@ -138,9 +141,15 @@ fn an_authority_that_is_not_trusted_is_named() {
             .unwrap();
         let text = handshake(None, server, "localhost").unwrap_err();
         let is_named = said.is_some();
-        assert!(text.contains(said.unwrap_or("not trusted here (UnknownIssuer)")), "{text}");
+        assert!(
+            text.contains(said.unwrap_or("not trusted here (UnknownIssuer)")),
+            "{text}"
+        );
         assert_eq!(text.contains("calls itself"), is_named, "{text}");
-        assert!(text.contains("the certificates between"), "the way out is not cut off: {text}");
+        assert!(
+            text.contains("the certificates between"),
+            "the way out is not cut off: {text}"
+        );
         assert!(text.len() < 600 && !text.contains('\u{202e}'), "{text}");
     }
 }
