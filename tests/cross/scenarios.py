@@ -92,8 +92,8 @@ def _perform(
     if kind == "verifications":
         positional = [arguments.pop("id")] if "id" in arguments else []
         return getattr(client.verifications, name)(*positional, **arguments)
-    if action == "close":
-        return client.close(**arguments)
+    if action in ("close", "privacy_report"):
+        return getattr(client, action)(**arguments)
     if action == "events":
         deadline = time.monotonic() + 20
         while len(told) < arguments["count"]:

@@ -40,16 +40,23 @@ fn handshake(ca: Option<&str>, server: ServerConfig, name: &str) -> Result<(), S
     while client.is_handshaking() {
         let mut sent = Vec::new();
         client.write_tls(&mut sent).unwrap();
-        server.read_tls(&mut sent.as_slice()).unwrap();
-        server
-            .process_new_packets()
-            .map_err(|error| tls_in_words(&error))?;
+        // It reads a part at a time.
+        let mut unread = sent.as_slice();
+        while !unread.is_empty() {
+            server.read_tls(&mut unread).unwrap();
+            server
+                .process_new_packets()
+                .map_err(|error| tls_in_words(&error))?;
+        }
         sent.clear();
         server.write_tls(&mut sent).unwrap();
-        client.read_tls(&mut sent.as_slice()).unwrap();
-        client
-            .process_new_packets()
-            .map_err(|error| tls_in_words(&error))?;
+        let mut unread = sent.as_slice();
+        while !unread.is_empty() {
+            client.read_tls(&mut unread).unwrap();
+            client
+                .process_new_packets()
+                .map_err(|error| tls_in_words(&error))?;
+        }
     }
     Ok(())
 }
