@@ -202,11 +202,17 @@ def test_half_of_what_the_verifications_need_is_refused(
     assert CANARY not in said
 
 
-@pytest.mark.parametrize("store", ["postgres://tests@127.0.0.1:1/none", "sqlite:a%20b.sqlite"])
-def test_a_store_that_needs_a_seal_key_asks_for_it(tmp_path: Path, store: str) -> None:
+def test_a_store_that_needs_a_seal_key_asks_for_it(tmp_path: Path) -> None:
+    store = "postgres://tests@127.0.0.1:1/none"
     said = refused(tmp_path, "--listen=127.0.0.1:0", f"--store={store}")
     assert "RELAYPASS_SEAL_KEY" in said
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["sqlite:a%20b.sqlite", " 'sqlite:a%20b.sqlite' "])
+def test_the_key_lies_beside_the_file_that_is_meant(tmp_path: Path, url: str) -> None:
+    with started(tmp_path, "--listen=127.0.0.1:0", f"--store={url}"):
+        assert (tmp_path / "a b.sqlite.seal-key").exists()
 
 
 NAMES = ["RELAYPASS_SEAL_KEY", "RELAYPASS_API_KEY", "RELAYPASS_GATEWAY_TOKEN"]
