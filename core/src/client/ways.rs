@@ -1,6 +1,6 @@
 //! By which ways the lanes leave, as far as the options tell.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use url::Url;
@@ -23,15 +23,15 @@ pub(super) enum WayOut {
     /// This machine's own address.
     Direct,
     Proxy(Option<String>),
-    /// A transport of the caller's own.
-    Transport(Arc<dyn Transport>),
+    /// A transport of the caller's own: which one, without holding it beyond the client's end.
+    Transport(Weak<dyn Transport>),
 }
 
 impl WayOut {
     /// Of a lane that is open: its proxy's URL was read before.
     pub(super) fn of(transport: Option<&Arc<dyn Transport>>, proxy: Option<&str>) -> Self {
         match (transport, proxy.map(Url::parse)) {
-            (Some(transport), _) => Self::Transport(transport.clone()),
+            (Some(transport), _) => Self::Transport(Arc::downgrade(transport)),
             (None, None) => Self::Direct,
             (None, Some(url)) => {
                 let url = url.ok();
@@ -50,7 +50,7 @@ impl Ways {
             (WayOut::Direct, WayOut::Direct) => true,
             (WayOut::Proxy(one), WayOut::Proxy(other)) => one == other,
             // Two transports of the caller's may be anything.
-            (WayOut::Transport(one), WayOut::Transport(other)) => Arc::ptr_eq(one, other),
+            (WayOut::Transport(one), WayOut::Transport(other)) => one.ptr_eq(other),
             _ => false,
         }
     }
