@@ -159,7 +159,14 @@ int main(int count, char **arguments) {
 
 def build_loader(target: Target, program: Path) -> None:
     python = CACHE / "python" / "bin" / "python"
-    compile_c = [python, "-m", "ziglang", "cc", "-target", f"{target.machine}-linux-musl"]
+    compile_c: list[str | Path] = [
+        python,
+        "-m",
+        "ziglang",
+        "cc",
+        "-target",
+        f"{target.machine}-linux-musl",
+    ]
     # Without what zig adds for finding faults, which asks for a newer musl.
     compile_c += ["-O2", "-fno-sanitize=all", "-dynamic", "-o", program, "-xc", "-"]
     subprocess.run(compile_c, input=FFI_IN_C, text=True, check=True)

@@ -120,7 +120,8 @@ def crate_files(src: Path) -> Iterable[tuple[str, Path]]:
 def every_graph() -> Iterable[tuple[str, Graph]]:
     for manifest in sorted(ROOT.glob("**/Cargo.toml")):
         src = manifest.parent / "src"
-        if "target" not in manifest.relative_to(ROOT).parts and src.is_dir():
+        # What others wrote, and was fetched, is below `.cache`.
+        if {"target", ".cache"}.isdisjoint(manifest.relative_to(ROOT).parts) and src.is_dir():
             yield str(src.relative_to(ROOT)), graph_of(crate_files(src), rust_uses)
     package = ROOT / "python/relaypass"
     modules = [(path.stem, path) for path in sorted(package.glob("*.py*"))]

@@ -68,7 +68,11 @@ let package = Package(
     assert built.returncode == 0, built.stdout[-4000:] + built.stderr[-2000:]
     program = package / ".build/debug/fresh"
     said = subprocess.run(
-        [TOOLCHAIN, "exec", program], env={**os.environ, **sandbox}, capture_output=True, text=True, check=False
+        [TOOLCHAIN, "exec", program],
+        env={**os.environ, **sandbox},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert said.stdout == "passed\n", said.stderr
     ran("Swift package", f"swift {'.'.join(map(str, version))}, by git URL, this system")
