@@ -16,4 +16,5 @@ mod round_trips;
 mod scenarios;
 mod sealed;
 mod stores;
+mod strict;
 mod support;

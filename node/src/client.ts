@@ -107,6 +107,15 @@ export interface RelayPassOptions {
    */
   readonly passPool?: number | null | undefined;
   /**
+   * How far the client goes so that Persona cannot tell whose a relay is: `standard` (the default) or
+   * `strict`, which needs a `passPool` and an `anonymousProxy` that is not the way out of the call that
+   * names you. Then a verification takes its pass from the pool; without one it is pending, and `onEvent`
+   * is told `waiting_for_pass`. What could tell Persona whose a pass is, is refused before anything names
+   * you ({@link PrivacyRefusedError}). A redemption waits up to 2 seconds, and a pass that was shown and
+   * not consumed is dropped.
+   */
+  readonly privacy?: 'standard' | 'strict' | null | undefined;
+  /**
    * Whether to drive open verifications on and fill the pool, about once a minute, from the first
    * call that needs the store for as long as the client lives; by default `false`.
    *
@@ -148,6 +157,7 @@ const OPTIONS = [
   'passBinding',
   'purchaseWindowMs',
   'passPool',
+  'privacy',
   'background',
   'onEvent',
 ] as const;
@@ -219,6 +229,7 @@ export class RelayPass {
           'purchaseWindowMs',
         ),
         passPool: optional(readInteger, given.passPool, 'passPool'),
+        privacy: optional(readText, given.privacy, 'privacy'),
         background: optional(readFlag, given.background, 'background'),
         onEvent: onEvent === undefined ? undefined : makeListener(onEvent),
       }),

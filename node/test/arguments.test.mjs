@@ -36,6 +36,7 @@ const OPTIONS = {
   passBinding: 1,
   purchaseWindowMs: '1',
   passPool: '1',
+  privacy: 1,
   background: 1,
   onEvent: 'canary',
 };

@@ -36,6 +36,7 @@ from relaypass.errors import (
     PassExpiredError,
     PassRejectedError,
     PermissionDeniedError,
+    PrivacyRefusedError,
     ProtocolError,
     RateLimitedError,
     RelayPassError,
@@ -46,7 +47,7 @@ from relaypass.errors import (
 )
 from relaypass.events import Event, EventKind
 from relaypass.keys import EncryptionKey, open_claim
-from relaypass.options import EncryptionForm, Environment, PassBinding, Theme
+from relaypass.options import EncryptionForm, Environment, PassBinding, Privacy, Theme
 from relaypass.passes import AsyncPasses, Passes
 from relaypass.relays import AsyncRelays, Relays
 from relaypass.results import (
@@ -94,7 +95,9 @@ __all__ = [
     "PassRejectedError",
     "Passes",
     "PermissionDeniedError",
+    "Privacy",
     "PrivacyPass",
+    "PrivacyRefusedError",
     "ProtocolError",
     "RateLimit",
     "RateLimitedError",

@@ -66,6 +66,7 @@ SUBJECTS = {
     "encryption_form": "--encryption-form",
     "pass_pool": "held ready",
     "pass_binding": "pass binding",
+    "privacy": "strict",
     "seal_key": "seal key",
     "store": "--store",
 }

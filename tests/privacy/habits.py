@@ -14,7 +14,10 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-DAY = 86_400.0
+DAY, HOUR, MINUTE = 86_400.0, 3600.0, 60.0
+
+WEEK = 7
+"""Of so many common hours of the day, one is that of the week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Refill:
     it, and nothing at other times. It is the same hour for all customers."""
     renewed: bool = False
     """Whether in that hour the whole pool is bought anew and the rest of the old one dropped."""
+    common: bool = False
+    """Whether the pool is bought as strict privacy does (``core/src/passes/common_hour.rs`` and
+    ``renewal.rs``, which a test compares): whole, in the common hour of the week, and in that of a
+    day if less than half of it is left. Its passes are used from the end of that hour on, and none
+    longer than until the end of the next hour of the week."""
     in_batches: bool = False
     """Whether nothing is bought before half is missing, and then all of it, at a moment that is as
     random as the use of the last half was long."""
@@ -82,6 +90,30 @@ class Habit:
     way_out: str = "own"
     """``"own"``: both lanes leave from the customer's address. ``"proxy"``: anonymous calls leave
     from a second address of the customer's. ``"shared"``: from addresses that all share."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommonHour:
+    """When strict clients buy: the constants of the core."""
+
+    margin: float = MINUTE
+    """Nothing is sent so close to an end of the hour."""
+    last: float = 2 * MINUTE
+    """The last pass is bought so long before that."""
+    first_fetch: float = 1 / 6
+    """Up to this part of the hour goes by before the challenge is fetched first."""
+    fetches_apart: tuple[float, float] = (1 / 12, 1 / 6)
+    """This part of the hour, and up to that part more, before it is fetched again."""
+
+    def begins(self, number: int) -> float:
+        """When the one of a day begins, in the middle of the day."""
+        return (number + 0.5) * DAY
+
+    def is_of_the_week(self, number: int) -> bool:
+        return number % WEEK == 3
+
+
+COMMON_HOUR = CommonHour()
 
 
 def after(delay: Array, pace: Pace, hops: int) -> Array:

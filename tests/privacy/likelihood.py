@@ -56,6 +56,9 @@ def likelihoods(
     tells whose the pass is by what follows its use. Without a pool they are the same. With one, the
     signature that tells is that of the next pass, which replaces the one that was used."""
     habit, pace = knowledge.habit, knowledge.pace
+    if habit.refill.common:
+        present = of_the_present_pool(signs, customers, names, passes)
+        return present, np.zeros_like(present)
     at = np.array([call.at for call in signs])[:, None]
     created = np.array([shown.created_at for shown in passes])[None, :]
     redeemed = np.array([shown.redeemed_at for shown in passes])[None, :]
@@ -94,6 +97,25 @@ def likelihoods(
         alone = after(at[:, 0] - time, pace, 1)
         bought[:, column] = (1 - rest) * alone + rest * direct[:, column]
     return bought, telling
+
+
+def of_the_present_pool(
+    signs: list[Call], customers: npt.NDArray[np.int_], names: list[str], passes: list[Shown]
+) -> Array:
+    """With pools that are bought whole: each pass is of the pool that its customer had bought last
+    when it was shown, and any pass of that pool is as likely. When it is bought tells nothing, but
+    that of who has bought since, no older pass is used."""
+    hours = np.array([expiry_of_challenge(sign.at) for sign in signs])
+    # A pool is used from the end of its hour on: an hour before its challenge expires.
+    shown_at = np.array([shown.redeemed_at for shown in passes])
+    present = np.zeros((len(signs), len(passes)))
+    for number in range(len(names)):
+        rows = np.flatnonzero(customers == number)
+        bought_in = np.unique(hours[rows])
+        last = np.searchsorted(bought_in - HOUR, shown_at, side="right") - 1
+        used = np.where(last >= 0, bought_in[last], -np.inf)
+        present[rows] = hours[rows][:, None] == used[None, :]
+    return present
 
 
 def batch_before(times: Array, gap: float = 20.0) -> Array:

@@ -26,7 +26,7 @@ from scipy.optimize import linear_sum_assignment
 
 from habits import Array, after
 from likelihood import Knowledge, likelihoods, of_the_hour
-from persona import Call, Shown, View
+from persona import HOUR, Call, Shown, View, expiry_of_challenge
 
 NEVER = 1e-12
 """The density of what is impossible by the habit: a habit is never known whole."""
@@ -106,6 +106,35 @@ def join(view: View, knowledge: Knowledge, seed: int = 0) -> Joined:
         {passes[j].nonce: names[int(belief[:, j].argmax())] for j in range(len(passes))},
         {passes[j].nonce: signs[i].call.at for i, j in zip(rows, columns, strict=True)},
     )
+
+
+def join_pools(view: View, seed: int = 0) -> Joined:
+    """What :func:`join` says of relays that share nothing and of pools that are bought whole,
+    counted by pool instead of by signature: for logs of a hundred thousand signatures. A test
+    compares the two."""
+    random = np.random.default_rng(seed)
+    names = sorted({sign.customer for sign in view.signatures})
+    pools: dict[str, dict[float, list[float]]] = {name: {} for name in names}
+    for sign in view.signatures:
+        hour = expiry_of_challenge(sign.call.at)
+        pools[sign.customer].setdefault(hour, []).append(sign.call.at)
+    customers, signed_at = {}, {}
+    for place in random.permutation(len(view.passes)):
+        shown = view.passes[place]
+        hours = (call.expires_at for call in shown.calls if call.step == "redeem")
+        of = next(hour for hour in hours if hour is not None)
+        # Who has bought since uses no older pass.
+        last = {
+            name: max((hour for hour in pools[name] if hour - HOUR <= shown.redeemed_at), default=0)
+            for name in names
+        }
+        sizes = [len(pools[name][of]) if last[name] == of else 0 for name in names]
+        likeliest = np.flatnonzero(np.array(sizes) == max(sizes))
+        name = names[int(random.choice(likeliest))]
+        unused = pools[name].get(of) or [0.0]
+        customers[shown.nonce] = name
+        signed_at[shown.nonce] = unused[int(random.integers(len(unused)))]
+    return Joined(customers, signed_at)
 
 
 def exp(logarithms: Array, axis: int) -> Array:

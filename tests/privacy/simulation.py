@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from habits import Habit, Pace
+from habits import COMMON_HOUR, DAY, WEEK, Habit, Pace
 from persona import HOUR, Call, expiry_of_challenge
 
 COMMON: dict[str, Any] = {"key_id": "k"}
@@ -106,6 +106,9 @@ class Customer:
             for at in arrivals:
                 self.check_and_buy(at)
             return
+        if self.habit.refill.common:
+            self.play_strictly(arrivals, end)
+            return
         begin = self.fill_in_the_past()
         for at in [*self.past_arrivals(begin), *arrivals]:
             self.schedule(at, "check", at)
@@ -166,6 +169,81 @@ class Customer:
             self.schedule(at + 5, "check", began)
         else:
             self.check_and_buy(at)
+
+    # A pool that is bought whole, in the common hours.
+
+    def play_strictly(self, arrivals: Sequence[float], end: float) -> None:
+        self.use_what_the_past_has_left()
+        for at in arrivals:
+            self.schedule(at + self.visit(), "ask", at)
+        for number in range(math.ceil(end / DAY) + 2):
+            begins = COMMON_HOUR.begins(number)
+            self.schedule(begins + self.random.random() * 90, "plan", number)
+            self.schedule(begins + HOUR, "change", number)
+        planned: dict[int, list[Pass]] = {}
+        while self.events:
+            at, _, what, of = heapq.heappop(self.events)
+            if what == "ask":
+                self.ask(at, of)
+                continue
+            number = int(of)
+            is_of_the_week = COMMON_HOUR.is_of_the_week(number)
+            if what == "change":
+                self.pool = planned.pop(number, [] if is_of_the_week else self.pool)
+            elif is_of_the_week or 2 * len(self.pool) < self.habit.pool:
+                planned[number] = self.buy_whole(number, at)
+
+    def ask(self, at: float, began: float) -> None:
+        """The visitor has returned, and only now a pass is taken."""
+        if not self.pool:
+            self.waiting += at < began + DAY / 2
+            # It is pending, and the visitor's page asks again.
+            changes = math.ceil((at - HOUR) / DAY - 0.5)
+            next_change = COMMON_HOUR.begins(changes) + HOUR
+            self.schedule(max(next_change, at) + 5 * self.random.random(), "ask", began)
+            return
+        relay = self.new_name()
+        shown = self.pool.pop(self.random.randrange(len(self.pool)))
+        self.call(began, "create", relay)
+        delay = self.random.random() * self.habit.redeem_delay
+        self.redeem(at + self.latency() + delay, relay, shown)
+
+    def buy_whole(self, number: int, at: float) -> list[Pass]:
+        """A pool, at random moments of the rest of an hour, after two fetches of its challenge."""
+        hour, random = COMMON_HOUR, self.random.random
+        begin, end = hour.begins(number) + hour.margin, hour.begins(number) + HOUR - hour.margin
+        at = max(at, begin)
+        rest = end - at
+        first = at + rest * hour.first_fetch * random()
+        least, more = hour.fetches_apart
+        second = first + rest * (least + more * random())
+        for fetch in (first, second):
+            self.call(fetch, "challenge", self.new_name())
+        end -= hour.last
+        return [
+            self.sign(second + (end - second) * random(), first) for _ in range(self.habit.pool)
+        ]
+
+    def use_what_the_past_has_left(self) -> None:
+        """Of the pools since the last hour of the week, the last one is logged: what else was
+        bought nobody uses any more."""
+        number = next(it for it in range(-1, -1 - WEEK, -1) if COMMON_HOUR.is_of_the_week(it))
+        bought_in, left = number, self.habit.pool
+        for hour in range(number + 1, 0):
+            left -= self.checks_within(DAY)
+            if 2 * left < self.habit.pool:
+                bought_in, left = hour, self.habit.pool
+        left -= self.checks_within(-COMMON_HOUR.begins(-1))
+        self.pool = self.buy_whole(bought_in, COMMON_HOUR.begins(bought_in))
+        self.random.shuffle(self.pool)
+        del self.pool[max(left, 0) :]
+
+    def checks_within(self, time: float) -> int:
+        count, at = -1, 0.0
+        while at < time:
+            at += self.random.expovariate(self.checks_a_day / 86_400)
+            count += 1
+        return count
 
     def fill_in_the_past(self) -> float:
         """A pool as it is about after long use: a pass that is taken at random has an exponential

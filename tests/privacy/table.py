@@ -18,7 +18,7 @@ from statistics import fmean, pstdev
 from chart import draw
 from habits import DAY, Density, Habit, Pace, Refill, density_of
 from likelihood import Knowledge
-from matcher import join
+from matcher import join, join_pools
 from persona import View
 from refills import refill_delays
 from simulation import World, equal, simulate, skewed
@@ -36,24 +36,33 @@ _ISOLATED = Habit("", pool=POOL, isolated=True, pool_only=True, redeem_delay=2.0
 PUBLIC = Habit("the public SDK", one_lane=True)
 AT_ONCE = Habit("`purchase_window=0`")
 STANDARD = Habit("standard", window=True)
-STRICT = replace(_ISOLATED, name="pool only, isolated relays", way_out="shared")
-STRICT_BY_HALVES = replace(
-    STRICT, name=f"{STRICT.name}, refilled by halves", refill=Refill(in_batches=True)
+ISOLATED = replace(_ISOLATED, name="pool only, isolated relays", way_out="shared")
+BY_HALVES = replace(
+    ISOLATED, name=f"{ISOLATED.name}, refilled by halves", refill=Refill(in_batches=True)
 )
 
 
 def topped_up(every: float, name: str, pool: int = POOL) -> Habit:
     """Passes are bought in one hour only, the same for all."""
-    words = f"{STRICT.name}, topped up in one hour of the {name}"
+    words = f"{ISOLATED.name}, topped up in one hour of the {name}"
     if pool != POOL:
         words += f", pool of {pool}"
-    return replace(STRICT, name=words, pool=pool, refill=Refill(every=every))
+    return replace(ISOLATED, name=words, pool=pool, refill=Refill(every=every))
 
 
 TOPPED_UP = (topped_up(7 * DAY, "week"), topped_up(DAY, "day"), topped_up(DAY, "day", 100))
-RENEWED = replace(
-    STRICT, name=f"{STRICT.name}, renewed", refill=Refill(every=7 * DAY, renewed=True)
-)
+
+
+def strict(pool: int) -> Habit:
+    """As the core does it."""
+    return replace(ISOLATED, name="`privacy=\"strict\"`", pool=pool, refill=Refill(common=True))
+
+
+STRICT = {10: strict(20), 1_000: strict(150), 100_000: strict(1_000)}
+"""With a pool that is twice as large as what is used in a week, at 10 checks a day, or in a day."""
+
+MANY_CUSTOMERS = {100_000: 250}
+"""The largest pool is enough for 400 checks a day, not for 5,000: there are more customers then."""
 
 HABITS = (
     PUBLIC,
@@ -63,9 +72,9 @@ HABITS = (
     replace(AT_ONCE, way_out="shared"),
     replace(STANDARD, way_out="shared"),
     replace(POOLED, way_out="shared"),
-    STRICT,
-    replace(STRICT_BY_HALVES, way_out="proxy"),
-    STRICT_BY_HALVES,
+    ISOLATED,
+    replace(BY_HALVES, way_out="proxy"),
+    BY_HALVES,
     *TOPPED_UP,
 )
 WAYS_OUT = {"own": "own address", "proxy": "a proxy of one's own", "shared": "shared exits"}
@@ -115,7 +124,12 @@ def figures() -> Iterator[tuple[str, Habit, int, Result]]:
         for rate in RATES:
             if not runs_dry(habit, rate):
                 yield "equal", habit, rate, measure(habit, rate, equal(CUSTOMERS))
-    for habit in (replace(STANDARD, way_out="shared"), STRICT_BY_HALVES):
+    for way_out in ("proxy", "shared"):
+        for rate, habit in STRICT.items():
+            sizes = equal(MANY_CUSTOMERS.get(rate, CUSTOMERS))
+            there = replace(habit, way_out=way_out)
+            yield "equal", there, rate, measure(there, rate, sizes)
+    for habit in (replace(STANDARD, way_out="shared"), BY_HALVES):
         for rate in RATES:
             yield "skewed", habit, rate, measure(habit, rate, skewed(CUSTOMERS))
 
@@ -133,6 +147,8 @@ def measure(
     """Plays a world, and judges what the matcher says of it."""
     pace = Pace()
     world = simulate(habit, pace, checks_a_day, sizes, pairs, seed)
+    if len(sizes) > CUSTOMERS and habit.way_out == "shared":
+        return judge(world, Knowledge(habit, pace), by_pool=True)
     return judge(world, knowledge_of(habit, pace, checks_a_day, sizes, seed + 1))
 
 
@@ -141,7 +157,7 @@ def knowledge_of(
 ) -> Knowledge:
     """What an attacker knows who has run the program himself."""
     refills: dict[str, Density] = {}
-    for number, size in enumerate(sizes if habit.pool else ()):
+    for number, size in enumerate(sizes if habit.pool and not habit.refill.common else ()):
         takes = max(400, 2000 // len(set(sizes)))
         # How calls are sent does not matter.
         pool = replace(POOLED, refill=habit.refill, pool_only=habit.pool_only)
@@ -154,10 +170,10 @@ def refill_density(habit: Habit, pace: Pace, checks_a_day: float, takes: int, se
     return density_of(refill_delays(habit, pace, checks_a_day, takes, seed))
 
 
-def judge(world: World, knowledge: Knowledge) -> Result:
+def judge(world: World, knowledge: Knowledge, by_pool: bool = False) -> Result:
     """Compares what the matcher says with the truth."""
     view = View.of(world.calls)
-    joined = join(view, knowledge)
+    joined = join_pools(view) if by_pool else join(view, knowledge)
     shown = [it.nonce for it in view.passes]
     named = sum(joined.customers[nonce] == world.bought_by[nonce] for nonce in shown)
     found = sum(joined.signed_at.get(nonce) == world.signed_at[nonce] for nonce in shown)
@@ -219,7 +235,7 @@ def tables(results: Sequence[tuple[str, Habit, int, Result]]) -> str:
             lines += [f"| {name} | {way_out} | {cells} |"]
         cells = " | ".join(
             f"{it.customers.chance:.1%}, {it.signatures.chance:.1%}".replace("%", " %")
-            for it in rows[STRICT_BY_HALVES.name, WAYS_OUT["shared"]].values()
+            for it in rows[BY_HALVES.name, WAYS_OUT["shared"]].values()
         )
         lines += [f"| *chance, for refills by halves through shared exits* | | {cells} |", ""]
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 mod arguments;
 mod blinding;
 mod closing;
+mod consistency;
 mod form;
 mod issuer;
 mod opening;
@@ -10,6 +11,7 @@ mod options;
 mod owner;
 mod persona;
 mod ports;
+mod privacy;
 mod relays;
 mod requests;
 pub(crate) mod rules;
@@ -26,6 +28,7 @@ pub(crate) use owner::{Customer, Owner};
 pub(crate) use persona::AttemptResult;
 pub(crate) use persona::{AttemptOptions, Persona, Question};
 pub(crate) use ports::{Ports, SeenPurchases};
+pub use privacy::Privacy;
 pub use relays::Relays;
 pub use requests::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
@@ -94,6 +97,7 @@ pub(crate) struct Inner {
     /// The way of the call that names us, for whoever brings a key.
     pub(crate) identified_route: Route,
     pub(crate) environment: Environment,
+    pub(crate) privacy: Privacy,
     pub(crate) decryption_key: Option<DecryptionKeys>,
     pub(crate) encryption_form: EncryptionForm,
     /// In which form Persona took a key last.
@@ -203,6 +207,7 @@ impl Client {
                 identified: api_key.map(lane),
                 identified_route: inner.identified_route.clone(),
                 environment,
+                privacy: inner.privacy,
                 decryption_key: None,
                 encryption_form: inner.encryption_form,
                 accepted: inner.accepted.clone(),

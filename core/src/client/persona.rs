@@ -15,6 +15,7 @@ use crate::future::BoxFuture;
 use crate::http::{ask_once, Attempt, Connection};
 use crate::outcome::Budget;
 use crate::pass::{PendingPass, PrivacyPassToken};
+use crate::privacy::{Fetched, Sighting};
 use crate::records::StoredSecret;
 use crate::secret::IdempotencyKey;
 
@@ -60,6 +61,30 @@ pub(crate) trait Persona: Send + Sync {
         bound_to: &'a IssuePrivacyPass,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<StoredSecret>>;
+
+    /// Fetches the challenge that passes of a strict pool are bought for, on a connection of its own, and
+    /// holds it against what others were given.
+    ///
+    /// # Errors
+    /// `privacy_refused` if it could be a mark; `store`.
+    fn fetch<'a>(
+        &'a self,
+        claim_type: &'a ClaimType,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<Fetched>>;
+
+    /// Blinds a message for a challenge that was fetched: as [`Persona::blind`] returns it.
+    fn blind_for<'a>(&'a self, fetched: &'a Fetched) -> BoxFuture<'a, Result<StoredSecret>>;
+
+    /// Whether what was fetched is still what all were given, as far as at least two fetches tell.
+    ///
+    /// # Errors
+    /// Those of [`Persona::fetch`].
+    fn check_common<'a>(
+        &'a self,
+        claim_type: &'a ClaimType,
+        seen: &'a Sighting,
+    ) -> BoxFuture<'a, Result<()>>;
 
     /// One attempt to have a message signed; the pass, verified.
     fn sign<'a>(
@@ -115,6 +140,29 @@ impl Persona for Inner {
             }
             Ok(StoredSecret::new(pending.save().expose().as_str()))
         })
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        claim_type: &'a ClaimType,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<Fetched>> {
+        Box::pin(self.fetch_compared(claim_type, budget))
+    }
+
+    fn blind_for<'a>(&'a self, fetched: &'a Fetched) -> BoxFuture<'a, Result<StoredSecret>> {
+        Box::pin(async move {
+            let pending = self.blind_fetched(fetched).await?;
+            Ok(StoredSecret::new(pending.save().expose().as_str()))
+        })
+    }
+
+    fn check_common<'a>(
+        &'a self,
+        claim_type: &'a ClaimType,
+        seen: &'a Sighting,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.check_compared(claim_type, seen))
     }
 
     fn sign<'a>(

@@ -7,7 +7,7 @@ use crate::encoding::encode_hex;
 use crate::error::{ErrorKind, Result};
 use crate::events::EventKind;
 use crate::records::{Changed, Evidence, Loaded};
-use crate::secret::rand_core::{CryptoRng, Rng};
+use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
 use crate::store::Swap;
 
@@ -28,7 +28,7 @@ pub(crate) fn new_pool_key(
 
 /// `pass/<environment>/<claim type>/`, in characters that a key may have. Of somebody else's passes,
 /// `pass/<environment>/<claim type>~~<owner>/`: no claim type reads like that.
-fn prefix(environment: &str, claim_type: &str, owner: Option<&Owner>) -> String {
+pub(super) fn prefix(environment: &str, claim_type: &str, owner: Option<&Owner>) -> String {
     use std::fmt::Write;
     let mut prefix = format!("pass/{environment}/");
     if claim_type.len() > LONGEST_IN_KEY {
@@ -70,11 +70,7 @@ impl Ports {
             .vault
             .scan(&prefix, None, 10 * MOST_PASSES as usize)
             .await?;
-        let random = &mut self.random();
-        for last in (1..keys.len()).rev() {
-            let other = random.next_u64() % (last as u64 + 1);
-            keys.swap(last, usize::try_from(other).expect("it is below a length"));
-        }
+        self.shuffle(&mut keys);
         Ok(keys)
     }
 
@@ -193,7 +189,8 @@ impl Ports {
     }
 
     /// Does for a place whatever is due, or says which verification must be looked at first.
-    pub(crate) async fn look_after_pooled(&self, key: &str) -> Result<Looked> {
+    /// A strict worker buys for strict pools only, and nobody else does.
+    pub(crate) async fn look_after_pooled(&self, key: &str, is_strict: bool) -> Result<Looked> {
         let Some(place) = self.vault.load::<Pooled>(key).await? else {
             return Ok(Looked::Nothing);
         };
@@ -202,10 +199,15 @@ impl Ports {
         if !place.content.is_due(now) {
             return Ok(Looked::Nothing);
         }
-        let is_ours = place.content.owner == self.owner().await?;
+        let is_ours = place.content.owner == self.owner().await?
+            && place.content.bought_in.is_some() == is_strict;
         match &place.content.state {
             // Only he buys it who began to: it stays due for him, until nobody can ask any more.
             PooledState::Issuing { purchase } if !is_ours && now < purchase.is_over_at() => {
+                Ok(Looked::Nothing)
+            }
+            // A strict worker would make the verification that took it a strict one.
+            PooledState::Taken { .. } if place.content.bought_in.is_some() != is_strict => {
                 Ok(Looked::Nothing)
             }
             PooledState::Taken { by, .. } => Ok(Looked::TakenBy(by.clone())),

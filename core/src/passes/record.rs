@@ -9,8 +9,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Purchase;
+use super::{CommonHour, Purchase};
 use crate::client::Owner;
+use crate::privacy::Sighting;
 use crate::records::{next_look, Stored, StoredSecret, DAY, HOUR, LEASE};
 use crate::secret::rand_core::CryptoRng;
 
@@ -39,6 +40,9 @@ pub(crate) struct Pooled {
     /// The verification that its pass came back from: then it leaves a mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) came_from: Option<String>,
+    /// Of a strict pool: what its pass was bought in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bought_in: Option<BoughtIn>,
     #[serde(default)]
     tries: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +51,14 @@ pub(crate) struct Pooled {
     due_at: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<u64>,
+}
+
+/// In which common hour a pass of a strict pool is bought, and for which challenge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BoughtIn {
+    pub(crate) hour: CommonHour,
+    /// Held against what others were given before it is signed, and before it is used.
+    pub(crate) seen: Sighting,
 }
 
 /// What is in a place.
@@ -73,6 +85,7 @@ impl Pooled {
             state,
             owner: None,
             came_from: None,
+            bought_in: None,
             tries: 0,
             leased_until: Some(now + LEASE),
             due_at: None,
@@ -83,12 +96,14 @@ impl Pooled {
     }
 
     pub(crate) fn moved(&self, state: PooledState, now: u64, random: &mut impl CryptoRng) -> Self {
-        let moved = Self::new(&self.environment, &self.claim_type, state, now, random);
-        Self {
-            owner: self.owner.clone(),
-            came_from: self.came_from.clone(),
-            ..moved
-        }
+        let mut moved = Self {
+            state,
+            tries: 0,
+            leased_until: Some(now + LEASE),
+            ..self.clone()
+        };
+        moved.schedule(now, random);
+        moved
     }
 
     /// The record after a look in vain.
@@ -118,12 +133,14 @@ impl Pooled {
 
     /// The pass, if it is there for the taking.
     pub(super) fn available(&self, now: u64) -> Option<&PaidPass> {
-        match &self.state {
-            PooledState::Available { pass } if now < pass.bought_at.saturating_add(USABLE) => {
-                Some(pass)
-            }
-            _ => None,
-        }
+        let PooledState::Available { pass } = &self.state else {
+            return None;
+        };
+        let is_usable = match &self.bought_in {
+            None => now < pass.bought_at.saturating_add(USABLE),
+            Some(bought_in) => bought_in.hour.is_used_at(now),
+        };
+        is_usable.then_some(pass)
     }
 
     fn schedule(&mut self, now: u64, random: &mut impl CryptoRng) {
@@ -134,6 +151,10 @@ impl Pooled {
             }
             PooledState::Issuing { .. } | PooledState::Taken { .. } => {
                 (Some(next_look(now, self.tries, random)), None)
+            }
+            PooledState::Available { .. } if self.bought_in.is_some() => {
+                let until = (self.bought_in.as_ref()).map(|it| it.hour.is_used_until());
+                (until, None)
             }
             // By the day: the exact time would lead to the verification that it came back from.
             PooledState::Available { pass } => (
@@ -155,7 +176,7 @@ impl Stored for Pooled {
         self.expires_at
     }
 
-    fn has_owner(&self) -> bool {
-        self.owner.is_some()
+    fn is_unknown_to_0_1_0(&self) -> bool {
+        self.owner.is_some() || self.bought_in.is_some()
     }
 }

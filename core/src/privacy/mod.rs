@@ -10,6 +10,8 @@
 //! Source: RFC 9576 section 6.2 (a consistent view of keys), RFC 9577 section 5.5 (contexts of one's
 //! own).
 
+mod fetched;
 mod sightings;
 
+pub(crate) use fetched::Fetched;
 pub(crate) use sightings::{Finding, Sighting, Sightings};

@@ -8,6 +8,8 @@ use crate::records::HOUR;
 
 /// Challenges are the same for an hour and good for two: so many are of interest at a time.
 const MOST_HOURS: usize = 4;
+/// So many hours are remembered that passes were bought in: of a week there are seven, which are used for two.
+const MOST_BOUGHT_IN: usize = 16;
 /// So many keys are remembered, the newest.
 const MOST_KEYS: usize = 16;
 /// So many fetches of one hour that agree make it known.
@@ -16,7 +18,7 @@ const ENOUGH: u32 = 2;
 const FARTHEST: u64 = 3 * HOUR;
 
 /// A challenge and its key, as they were fetched once. Digests: nothing here is worth stealing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sighting {
     /// When issuing ends, in milliseconds since the epoch: on the hour, as documented, and all challenges
     /// that end in one hour should be one.
@@ -40,6 +42,17 @@ impl Sighting {
 }
 
 impl Sighting {
+    /// One that ends in so many milliseconds since the epoch, for tests of what is done with them.
+    #[cfg(test)]
+    pub(crate) fn example(expires_at: u64) -> Self {
+        Self {
+            expires_at,
+            challenge: digest("challenge"),
+            key: digest("key"),
+            id_is_digest: true,
+        }
+    }
+
     fn ends_in(&self) -> u64 {
         self.expires_at.div_ceil(HOUR)
     }
@@ -75,6 +88,9 @@ pub(crate) enum Finding {
 pub(crate) struct Sightings {
     /// The newest last.
     hours: Vec<Hour>,
+    /// Those that passes of strict pools were bought in, for as long as these are used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    bought_in: Vec<Hour>,
     keys: Vec<Pin>,
 }
 
@@ -113,15 +129,28 @@ impl Sightings {
             })
     }
 
-    /// Whether enough fetches of this hour agreed, and none did not.
-    #[cfg(test)]
-    pub(crate) fn agrees(&self, seen: &Sighting) -> bool {
-        self.hour(seen).is_some_and(|hour| {
-            hour.fetches >= ENOUGH
-                && !(hour.challenge_differs || hour.key_differs)
-                && hour.challenge == seen.challenge
-                && hour.key == seen.key
-        })
+    /// What keeps this from being given to everybody, as far as is known; if nothing does, whether enough
+    /// fetches of its hour agreed.
+    ///
+    /// # Errors
+    /// The first that was found. A difference stays until its hour is over.
+    pub(crate) fn agrees(&self, seen: &Sighting, now: u64) -> Result<bool, Finding> {
+        if !seen.id_is_digest {
+            return Err(Finding::KeyIdIsNoDigest);
+        }
+        if seen.is_odd(now) {
+            return Err(Finding::OddEnd);
+        }
+        let Some(hour) = self.hour(seen) else {
+            return Ok(false);
+        };
+        if hour.challenge_differs || hour.challenge != seen.challenge {
+            return Err(Finding::ChallengeDiffers);
+        }
+        if hour.key_differs || hour.key != seen.key {
+            return Err(Finding::KeyDiffers);
+        }
+        Ok(hour.fetches >= ENOUGH)
     }
 
     /// Notes a fetch, and says what it shows.
@@ -146,7 +175,8 @@ impl Sightings {
         if seen.expires_at > now.saturating_add(FARTHEST) {
             return findings;
         }
-        match (self.hours.iter_mut()).find(|hour| hour.ends_in == seen.ends_in()) {
+        let mut hours = self.hours.iter_mut().chain(&mut self.bought_in);
+        match hours.find(|hour| hour.ends_in == seen.ends_in()) {
             None => {
                 self.hours.push(Hour {
                     ends_in: seen.ends_in(),
@@ -164,14 +194,26 @@ impl Sightings {
         findings
     }
 
+    /// Remembers the hour of this one for as long as passes that are bought in it are used.
+    pub(crate) fn keep(&mut self, seen: &Sighting) {
+        let place = (self.hours.iter()).position(|hour| hour.ends_in == seen.ends_in());
+        if let Some(place) = place {
+            self.bought_in.push(self.hours.remove(place));
+            self.bought_in.sort_by_key(|hour| hour.ends_in);
+            keep_newest(&mut self.bought_in, MOST_BOUGHT_IN);
+        }
+    }
+
     /// By when the newest challenge that was seen ends, in milliseconds since the epoch.
     pub(crate) fn newest(&self) -> u64 {
-        self.hours.last().map_or(0, |hour| hour.ends_in * HOUR)
+        let newest = |hours: &[Hour]| hours.last().map_or(0, |hour| hour.ends_in * HOUR);
+        newest(&self.hours).max(newest(&self.bought_in))
     }
 
     fn hour(&self, seen: &Sighting) -> Option<&Hour> {
         let ends_in = seen.ends_in();
-        self.hours.iter().find(|hour| hour.ends_in == ends_in)
+        let mut hours = self.hours.iter().chain(&self.bought_in);
+        hours.find(|hour| hour.ends_in == ends_in)
     }
 }
 
@@ -222,9 +264,9 @@ mod tests {
         let mut sightings = Sightings::default();
         let it = seen(1, "a", "key");
         assert_eq!(sightings.note(&it, NOW), []);
-        assert!(!sightings.knows(&it) && !sightings.agrees(&it));
+        assert!(!sightings.knows(&it) && sightings.agrees(&it, NOW) == Ok(false));
         assert_eq!(sightings.note(&it, NOW), []);
-        assert!(sightings.knows(&it) && sightings.agrees(&it));
+        assert!(sightings.knows(&it) && sightings.agrees(&it, NOW) == Ok(true));
         // Nothing changes any more: nothing is to be stored.
         let before = sightings.clone();
         sightings.note(&it, NOW + 1);
@@ -240,14 +282,16 @@ mod tests {
         let own = seen(1, "b", "key");
         assert!(!sightings.knows(&own));
         assert_eq!(sightings.note(&own, NOW), [Finding::ChallengeDiffers]);
-        assert!(!sightings.agrees(&common) && !sightings.agrees(&own));
+        let differs = Err(Finding::ChallengeDiffers);
+        assert_eq!(sightings.agrees(&common, NOW), differs);
+        assert_eq!(sightings.agrees(&own, NOW), differs);
         // A third one is nothing new to store.
         assert!(sightings.knows(&seen(1, "c", "key")));
         // The next hour begins anew.
         let next = seen(2, "d", "key");
         assert_eq!(sightings.note(&next, NOW), []);
         sightings.note(&next, NOW);
-        assert!(sightings.agrees(&next));
+        assert_eq!(sightings.agrees(&next, NOW), Ok(true));
     }
 
     #[test]
@@ -258,7 +302,8 @@ mod tests {
         assert_eq!(found, [Finding::KeyChanged, Finding::KeyDiffers]);
         // Back and forth is nothing new, and the hour stays what it is.
         assert_eq!(sightings.note(&seen(1, "a", "own"), NOW), []);
-        assert!(!sightings.agrees(&seen(1, "a", "own")));
+        let own = sightings.agrees(&seen(1, "a", "own"), NOW);
+        assert_eq!(own, Err(Finding::KeyDiffers));
         assert_eq!(sightings.note(&seen(1, "a", "key"), NOW), []);
     }
 
@@ -280,6 +325,31 @@ mod tests {
         };
         let found = Sightings::default().note(&odd, NOW);
         assert_eq!(found, [Finding::KeyIdIsNoDigest]);
+    }
+
+    #[test]
+    fn what_could_be_a_mark_never_agrees_however_often_it_is_seen() {
+        let it = seen(1, "a", "key");
+        let no_digest = Sighting {
+            id_is_digest: false,
+            ..it.clone()
+        };
+        let odd = Sighting {
+            expires_at: it.expires_at - 1,
+            ..it.clone()
+        };
+        let far = seen(4, "a", "key");
+        for (mark, finding) in [
+            (no_digest, Finding::KeyIdIsNoDigest),
+            (odd, Finding::OddEnd),
+            (far, Finding::OddEnd),
+        ] {
+            let mut sightings = Sightings::default();
+            for _ in 0..3 {
+                sightings.note(&mark, NOW);
+                assert_eq!(sightings.agrees(&mark, NOW), Err(finding));
+            }
+        }
     }
 
     #[test]
@@ -309,7 +379,7 @@ mod tests {
         let it = seen(2, "a", "key");
         sightings.note(&it, NOW);
         sightings.note(&it, NOW);
-        assert!(sightings.agrees(&it));
+        assert_eq!(sightings.agrees(&it, NOW), Ok(true));
         assert_eq!(sightings.newest(), NOW + 2 * HOUR);
     }
 

@@ -17,8 +17,8 @@ use crate::store::{Record, Sealer, Store, StoreError, Swap, LARGEST_VALUE};
 /// The format of records' contents. A newer one is refused and left untouched.
 const FORMAT: u8 = 1;
 
-/// The format of what has an owner: relaypass 0.1.0, which would buy it with another's API key and
-/// drop the owner, leaves it untouched.
+/// The format of what has an owner, or is strict: relaypass 0.1.0, which would buy it with another's API key
+/// or at any time, and drop what it does not know, leaves it untouched.
 const OWNED: u8 = 2;
 
 /// How long after a call's deadline the store is still waited for, to keep what a request has come to:
@@ -35,8 +35,9 @@ pub(crate) trait Stored:
     /// When the store may drop it.
     fn expires_at(&self) -> Option<u64>;
 
-    /// Whether it belongs to another customer than the client that was built.
-    fn has_owner(&self) -> bool {
+    /// Whether relaypass 0.1.0 would do something wrong with it: what belongs to another customer than the
+    /// client that was built, and what is strict.
+    fn is_unknown_to_0_1_0(&self) -> bool {
         false
     }
 
@@ -244,7 +245,7 @@ impl Vault {
 /// `format (1 byte) || JSON`.
 fn encode(content: &impl Stored) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(16_384));
-    bytes.push(if content.has_owner() { OWNED } else { FORMAT });
+    bytes.push(if content.is_unknown_to_0_1_0() { OWNED } else { FORMAT });
     serde_json::to_writer(&mut *bytes, content).expect("records are plain JSON");
     bytes
 }

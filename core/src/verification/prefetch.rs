@@ -7,13 +7,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::passes::{Buying, Passes};
 
 impl Passes<'_> {
-    /// Buys passes ahead, up to `count` of them, and never more than 100 of a claim type in all.
+    /// Buys passes ahead, up to `count` of them, and never more than 1,000 of a claim type in all.
     /// Returns how many it bought: fewer if others fill the pool at the same time, if its time
     /// ([`Passes::within`]) is up after some, or if the client is closed meanwhile. Without such a limit, each of them may take as long as
     /// a call. Each is billed, and none is lost if the process ends meanwhile.
     ///
+    /// A [strict](crate::Privacy::Strict) client buys in the common hours only: it notes that passes of this
+    /// claim type are wanted from the next one on, and returns 0. In the sandbox, where nothing is billed and
+    /// nobody to be hidden, it buys at once, so that you can try it.
+    ///
     /// # Errors
-    /// `invalid_argument` without an API key or a store, or for a count above 100; those of
+    /// `invalid_argument` without an API key or a store, or for a count above 1,000; those of
     /// [`Relays::issue_privacy_pass`](crate::Relays::issue_privacy_pass); `store`. What was bought
     /// before the error stays in the pool. `protocol` without a request after two signatures in a row
     /// that were no use: for an hour, or until a pass that is bought otherwise is good.
@@ -24,10 +28,13 @@ impl Passes<'_> {
             let _call = lifecycle.begin_call()?;
             if count > MOST_PASSES {
                 return Err(Error::invalid_argument(
-                    "At most 100 passes of a claim type can be held ready.",
+                    "At most 1,000 passes of a claim type can be held ready.",
                 ));
             }
             let engine = Engine::of_many(&self.client.inner, self.limit)?;
+            if engine.is_strict {
+                return engine.prefetch_strictly(claim_type, count).await;
+            }
             engine.prefetch(claim_type, count).await
         };
         prefetch

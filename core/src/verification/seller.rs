@@ -1,5 +1,6 @@
-//! A Persona that sells passes and cannot be reached otherwise, for tests that need no more of her.
+//! A Persona that sells passes and answers little else, for tests that need no more of her.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,12 +8,14 @@ use super::Engine;
 use crate::claim::{Claim, ClaimType, KeyForm};
 use crate::client::{
     AttemptOptions, AttemptResult, Environment, IssuePrivacyPass, PassBinding, Persona, Ports,
-    Question, Relay,
+    Question, Relay, RelayToken,
 };
-use crate::error::{ResponseInfo, Result};
+use crate::credential::RelaySecret;
+use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
 use crate::http::{Attempt, FailureCause, SendFailure, Sent};
 use crate::outcome::Budget;
+use crate::privacy::{Fetched, Sighting};
 use crate::records::{RealWorld, StoredSecret, Vault};
 use crate::secret::{IdempotencyKey, Secret};
 use crate::store::{Sealer, Store};
@@ -31,6 +34,17 @@ pub(super) struct Seller {
     pub(super) hangs: bool,
     /// The status with which she refuses to sign.
     pub(super) refuses: Mutex<Option<u16>>,
+    /// What she gave when the challenge was fetched last, and how often that was.
+    pub(super) fetches: Mutex<Vec<Sighting>>,
+    /// Whether each fetch brings another challenge.
+    pub(super) marks: AtomicBool,
+    /// Whether others were given something else than what passes were bought for.
+    pub(super) differs: AtomicBool,
+    /// How many passes she signed.
+    pub(super) signed: AtomicU32,
+    /// The passes that were presented to her. She answers that the person has not finished, or what this says.
+    pub(super) presented: Mutex<Vec<String>>,
+    pub(super) answers: Mutex<Option<u16>>,
 }
 
 /// A worker on this store that buys from her.
@@ -56,6 +70,8 @@ pub(super) fn engine(store: Arc<dyn Store>, seller: Arc<Seller>) -> Engine {
         },
         binding: PassBinding::ClaimType,
         purchase_window: 0,
+        is_strict: false,
+        pass_pool: 0,
     }
 }
 
@@ -65,7 +81,15 @@ impl Persona for Seller {
     }
 
     fn create<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Relay>> {
-        unreachable!("a pass needs no relay")
+        Box::pin(async {
+            Ok(Relay {
+                relay_token: RelayToken::parse("token")?,
+                relay_secret: RelaySecret::parse("secret")?,
+                relay_session_access_token: Secret::new("session".to_owned()),
+                encryption_form: None,
+                info: ResponseInfo::default(),
+            })
+        })
     }
 
     fn blind<'a>(
@@ -95,16 +119,49 @@ impl Persona for Seller {
                 tokio::time::sleep(options.timeout.unwrap_or_default()).await;
                 return Ok(Err(unsent()));
             }
+            self.signed.fetch_add(1, Ordering::Relaxed);
             Ok(Ok((StoredSecret::new("pass"), ResponseInfo::default())))
         })
     }
 
+    fn fetch<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Fetched>> {
+        Box::pin(async {
+            tokio::time::sleep(self.challenge).await;
+            let mut fetches = self.fetches.lock().expect("nobody panicked");
+            let mark = match self.marks.load(Ordering::Relaxed) {
+                true => fetches.len(),
+                false => 0,
+            };
+            let seen = Sighting::example(0);
+            fetches.push(seen.clone());
+            Ok(Fetched {
+                challenge: format!("challenge {mark}"),
+                token_key: "key".to_owned(),
+                token_key_id: "id".to_owned(),
+                seen,
+            })
+        })
+    }
+
+    fn blind_for<'a>(&'a self, _: &'a Fetched) -> BoxFuture<'a, Result<StoredSecret>> {
+        Box::pin(async { Ok(StoredSecret::new("blinded")) })
+    }
+
+    fn check_common<'a>(&'a self, _: &'a ClaimType, _: &'a Sighting) -> BoxFuture<'a, Result<()>> {
+        let differs = self.differs.load(Ordering::Relaxed);
+        let refused = || Error::new(ErrorKind::PrivacyRefused, "Others were given something else.");
+        Box::pin(async move { if differs { Err(refused()) } else { Ok(()) } })
+    }
+
     fn redeem<'a>(
         &'a self,
-        _: Question<'a>,
+        question: Question<'a>,
         _: AttemptOptions,
     ) -> BoxFuture<'a, Result<AttemptResult<(StoredSecret, bool)>>> {
-        Box::pin(async { Ok(Err(unsent())) })
+        let pass = question.pass.expose().to_owned();
+        (self.presented.lock().expect("nobody panicked")).push(pass);
+        let status = *self.answers.lock().expect("nobody panicked");
+        Box::pin(async move { Ok(Err(status.map_or_else(unsent, refused))) })
     }
 
     fn open<'a>(

@@ -67,7 +67,7 @@ impl Engine {
     }
 
     /// Has the pass of a place signed.
-    async fn drive_place(&self, key: &str, place: Loaded<Pooled>, run: Run) -> Result<()> {
+    pub(super) async fn drive_place(&self, key: &str, place: Loaded<Pooled>, run: Run) -> Result<()> {
         let version = place.version;
         let content = Durable::of_place(key, &place.content, self.ports.now());
         let shelf = Shelf::Place {
@@ -110,7 +110,7 @@ impl Engine {
     /// Does for a place whatever is due. False if that was nothing.
     pub(super) async fn look_after_place(&self, key: &str) -> Result<bool> {
         let ports = &self.ports;
-        match ports.look_after_pooled(key).await? {
+        match ports.look_after_pooled(key, self.is_strict).await? {
             Looked::Nothing => Ok(false),
             Looked::Done => Ok(true),
             Looked::Buying(place) => {

@@ -13,6 +13,7 @@ mod purchase_failed;
 mod purchase_window;
 mod recovering;
 mod references;
+mod renewing;
 mod strangers;
 
 use std::sync::{Arc, Mutex};

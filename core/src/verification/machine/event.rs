@@ -38,8 +38,8 @@ pub(crate) enum Event {
     NotRedeemed(Arc<Attempt>),
     /// The call has no time or no tries left; what the last attempt was.
     OutOfPatience(ErrorKind),
-    /// Another pass of the pool for one that Persona does not take, or that there is none.
-    Replacement(Option<String>),
+    /// The place of a pass in the pool, or that there is none.
+    FoundPooled(Option<String>),
     /// The refund is in the pool.
     Refunded,
 }

@@ -15,6 +15,7 @@ mod event;
 mod redeeming;
 mod run;
 mod signing;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -69,6 +70,9 @@ fn decide_on(
     random: &mut impl CryptoRng,
 ) -> Decision {
     match (event, &record.state) {
+        (Event::Continue | Event::Reissue, _) if run.takes_over(record) => {
+            strict::take_over(record, run, now, random)
+        }
         (Event::Continue, _) => go_on(record, run, now, random),
         (Event::Reissue, _) => reissue(record, run, now, random),
         (Event::Pooled(Some(pass)), State::Created { .. }) => Decision::store(
@@ -77,7 +81,7 @@ fn decide_on(
         ),
         (Event::Pooled(None), State::Created { .. }) => {
             let state = State::Created { pooled: None };
-            if run.reissues {
+            if run.reissues && !record.is_strict() {
                 return reissued(record, run, state, now, random);
             }
             Decision::store(record.moved(state, now, random), Effect::Continue)
@@ -134,12 +138,16 @@ fn decide_on(
             out_of_patience(record, run, purchase, kind, now, random)
         }
         (Event::OutOfPatience(kind), _) => Decision::just(Effect::Later(kind)),
+        (Event::FoundPooled(found), State::Created { pooled: None }) => {
+            strict::found(record, found, now, random)
+        }
         (
-            Event::Replacement(place),
+            Event::FoundPooled(place),
             State::Ready {
                 rejected: Some(_), ..
             },
         ) => match place {
+            None if run.reissues && record.is_strict() => strict::wait(record, now, random),
             // The caller said so: another one is bought.
             None if run.reissues => {
                 let state = State::Created { pooled: None };
@@ -171,6 +179,9 @@ fn decide_on(
 fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Decision {
     match &record.state {
         State::Created { pooled: Some(key) } => Decision::just(Effect::TakePooled(key.clone())),
+        State::Created { pooled: None } if record.is_strict() => {
+            strict::without_pass(record, run, now, random)
+        }
         State::Created { pooled: None } if record.is_dead(now) => never_bought(record, now, random),
         State::Created { pooled: None } => Decision::just(Effect::Blind),
         State::Issuing { purchase } if purchase.key.is_none() && record.is_dead(now) => {
@@ -218,9 +229,11 @@ fn ready(pass: PaidPass, lost: Vec<Request>) -> State {
     }
 }
 
-/// A pass that is bound to a relay fits no other one: it is of no use to a pool.
+/// A pass that is bound to a relay fits no other one: it is of no use to a pool. One that Persona was shown
+/// for this relay would join it to the next one: a strict verification drops it.
 fn refund(record: &Durable, pass: &PaidPass, random: &mut impl CryptoRng) -> Option<Refund> {
-    (!record.relay_bound).then(|| Refund {
+    let is_dropped = record.relay_bound || record.is_strict();
+    (!is_dropped).then(|| Refund {
         pass: pass.clone(),
         pool_key: record.new_pool_key(random),
     })

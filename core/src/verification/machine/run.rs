@@ -10,6 +10,8 @@ use crate::verification::record::{Durable, Purpose, Request};
 
 /// So many passes of the pool are tried in one call, each for one that Persona does not take.
 const MOST_REPLACEMENTS: u32 = 3;
+/// Of a strict verification, whoever says no is shown one more.
+const MOST_STRICT_REPLACEMENTS: u32 = 1;
 
 /// What one worker knows of a verification beside its record.
 pub(crate) struct Run {
@@ -24,6 +26,8 @@ pub(crate) struct Run {
     pub(crate) may_retry: bool,
     /// Whether the moment of a purchase that was put off has come, whatever the clock says.
     pub(crate) is_its_moment: bool,
+    /// Whether this worker is strict.
+    pub(crate) is_strict: bool,
     /// Whether no key may be made: the caller has the one that there is.
     pub(crate) only_this_key: bool,
     /// The present key as it was before this call asked it.
@@ -51,6 +55,7 @@ impl Run {
             attempts: None,
             may_retry: true,
             is_its_moment: false,
+            is_strict: false,
             only_this_key: false,
             asked: None,
             set_aside: Vec::new(),
@@ -67,6 +72,12 @@ impl Run {
     pub(super) fn is_put_off(&self, record: &Durable, now: u64) -> bool {
         let waits = self.goal == Goal::Pass && !self.is_its_moment;
         waits && record.is_put_off_for(now).is_some()
+    }
+
+    /// Whether a strict worker has to make this verification a strict one.
+    pub(super) fn takes_over(&self, record: &Durable) -> bool {
+        let is_open = record.purpose == Purpose::Verification && !record.is_closed();
+        self.is_strict && is_open && !record.is_strict() && !record.relay_bound
     }
 
     /// Whether Persona can tell by the clock which relay the pass is for that this call buys: it
@@ -91,7 +102,11 @@ impl Run {
     /// Whether another pass of the pool is tried for one that Persona does not take.
     pub(super) fn may_replace(&self, record: &Durable) -> bool {
         let is_pooled = record.purpose == Purpose::Verification && !record.relay_bound;
-        is_pooled && self.goal == Goal::Answer && self.replacements < MOST_REPLACEMENTS
+        let most = match record.is_strict() {
+            true => MOST_STRICT_REPLACEMENTS,
+            false => MOST_REPLACEMENTS,
+        };
+        is_pooled && self.goal == Goal::Answer && self.replacements < most
     }
 
     /// Whether nothing was sent under the present key, by nobody.

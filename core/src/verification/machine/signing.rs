@@ -103,7 +103,7 @@ pub(super) fn reissue(
             rejected: Some(_), ..
         } => {
             run.reissues = true;
-            return Decision::just(Effect::FindReplacement);
+            return Decision::just(Effect::FindPooled);
         }
         _ => return go_on(record, run, now, random),
     };

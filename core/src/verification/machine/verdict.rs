@@ -138,7 +138,7 @@ impl Unanswered<'_> {
             *rejected = Some(Evidence::of(&error));
         }
         let effect = match run.may_replace(self.record) {
-            true => Effect::FindReplacement,
+            true => Effect::FindPooled,
             false => Effect::Fail(kind),
         };
         Decision::store(self.record.moved(state, self.now, random), effect)

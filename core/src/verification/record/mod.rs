@@ -90,6 +90,12 @@ pub(crate) struct Durable {
     /// The code of what keeps its pass from being bought until somebody mends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) purchase_failure: Option<String>,
+    /// Whether its pass comes from a strict pool, when the answer is asked for.
+    #[serde(rename = "strict", default, skip_serializing_if = "std::ops::Not::not")]
+    is_strict: bool,
+    /// Whether somebody was told that it waits for a pass of the pool.
+    #[serde(rename = "waited", default, skip_serializing_if = "std::ops::Not::not")]
+    has_waited: bool,
     /// A pass that was not consumed, on its way to the pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) refund: Option<Refund>,
@@ -219,6 +225,8 @@ impl Durable {
             leased_until: Some(now + LEASE),
             buy_at: beginning.buy_at,
             purchase_failure: None,
+            is_strict: false,
+            has_waited: false,
             due_at: None,
             expires_at: None,
         };
@@ -271,6 +279,40 @@ impl Durable {
         }
     }
 
+    /// Whether its pass comes from a strict pool. Then nothing is bought for it, and what Persona was shown for
+    /// it is shown for nothing else.
+    pub(super) fn is_strict(&self) -> bool {
+        self.is_strict
+    }
+
+    /// The same record as a strict one.
+    pub(super) fn as_strict(&self) -> Self {
+        Self {
+            is_strict: true,
+            purchase_failure: None,
+            buy_at: None,
+            ..self.clone()
+        }
+    }
+
+    /// Whether somebody was told that it waits for a pass of the pool.
+    pub(super) fn has_waited(&self) -> bool {
+        self.has_waited
+    }
+
+    /// The same record, when somebody was told that it waits.
+    pub(super) fn as_waiting(&self) -> Self {
+        Self {
+            has_waited: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether it is strict and has no pass: then only who asks for the answer goes on with it.
+    pub(super) fn waits_for_pool(&self) -> bool {
+        self.is_strict && matches!(self.state, State::Created { pooled: None })
+    }
+
     /// Whether 0.1.0 wrote it, which did not say whose a record is.
     pub(super) fn is_of_unknown_owner(&self) -> bool {
         self.owner.is_none() && !self.says_owner
@@ -317,7 +359,7 @@ impl Durable {
     /// Whether the next thing to do is to ask for a signature, or for a challenge before it.
     pub(super) fn is_to_be_bought(&self, now: u64) -> bool {
         match &self.state {
-            State::Created { pooled: None } => !self.is_dead(now),
+            State::Created { pooled: None } => !self.is_strict && !self.is_dead(now),
             State::Issuing { purchase } if purchase.key.is_none() => !self.is_dead(now),
             State::Issuing { purchase } => purchase.may_go_on(now) && !purchase.is_too_late(now),
             _ => false,
@@ -391,6 +433,8 @@ impl Durable {
             return Some(self.clone());
         }
         let unspent = match &self.state {
+            // Its pass was shown, or is about to be.
+            _ if self.is_strict => None,
             State::Created { pooled: Some(_) } => waiting,
             State::Ready {
                 pass,

@@ -18,6 +18,7 @@ use crate::error::{ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
 use crate::outcome::Budget;
 use crate::passes::{Pooled, PooledState};
+use crate::privacy::{Fetched, Sighting};
 use crate::records::{StoredSecret, Vault, World, MINUTE};
 use crate::secret::rand_core::Rng;
 use crate::secret::{os_random, IdempotencyKey};
@@ -56,6 +57,18 @@ impl Persona for Generous {
         _: &'a Budget,
     ) -> BoxFuture<'a, Result<StoredSecret>> {
         Box::pin(async { Ok(StoredSecret::new("blinded")) })
+    }
+
+    fn fetch<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Fetched>> {
+        unreachable!("nobody was strict")
+    }
+
+    fn blind_for<'a>(&'a self, _: &'a Fetched) -> BoxFuture<'a, Result<StoredSecret>> {
+        unreachable!("nobody was strict")
+    }
+
+    fn check_common<'a>(&'a self, _: &'a ClaimType, _: &'a Sighting) -> BoxFuture<'a, Result<()>> {
+        unreachable!("nobody was strict")
     }
 
     fn sign<'a>(
@@ -162,6 +175,8 @@ async fn worker(key: &str, record: &serde_json::Value, now: u64) -> (Engine, Arc
             ports,
             binding,
             purchase_window: 0,
+            is_strict: false,
+            pass_pool: 0,
         },
         persona,
     )

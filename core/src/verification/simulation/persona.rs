@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::executor::{Journey, Sim};
 use super::faults::{Effect, Fate, Faults, Mishap};
-use super::server::{Asked, Reply, Server, BAD_SIGNATURE};
+use super::server::{blind_for, Asked, Reply, Server, BAD_SIGNATURE};
 use super::watch::Watch;
 use super::SECRET;
 use crate::claim::{open_claim, Claim, ClaimType, KeyForm};
@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
 use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent};
 use crate::outcome::Budget;
+use crate::privacy::{Fetched, Sighting};
 use crate::records::{StoredSecret, SECOND};
 use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::{decode_claim, decode_signature, ResponseHead};
@@ -87,6 +88,37 @@ impl Persona for SimulatedPersona {
             let unknown = || Error::new(ErrorKind::NotFound, "no such relay");
             blinded.await?.map(StoredSecret::new).ok_or_else(unknown)
         })
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        _: &'a ClaimType,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<Fetched>> {
+        Box::pin(async move {
+            let server = self.server.clone();
+            // A key that has changed signs for none of the old challenges.
+            let fetched = self.free(Effect::Blind, budget, move || {
+                let server = server.lock().expect("not poisoned");
+                server.key_generation()
+            });
+            let generation = fetched.await?;
+            Ok(Fetched {
+                challenge: "challenge".to_owned(),
+                token_key: generation.to_string(),
+                token_key_id: "id".to_owned(),
+                seen: Sighting::example(0),
+            })
+        })
+    }
+
+    fn blind_for<'a>(&'a self, fetched: &'a Fetched) -> BoxFuture<'a, Result<StoredSecret>> {
+        let blinded = (self.sim).with_dice(|dice| blind_for(&fetched.token_key, dice));
+        Box::pin(async { Ok(StoredSecret::new(blinded)) })
+    }
+
+    fn check_common<'a>(&'a self, _: &'a ClaimType, _: &'a Sighting) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn sign<'a>(

@@ -179,8 +179,11 @@ impl Server {
         if relay.is_some_and(|relay| !self.relays.contains_key(relay)) {
             return None;
         }
-        let generation = self.key_generation;
-        Some(format!("{generation}-{SECRET}-{:016x}", dice.next()))
+        Some(blind_for(&self.key_generation.to_string(), dice))
+    }
+
+    pub(super) fn key_generation(&self) -> u32 {
+        self.key_generation
     }
 
     pub(super) fn sign(&mut self, asked: &Asked, blinded: &str) -> Reply {
@@ -387,6 +390,11 @@ impl Reply {
 
 /// It verifies for nothing.
 pub(super) const BAD_SIGNATURE: &str = "no signature";
+
+/// A blinded message for a key.
+pub(super) fn blind_for(key_generation: &str, dice: &mut Dice) -> String {
+    format!("{key_generation}-{SECRET}-{:016x}", dice.next())
+}
 
 /// Signing is deterministic: the same blinded message gives the same pass.
 pub(super) fn pass_of(blinded: &str) -> String {

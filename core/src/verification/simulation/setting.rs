@@ -99,6 +99,8 @@ impl Setting {
             },
             binding,
             purchase_window: 0,
+            is_strict: false,
+            pass_pool: 0,
         }
     }
 }

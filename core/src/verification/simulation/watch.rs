@@ -55,6 +55,12 @@ pub(super) struct Known {
     pub(super) stored_errors: BTreeSet<String>,
     /// Those that were denied a signature for want of a permission.
     pub(super) denied: BTreeSet<String>,
+    /// How many passes a strict pool of this world holds; none: its workers are not strict.
+    strict_pool: Option<usize>,
+    /// The places of each common hour.
+    bought_in: BTreeMap<String, BTreeSet<String>>,
+    /// The relays that a pass was shown for.
+    shown_for: BTreeMap<String, BTreeSet<String>>,
     /// Who has a pass, or had it last without giving it back.
     holders: BTreeMap<String, String>,
     /// Passes that callers keep themselves.
@@ -96,6 +102,17 @@ impl Watch {
     /// The pool is filled up to so many.
     pub(super) fn fills_up_to(&self, target: usize) {
         self.known().pool_target = Some(target);
+    }
+
+    /// All workers of this world are strict, with a pool of so many.
+    pub(super) fn is_strict(&self, pool: usize) {
+        self.known().strict_pool = Some(pool);
+    }
+
+    /// Whether no pass was ever shown for it, because the strict pool had none, or nobody asked.
+    pub(super) fn was_never_asked(&self, key: &str) -> bool {
+        let known = self.known();
+        known.strict_pool.is_some() && !known.keys.contains_key(key)
     }
 
     /// A worker begins to buy one pass for the pool. Returns a number for it.
@@ -154,10 +171,12 @@ impl Watch {
 
     /// A write has landed.
     pub(super) fn stored(&self, key: &str, record: Option<&Record>, task: TaskId, now: u64) {
-        if key.starts_with("reference/") || key == "names" {
+        let others = ["reference/", "asked/", "renewal/"];
+        if others.iter().any(|other| key.starts_with(other)) || key == "names" {
             return;
         }
         let mut known = self.known();
+        known.hold_strict_pool(key);
         let Some(record) = record else {
             known.filled.remove(key);
             if let Some(seen) = known.records.remove(key) {
@@ -247,6 +266,13 @@ impl Watch {
             "W1: other bytes are sent than were stored"
         );
         if bytes.starts_with("sign ") {
+            let is_for_a_relay =
+                !intent.owner.contains("pass/") && !intent.owner.contains("/purchase/");
+            assert!(
+                known.strict_pool.is_none() || !is_for_a_relay,
+                "{} is strict, and a pass is signed for it",
+                intent.owner
+            );
             let age = now - intent.stored_at;
             assert!(
                 age < DAY,
@@ -266,7 +292,8 @@ impl Watch {
             let left_over = known.fills.iter().filter(is_left).count();
             let filled = known.filled.len();
             // By clocks that differ, it takes up what is being bought.
-            let target = known.pool_target.filter(|_| known.clocks_differ == 0);
+            let is_standard = known.strict_pool.is_none();
+            let target = (known.pool_target).filter(|_| known.clocks_differ == 0 && is_standard);
             let most = target.map(|target| target + left_over);
             assert!(
                 most.is_none_or(|most| filled <= most),
@@ -318,6 +345,14 @@ impl Watch {
         assert!(
             spent_on.is_none_or(|spent_on| spent_on == relay),
             "{pass} is spent on one relay and presented for another"
+        );
+        let mut known = self.known();
+        let relays = known.shown_for.entry(pass.to_owned()).or_default();
+        relays.insert(relay.to_owned());
+        let is_joined = relays.len() > 1;
+        assert!(
+            known.strict_pool.is_none() || !is_joined,
+            "{pass} is shown for two relays, and joins them"
         );
     }
 
@@ -375,7 +410,8 @@ impl Watch {
             let holder = holder.expect("a pass that was billed has a buyer");
             let explained = match (known.records.get(holder), known.deleted.get(holder)) {
                 (Some(seen), _) => {
-                    let refunded = seen.relay_bound && seen.is_closed();
+                    let is_dropped = seen.relay_bound || known.strict_pool.is_some();
+                    let refunded = is_dropped && seen.is_closed();
                     let told = matches!(seen.state, State::Failed { .. } | State::Unopened { .. });
                     refunded || told || known.allowances.contains_key(holder)
                 }
@@ -394,6 +430,17 @@ impl Watch {
 }
 
 impl Known {
+    /// In no common hour is more bought than the pool holds.
+    fn hold_strict_pool(&mut self, key: &str) {
+        let (Some(pool), Some((_, place))) = (self.strict_pool, key.split_once("~strict/")) else {
+            return;
+        };
+        let hour = place.split('-').next().unwrap_or_default().to_owned();
+        let places = self.bought_in.entry(hour).or_default();
+        places.insert(key.to_owned());
+        assert!(places.len() <= pool, "more is bought than the pool holds");
+    }
+
     /// W6.
     fn terminal_stays(&self, key: &str, before: Option<&Seen>, seen: &Seen, record: &Record) {
         if let Some(before) = before.filter(|before| before.is_closed()) {

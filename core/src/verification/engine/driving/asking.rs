@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Drive, Engine};
+use super::super::strictly::sells_to_nobody;
+use super::{Drive, Engine, Shelf};
 use crate::claim::ClaimType;
 use crate::client::{Owner, Question};
 use crate::error::{Error, ErrorKind, Result};
@@ -44,6 +45,27 @@ impl Drive<'_> {
         self.check_owner().await
     }
 
+    /// A strict engine buys what a pool wants in a common hour, and nothing else; that, as long as nobody was
+    /// given anything else.
+    ///
+    /// # Errors
+    /// `privacy_refused`, `store`.
+    pub(super) async fn check_buys_now(&self) -> Result<()> {
+        if !self.engine.is_strict {
+            return Ok(());
+        }
+        let bought_in = match &self.shelf {
+            Shelf::Place { place, .. } => place.bought_in.as_ref(),
+            Shelf::Record | Shelf::Nowhere => None,
+        };
+        let (Some(bought_in), State::Issuing { .. }) = (bought_in, &self.stored.content.state) else {
+            return Err(sells_to_nobody());
+        };
+        let claim_type = ClaimType::parse(self.stored.content.claim_type.as_str())?;
+        let persona = &self.engine.ports.persona;
+        persona.check_common(&claim_type, &bought_in.seen).await
+    }
+
     pub(super) async fn sign(&mut self) -> Result<Event> {
         let State::Issuing { purchase } = &self.stored.content.state else {
             return Ok(Event::Continue);
@@ -56,6 +78,7 @@ impl Drive<'_> {
             return Ok(Event::Continue);
         }
         self.check_owner().await?;
+        self.check_buys_now().await?;
         let persona = &self.engine.ports.persona;
         let signed = persona.sign(&purchase.blinded, key.as_key()?, self.options());
         Ok(match signed.await? {

@@ -3,6 +3,7 @@
 mod asking;
 mod failing;
 mod shelf;
+mod telling;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,10 +52,11 @@ impl Engine {
         &self,
         shelf: Shelf,
         stored: Loaded<Durable>,
-        run: Run,
+        mut run: Run,
         event: Event,
     ) -> Driven {
         let engine = &self.for_one_call();
+        run.is_strict = self.is_strict;
         let mut drive = Drive {
             engine,
             shelf,
@@ -181,6 +183,7 @@ impl Drive<'_> {
         if next.effect == Effect::Sign {
             // Whoever cannot buy leaves it as it is.
             self.check_buyer().await?;
+            self.check_buys_now().await?;
         }
         // Of money better twice, or for a step that another worker takes, than never: whoever dies
         // after the swap tells nobody.
@@ -248,15 +251,16 @@ impl Drive<'_> {
             Effect::Wait => return self.wait().await,
             Effect::Again => self.pause(Tries::Counted).await,
             Effect::AgainUntilDeadline => self.pause(Tries::UntilDeadline).await,
-            Effect::FindReplacement => {
-                let found = ports.find_pooled(record.owner.as_ref(), &record.claim_type);
-                Event::Replacement(found.await?)
+            Effect::FindPooled => {
+                let owner = record.owner.as_ref();
+                Event::FoundPooled(self.engine.find_pass(owner, &record.claim_type).await?)
             }
             Effect::TakePooled(place) => {
                 Event::Pooled(ports.take_pooled(&place, &record.id).await?)
             }
             Effect::Blind => {
                 self.check_buyer().await?;
+                self.check_buys_now().await?;
                 let bound_to = self.engine.bound_to(record)?;
                 self.retry = 0;
                 Event::Blinded(ports.persona.blind(&bound_to, &ports.left()).await?)
@@ -360,33 +364,6 @@ impl Drive<'_> {
 
     fn spent(&self) -> Duration {
         self.engine.ports.spent()
-    }
-
-    fn notify(&self, kind: EventKind) {
-        let failed = self.failed.as_ref().map(|(_, attempt)| attempt);
-        let message = match kind {
-            EventKind::PossibleDoubleCharge => {
-                "A pass that may have been billed is asked for under a new idempotency key."
-            }
-            EventKind::UnknownOutcome => {
-                "Nobody can tell what became of a request; the verification says what is known."
-            }
-            EventKind::LinkableByTime => {
-                "The pass was bought in the call that asks for the answer: Persona can tell by the \
-                 clock which relay it is for."
-            }
-            EventKind::Pending => "Persona has no answer yet.",
-            EventKind::Refunded => "A pass that was not consumed went back to the pool.",
-            // These are told where they are found.
-            EventKind::KeyChanged
-            | EventKind::IssuerInconsistent
-            | EventKind::KeyIdMismatch
-            | EventKind::PurchaseFailed
-            | EventKind::PoolStopped
-            | EventKind::BackgroundFailure => "",
-        };
-        let request_id = failed.and_then(|attempt| attempt.request_id());
-        self.engine.ports.tell(kind, self.id(), request_id, message);
     }
 
     /// The verification's id. Neither a place nor a stateless call has one that says anything.

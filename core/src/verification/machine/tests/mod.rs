@@ -5,6 +5,7 @@ mod put_off;
 mod redeeming;
 mod rejected;
 mod signing;
+mod strict;
 mod workers;
 
 use std::sync::Arc;

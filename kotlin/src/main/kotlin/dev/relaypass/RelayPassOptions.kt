@@ -118,6 +118,16 @@ public class RelayPassOptions {
     public var passPool: Int? = null
 
     /**
+     * How far the client goes so that Persona cannot tell whose a relay is; the default is
+     * [Privacy.STANDARD]. [Privacy.STRICT] needs a [passPool] and an [anonymousProxy] that is not the way out
+     * of the call that names you. Then a verification takes its pass from the pool; without one it is
+     * pending, and [onEvent] is told [EventKind.WAITING_FOR_PASS]. What could tell Persona whose a pass is, is
+     * refused before anything names you ([PrivacyRefusedException]). A redemption waits up to 2 seconds, and
+     * a pass that was shown and not consumed is dropped.
+     */
+    public var privacy: Privacy? = null
+
+    /**
      * Whether to drive open verifications on and fill the pool, about once a minute, from the first call
      * that needs the store for as long as the client is open; the default is `false`. What the process
      * was doing there when it ended is done by the next one, as after a crash.
@@ -155,6 +165,7 @@ public class RelayPassOptions {
             passBinding = passBinding?.code,
             purchaseWindowSeconds = purchaseWindow?.toDouble(SECONDS),
             passPool = passPool?.toLong(),
+            privacy = privacy?.code,
             background = background,
             onEvent = onEvent?.let(::ListenerAdapter),
         )

@@ -1,0 +1,103 @@
+//! What strict privacy asks of an issuer: that nothing it gives could be a mark.
+//!
+//! A fetch names nobody and has a connection of its own. What it brought is compared, through the store, with
+//! what all who share it were given. What is refused is refused before anything is sent that names us.
+
+use std::future::Future;
+
+use tokio::time::timeout;
+
+use super::issuer::{describe, PATIENCE};
+use super::steps::Challenge;
+use super::Inner;
+use crate::claim::ClaimType;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{now_ms, run};
+use crate::outcome::Budget;
+use crate::pass::PendingPass;
+use crate::privacy::{Fetched, Finding, Sighting, Sightings};
+use crate::wire::ChallengeAnswer;
+
+impl Inner {
+    /// Fetches the challenge that passes of this claim type are bought for, and notes it beside what others
+    /// were given.
+    ///
+    /// # Errors
+    /// `privacy_refused` if it could be a mark; `store` if the store cannot compare.
+    pub(super) async fn fetch_compared(
+        &self,
+        claim_type: &ClaimType,
+        budget: &Budget,
+    ) -> Result<Fetched> {
+        let exchange = Challenge {
+            inner: self,
+            claim_type,
+        };
+        let (answer, _) = run(&exchange, budget).await?;
+        let (challenge, key) = self.decode(&answer)?;
+        let seen = Sighting::of(&challenge, key.key());
+        let options = self.store_options()?;
+        let keep = |sightings: &mut Sightings| sightings.keep(&seen);
+        let shared = self.share_and(options, claim_type, &seen, keep);
+        let sightings = in_time(shared).await?;
+        sightings.agrees(&seen, now_ms()).map_err(refused)?;
+        Ok(Fetched {
+            challenge: answer.challenge,
+            token_key: answer.token_key,
+            token_key_id: answer.token_key_id,
+            seen,
+        })
+    }
+
+    /// Blinds a message for a challenge that was fetched before.
+    pub(super) async fn blind_fetched(&self, fetched: &Fetched) -> Result<PendingPass> {
+        self.blind(&ChallengeAnswer {
+            challenge: fetched.challenge.clone(),
+            token_key: fetched.token_key.clone(),
+            token_key_id: fetched.token_key_id.clone(),
+        })
+        .await
+    }
+
+    /// Whether this is still what all were given who share the store, and at least two fetches have shown it.
+    ///
+    /// # Errors
+    /// As [`Inner::fetch_compared`].
+    pub(super) async fn check_compared(
+        &self,
+        claim_type: &ClaimType,
+        seen: &Sighting,
+    ) -> Result<()> {
+        let sightings = in_time(self.sightings(self.store_options()?, claim_type)).await?;
+        match sightings.agrees(seen, now_ms()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(refused_because(
+                "Persona's challenge is not known from two fetches that agree",
+            )),
+            Err(finding) => Err(refused(finding)),
+        }
+    }
+}
+
+/// Without the store, nobody can tell.
+async fn in_time(compared: impl Future<Output = Result<Sightings>>) -> Result<Sightings> {
+    timeout(PATIENCE, compared).await.unwrap_or_else(|_| {
+        Err(Error::new(
+            ErrorKind::Store,
+            "The store did not answer in time, and without it nobody can tell whether Persona's challenge \
+             is given to others, too. Nothing was bought.",
+        )
+        .with_retryable(true))
+    })
+}
+
+fn refused(finding: Finding) -> Error {
+    refused_because(describe(finding).1)
+}
+
+fn refused_because(what: &str) -> Error {
+    Error::new(
+        ErrorKind::PrivacyRefused,
+        format!("{what}. Strict privacy uses no pass that was bought for it."),
+    )
+}

@@ -1,0 +1,113 @@
+//! What a strict engine does otherwise, and what it refuses.
+
+use std::time::Duration;
+
+use super::Engine;
+use crate::client::Owner;
+use crate::error::{Error, ErrorKind, Result};
+use crate::records::Loaded;
+use crate::secret::rand_core::Rng;
+use crate::verification::record::{Durable, Purpose};
+
+/// How long a strict engine waits at most before it redeems.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+impl Engine {
+    /// What comes before a verification is driven for somebody who asks for its answer. A strict engine waits,
+    /// so that the redemption does not follow the visitor's return at once. Nothing is stored and nothing taken
+    /// before: who ends meanwhile leaves nothing behind.
+    ///
+    /// # Errors
+    /// `privacy_refused` where this engine would show Persona what the other kind has hidden.
+    pub(super) async fn come_to_ask(&self, stored: Loaded<Durable>) -> Result<Loaded<Durable>> {
+        let record = &stored.content;
+        if record.is_closed() {
+            return Ok(stored);
+        }
+        if !self.is_strict && record.is_strict() {
+            return Err(refused(
+                "A strict client has begun this verification. Complete it with one",
+            ));
+        }
+        if !self.is_strict {
+            return Ok(stored);
+        }
+        if record.relay_bound {
+            return Err(refused(
+                "The pass of this verification is bound to its relay. Complete it with a client that has \
+                 privacy = \"standard\"",
+            ));
+        }
+        self.wait_by_chance().await;
+        self.load(record.id()).await
+    }
+
+    /// Up to two seconds, and half of what is left of the call.
+    pub(super) async fn wait_by_chance(&self) {
+        if !self.is_strict {
+            return;
+        }
+        let longest = LONGEST_WAIT.min(self.ports.left().total / 2);
+        let part = f64::from(self.ports.random().next_u32()) / f64::from(u32::MAX);
+        self.ports.world.sleep(longest.mul_f64(part)).await;
+    }
+
+    /// Notes that passes are wanted, before the first verification needs one.
+    ///
+    /// # Errors
+    /// `privacy_refused` for who brings an API key of his own: its pool would be his alone. `store`.
+    pub(in crate::verification) async fn want_passes(&self, claim_type: &str) -> Result<()> {
+        if self.ports.customer.is_some() {
+            return Err(refused(
+                "A strict client has pools for its own API key only, and this client was derived for another \
+                 one. Build a strict client with that key",
+            ));
+        }
+        self.ports.note_asked(claim_type).await
+    }
+
+    /// A pass that a caller keeps may be for a relay that waits for it.
+    ///
+    /// # Errors
+    /// `privacy_refused` in a strict engine.
+    pub(super) fn check_sells_to_callers(&self) -> Result<()> {
+        match self.is_strict {
+            false => Ok(()),
+            true => Err(sells_to_nobody()),
+        }
+    }
+
+    /// A place of a pass that nobody has taken yet.
+    pub(super) async fn find_pass(
+        &self,
+        owner: Option<&Owner>,
+        claim_type: &str,
+    ) -> Result<Option<String>> {
+        match self.is_strict {
+            true => self.ports.find_common(claim_type).await,
+            false => self.ports.find_pooled(owner, claim_type).await,
+        }
+    }
+
+    /// Whether this engine leaves a verification to an engine of the other kind, unless that one has had a day
+    /// for it. A strict one may end it then.
+    pub(super) fn leaves_to_others(&self, record: &Durable) -> bool {
+        let is_anothers =
+            record.purpose == Purpose::Verification && record.is_strict() != self.is_strict;
+        is_anothers && !(self.is_strict && record.is_dead(self.ports.now()))
+    }
+}
+
+pub(super) fn sells_to_nobody() -> Error {
+    refused(
+        "A strict client buys passes for its pool only: one that is bought on demand tells Persona by the clock \
+         which relay it is for. Use verifications, or a client with privacy = \"standard\"",
+    )
+}
+
+pub(super) fn refused(what: &str) -> Error {
+    Error::new(
+        ErrorKind::PrivacyRefused,
+        format!("{what}. Nothing was sent."),
+    )
+}
