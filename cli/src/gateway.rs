@@ -72,7 +72,7 @@ pub(crate) struct Arguments {
         default_value_t = 120.0
     )]
     purchase_window_seconds: f64,
-    /// How many passes to hold ready for the verification endpoints, 0 to 100 for each claim type
+    /// How many passes to hold ready for the verification endpoints, 0 to 1000 for each claim type
     #[arg(long, env = "RELAYPASS_PASS_POOL", default_value_t = 0)]
     pass_pool: u32,
     /// How far the gateway goes so that Persona cannot tell whose a relay is: standard, or strict, which

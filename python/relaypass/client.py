@@ -89,13 +89,15 @@ class _Options:
                 window; the default is 120, the longest 1200, and 0 buys at once. A ``complete``
                 that finds no pass buys one, and ``on_event`` is told ``linkable_by_time``: ask when
                 the visitor returns, or hold passes ready (``pass_pool``).
-            pass_pool: How many passes to hold ready for each claim type: 0 (the default) to 100.
+            pass_pool: How many passes to hold ready for each claim type: 0 (the default) to 1000.
             privacy: ``"standard"`` (the default), or ``"strict"``, which needs a ``pass_pool`` and
-                an ``anonymous_proxy`` that is not the way out of the call that names you. Then a
-                verification takes its pass from the pool; without one it is pending, and
-                ``on_event`` is told ``waiting_for_pass``. What could tell Persona whose a pass is,
-                is refused before anything names you (:class:`PrivacyRefusedError`). A redemption
-                waits up to 2 seconds, and a pass that was shown and not consumed is dropped.
+                an ``anonymous_proxy`` that is not the way out of the call that names you. The pool
+                is bought in the common hours only, from 10:00 to 11:00 UTC: whole on Tuesdays, and
+                on other days if less than half of it is left. A verification takes its pass from
+                it when the answer is asked for; without one it is pending, and ``on_event`` is told
+                ``waiting_for_pass``. What could tell Persona whose a pass is, is refused
+                (:class:`PrivacyRefusedError`). A redemption waits up to 2 seconds, and a pass that
+                was shown is shown for no other relay.
             background: Whether a task in the background drives open verifications on and fills the
                 pool, about once a minute; by default it does not. It ends with the client.
             on_event: A function that is called with every :class:`Event`, for your log: in a

@@ -116,6 +116,8 @@ class Result:
     and not too old."""
     billed: int
     """Passes bought while the checks were made."""
+    waiting: int
+    """Checks that found the pool empty."""
 
 
 def figures() -> Iterator[tuple[str, Habit, int, Result]]:
@@ -124,14 +126,11 @@ def figures() -> Iterator[tuple[str, Habit, int, Result]]:
         for rate in RATES:
             if not runs_dry(habit, rate):
                 yield "equal", habit, rate, measure(habit, rate, equal(CUSTOMERS))
-    for way_out in ("proxy", "shared"):
-        for rate, habit in STRICT.items():
-            sizes = equal(MANY_CUSTOMERS.get(rate, CUSTOMERS))
-            there = replace(habit, way_out=way_out)
-            yield "equal", there, rate, measure(there, rate, sizes)
     for habit in (replace(STANDARD, way_out="shared"), BY_HALVES):
         for rate in RATES:
             yield "skewed", habit, rate, measure(habit, rate, skewed(CUSTOMERS))
+    for rate, habit in STRICT.items():
+        yield "strict", habit, rate, measure(habit, rate, equal(MANY_CUSTOMERS.get(rate, CUSTOMERS)))
 
 
 def runs_dry(habit: Habit, checks_a_day: float) -> bool:
@@ -147,7 +146,7 @@ def measure(
     """Plays a world, and judges what the matcher says of it."""
     pace = Pace()
     world = simulate(habit, pace, checks_a_day, sizes, pairs, seed)
-    if len(sizes) > CUSTOMERS and habit.way_out == "shared":
+    if len(sizes) > CUSTOMERS:
         return judge(world, Knowledge(habit, pace), by_pool=True)
     return judge(world, knowledge_of(habit, pace, checks_a_day, sizes, seed + 1))
 
@@ -183,6 +182,7 @@ def judge(world: World, knowledge: Knowledge, by_pool: bool = False) -> Result:
         Share(named, len(shown), largest, by_chance),
         Share(found, len(shown), *chance_of_signature(view, world, knowledge.habit)),
         world.billed,
+        world.waiting,
     )
 
 
@@ -238,14 +238,33 @@ def tables(results: Sequence[tuple[str, Habit, int, Result]]) -> str:
             for it in rows[BY_HALVES.name, WAYS_OUT["shared"]].values()
         )
         lines += [f"| *chance, for refills by halves through shared exits* | | {cells} |", ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *strict_table(results)])
+
+
+def strict_table(results: Sequence[tuple[str, Habit, int, Result]]) -> list[str]:
+    """What strict privacy comes to, at each rate with a pool that fits."""
+    heads, named, chance = [], [], []
+    for kind, habit, rate, it in results:
+        if kind != "strict":
+            continue
+        customers = MANY_CUSTOMERS.get(rate, CUSTOMERS)
+        heads.append(f"{rate:,} a day, {customers} customers, `pass_pool={habit.pool}`")
+        named.append(f"{it.customers}, {it.signatures}")
+        chance.append(f"{it.customers.chance:.1%}, {it.signatures.chance:.1%}".replace("%", " %"))
+    return [
+        f"| customers of equal size, shared exits | {' | '.join(heads)} |",
+        "|---" * (1 + len(heads)) + "|",
+        f"| `privacy=\"strict\"` | {' | '.join(named)} |",
+        f"| *chance* | {' | '.join(chance)} |",
+        "",
+    ]
 
 
 def chart(results: Sequence[tuple[str, Habit, int, Result]]) -> str:
     """The chart of the customers that were named."""
     rows: dict[str, list[float]] = {}
     for kind, habit, _, result in results:
-        if kind == "equal":
+        if kind != "skewed":
             name = f"{habit.name}, {WAYS_OUT[habit.way_out]}".replace("`", "")
             rows.setdefault(name, []).append(result.customers.share)
     chance = fmean(it.customers.chance for kind, _, _, it in results if kind == "equal")

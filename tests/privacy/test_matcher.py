@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from habits import Habit, Pace, density_of
+from habits import DAY, Habit, Pace, Refill, density_of
 from likelihood import Knowledge
-from matcher import join
+from matcher import join, join_pools
 from persona import HOUR, Call, View, expiry_of_challenge
 
 PAIRS = 40
@@ -138,3 +138,40 @@ def test_relays_of_one_address_are_named_together() -> None:
     assert set(together.customers.values()) == {"one"}
     alone = join(view, Knowledge(habit, pace, exits=frozenset({"proxy"})))
     assert "other" in alone.customers.values()
+
+
+@pytest.mark.parametrize("counts_by_pool", [False, True])
+def test_a_pass_of_a_pool_is_of_somebody_who_has_bought_no_other_since(
+    counts_by_pool: bool,
+) -> None:
+    """Three bought a pool in one hour, two of them another one a day later, when all are shown."""
+    hour, calls = 12 * HOUR, []
+    for customer, pools in (("one", 1), ("two", 2), ("three", 2)):
+        calls += [
+            Call(day * DAY + hour + 60 + place, "sign", "home", 0, customer=customer, key_id="k")
+            for day in range(pools)
+            for place in range(8)
+        ]
+    signs = [
+        Call(at.at, at.step, at.address, 1_000 + number, customer=at.customer, key_id="k")
+        for number, at in enumerate(calls)
+    ]
+    shown = [
+        Call(
+            DAY + hour + HOUR * (number + 2),
+            "redeem",
+            "exit",
+            number,
+            relay=f"r{number}",
+            nonce=f"n{number}",
+            mac="m",
+            key_id="k",
+            expires_at=expiry_of_challenge(hour),
+        )
+        for number in range(4)
+    ]
+    view = View.of([*signs, *shown])
+    habit = Habit("strict", pool=8, pool_only=True, isolated=True, refill=Refill(common=True))
+    knowledge = Knowledge(habit, Pace(), exits=frozenset({"exit"}))
+    said = join_pools(view) if counts_by_pool else join(view, knowledge)
+    assert set(said.customers.values()) == {"one"}

@@ -486,7 +486,7 @@ async fn a_strict_worker_leaves_others_verifications_alone_until_it_is_asked() {
     let signed = shop.signed();
     let before = stored.version;
     let now = shop.clock.now_ms();
-    shop.look(&[worker.clone()], now, now + 2 * HOUR).await;
+    shop.look(&[worker.clone()], now, now + 20 * MINUTE).await;
     assert_eq!(standard.load(&id).await.expect("it is there").version, before);
     assert_eq!(shop.signed(), signed);
     // Whoever asks a strict client for its answer makes it a strict one.

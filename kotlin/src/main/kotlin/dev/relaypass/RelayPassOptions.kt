@@ -112,7 +112,7 @@ public class RelayPassOptions {
     public var purchaseWindow: Duration? = null
 
     /**
-     * How many passes to hold ready for each claim type that is asked for: 0 to 100; the default is 0.
+     * How many passes to hold ready for each claim type that is asked for: 0 to 1000; the default is 0.
      * [background] fills the pool.
      */
     public var passPool: Int? = null
@@ -120,10 +120,12 @@ public class RelayPassOptions {
     /**
      * How far the client goes so that Persona cannot tell whose a relay is; the default is
      * [Privacy.STANDARD]. [Privacy.STRICT] needs a [passPool] and an [anonymousProxy] that is not the way out
-     * of the call that names you. Then a verification takes its pass from the pool; without one it is
-     * pending, and [onEvent] is told [EventKind.WAITING_FOR_PASS]. What could tell Persona whose a pass is, is
-     * refused before anything names you ([PrivacyRefusedException]). A redemption waits up to 2 seconds, and
-     * a pass that was shown and not consumed is dropped.
+     * of the call that names you. The pool is bought in the common hours only, from 10:00 to 11:00 UTC: whole
+     * on Tuesdays, and on other days if less than half of it is left. A verification takes its pass from it
+     * when the answer is asked for; without one it is pending, and [onEvent] is told
+     * [EventKind.WAITING_FOR_PASS]. What could tell Persona whose a pass is, is refused
+     * ([PrivacyRefusedException]). A redemption waits up to 2 seconds, and a pass that was shown is shown for
+     * no other relay.
      */
     public var privacy: Privacy? = null
 
