@@ -9,8 +9,8 @@ use crate::support::persona::{claim_type, Persona};
 use crate::support::proxy::{start_naming_proxy, start_proxy};
 use relaypass::store::{BoxFuture, MemoryStore, Record, Store, StoreError, Swap};
 use relaypass::{
-    Client, CreateRelay, Error, GenerateClaim, IssuePrivacyPass, Listener, Privacy,
-    PrivacyPass,    StartVerification, Status, Verification,
+    Client, CreateRelay, Error, GenerateClaim, IssuePrivacyPass, Listener, Privacy, PrivacyPass,
+    StartVerification, Status, Verification,
 };
 use serde_json::{json, Value};
 
@@ -322,7 +322,7 @@ async fn a_pass_that_was_shown_is_never_shown_for_another_relay() {
     assert_eq!(world.prefetch(2).await.unwrap(), 2);
     // One whose answer was lost, and that is forgotten.
     let started = world.begin().await;
-    world.persona.fault("redeem", "drop_after", 9).await;
+    world.persona.fault("redeem", "drop_after_commit", 9).await;
     assert!(world.complete(&started).await.is_err());
     let verifications = world.client.verifications();
     verifications.forget(&started.id).await.unwrap();
@@ -369,7 +369,12 @@ async fn what_was_bought_already_is_given_to_its_caller_and_nothing_else_is_boug
     let standard = standard.durable_relays();
     let bought = standard.issue_privacy_pass(bound_to(), "one").await;
     let (proxy, _) = start_proxy(false).await;
-    let strict = strict(&world.persona, store, &format!("http://{proxy}"), &world.told);
+    let strict = strict(
+        &world.persona,
+        store,
+        &format!("http://{proxy}"),
+        &world.told,
+    );
     let strict = strict.durable_relays();
     let found = strict.issue_privacy_pass(bound_to(), "one").await;
     let text = |pass: PrivacyPass| pass.privacy_pass_token.expose().to_owned();

@@ -55,7 +55,7 @@ TOPPED_UP = (topped_up(7 * DAY, "week"), topped_up(DAY, "day"), topped_up(DAY, "
 
 def strict(pool: int) -> Habit:
     """As the core does it."""
-    return replace(ISOLATED, name="`privacy=\"strict\"`", pool=pool, refill=Refill(common=True))
+    return replace(ISOLATED, name='`privacy="strict"`', pool=pool, refill=Refill(common=True))
 
 
 STRICT = {10: strict(20), 1_000: strict(150), 100_000: strict(1_000)}
@@ -130,7 +130,12 @@ def figures() -> Iterator[tuple[str, Habit, int, Result]]:
         for rate in RATES:
             yield "skewed", habit, rate, measure(habit, rate, skewed(CUSTOMERS))
     for rate, habit in STRICT.items():
-        yield "strict", habit, rate, measure(habit, rate, equal(MANY_CUSTOMERS.get(rate, CUSTOMERS)))
+        yield (
+            "strict",
+            habit,
+            rate,
+            measure(habit, rate, equal(MANY_CUSTOMERS.get(rate, CUSTOMERS))),
+        )
 
 
 def runs_dry(habit: Habit, checks_a_day: float) -> bool:
@@ -254,7 +259,7 @@ def strict_table(results: Sequence[tuple[str, Habit, int, Result]]) -> list[str]
     return [
         f"| customers of equal size, shared exits | {' | '.join(heads)} |",
         "|---" * (1 + len(heads)) + "|",
-        f"| `privacy=\"strict\"` | {' | '.join(named)} |",
+        f'| `privacy="strict"` | {" | ".join(named)} |',
         f"| *chance* | {' | '.join(chance)} |",
         "",
     ]

@@ -120,7 +120,9 @@ impl Inner {
         claim_type: &ClaimType,
     ) -> Result<Sightings> {
         let vault = Vault::new(options.store.clone(), options.sealer.clone());
-        let found = vault.load(&record_key(self.environment, claim_type)).await?;
+        let found = vault
+            .load(&record_key(self.environment, claim_type))
+            .await?;
         Ok(found.map(|there| there.content).unwrap_or_default())
     }
 

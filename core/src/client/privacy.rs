@@ -78,7 +78,14 @@ fn listens_at(proxy: &Url) -> (String, u16) {
         Ok(None) | Err(_) => written.to_lowercase(),
     };
     let is_local = host == THIS_MACHINE || host.ends_with(".localhost");
-    (if is_local { THIS_MACHINE.to_owned() } else { host }, port)
+    (
+        if is_local {
+            THIS_MACHINE.to_owned()
+        } else {
+            host
+        },
+        port,
+    )
 }
 
 /// An address; each of this machine's own is the same to us.
@@ -192,7 +199,10 @@ mod tests {
             ("https://proxy", "https://proxy:443"),
             ("http://proxy", "http://proxy:80/"),
             ("socks5h://proxy", "socks5h://proxy:1080"),
-            ("socks5h://Proxy.Example:9050", "socks5h://proxy.example.:9050/"),
+            (
+                "socks5h://Proxy.Example:9050",
+                "socks5h://proxy.example.:9050/",
+            ),
             ("http://PROXY.example:1", "socks5h://proxy.example:1"),
             ("socks5h://127.0.0.1:9050", "http://localhost:9050"),
             ("socks5h://[::1]:9050", "socks5h://LOCALHOST.:9050"),

@@ -29,7 +29,10 @@ impl Ports {
             let Some(place) = self.vault.load::<Pooled>(&key).await? else {
                 continue;
             };
-            let bought_in = match (place.content.available(self.now()), &place.content.bought_in) {
+            let bought_in = match (
+                place.content.available(self.now()),
+                &place.content.bought_in,
+            ) {
                 (Some(_), Some(bought_in)) => bought_in,
                 _ => continue,
             };
@@ -38,7 +41,8 @@ impl Ports {
                 Err(error) if error.kind() == ErrorKind::PrivacyRefused => {
                     self.vault.delete(&key, place.version).await?;
                     if !std::mem::replace(&mut is_told, true) {
-                        let message = format!("Passes of the pool are dropped. {}", error.message());
+                        let message =
+                            format!("Passes of the pool are dropped. {}", error.message());
                         self.tell(EventKind::IssuerInconsistent, None, None, &message);
                     }
                 }

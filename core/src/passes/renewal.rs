@@ -128,7 +128,10 @@ impl Renewal {
             let most = u32::try_from(rest / LEAST_PAUSE).unwrap_or(u32::MAX);
             let moment = |_| now + below(rest, random) - self.hour.begins();
             let seconds = |at: u64| u32::try_from(at / SECOND).expect("an hour has 3,600");
-            after.buy_at = (0..self.wanted.min(most)).map(moment).map(seconds).collect();
+            after.buy_at = (0..self.wanted.min(most))
+                .map(moment)
+                .map(seconds)
+                .collect();
             after.buy_at.sort_unstable_by(|one, other| other.cmp(one));
         }
         after
@@ -228,7 +231,11 @@ mod tests {
                 Due::Fetch(_)
             ));
             let once = fetching.after(fetched("a"), first, &mut os_random());
-            assert_eq!(once.due(hour(), second - 1), Due::Nothing, "one is not enough");
+            assert_eq!(
+                once.due(hour(), second - 1),
+                Due::Nothing,
+                "one is not enough"
+            );
             let twice = once.after(fetched("a"), second, &mut os_random());
             assert_eq!(twice.buy_at.len(), 10);
         }

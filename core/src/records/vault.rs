@@ -245,7 +245,11 @@ impl Vault {
 /// `format (1 byte) || JSON`.
 fn encode(content: &impl Stored) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(16_384));
-    bytes.push(if content.is_unknown_to_0_1_0() { OWNED } else { FORMAT });
+    bytes.push(if content.is_unknown_to_0_1_0() {
+        OWNED
+    } else {
+        FORMAT
+    });
     serde_json::to_writer(&mut *bytes, content).expect("records are plain JSON");
     bytes
 }

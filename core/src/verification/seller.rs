@@ -149,8 +149,19 @@ impl Persona for Seller {
 
     fn check_common<'a>(&'a self, _: &'a ClaimType, _: &'a Sighting) -> BoxFuture<'a, Result<()>> {
         let differs = self.differs.load(Ordering::Relaxed);
-        let refused = || Error::new(ErrorKind::PrivacyRefused, "Others were given something else.");
-        Box::pin(async move { if differs { Err(refused()) } else { Ok(()) } })
+        let refused = || {
+            Error::new(
+                ErrorKind::PrivacyRefused,
+                "Others were given something else.",
+            )
+        };
+        Box::pin(async move {
+            if differs {
+                Err(refused())
+            } else {
+                Ok(())
+            }
+        })
     }
 
     fn redeem<'a>(

@@ -19,11 +19,12 @@ impl Engine {
         let vault = &self.ports.vault;
         loop {
             let stored = self.load(id).await?;
-            // A pass that it took and does not have yet is nobody else's: it would be lost.
+            // A pass that it took and does not have yet is nobody else's: it would be lost. What a strict
+            // one has not taken yet stays in the pool.
             let waiting = match &stored.content.state {
                 State::Created {
                     pooled: Some(place),
-                } => self.ports.take_pooled(place, id).await?,
+                } if !stored.content.is_strict() => self.ports.take_pooled(place, id).await?,
                 _ => None,
             };
             let forgotten =

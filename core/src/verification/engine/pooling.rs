@@ -67,7 +67,12 @@ impl Engine {
     }
 
     /// Has the pass of a place signed.
-    pub(super) async fn drive_place(&self, key: &str, place: Loaded<Pooled>, run: Run) -> Result<()> {
+    pub(super) async fn drive_place(
+        &self,
+        key: &str,
+        place: Loaded<Pooled>,
+        run: Run,
+    ) -> Result<()> {
         let version = place.version;
         let content = Durable::of_place(key, &place.content, self.ports.now());
         let shelf = Shelf::Place {

@@ -40,12 +40,7 @@ impl Engine {
         Ok(bought)
     }
 
-    async fn renew_pool(
-        &self,
-        hour: CommonHour,
-        claim_type: &str,
-        bought: &mut u64,
-    ) -> Result<()> {
+    async fn renew_pool(&self, hour: CommonHour, claim_type: &str, bought: &mut u64) -> Result<()> {
         let ports = &self.ports;
         let of = ClaimType::parse(claim_type)?;
         let mut found = ports.renewal(claim_type).await?;
@@ -142,7 +137,9 @@ impl Engine {
         let bought = self.buy_in(hour, of, fetched).await;
         if (bought.as_ref()).is_err_and(|error| error.kind() == ErrorKind::PrivacyRefused) {
             let (version, refused) = (Some(plan.version), plan.content.refused());
-            self.ports.put_renewal(of.as_str(), version, refused).await?;
+            self.ports
+                .put_renewal(of.as_str(), version, refused)
+                .await?;
         }
         bought
     }

@@ -142,7 +142,11 @@ impl Engine {
             },);
         let (relay, now) = (relay?, ports.now());
         // At a time that Persona cannot guess.
-        let window = if self.is_strict { 0 } else { self.purchase_window };
+        let window = if self.is_strict {
+            0
+        } else {
+            self.purchase_window
+        };
         let buy_at = (window > 0).then(|| now + ports.random().next_u64() % window);
         let state = match provision {
             Provision::None => State::Created { pooled: None },

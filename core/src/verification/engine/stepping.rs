@@ -135,7 +135,10 @@ impl Engine {
         pass: Result<StoredSecret>,
     ) -> Result<(StoredSecret, bool)> {
         let found = self.find_step(&id).await?;
-        if !found.as_ref().is_some_and(|(there, _)| there.content.is_closed()) {
+        if !found
+            .as_ref()
+            .is_some_and(|(there, _)| there.content.is_closed())
+        {
             self.wait_by_chance().await;
         }
         // Before the request is made and stored: what it is answered is of this call.

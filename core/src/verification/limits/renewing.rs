@@ -13,6 +13,7 @@ use crate::records::{RealWorld, World, DAY, HOUR, MINUTE, SECOND};
 use crate::store::MemoryStore;
 use crate::verification::api::StartVerification;
 use crate::verification::engine::Progress;
+use crate::verification::record::State;
 use crate::verification::seller::{engine, Seller};
 use crate::verification::Engine;
 
@@ -188,7 +189,11 @@ async fn a_new_customer_has_no_pass_before_the_first_common_hour_is_over_and_is_
         shop.look(&[worker.clone()], hour.begins(), hour.ends() - 1)
             .await;
         assert_eq!((shop.signed(), shop.fetched()), (POOL, 2));
-        assert_eq!(count(&worker).await, 0, "nobody uses them before the hour is over");
+        assert_eq!(
+            count(&worker).await,
+            0,
+            "nobody uses them before the hour is over"
+        );
         shop.set(hour.ends());
         assert_eq!(count(&worker).await, POOL);
     }
@@ -203,9 +208,17 @@ async fn in_the_hour_of_the_week_the_whole_pool_is_bought_whatever_was_used() {
         shop.look(&[worker.clone()], next.begins(), next.ends() - 1)
             .await;
         assert_eq!(shop.signed(), 2 * POOL, "{used} were used");
-        assert_eq!(count(&worker).await, POOL - used, "the old ones until it is over");
+        assert_eq!(
+            count(&worker).await,
+            POOL - used,
+            "the old ones until it is over"
+        );
         shop.set(next.ends());
-        assert_eq!(count(&worker).await, POOL, "what is left of the old ones is dropped");
+        assert_eq!(
+            count(&worker).await,
+            POOL,
+            "what is left of the old ones is dropped"
+        );
         shop.set(next.ends() + 1);
         worker.recover().await.expect("the store works");
         let places = worker.ports.vault.scan("pass/", None, 99).await;
@@ -269,11 +282,43 @@ async fn of_many_workers_one_buys_each_pass_and_two_fetches_serve_all() {
             third.recover(),
             last.recover()
         );
-        one.and(other).and(third).and(last).expect("the store works");
+        one.and(other)
+            .and(third)
+            .and(last)
+            .expect("the store works");
     }
     assert_eq!((shop.signed(), shop.fetched()), (POOL, 2));
     shop.set(hour.ends());
     assert_eq!(count(&workers[3]).await, POOL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_persona_asks_for_a_pause_no_more_than_one_pass_is_asked_for_in_each_look() {
+    let shop = Shop::at(TUESDAY);
+    let worker = shop.worker();
+    want(&worker).await;
+    let hour = CommonHour::after(TUESDAY);
+    let half = hour.begins() + 45 * MINUTE;
+    shop.look(
+        &[worker.clone()],
+        hour.begins(),
+        hour.begins() + 25 * MINUTE,
+    )
+    .await;
+    let before = shop.signed();
+    *shop.seller.refuses.lock().unwrap() = Some(429);
+    for look in 1..=20 {
+        shop.set(hour.begins() + (25 + look) * MINUTE);
+        let places = || worker.ports.vault.scan("pass/", None, 99);
+        let there = places().await.expect("the store works").len();
+        worker.recover().await.expect("the store works");
+        let then = places().await.expect("the store works").len();
+        assert!(then <= there + 1, "{then} places after {there}");
+    }
+    assert_eq!(shop.signed(), before);
+    *shop.seller.refuses.lock().unwrap() = None;
+    shop.look(&[worker.clone()], half, hour.ends() + HOUR).await;
+    assert_eq!((shop.signed(), count(&worker).await), (POOL, POOL));
 }
 
 #[tokio::test(start_paused = true)]
@@ -436,7 +481,10 @@ async fn a_pass_is_taken_when_the_answer_is_asked_for_after_a_wait() {
     let longest = waits.iter().max().expect("there are some");
     let shortest = waits.iter().min().expect("there are some");
     let second = Duration::from_millis(SECOND);
-    assert!(*longest <= 2 * second + Duration::from_millis(2), "{longest:?}");
+    assert!(
+        *longest <= 2 * second + Duration::from_millis(2),
+        "{longest:?}"
+    );
     // That all are in one half has a chance of 1 in 10^12.
     assert!(*longest > second && *shortest < second, "{waits:?}");
 }
@@ -457,6 +505,24 @@ async fn a_call_that_is_dropped_while_it_waits_leaves_the_pool_and_the_record_as
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_forgotten_before_it_has_taken_its_pass_leaves_it_in_the_pool() {
+    let (_, worker) = Shop::with_pool().await;
+    let id = start(&worker).await;
+    let key = crate::verification::record::record_key(&id);
+    let stored = worker.load(&id).await.expect("it is there");
+    let pooled = worker.ports.find_common(CLAIM_TYPE).await;
+    let state = State::Created {
+        pooled: pooled.expect("the store works"),
+    };
+    let now = worker.ports.now();
+    let taking = (stored.content).moved(state, now, &mut worker.ports.random());
+    let put = worker.ports.vault.put(&key, Some(stored.version), taking);
+    assert!(put.await.is_ok());
+    worker.forget(&id).await.expect("it is forgotten");
+    assert_eq!(count(&worker).await, POOL);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_not_strict_leaves_a_strict_verification_alone_and_its_pool() {
     let (shop, worker) = Shop::with_pool().await;
     let id = start(&worker).await;
@@ -464,7 +530,10 @@ async fn who_is_not_strict_leaves_a_strict_verification_alone_and_its_pool() {
     let refused = standard.complete(&id, false).await;
     let refused = refused.expect_err("it is another's");
     assert_eq!(refused.kind(), ErrorKind::PrivacyRefused);
-    assert!(refused.to_string().contains("Nothing was sent"), "{refused}");
+    assert!(
+        refused.to_string().contains("Nothing was sent"),
+        "{refused}"
+    );
     let later = shop.clock.now_ms() + 2 * HOUR;
     shop.look(&[standard.clone()], later, later + HOUR).await;
     assert!(shop.seller.presented.lock().unwrap().is_empty());
@@ -472,7 +541,10 @@ async fn who_is_not_strict_leaves_a_strict_verification_alone_and_its_pool() {
     // Neither pool is in the other one's way.
     assert_eq!(standard.ports.count_pooled(CLAIM_TYPE).await.unwrap(), 0);
     let of = ClaimType::parse(CLAIM_TYPE).unwrap();
-    assert!(standard.buy_pooled(&of, None).await.expect("it is for sale"));
+    assert!(standard
+        .buy_pooled(&of, None)
+        .await
+        .expect("it is for sale"));
     assert_eq!(standard.ports.count_pooled(CLAIM_TYPE).await.unwrap(), 1);
     assert_eq!(count(&worker).await, POOL);
 }
@@ -487,7 +559,10 @@ async fn a_strict_worker_leaves_others_verifications_alone_until_it_is_asked() {
     let before = stored.version;
     let now = shop.clock.now_ms();
     shop.look(&[worker.clone()], now, now + 20 * MINUTE).await;
-    assert_eq!(standard.load(&id).await.expect("it is there").version, before);
+    assert_eq!(
+        standard.load(&id).await.expect("it is there").version,
+        before
+    );
     assert_eq!(shop.signed(), signed);
     // Whoever asks a strict client for its answer makes it a strict one.
     *shop.seller.answers.lock().unwrap() = Some(403);
@@ -504,7 +579,10 @@ async fn by_hand_nothing_is_bought_but_in_the_sandbox() {
     let shop = Shop::at(TUESDAY);
     let worker = shop.worker();
     let of = ClaimType::parse(CLAIM_TYPE).unwrap();
-    assert_eq!(worker.prefetch_strictly(&of, 5).await.expect("it is noted"), 0);
+    assert_eq!(
+        worker.prefetch_strictly(&of, 5).await.expect("it is noted"),
+        0
+    );
     assert_eq!((shop.signed(), shop.fetched()), (0, 0));
     assert_eq!(worker.ports.asked().await.unwrap(), [CLAIM_TYPE]);
     let mut sandbox = shop.worker();

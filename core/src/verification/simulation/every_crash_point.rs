@@ -145,7 +145,10 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
         let buyer = engine();
         let buy = async move {
             let bought = match flow.is_strict {
-                true => buyer.prefetch_strictly(&claim_type(), 1).await.map(|bought| bought == 1),
+                true => buyer
+                    .prefetch_strictly(&claim_type(), 1)
+                    .await
+                    .map(|bought| bought == 1),
                 false => buyer.buy_pooled(&claim_type(), None).await,
             };
             assert!(bought.expect("nothing is wrong yet"));

@@ -90,11 +90,7 @@ impl Persona for SimulatedPersona {
         })
     }
 
-    fn fetch<'a>(
-        &'a self,
-        _: &'a ClaimType,
-        budget: &'a Budget,
-    ) -> BoxFuture<'a, Result<Fetched>> {
+    fn fetch<'a>(&'a self, _: &'a ClaimType, budget: &'a Budget) -> BoxFuture<'a, Result<Fetched>> {
         Box::pin(async move {
             let server = self.server.clone();
             // A key that has changed signs for none of the old challenges.

@@ -58,7 +58,8 @@ impl Drive<'_> {
             Shelf::Place { place, .. } => place.bought_in.as_ref(),
             Shelf::Record | Shelf::Nowhere => None,
         };
-        let (Some(bought_in), State::Issuing { .. }) = (bought_in, &self.stored.content.state) else {
+        let (Some(bought_in), State::Issuing { .. }) = (bought_in, &self.stored.content.state)
+        else {
             return Err(sells_to_nobody());
         };
         let claim_type = ClaimType::parse(self.stored.content.claim_type.as_str())?;
