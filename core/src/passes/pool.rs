@@ -127,7 +127,7 @@ impl Ports {
                 return Ok(None);
             };
             let now = self.now();
-            let pass = match (&place.content.state, place.content.available(now)) {
+            let pass = match (&place.content.state, place.content.chosen(now)) {
                 (PooledState::Taken { pass, by: taker }, _) if taker == by => {
                     return Ok(Some(pass.clone()))
                 }

@@ -17,6 +17,8 @@ use crate::secret::rand_core::CryptoRng;
 
 /// Passes are used for 80 of the 90 days that they live.
 pub(super) const USABLE: u64 = 80 * DAY;
+/// By so much clocks may differ.
+const CLOCKS_DIFFER: u64 = 2 * HOUR;
 /// How long a mark stays.
 const MARK: u64 = 2 * HOUR;
 
@@ -141,6 +143,16 @@ impl Pooled {
             Some(bought_in) => bought_in.hour.is_used_at(now),
         };
         is_usable.then_some(pass)
+    }
+
+    /// Likewise, for a verification that has chosen this place. Another worker on it, whose clock differs,
+    /// must not find that the hour of a strict pool is over, or not yet, when this one takes the pass.
+    pub(super) fn chosen(&self, now: u64) -> Option<&PaidPass> {
+        let (behind, ahead) = (now.saturating_sub(CLOCKS_DIFFER), now + CLOCKS_DIFFER);
+        let strictly = || self.available(behind).or_else(|| self.available(ahead));
+        let is_strict = self.bought_in.is_some();
+        self.available(now)
+            .or_else(|| is_strict.then(strictly).flatten())
     }
 
     fn schedule(&mut self, now: u64, random: &mut impl CryptoRng) {

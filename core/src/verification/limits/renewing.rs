@@ -523,6 +523,25 @@ async fn what_is_forgotten_before_it_has_taken_its_pass_leaves_it_in_the_pool() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_whose_clocks_differ_take_the_same_pass_for_a_verification() {
+    let (shop, worker) = Shop::with_pool().await;
+    let hour = CommonHour::before(shop.clock.now_ms());
+    let place = worker.ports.find_common(CLAIM_TYPE).await;
+    let place = place.expect("the store works").expect("one is there");
+    for at in [hour.ends() - HOUR, hour.is_used_until() + HOUR, hour.ends()] {
+        shop.set(at);
+        let taken = worker.ports.take_pooled(&place, "visitor").await;
+        assert!(taken.expect("the store works").is_some());
+    }
+    // A pass that nobody else uses any more stays where it is.
+    let other = worker.ports.find_common(CLAIM_TYPE).await;
+    let other = other.expect("the store works").expect("one is there");
+    shop.set(hour.is_used_until() + 3 * HOUR);
+    let taken = worker.ports.take_pooled(&other, "visitor").await;
+    assert!(taken.expect("the store works").is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_not_strict_leaves_a_strict_verification_alone_and_its_pool() {
     let (shop, worker) = Shop::with_pool().await;
     let id = start(&worker).await;
