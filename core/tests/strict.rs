@@ -72,7 +72,7 @@ impl World {
         logged.into_iter().partition(is_signing)
     }
 
-    async fn is_refused(self, bought: Result<u32, Error>, code: &str, told: &[&str]) {
+    async fn expect_refusal(self, bought: Result<u32, Error>, code: &str, told: &[&str]) {
         let error = bought.unwrap_err();
         assert_eq!(error.code(), code, "{error}");
         let (identified, anonymous) = self.sent().await;
@@ -109,7 +109,7 @@ async fn a_challenge_of_ones_own_is_refused_before_anything_names_us() {
     world.persona.settings(settings).await;
     let bought = world.prefetch(1).await;
     world
-        .is_refused(bought, "privacy_refused", &["issuer_inconsistent"])
+        .expect_refusal(bought, "privacy_refused", &["issuer_inconsistent"])
         .await;
 }
 
@@ -119,7 +119,7 @@ async fn a_key_id_of_ones_own_is_refused_before_anything_names_us() {
     world.persona.settings(json!({"opaque_key_id": true})).await;
     let bought = world.prefetch(1).await;
     world
-        .is_refused(bought, "privacy_refused", &["key_id_mismatch"])
+        .expect_refusal(bought, "privacy_refused", &["key_id_mismatch"])
         .await;
 }
 
@@ -130,7 +130,7 @@ async fn a_key_of_ones_own_is_refused_before_anything_names_us() {
     world.persona.fault("challenge", "rotate_key", 9).await;
     let bought = world.prefetch(1).await;
     let told = ["key_changed", "issuer_inconsistent"];
-    world.is_refused(bought, "privacy_refused", &told).await;
+    world.expect_refusal(bought, "privacy_refused", &told).await;
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ impl Store for Blind {
 async fn a_store_that_cannot_compare_keeps_it_from_buying() {
     let world = World::on(Arc::new(Blind(MemoryStore::new()))).await;
     let bought = world.prefetch(1).await;
-    world.is_refused(bought, "store", &[]).await;
+    world.expect_refusal(bought, "store", &[]).await;
 }
 
 #[tokio::test]

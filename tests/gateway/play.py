@@ -193,7 +193,9 @@ class Play:
         own_key = production if described["environment"] == "production" else sandbox
         api_key = described.get("api_key", own_key)
         flags, environment = self._settings(described["options"])
-        if api_key is not None and not self._is_stepwise:
+        # A pool is for the endpoints that the token opens.
+        has_pool = bool(described["options"].get("pass_pool"))
+        if api_key is not None and (has_pool or not self._is_stepwise):
             environment |= {"RELAYPASS_API_KEY": api_key, "RELAYPASS_GATEWAY_TOKEN": TOKEN}
         store = described["options"].get("store", "host")
         if store == "host":

@@ -1,5 +1,6 @@
 //! When a strict pool is bought, by whom, and how often.
 
+use std::slice::from_ref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -130,7 +131,7 @@ impl Shop {
         let worker = shop.worker();
         want(&worker).await;
         let hour = CommonHour::after(TUESDAY);
-        shop.look(&[worker.clone()], hour.begins(), hour.ends())
+        shop.look(from_ref(&worker), hour.begins(), hour.ends())
             .await;
         assert_eq!((shop.signed(), count(&worker).await), (POOL, POOL));
         (shop, worker)
@@ -186,7 +187,7 @@ async fn a_new_customer_has_no_pass_before_the_first_common_hour_is_over_and_is_
             at += 15 * MINUTE;
         }
         assert_eq!((shop.signed(), shop.fetched()), (0, 0));
-        shop.look(&[worker.clone()], hour.begins(), hour.ends() - 1)
+        shop.look(from_ref(&worker), hour.begins(), hour.ends() - 1)
             .await;
         assert_eq!((shop.signed(), shop.fetched()), (POOL, 2));
         assert_eq!(
@@ -205,7 +206,7 @@ async fn in_the_hour_of_the_week_the_whole_pool_is_bought_whatever_was_used() {
         let (shop, worker) = Shop::with_pool().await;
         take(&worker, used).await;
         let next = CommonHour::after(TUESDAY + 7 * DAY);
-        shop.look(&[worker.clone()], next.begins(), next.ends() - 1)
+        shop.look(from_ref(&worker), next.begins(), next.ends() - 1)
             .await;
         assert_eq!(shop.signed(), 2 * POOL, "{used} were used");
         assert_eq!(
@@ -233,12 +234,12 @@ async fn on_other_days_it_is_bought_if_less_than_half_is_left() {
         take(&worker, used).await;
         let next = CommonHour::after(TUESDAY + DAY);
         // What is used in the hour changes nothing any more.
-        shop.look(&[worker.clone()], next.begins(), next.begins() + 2 * MINUTE)
+        shop.look(from_ref(&worker), next.begins(), next.begins() + 2 * MINUTE)
             .await;
         let used_then = (POOL - used).min(3);
         take(&worker, used_then).await;
         shop.look(
-            &[worker.clone()],
+            from_ref(&worker),
             next.begins() + 2 * MINUTE,
             next.ends() + MINUTE,
         )
@@ -300,7 +301,7 @@ async fn while_persona_asks_for_a_pause_no_more_than_one_pass_is_asked_for_in_ea
     let hour = CommonHour::after(TUESDAY);
     let half = hour.begins() + 45 * MINUTE;
     shop.look(
-        &[worker.clone()],
+        from_ref(&worker),
         hour.begins(),
         hour.begins() + 25 * MINUTE,
     )
@@ -317,7 +318,7 @@ async fn while_persona_asks_for_a_pause_no_more_than_one_pass_is_asked_for_in_ea
     }
     assert_eq!(shop.signed(), before);
     *shop.seller.refuses.lock().unwrap() = None;
-    shop.look(&[worker.clone()], half, hour.ends() + HOUR).await;
+    shop.look(from_ref(&worker), half, hour.ends() + HOUR).await;
     assert_eq!((shop.signed(), count(&worker).await), (POOL, POOL));
 }
 
@@ -368,7 +369,7 @@ async fn who_was_not_there_in_the_hour_of_the_week_waits_for_that_of_the_next_da
     let told = worker.complete(&id, false).await.expect("it waits");
     assert!(matches!(told, Progress::Pending));
     let next = CommonHour::after(missed.ends());
-    shop.look(&[worker.clone()], next.begins(), next.ends())
+    shop.look(from_ref(&worker), next.begins(), next.ends())
         .await;
     assert_eq!((shop.signed(), count(&worker).await), (2 * POOL, POOL));
 }
@@ -380,14 +381,14 @@ async fn what_differs_is_refused_before_anything_is_signed_and_told_once() {
     want(&worker).await;
     shop.seller.marks.store(true, Ordering::Relaxed);
     let hour = CommonHour::after(TUESDAY);
-    shop.look(&[worker.clone()], hour.begins(), hour.ends())
+    shop.look(from_ref(&worker), hour.begins(), hour.ends())
         .await;
     assert_eq!((shop.signed(), shop.fetched()), (0, 2));
     // Others were given something else, as is found before the first purchase.
     shop.seller.marks.store(false, Ordering::Relaxed);
     shop.seller.differs.store(true, Ordering::Relaxed);
     let next = CommonHour::after(hour.begins());
-    shop.look(&[worker.clone()], next.begins(), next.ends())
+    shop.look(from_ref(&worker), next.begins(), next.ends())
         .await;
     assert_eq!((shop.signed(), shop.fetched()), (0, 4));
     assert_eq!(shop.told(EventKind::PurchaseFailed), 1);
@@ -554,7 +555,7 @@ async fn who_is_not_strict_leaves_a_strict_verification_alone_and_its_pool() {
         "{refused}"
     );
     let later = shop.clock.now_ms() + 2 * HOUR;
-    shop.look(&[standard.clone()], later, later + HOUR).await;
+    shop.look(from_ref(&standard), later, later + HOUR).await;
     assert!(shop.seller.presented.lock().unwrap().is_empty());
     assert_eq!(shop.signed(), POOL);
     // Neither pool is in the other one's way.
@@ -577,7 +578,7 @@ async fn a_strict_worker_leaves_others_verifications_alone_until_it_is_asked() {
     let signed = shop.signed();
     let before = stored.version;
     let now = shop.clock.now_ms();
-    shop.look(&[worker.clone()], now, now + 20 * MINUTE).await;
+    shop.look(from_ref(&worker), now, now + 20 * MINUTE).await;
     assert_eq!(
         standard.load(&id).await.expect("it is there").version,
         before
