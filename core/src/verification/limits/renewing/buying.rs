@@ -1,0 +1,249 @@
+//! When a strict pool is bought, by whom, and how often.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_new_customer_has_no_pass_before_the_first_common_hour_is_over_and_is_told_so() {
+    for day in 0..7 {
+        let shop = Shop::at(TUESDAY + day * DAY + 12 * HOUR);
+        let worker = shop.worker();
+        let id = start(&worker).await;
+        for _ in 0..3 {
+            let told = worker.complete(&id, false).await.expect("it waits");
+            assert!(matches!(told, Progress::Pending));
+            worker.recover().await.expect("the store works");
+        }
+        assert_eq!(shop.told(EventKind::WaitingForPass), 1);
+        let hour = CommonHour::after(shop.clock.now_ms());
+        // Every quarter of an hour of the day until then.
+        let mut at = shop.clock.now_ms();
+        while at < hour.begins() {
+            shop.set(at);
+            worker.recover().await.expect("the store works");
+            at += 15 * MINUTE;
+        }
+        assert_eq!((shop.signed(), shop.fetched()), (0, 0));
+        shop.look(from_ref(&worker), hour.begins(), hour.ends() - 1)
+            .await;
+        assert_eq!((shop.signed(), shop.fetched()), (POOL, 2));
+        assert_eq!(
+            count(&worker).await,
+            0,
+            "nobody uses them before the hour is over"
+        );
+        shop.set(hour.ends());
+        assert_eq!(count(&worker).await, POOL);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_hour_of_the_week_the_whole_pool_is_bought_whatever_was_used() {
+    for used in [0, 3, POOL] {
+        let (shop, worker) = Shop::with_pool().await;
+        take(&worker, used).await;
+        let next = CommonHour::after(TUESDAY + 7 * DAY);
+        shop.look(from_ref(&worker), next.begins(), next.ends() - 1)
+            .await;
+        assert_eq!(shop.signed(), 2 * POOL, "{used} were used");
+        assert_eq!(
+            count(&worker).await,
+            POOL - used,
+            "the old ones until it is over"
+        );
+        shop.set(next.ends());
+        assert_eq!(
+            count(&worker).await,
+            POOL,
+            "what is left of the old ones is dropped"
+        );
+        shop.set(next.ends() + 1);
+        worker.recover().await.expect("the store works");
+        let places = worker.ports.vault.scan("pass/", None, 99).await;
+        assert_eq!(places.expect("the store works").len(), POOL as usize);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_other_days_it_is_bought_if_less_than_half_is_left() {
+    for (used, bought) in [(0, 0), (POOL / 2, 0), (POOL / 2 + 1, POOL), (POOL, POOL)] {
+        let (shop, worker) = Shop::with_pool().await;
+        take(&worker, used).await;
+        let next = CommonHour::after(TUESDAY + DAY);
+        // What is used in the hour changes nothing any more.
+        shop.look(from_ref(&worker), next.begins(), next.begins() + 2 * MINUTE)
+            .await;
+        let used_then = (POOL - used).min(3);
+        take(&worker, used_then).await;
+        shop.look(
+            from_ref(&worker),
+            next.begins() + 2 * MINUTE,
+            next.ends() + MINUTE,
+        )
+        .await;
+        assert_eq!(shop.signed(), POOL + bought, "{used} were used");
+        let left = match bought {
+            0 => POOL - used - used_then,
+            _ => POOL,
+        };
+        assert_eq!(count(&worker).await, left);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_bought_outside_the_common_hours_whoever_starts_anew_after_a_use() {
+    let (shop, worker) = Shop::with_pool().await;
+    take(&worker, 1).await;
+    for hours in (1..22).chain(25..46) {
+        let at = CommonHour::after(TUESDAY).ends() + hours * HOUR;
+        shop.set(at);
+        let restarted = shop.worker();
+        take(&restarted, u32::from(hours % 6 == 0)).await;
+        restarted.recover().await.expect("the store works");
+        restarted.recover().await.expect("the store works");
+    }
+    assert_eq!((shop.signed(), shop.fetched()), (POOL, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_workers_one_buys_each_pass_and_two_fetches_serve_all() {
+    let shop = Shop::at(TUESDAY);
+    let workers = [(); 4].map(|()| shop.worker());
+    want(&workers[0]).await;
+    let hour = CommonHour::after(TUESDAY);
+    for at in (hour.begins()..hour.ends()).step_by(90_000) {
+        shop.set(at);
+        let [one, other, third, last] = &workers;
+        let (one, other, third, last) = tokio::join!(
+            one.recover(),
+            other.recover(),
+            third.recover(),
+            last.recover()
+        );
+        one.and(other)
+            .and(third)
+            .and(last)
+            .expect("the store works");
+    }
+    assert_eq!((shop.signed(), shop.fetched()), (POOL, 2));
+    shop.set(hour.ends());
+    assert_eq!(count(&workers[3]).await, POOL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_persona_asks_for_a_pause_no_more_than_one_pass_is_asked_for_in_each_look() {
+    let shop = Shop::at(TUESDAY);
+    let worker = shop.worker();
+    want(&worker).await;
+    let hour = CommonHour::after(TUESDAY);
+    let half = hour.begins() + 45 * MINUTE;
+    shop.look(
+        from_ref(&worker),
+        hour.begins(),
+        hour.begins() + 25 * MINUTE,
+    )
+    .await;
+    let before = shop.signed();
+    *shop.seller.refuses.lock().unwrap() = Some(429);
+    for look in 1..=20 {
+        shop.set(hour.begins() + (25 + look) * MINUTE);
+        let places = || worker.ports.vault.scan("pass/", None, 99);
+        let there = places().await.expect("the store works").len();
+        worker.recover().await.expect("the store works");
+        let then = places().await.expect("the store works").len();
+        assert!(then <= there + 1, "{then} places after {there}");
+    }
+    assert_eq!(shop.signed(), before);
+    *shop.seller.refuses.lock().unwrap() = None;
+    shop.look(from_ref(&worker), half, hour.ends() + HOUR).await;
+    assert_eq!((shop.signed(), count(&worker).await), (POOL, POOL));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_crashes_anywhere_leaves_nothing_to_be_bought_twice() {
+    for crash_every in [1, 2, 3, 7] {
+        let shop = Shop::at(TUESDAY);
+        want(&shop.worker()).await;
+        let hour = CommonHour::after(TUESDAY);
+        let mut polls = 0;
+        for at in (hour.begins()..hour.ends()).step_by(30_000) {
+            shop.set(at);
+            let worker = shop.worker();
+            let mut recovering = Box::pin(worker.recover());
+            // It ends at its so-manieth step, the store's and Persona's answers among them.
+            polls += 1;
+            for _ in 0..polls % (12 * crash_every) {
+                if futures_util::poll!(&mut recovering).is_ready() {
+                    break;
+                }
+                tokio::time::advance(Duration::from_millis(1)).await;
+            }
+            drop(recovering);
+        }
+        let bought = shop.signed();
+        assert!(bought <= POOL, "{bought} of {POOL}");
+        assert!(bought > POOL / 2, "{bought} of {POOL}");
+        // What was being bought is finished, under the same key.
+        shop.look(&[shop.worker()], hour.ends(), hour.ends() + HOUR)
+            .await;
+        assert!(shop.signed() <= POOL);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_not_there_in_the_hour_of_the_week_waits_for_that_of_the_next_day() {
+    let (shop, worker) = Shop::with_pool().await;
+    let missed = CommonHour::after(TUESDAY + 7 * DAY);
+    // Ten minutes before its end is too late, and told.
+    shop.set(missed.ends() - 10 * MINUTE);
+    worker.recover().await.expect("the store works");
+    assert_eq!(shop.told(EventKind::BackgroundFailure), 1);
+    assert_eq!(count(&worker).await, POOL);
+    shop.set(missed.ends());
+    // All others have dropped theirs: whoever used one now would be named.
+    assert_eq!(count(&worker).await, 0);
+    let id = start(&worker).await;
+    let told = worker.complete(&id, false).await.expect("it waits");
+    assert!(matches!(told, Progress::Pending));
+    let next = CommonHour::after(missed.ends());
+    shop.look(from_ref(&worker), next.begins(), next.ends())
+        .await;
+    assert_eq!((shop.signed(), count(&worker).await), (2 * POOL, POOL));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_differs_is_refused_before_anything_is_signed_and_told_once() {
+    let shop = Shop::at(TUESDAY);
+    let worker = shop.worker();
+    want(&worker).await;
+    shop.seller.marks.store(true, Ordering::Relaxed);
+    let hour = CommonHour::after(TUESDAY);
+    shop.look(from_ref(&worker), hour.begins(), hour.ends())
+        .await;
+    assert_eq!((shop.signed(), shop.fetched()), (0, 2));
+    // Others were given something else, as is found before the first purchase.
+    shop.seller.marks.store(false, Ordering::Relaxed);
+    shop.seller.differs.store(true, Ordering::Relaxed);
+    let next = CommonHour::after(hour.begins());
+    shop.look(from_ref(&worker), next.begins(), next.ends())
+        .await;
+    assert_eq!((shop.signed(), shop.fetched()), (0, 4));
+    assert_eq!(shop.told(EventKind::PurchaseFailed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_hand_nothing_is_bought_but_in_the_sandbox() {
+    let shop = Shop::at(TUESDAY);
+    let worker = shop.worker();
+    let of = ClaimType::parse(CLAIM_TYPE).unwrap();
+    assert_eq!(
+        worker.prefetch_strictly(&of, 5).await.expect("it is noted"),
+        0
+    );
+    assert_eq!((shop.signed(), shop.fetched()), (0, 0));
+    assert_eq!(worker.ports.asked().await.unwrap(), [CLAIM_TYPE]);
+    let mut sandbox = shop.worker();
+    sandbox.ports.environment = crate::Environment::Sandbox;
+    assert_eq!(sandbox.prefetch_strictly(&of, 5).await.expect("it buys"), 5);
+    assert_eq!((shop.signed(), shop.fetched()), (5, 2));
+    assert_eq!(count(&sandbox).await, 5);
+}
