@@ -4,10 +4,11 @@
 //! what all who share it were given. What is refused is refused before anything is sent that names us.
 
 use std::future::Future;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::issuer::{describe, PATIENCE};
+use super::issuer::describe;
 use super::steps::Challenge;
 use super::Inner;
 use crate::claim::ClaimType;
@@ -33,13 +34,15 @@ impl Inner {
             inner: self,
             claim_type,
         };
+        let began = Instant::now();
         let (answer, _) = run(&exchange, budget).await?;
         let (challenge, key) = self.decode(&answer)?;
         let seen = Sighting::of(&challenge, key.key());
         let options = self.store_options()?;
         let keep = |sightings: &mut Sightings| sightings.keep(&seen);
         let shared = self.share_and(options, claim_type, &seen, keep);
-        let sightings = in_time(shared).await?;
+        let left = budget.total.saturating_sub(began.elapsed());
+        let sightings = in_time(left, shared).await?;
         sightings.agrees(&seen, now_ms()).map_err(refused)?;
         Ok(Fetched {
             challenge: answer.challenge,
@@ -59,7 +62,7 @@ impl Inner {
         .await
     }
 
-    /// Whether this is still what all were given who share the store, and at least two fetches have shown it.
+    /// Whether at least two fetches have shown that this is what all were given who share the store.
     ///
     /// # Errors
     /// As [`Inner::fetch_compared`].
@@ -67,21 +70,20 @@ impl Inner {
         &self,
         claim_type: &ClaimType,
         seen: &Sighting,
-    ) -> Result<()> {
-        let sightings = in_time(self.sightings(self.store_options()?, claim_type)).await?;
-        match sightings.agrees(seen, now_ms()) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(refused_because(
-                "Persona's challenge is not known from two fetches that agree",
-            )),
-            Err(finding) => Err(refused(finding)),
-        }
+        left: Duration,
+    ) -> Result<bool> {
+        let stored = self.sightings(self.store_options()?, claim_type);
+        let sightings = in_time(left, stored).await?;
+        sightings.agrees(seen, now_ms()).map_err(refused)
     }
 }
 
 /// Without the store, nobody can tell.
-async fn in_time(compared: impl Future<Output = Result<Sightings>>) -> Result<Sightings> {
-    timeout(PATIENCE, compared).await.unwrap_or_else(|_| {
+async fn in_time(
+    left: Duration,
+    compared: impl Future<Output = Result<Sightings>>,
+) -> Result<Sightings> {
+    timeout(left, compared).await.unwrap_or_else(|_| {
         Err(Error::new(
             ErrorKind::Store,
             "The store did not answer in time, and without it nobody can tell whether Persona's challenge \
@@ -92,10 +94,7 @@ async fn in_time(compared: impl Future<Output = Result<Sightings>>) -> Result<Si
 }
 
 fn refused(finding: Finding) -> Error {
-    refused_because(describe(finding).1)
-}
-
-fn refused_because(what: &str) -> Error {
+    let what = describe(finding).1;
     Error::new(
         ErrorKind::PrivacyRefused,
         format!("{what}. Strict privacy uses no pass that was bought for it."),

@@ -18,7 +18,7 @@ use crate::records::{Changed, Stored, Vault, DAY};
 
 /// How long a purchase waits for the store to compare what was fetched. Without it, this process
 /// compares with what it has seen itself.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often others may be faster in storing what they have seen.
 const TRIES: usize = 5;
 /// As long as a pass lives that carries what was seen.

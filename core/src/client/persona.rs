@@ -76,7 +76,8 @@ pub(crate) trait Persona: Send + Sync {
     /// Blinds a message for a challenge that was fetched: as [`Persona::blind`] returns it.
     fn blind_for<'a>(&'a self, fetched: &'a Fetched) -> BoxFuture<'a, Result<StoredSecret>>;
 
-    /// Whether what was fetched is still what all were given, as far as at least two fetches tell.
+    /// Holds what was fetched against what all were given, and takes no longer than `left`. Whether at least two
+    /// fetches show it.
     ///
     /// # Errors
     /// Those of [`Persona::fetch`].
@@ -84,7 +85,8 @@ pub(crate) trait Persona: Send + Sync {
         &'a self,
         claim_type: &'a ClaimType,
         seen: &'a Sighting,
-    ) -> BoxFuture<'a, Result<()>>;
+        left: Duration,
+    ) -> BoxFuture<'a, Result<bool>>;
 
     /// One attempt to have a message signed; the pass, verified.
     fn sign<'a>(
@@ -161,8 +163,9 @@ impl Persona for Inner {
         &'a self,
         claim_type: &'a ClaimType,
         seen: &'a Sighting,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.check_compared(claim_type, seen))
+        left: Duration,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.check_compared(claim_type, seen, left))
     }
 
     fn sign<'a>(

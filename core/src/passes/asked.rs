@@ -11,6 +11,9 @@ use crate::records::{Changed, Stored, DAY};
 /// A pool that nobody has asked for in so long is not bought any more.
 const KEEP: u64 = 35 * DAY;
 
+/// So many claim types have pools: those that were asked for last.
+const MOST: usize = 16;
+
 /// The claim types, and when each was asked for last, about.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Asked(BTreeMap<String, u64>);
@@ -25,6 +28,11 @@ impl Asked {
         let mut asked = self.clone();
         asked.0.retain(|_, at| is_wanted(*at, now));
         asked.0.insert(claim_type.to_owned(), now);
+        while asked.0.len() > MOST {
+            let others = asked.0.iter().filter(|(of, _)| *of != claim_type);
+            let oldest = others.min_by_key(|(_, at)| **at).map(|(of, _)| of.clone());
+            asked.0.remove(&oldest?);
+        }
         Some(asked)
     }
 }
@@ -79,6 +87,17 @@ impl Ports {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn those_that_were_asked_for_last_are_kept() {
+        let mut asked = Asked::default();
+        for number in 0..40 {
+            let claim_type = format!("type {number}");
+            asked = asked.with(&claim_type, number).expect("it is new");
+        }
+        assert_eq!(asked.0.len(), MOST);
+        assert!(asked.0.values().all(|at| *at >= 24));
+    }
 
     #[test]
     fn it_is_noted_once_a_day_and_forgotten_in_time() {

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::privacy::Sighting;
 use crate::records::{DAY, HOUR, MINUTE};
 
 /// From 10:00 to 11:00 UTC.
@@ -46,6 +47,11 @@ impl CommonHour {
         }
     }
 
+    /// Whether this challenge is what Persona gives in it: challenges end one to two hours ahead, on the hour.
+    pub(crate) fn gives(self, seen: &Sighting) -> bool {
+        seen.expires_at() == self.ends().saturating_add(HOUR)
+    }
+
     pub(crate) fn begins(self) -> u64 {
         self.0.saturating_mul(DAY).saturating_add(OF_THE_DAY)
     }
@@ -66,6 +72,13 @@ impl CommonHour {
         self.ends() <= now && now < self.is_used_until()
     }
 
+    /// Whether a pass of it may be asked for now. After the hour, only under a key that was made in it: that one
+    /// may have been sent then, and Persona knows it. And only while the pass is of use.
+    pub(crate) fn may_ask(self, key_made_at: Option<u64>, now: u64) -> bool {
+        let is_within = |at: u64| self.begins() <= at && at < self.ends();
+        is_within(now) || (self.is_used_at(now) && key_made_at.is_some_and(is_within))
+    }
+
     pub(crate) fn is_used_until(self) -> u64 {
         let days = match (OF_THE_WEEK + 7 - self.0 % 7) % 7 {
             0 => 7,
@@ -75,7 +88,7 @@ impl CommonHour {
     }
 
     /// How it is called in the keys of places.
-    pub(super) fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         self.0.to_string()
     }
 
@@ -126,6 +139,16 @@ mod tests {
             assert!(!it.is_used_at(it.ends() - 1) && it.is_used_at(it.ends()));
             assert!(it.is_used_at(until - 1) && !it.is_used_at(until));
         }
+    }
+
+    #[test]
+    fn after_the_hour_only_a_key_of_it_is_asked_for_and_only_while_the_pass_is_of_use() {
+        let it = CommonHour::after(TUESDAY);
+        let (within, until) = (it.ends() - 1, it.is_used_until());
+        assert!(it.may_ask(None, within) && it.may_ask(Some(within), within));
+        assert!(!it.may_ask(None, it.ends()) && !it.may_ask(Some(it.ends()), it.ends()));
+        assert!(it.may_ask(Some(within), it.ends()) && it.may_ask(Some(within), until - 1));
+        assert!(!it.may_ask(Some(within), until) && !it.may_ask(None, it.begins() - 1));
     }
 
     #[test]

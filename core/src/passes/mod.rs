@@ -21,7 +21,7 @@ pub(crate) use common_hour::CommonHour;
 pub(crate) use pool::{new_pool_key, Looked};
 pub(crate) use purchase::{Attempts, Bought, Purchase};
 pub(crate) use record::{BoughtIn, PaidPass, Pooled, PooledState};
-pub(crate) use renewal::{Due, Renewal};
+pub(crate) use renewal::{Differs, Due, Renewal};
 
 use std::time::Duration;
 

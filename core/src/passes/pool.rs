@@ -2,7 +2,8 @@
 
 use super::census::Census;
 use super::record::{PaidPass, Pooled, PooledState};
-use crate::client::{Owner, Ports, MOST_PASSES};
+use super::Purchase;
+use crate::client::{Environment, Owner, Ports, MOST_PASSES};
 use crate::encoding::encode_hex;
 use crate::error::{ErrorKind, Result};
 use crate::events::EventKind;
@@ -188,6 +189,16 @@ impl Ports {
         Ok(())
     }
 
+    /// Whether the pass of a place may be asked for now: that of a strict pool in its hour.
+    fn may_ask(&self, place: &Pooled, purchase: &Purchase) -> bool {
+        match &place.bought_in {
+            // There, passes are bought by hand at any time.
+            _ if self.environment == Environment::Sandbox => true,
+            None => true,
+            Some(bought_in) => bought_in.hour.may_ask(purchase.asked_since(), self.now()),
+        }
+    }
+
     /// Does for a place whatever is due, or says which verification must be looked at first.
     /// A strict worker buys for strict pools only, and nobody else does.
     pub(crate) async fn look_after_pooled(&self, key: &str, is_strict: bool) -> Result<Looked> {
@@ -212,7 +223,9 @@ impl Ports {
             }
             PooledState::Taken { by, .. } => Ok(Looked::TakenBy(by.clone())),
             PooledState::Issuing { .. } if place.content.is_leased(now) => Ok(Looked::Nothing),
-            PooledState::Issuing { purchase } if is_ours && purchase.may_go_on(now) => {
+            PooledState::Issuing { purchase }
+                if is_ours && purchase.may_go_on(now) && self.may_ask(&place.content, purchase) =>
+            {
                 // The next look is later, whatever comes of this one.
                 let postponed = place.content.postponed(now, &mut self.random());
                 match self.vault.put(key, Some(place.version), postponed).await? {

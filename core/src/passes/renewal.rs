@@ -43,6 +43,8 @@ pub(crate) struct Renewal {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Due {
     Nothing,
+    /// Nor is anything: the plan is of a later hour. This clock is behind, or the one that made the plan was ahead.
+    IsBehind,
     /// Nobody has looked at the pool in this hour.
     Plan,
     /// The challenge is fetched, under the plan that says so.
@@ -50,6 +52,10 @@ pub(crate) enum Due {
     /// A pass is bought for this challenge, under the plan in which its moment is taken.
     Buy(Renewal, Fetched),
 }
+
+/// Two fetches brought two challenges.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Differs;
 
 impl Renewal {
     /// The plan of a pool of `target` passes of which so many are left. None is bought if more than half of it
@@ -61,7 +67,7 @@ impl Renewal {
         random: &mut impl CryptoRng,
     ) -> Self {
         let rest = rest(hour, now);
-        let is_wanted = (hour.is_of_the_week() || left.saturating_mul(2) < target) && rest >= LEAST;
+        let is_wanted = Self::is_wanted(hour, (target, left)) && rest >= LEAST;
         let first = now.max(hour.begins() + MARGIN) + below(rest / 6, random);
         let second = first + rest / 12 + below(rest / 6, random);
         Self {
@@ -78,14 +84,21 @@ impl Renewal {
     }
 
     /// Whether it should buy, and came too late for it.
-    pub(crate) fn is_too_late(hour: CommonHour, now: u64) -> bool {
-        rest(hour, now) < LEAST
+    pub(crate) fn is_too_late(hour: CommonHour, (target, left): (u32, u32), now: u64) -> bool {
+        Self::is_wanted(hour, (target, left)) && rest(hour, now) < LEAST
+    }
+
+    fn is_wanted(hour: CommonHour, (target, left): (u32, u32)) -> bool {
+        hour.is_of_the_week() || left.saturating_mul(2) < target
     }
 
     /// What is to be done in this hour.
     pub(crate) fn due(&self, hour: CommonHour, now: u64) -> Due {
         if self.hour != hour {
-            return Due::Plan;
+            return match self.hour < hour {
+                true => Due::Plan,
+                false => Due::IsBehind,
+            };
         }
         if rest(hour, now) == 0 {
             return Due::Nothing;
@@ -112,21 +125,35 @@ impl Renewal {
 
     /// The plan when a fetch brought this. With the second one that agrees, the moments of the purchases are
     /// chosen; with one that does not, nothing is bought in this hour.
-    pub(crate) fn after(&self, fetched: Fetched, now: u64, random: &mut impl CryptoRng) -> Self {
+    ///
+    /// # Errors
+    /// If the two differ.
+    pub(crate) fn after(
+        &self,
+        fetched: Fetched,
+        now: u64,
+        random: &mut impl CryptoRng,
+    ) -> Result<Self, Differs> {
         let mut after = self.clone();
         if after.fetch_at.is_empty() {
-            return after;
+            return Ok(after);
         }
         after.fetch_at.remove(0);
+        // However late the first one came.
+        if let Some(second) = after.fetch_at.first_mut() {
+            *second = (*second).max(now.saturating_add(rest(self.hour, now) / 12));
+        }
         match &after.fetched {
             None => after.fetched = Some(fetched),
-            Some(first) if *first != fetched => return self.refused(),
+            Some(first) if *first != fetched => return Err(Differs),
             Some(_) => {}
         }
         if after.fetch_at.is_empty() {
             let rest = rest(self.hour, now).saturating_sub(LAST);
             let most = u32::try_from(rest / LEAST_PAUSE).unwrap_or(u32::MAX);
-            let moment = |_| now + below(rest, random) - self.hour.begins();
+            // A clock may have been set back since.
+            let begin = now.max(self.hour.begins() + MARGIN);
+            let moment = |_| begin + below(rest, random) - self.hour.begins();
             let seconds = |at: u64| u32::try_from(at / SECOND).expect("an hour has 3,600");
             after.buy_at = (0..self.wanted.min(most))
                 .map(moment)
@@ -134,10 +161,10 @@ impl Renewal {
                 .collect();
             after.buy_at.sort_unstable_by(|one, other| other.cmp(one));
         }
-        after
+        Ok(after)
     }
 
-    /// The plan when what was fetched could be a mark: nothing is bought in this hour.
+    /// The plan when the fetches differ, or what was fetched could be a mark: nothing is bought in this hour.
     pub(crate) fn refused(&self) -> Self {
         Self {
             hour: self.hour,
@@ -198,6 +225,11 @@ mod tests {
         Renewal::plan(hour, (10, left), now, &mut os_random())
     }
 
+    fn after(plan: &Renewal, challenge: &str, now: u64) -> Renewal {
+        let after = plan.after(fetched(challenge), now, &mut os_random());
+        after.expect("what was fetched agrees")
+    }
+
     fn fetches(plan: &Renewal) -> [u64; 2] {
         plan.fetch_at.as_slice().try_into().expect("two fetches")
     }
@@ -230,13 +262,13 @@ mod tests {
                 fetching.due(hour(), first + FETCH_AGAIN),
                 Due::Fetch(_)
             ));
-            let once = fetching.after(fetched("a"), first, &mut os_random());
+            let once = after(&fetching, "a", first);
             assert_eq!(
                 once.due(hour(), second - 1),
                 Due::Nothing,
                 "one is not enough"
             );
-            let twice = once.after(fetched("a"), second, &mut os_random());
+            let twice = after(&once, "a", second);
             assert_eq!(twice.buy_at.len(), 10);
         }
     }
@@ -245,8 +277,10 @@ mod tests {
     fn what_differs_is_not_bought_for() {
         let plan = plan(hour(), 0, hour().begins());
         let [first, second] = fetches(&plan);
-        let once = plan.after(fetched("a"), first, &mut os_random());
+        let once = after(&plan, "a", first);
         let twice = once.after(fetched("b"), second, &mut os_random());
+        assert_eq!(twice, Err(Differs));
+        let twice = once.refused();
         for at in [second, second + 10 * MINUTE, hour().ends() - 1] {
             assert_eq!(twice.due(hour(), at), Due::Nothing);
         }
@@ -256,8 +290,8 @@ mod tests {
     fn each_moment_is_taken_once_and_all_are_within_the_hour() {
         let plan = plan(hour(), 0, hour().begins());
         let [first, second] = fetches(&plan);
-        let once = plan.after(fetched("a"), first, &mut os_random());
-        let mut plan = once.after(fetched("a"), second, &mut os_random());
+        let once = after(&plan, "a", first);
+        let mut plan = after(&once, "a", second);
         let (from, to) = ((second - plan.hour.begins()) / SECOND, 57 * 60);
         assert!((plan.buy_at.iter()).all(|at| (from..to).contains(&u64::from(*at))));
         let late = hour().ends() - MARGIN - 1;
@@ -279,19 +313,50 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_back_buys_nothing_again_and_ends_no_process() {
+        let later = plan(of_a_day(), 0, of_a_day().begins());
+        assert_eq!(later.due(hour(), hour().begins()), Due::IsBehind);
+        let begin = hour().begins();
+        let mut plan = plan(hour(), 0, begin);
+        plan.wanted = 1_000;
+        for back in [begin - DAY, begin - 1, 0] {
+            let once = after(&plan, "a", back);
+            let twice = after(&once, "a", back);
+            assert!(twice.buy_at.iter().all(|at| (60..57 * 60).contains(at)));
+        }
+        let ahead = after(&plan, "a", u64::MAX);
+        let ahead = after(&ahead, "a", u64::MAX);
+        assert!(ahead.buy_at.is_empty());
+    }
+
+    #[test]
+    fn two_fetches_are_minutes_apart_also_if_the_first_one_is_late() {
+        let plan = plan(hour(), 0, hour().begins());
+        let [_, second] = fetches(&plan);
+        let late = second.max(hour().begins() + 25 * MINUTE);
+        let once = after(&plan, "a", late);
+        assert_eq!(once.due(hour(), late + 2 * MINUTE), Due::Nothing);
+        assert!(matches!(once.due(hour(), late + 5 * MINUTE), Due::Fetch(_)));
+    }
+
+    #[test]
     fn who_comes_late_buys_in_what_is_left_and_who_comes_too_late_does_not() {
         let late = hour().begins() + 30 * MINUTE;
         let [first, second] = fetches(&plan(hour(), 0, late));
         assert!(first >= late && second < hour().ends() - MARGIN);
         let too_late = hour().ends() - MARGIN - LEAST + 1;
-        assert!(Renewal::is_too_late(hour(), too_late));
+        assert!(Renewal::is_too_late(hour(), (10, 10), too_late));
+        // Nothing was wanted.
+        let all_there = (10, 5);
+        let too_late_then = of_a_day().ends() - MARGIN - LEAST + 1;
+        assert!(!Renewal::is_too_late(of_a_day(), all_there, too_late_then));
         assert_eq!(plan(hour(), 0, too_late).wanted, 0);
         // The second fetch came late: no more than fit.
         let mut plan = plan(hour(), 0, late);
         plan.wanted = 1_000;
-        let once = plan.after(fetched("a"), first, &mut os_random());
+        let once = after(&plan, "a", first);
         let minute_left = hour().ends() - MARGIN - LAST - MINUTE;
-        let twice = once.after(fetched("a"), minute_left, &mut os_random());
+        let twice = after(&once, "a", minute_left);
         assert_eq!(twice.buy_at.len(), 120);
     }
 }

@@ -53,6 +53,10 @@ impl Sighting {
         }
     }
 
+    pub(crate) fn expires_at(&self) -> u64 {
+        self.expires_at
+    }
+
     fn ends_in(&self) -> u64 {
         self.expires_at.div_ceil(HOUR)
     }

@@ -1,6 +1,6 @@
 //! A Persona that sells passes and answers little else, for tests that need no more of her.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::client::{
 use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
-use crate::http::{Attempt, FailureCause, SendFailure, Sent};
+use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent};
 use crate::outcome::Budget;
 use crate::privacy::{Fetched, Sighting};
-use crate::records::{RealWorld, StoredSecret, Vault};
+use crate::records::{RealWorld, StoredSecret, Vault, HOUR};
 use crate::secret::{IdempotencyKey, Secret};
 use crate::store::{Sealer, Store};
 use crate::wire::ResponseHead;
@@ -36,10 +36,18 @@ pub(super) struct Seller {
     pub(super) refuses: Mutex<Option<u16>>,
     /// What she gave when the challenge was fetched last, and how often that was.
     pub(super) fetches: Mutex<Vec<Sighting>>,
+    /// Her clock.
+    pub(super) now: Arc<AtomicU64>,
     /// Whether each fetch brings another challenge.
     pub(super) marks: AtomicBool,
     /// Whether others were given something else than what passes were bought for.
     pub(super) differs: AtomicBool,
+    /// Whether nobody knows any more what others were given.
+    pub(super) forgot: AtomicBool,
+    /// Whether her signatures are no use.
+    pub(super) signs_badly: AtomicBool,
+    /// Whether she knows no claim type.
+    pub(super) makes_no_relay: AtomicBool,
     /// How many passes she signed.
     pub(super) signed: AtomicU32,
     /// The passes that were presented to her. She answers that the person has not finished, or what this says.
@@ -81,7 +89,11 @@ impl Persona for Seller {
     }
 
     fn create<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Relay>> {
-        Box::pin(async {
+        let makes_none = self.makes_no_relay.load(Ordering::Relaxed);
+        Box::pin(async move {
+            if makes_none {
+                return Err(Error::new(ErrorKind::NotFound, "No such claim type."));
+            }
             Ok(Relay {
                 relay_token: RelayToken::parse("token")?,
                 relay_secret: RelaySecret::parse("secret")?,
@@ -120,6 +132,14 @@ impl Persona for Seller {
                 return Ok(Err(unsent()));
             }
             self.signed.fetch_add(1, Ordering::Relaxed);
+            if self.signs_badly.load(Ordering::Relaxed) {
+                let head = ResponseHead {
+                    status: 200,
+                    ..ResponseHead::default()
+                };
+                let why = "it does not verify".to_owned();
+                return Ok(Err(Attempt::misread(head, Misread::BadSignature(why))));
+            }
             Ok(Ok((StoredSecret::new("pass"), ResponseInfo::default())))
         })
     }
@@ -132,7 +152,8 @@ impl Persona for Seller {
                 true => fetches.len(),
                 false => 0,
             };
-            let seen = Sighting::example(0);
+            // On the hour, one to two hours ahead.
+            let seen = Sighting::example((self.now.load(Ordering::Relaxed) / HOUR + 2) * HOUR);
             fetches.push(seen.clone());
             Ok(Fetched {
                 challenge: format!("challenge {mark}"),
@@ -147,7 +168,13 @@ impl Persona for Seller {
         Box::pin(async { Ok(StoredSecret::new("blinded")) })
     }
 
-    fn check_common<'a>(&'a self, _: &'a ClaimType, _: &'a Sighting) -> BoxFuture<'a, Result<()>> {
+    fn check_common<'a>(
+        &'a self,
+        _: &'a ClaimType,
+        _: &'a Sighting,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<bool>> {
+        let is_known = !self.forgot.load(Ordering::Relaxed);
         let differs = self.differs.load(Ordering::Relaxed);
         let refused = || {
             Error::new(
@@ -159,7 +186,7 @@ impl Persona for Seller {
             if differs {
                 Err(refused())
             } else {
-                Ok(())
+                Ok(is_known)
             }
         })
     }

@@ -1,13 +1,16 @@
 //! A strict pool is bought anew: what its plan says is done by whoever finds it to be due.
 
 use super::driving::failed_to_buy;
+use super::strictly::of_another_hour;
 use super::Engine;
 use crate::claim::ClaimType;
 use crate::client::{Environment, MOST_PASSES};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
 use crate::outcome::needs_mending;
-use crate::passes::{BoughtIn, CommonHour, Due, Pooled, PooledState, Purchase, Renewal};
+use crate::passes::{
+    BoughtIn, Buying, CommonHour, Differs, Due, Pooled, PooledState, Purchase, Renewal,
+};
 use crate::privacy::Fetched;
 use crate::records::{Changed, Loaded};
 use crate::verification::machine::{Goal, Run};
@@ -52,12 +55,19 @@ impl Engine {
             let version = found.as_ref().map(|found| found.version);
             found = match due {
                 Due::Nothing => return Ok(()),
+                Due::IsBehind => {
+                    ports.tell(EventKind::BackgroundFailure, None, None, IS_BEHIND);
+                    return Ok(());
+                }
                 Due::Plan => self.plan(hour, claim_type, version).await?,
                 Due::Fetch(fetching) => {
                     match ports.put_renewal(claim_type, version, fetching).await? {
-                        Changed::Done(fetching) => self.fetch(&of, fetching).await?,
+                        Changed::Done(fetching) => self.fetch(hour, &of, fetching).await?,
                         Changed::Refused(there) => there,
                     }
+                }
+                Due::Buy(..) if self.has_stopped(hour, claim_type).await? => {
+                    self.stop(claim_type, found).await?
                 }
                 Due::Buy(buying, fetched) => {
                     match ports.put_renewal(claim_type, version, buying).await? {
@@ -74,6 +84,35 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether the signatures of this hour are no use.
+    async fn has_stopped(&self, hour: CommonHour, claim_type: &str) -> Result<bool> {
+        let census = self.ports.census_of(claim_type, hour).await?;
+        Ok(census.buying == Buying::Stopped)
+    }
+
+    /// Buys nothing more in this hour, and tells it.
+    async fn stop(
+        &self,
+        claim_type: &str,
+        found: Option<Loaded<Renewal>>,
+    ) -> Result<Option<Loaded<Renewal>>> {
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let (version, stopped) = (Some(found.version), found.content.refused());
+        match (self.ports)
+            .put_renewal(claim_type, version, stopped)
+            .await?
+        {
+            Changed::Done(stopped) => {
+                let kind = EventKind::PoolStopped;
+                self.ports.tell(kind, None, None, STRICT_STOPPED);
+                Ok(Some(stopped))
+            }
+            Changed::Refused(there) => Ok(there),
+        }
+    }
+
     /// Plans what is done in this hour, unless somebody was faster.
     async fn plan(
         &self,
@@ -84,10 +123,11 @@ impl Engine {
         let ports = &self.ports;
         let left = ports.count_common(claim_type).await?;
         let now = ports.now();
-        let plan = Renewal::plan(hour, (self.pass_pool, left), now, &mut ports.random());
+        let pool = (self.pass_pool, left);
+        let plan = Renewal::plan(hour, pool, now, &mut ports.random());
         match ports.put_renewal(claim_type, version, plan).await? {
             Changed::Done(planned) => {
-                if Renewal::is_too_late(hour, now) {
+                if Renewal::is_too_late(hour, pool, now) {
                     ports.tell(EventKind::BackgroundFailure, None, None, TOO_LATE);
                 }
                 Ok(Some(planned))
@@ -99,6 +139,7 @@ impl Engine {
     /// Fetches the challenge, and stores what it came to.
     async fn fetch(
         &self,
+        hour: CommonHour,
         of: &ClaimType,
         fetching: Loaded<Renewal>,
     ) -> Result<Option<Loaded<Renewal>>> {
@@ -106,10 +147,15 @@ impl Engine {
         let ports = &engine.ports;
         let fetched = ports.persona.fetch(of, &ports.left()).await;
         let (after, told) = match fetched {
+            Ok(fetched) if !hour.gives(&fetched.seen) => {
+                (fetching.content.refused(), Err(of_another_hour()))
+            }
             Ok(fetched) => {
                 let now = ports.now();
-                let after = (fetching.content).after(fetched, now, &mut ports.random());
-                (after, Ok(()))
+                match (fetching.content).after(fetched, now, &mut ports.random()) {
+                    Ok(after) => (after, Ok(())),
+                    Err(Differs) => (fetching.content.refused(), Err(two_challenges())),
+                }
             }
             Err(refused) if refused.kind() == ErrorKind::PrivacyRefused => {
                 (fetching.content.refused(), Err(refused))
@@ -148,7 +194,7 @@ impl Engine {
     async fn buy_in(&self, hour: CommonHour, of: &ClaimType, fetched: &Fetched) -> Result<()> {
         let engine = self.for_one_call();
         let ports = &engine.ports;
-        ports.persona.check_common(of, &fetched.seen).await?;
+        engine.check_known(of, &fetched.seen).await?;
         let blinded = ports.persona.blind_for(fetched).await?;
         let (now, claim_type) = (ports.now(), of.as_str());
         let state = PooledState::Issuing {
@@ -188,10 +234,7 @@ impl Engine {
         let first = ports.persona.fetch(of, &ports.left()).await?;
         let fetched = ports.persona.fetch(of, &ports.left()).await?;
         if first != fetched {
-            return Err(Error::new(
-                ErrorKind::PrivacyRefused,
-                "Persona gave two challenges one after the other. Nothing was bought.",
-            ));
+            return Err(two_challenges());
         }
         let hour = CommonHour::before(ports.now());
         let there = ports.count_common(of.as_str()).await?;
@@ -205,6 +248,20 @@ impl Engine {
         Ok(wanted)
     }
 }
+
+fn two_challenges() -> Error {
+    Error::new(
+        ErrorKind::PrivacyRefused,
+        "Persona gave two challenges one after the other. Nothing was bought.",
+    )
+}
+
+const STRICT_STOPPED: &str =
+    "Two signatures in a row were no use: no more passes of this claim type are bought in this common hour.";
+
+const IS_BEHIND: &str =
+    "A pool was bought, or planned, in a later common hour than it is by this clock, and nothing \
+                         is bought for it now: this clock is behind, or another one was ahead.";
 
 const TOO_LATE: &str = "The common hour of strict clients is nearly over, and nothing is bought for the pool any \
                         more: it waits for the next one. See that something calls recover about once a minute.";

@@ -64,9 +64,7 @@ impl Engine {
 
     async fn start_now(&self, request: &StartVerification) -> Result<(Loaded<Durable>, bool)> {
         self.ports.persona.check_can_issue()?;
-        if self.is_strict {
-            self.want_passes(request.claim_type.as_str()).await?;
-        }
+        self.check_has_pool()?;
         let Some(reference) = &request.reference else {
             return self.begin(request, self.random_id(), None).await;
         };
@@ -141,6 +139,10 @@ impl Engine {
                 }
             },);
         let (relay, now) = (relay?, ports.now());
+        if self.is_strict {
+            // Persona knows the claim type: a pool of it can be bought.
+            self.want_passes(request.claim_type.as_str()).await?;
+        }
         // At a time that Persona cannot guess.
         let window = if self.is_strict {
             0

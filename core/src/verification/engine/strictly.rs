@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use super::Engine;
+use crate::claim::ClaimType;
 use crate::client::Owner;
 use crate::error::{Error, ErrorKind, Result};
+use crate::passes::PaidPass;
+use crate::privacy::Sighting;
 use crate::records::Loaded;
 use crate::secret::rand_core::Rng;
-use crate::verification::record::{Durable, Purpose};
+use crate::verification::record::{Durable, Purpose, State};
 
 /// How long a strict engine waits at most before it redeems.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -38,6 +41,12 @@ impl Engine {
                  privacy = \"standard\"",
             ));
         }
+        if record.owner.is_some() || self.ports.customer.is_some() {
+            return Err(refused(
+                "A strict client has passes for its own API key only, and this verification, or this client, is for \
+                 another one. Complete it with a client of that key",
+            ));
+        }
         self.wait_by_chance().await;
         self.load(record.id()).await
     }
@@ -55,15 +64,24 @@ impl Engine {
     /// Notes that passes are wanted, before the first verification needs one.
     ///
     /// # Errors
-    /// `privacy_refused` for who brings an API key of his own: its pool would be his alone. `store`.
+    /// As [`Engine::check_has_pool`]; `store`.
     pub(in crate::verification) async fn want_passes(&self, claim_type: &str) -> Result<()> {
-        if self.ports.customer.is_some() {
+        self.check_has_pool()?;
+        self.ports.note_asked(claim_type).await
+    }
+
+    /// Whether there may be a pool for this client.
+    ///
+    /// # Errors
+    /// `privacy_refused` for who brings an API key of his own: its pool would be his alone.
+    pub(super) fn check_has_pool(&self) -> Result<()> {
+        if self.is_strict && self.ports.customer.is_some() {
             return Err(refused(
                 "A strict client has pools for its own API key only, and this client was derived for another \
                  one. Build a strict client with that key",
             ));
         }
-        self.ports.note_asked(claim_type).await
+        Ok(())
     }
 
     /// A pass that a caller keeps may be for a relay that waits for it.
@@ -77,6 +95,20 @@ impl Engine {
         }
     }
 
+    /// Nothing is bought for a challenge that two fetches do not show.
+    ///
+    /// # Errors
+    /// `privacy_refused`, `store`.
+    pub(super) async fn check_known(&self, of: &ClaimType, seen: &Sighting) -> Result<()> {
+        let (persona, left) = (&self.ports.persona, self.ports.left().total);
+        match persona.check_common(of, seen, left).await? {
+            true => Ok(()),
+            false => Err(refused(
+                "Persona's challenge is not known from two fetches that agree",
+            )),
+        }
+    }
+
     /// A place of a pass that nobody has taken yet.
     pub(super) async fn find_pass(
         &self,
@@ -84,8 +116,18 @@ impl Engine {
         claim_type: &str,
     ) -> Result<Option<String>> {
         match self.is_strict {
+            // The pool is the built client's own.
+            true if owner.is_some() => Ok(None),
             true => self.ports.find_common(claim_type).await,
             false => self.ports.find_pooled(owner, claim_type).await,
+        }
+    }
+
+    /// Takes a pass that a verification has chosen, unless it is no longer there.
+    pub(super) async fn take_pass(&self, place: &str, by: &str) -> Result<Option<PaidPass>> {
+        match self.is_strict {
+            true => self.ports.take_common(place, by).await,
+            false => self.ports.take_pooled(place, by).await,
         }
     }
 
@@ -94,7 +136,12 @@ impl Engine {
     pub(super) fn leaves_to_others(&self, record: &Durable) -> bool {
         let is_anothers =
             record.purpose == Purpose::Verification && record.is_strict() != self.is_strict;
-        is_anothers && !(self.is_strict && record.is_dead(self.ports.now()))
+        // A pass that Persona was never shown is not ours to drop.
+        let has_pass = matches!(
+            record.state,
+            State::Created { pooled: Some(_) } | State::Ready { .. }
+        );
+        is_anothers && !(self.is_strict && !has_pass && record.is_dead(self.ports.now()))
     }
 }
 
@@ -102,6 +149,13 @@ pub(super) fn sells_to_nobody() -> Error {
     refused(
         "A strict client buys passes for its pool only: one that is bought on demand tells Persona by the clock \
          which relay it is for. Use verifications, or a client with privacy = \"standard\"",
+    )
+}
+
+pub(super) fn of_another_hour() -> Error {
+    refused(
+        "Persona's challenge is not the one of this common hour, and a pass that is bought for it would name you: \
+         your clock or Persona's is wrong",
     )
 }
 

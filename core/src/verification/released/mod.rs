@@ -67,7 +67,12 @@ impl Persona for Generous {
         unreachable!("nobody was strict")
     }
 
-    fn check_common<'a>(&'a self, _: &'a ClaimType, _: &'a Sighting) -> BoxFuture<'a, Result<()>> {
+    fn check_common<'a>(
+        &'a self,
+        _: &'a ClaimType,
+        _: &'a Sighting,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<bool>> {
         unreachable!("nobody was strict")
     }
 

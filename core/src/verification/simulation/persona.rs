@@ -19,7 +19,7 @@ use crate::future::BoxFuture;
 use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent};
 use crate::outcome::Budget;
 use crate::privacy::{Fetched, Sighting};
-use crate::records::{StoredSecret, SECOND};
+use crate::records::{StoredSecret, HOUR, SECOND};
 use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::{decode_claim, decode_signature, ResponseHead};
 
@@ -92,18 +92,18 @@ impl Persona for SimulatedPersona {
 
     fn fetch<'a>(&'a self, _: &'a ClaimType, budget: &'a Budget) -> BoxFuture<'a, Result<Fetched>> {
         Box::pin(async move {
-            let server = self.server.clone();
+            let (at, server) = (self.sim.clone(), self.server.clone());
             // A key that has changed signs for none of the old challenges.
             let fetched = self.free(Effect::Blind, budget, move || {
                 let server = server.lock().expect("not poisoned");
-                server.key_generation()
+                (server.key_generation(), (at.now() / HOUR + 2) * HOUR)
             });
-            let generation = fetched.await?;
+            let (generation, expires_at) = fetched.await?;
             Ok(Fetched {
                 challenge: "challenge".to_owned(),
                 token_key: generation.to_string(),
                 token_key_id: "id".to_owned(),
-                seen: Sighting::example(0),
+                seen: Sighting::example(expires_at),
             })
         })
     }
@@ -113,8 +113,13 @@ impl Persona for SimulatedPersona {
         Box::pin(async { Ok(StoredSecret::new(blinded)) })
     }
 
-    fn check_common<'a>(&'a self, _: &'a ClaimType, _: &'a Sighting) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async { Ok(()) })
+    fn check_common<'a>(
+        &'a self,
+        _: &'a ClaimType,
+        _: &'a Sighting,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async { Ok(true) })
     }
 
     fn sign<'a>(

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::strictly::sells_to_nobody;
+use super::super::strictly::{of_another_hour, refused, sells_to_nobody};
 use super::{Drive, Engine, Shelf};
 use crate::claim::ClaimType;
-use crate::client::{Owner, Question};
+use crate::client::{Environment, Owner, Question};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Attempt;
 use crate::outcome::Call;
@@ -46,7 +46,7 @@ impl Drive<'_> {
     }
 
     /// A strict engine buys what a pool wants in a common hour, and nothing else; that, as long as nobody was
-    /// given anything else.
+    /// given anything else. After the hour it only asks again for what it may have asked for in it.
     ///
     /// # Errors
     /// `privacy_refused`, `store`.
@@ -58,13 +58,29 @@ impl Drive<'_> {
             Shelf::Place { place, .. } => place.bought_in.as_ref(),
             Shelf::Record | Shelf::Nowhere => None,
         };
-        let (Some(bought_in), State::Issuing { .. }) = (bought_in, &self.stored.content.state)
+        let (Some(bought_in), State::Issuing { purchase }) =
+            (bought_in, &self.stored.content.state)
         else {
             return Err(sells_to_nobody());
         };
+        let ports = &self.engine.ports;
+        let is_sandbox = ports.environment == Environment::Sandbox;
+        let may_ask = (bought_in.hour).may_ask(purchase.asked_since(), ports.now());
+        if !is_sandbox && !may_ask {
+            return Err(refused(
+                "The common hour of this pass is over: whoever has one signed now is alone",
+            ));
+        }
+        if !is_sandbox && !bought_in.hour.gives(&bought_in.seen) {
+            return Err(of_another_hour());
+        }
         let claim_type = ClaimType::parse(self.stored.content.claim_type.as_str())?;
-        let persona = &self.engine.ports.persona;
-        persona.check_common(&claim_type, &bought_in.seen).await
+        self.engine.check_known(&claim_type, &bought_in.seen).await
+    }
+
+    /// Whether a pass of a strict pool is bought.
+    pub(super) fn is_common_place(&self) -> bool {
+        matches!(&self.shelf, Shelf::Place { place, .. } if place.bought_in.is_some())
     }
 
     pub(super) async fn sign(&mut self) -> Result<Event> {

@@ -256,7 +256,11 @@ impl Drive<'_> {
                 Event::FoundPooled(self.engine.find_pass(owner, &record.claim_type).await?)
             }
             Effect::TakePooled(place) => {
-                Event::Pooled(ports.take_pooled(&place, &record.id).await?)
+                Event::Pooled(self.engine.take_pass(&place, &record.id).await?)
+            }
+            // A place is bought for one challenge.
+            Effect::Blind if self.is_common_place() => {
+                return Err(self.failure(ErrorKind::NotFound))
             }
             Effect::Blind => {
                 self.check_buyer().await?;

@@ -81,11 +81,9 @@ async fn on_other_days_it_is_bought_if_less_than_half_is_left() {
         )
         .await;
         assert_eq!(shop.signed(), POOL + bought, "{used} were used");
-        let left = match bought {
-            0 => POOL - used - used_then,
-            _ => POOL,
-        };
-        assert_eq!(count(&worker).await, left);
+        // What is left of the old ones is used after the new ones.
+        let left = POOL - used - used_then;
+        assert_eq!(count(&worker).await, left + bought);
     }
 }
 
@@ -154,8 +152,15 @@ async fn while_persona_asks_for_a_pause_no_more_than_one_pass_is_asked_for_in_ea
     }
     assert_eq!(shop.signed(), before);
     *shop.seller.refuses.lock().unwrap() = None;
-    shop.look(from_ref(&worker), half, hour.ends() + HOUR).await;
-    assert_eq!((shop.signed(), count(&worker).await), (POOL, POOL));
+    shop.look(from_ref(&worker), half, hour.ends()).await;
+    let signed = shop.signed();
+    assert!(signed > before, "what waits is asked for within the hour");
+    // What was never sent in it is not bought any more: whoever did would be alone.
+    shop.look(from_ref(&worker), hour.ends(), hour.ends() + 2 * HOUR)
+        .await;
+    assert_eq!((shop.signed(), count(&worker).await), (signed, signed));
+    let places = worker.ports.vault.scan("pass/", None, 99).await;
+    assert_eq!(places.expect("the store works").len(), signed as usize);
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,14 +225,16 @@ async fn what_differs_is_refused_before_anything_is_signed_and_told_once() {
     shop.look(from_ref(&worker), hour.begins(), hour.ends())
         .await;
     assert_eq!((shop.signed(), shop.fetched()), (0, 2));
+    assert_eq!(shop.told(EventKind::PurchaseFailed), 1);
     // Others were given something else, as is found before the first purchase.
     shop.seller.marks.store(false, Ordering::Relaxed);
     shop.seller.differs.store(true, Ordering::Relaxed);
     let next = CommonHour::after(hour.begins());
-    shop.look(from_ref(&worker), next.begins(), next.ends())
+    // A process tells it once.
+    shop.look(&[shop.worker()], next.begins(), next.ends())
         .await;
     assert_eq!((shop.signed(), shop.fetched()), (0, 4));
-    assert_eq!(shop.told(EventKind::PurchaseFailed), 1);
+    assert_eq!(shop.told(EventKind::PurchaseFailed), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,4 +253,106 @@ async fn by_hand_nothing_is_bought_but_in_the_sandbox() {
     assert_eq!(sandbox.prefetch_strictly(&of, 5).await.expect("it buys"), 5);
     assert_eq!((shop.signed(), shop.fetched()), (5, 2));
     assert_eq!(count(&sandbox).await, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_two_signatures_that_are_no_use_it_buys_no_more_in_that_hour() {
+    let shop = Shop::at(TUESDAY);
+    let mut worker = shop.worker();
+    // An answer that is no use is asked for once more.
+    worker.ports.budget.retries = 1;
+    want(&worker).await;
+    shop.seller.signs_badly.store(true, Ordering::Relaxed);
+    let hour = CommonHour::after(TUESDAY);
+    shop.look(from_ref(&worker), hour.begins(), hour.ends())
+        .await;
+    let places = worker.ports.vault.scan("pass/", None, 99).await;
+    assert_eq!(places.expect("the store works").len(), 2);
+    assert_eq!(shop.told(EventKind::PoolStopped), 1);
+    // They were used for nothing; those of the next hour are good.
+    shop.seller.signs_badly.store(false, Ordering::Relaxed);
+    let next = CommonHour::after(hour.ends());
+    shop.look(from_ref(&worker), next.begins(), next.ends())
+        .await;
+    assert_eq!(count(&worker).await, POOL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_of_another_hour_is_refused_whose_clock_so_ever_is_wrong() {
+    for (ahead, behind) in [(HOUR, 0), (0, HOUR)] {
+        let shop = Shop::at(TUESDAY);
+        let worker = shop.worker();
+        want(&worker).await;
+        let hour = CommonHour::after(TUESDAY);
+        for at in (hour.begins()..hour.ends()).step_by(60_000) {
+            shop.set(at);
+            let hers = at + ahead - behind;
+            shop.seller.now.store(hers, Ordering::Relaxed);
+            worker.recover().await.expect("the store works");
+        }
+        assert_eq!((shop.signed(), shop.fetched()), (0, 1));
+        assert_eq!(shop.told(EventKind::PurchaseFailed), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_a_day_buys_nothing_and_is_told() {
+    let (shop, worker) = Shop::with_pool().await;
+    let earlier = CommonHour::before(TUESDAY);
+    let of_the_week = CommonHour::after(TUESDAY - 7 * DAY);
+    for hour in [earlier, of_the_week] {
+        shop.look(from_ref(&worker), hour.begins(), hour.ends())
+            .await;
+    }
+    assert_eq!((shop.signed(), shop.fetched()), (POOL, 2));
+    assert!(shop.told(EventKind::BackgroundFailure) > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_fetches_are_minutes_apart_also_if_nobody_was_there_for_the_first() {
+    let shop = Shop::at(TUESDAY);
+    let worker = shop.worker();
+    want(&worker).await;
+    let hour = CommonHour::after(TUESDAY);
+    shop.look(from_ref(&worker), hour.begins(), hour.begins() + 1)
+        .await;
+    // By now both are due.
+    let late = hour.begins() + 30 * MINUTE;
+    shop.look(from_ref(&worker), late, late + 2 * MINUTE).await;
+    assert_eq!(shop.fetched(), 1);
+    shop.look(from_ref(&worker), late + 2 * MINUTE, hour.ends())
+        .await;
+    assert_eq!((shop.signed(), shop.fetched()), (POOL, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_not_known_any_more_is_told_and_the_hour_goes_on() {
+    let shop = Shop::at(TUESDAY);
+    let worker = shop.worker();
+    want(&worker).await;
+    *shop.seller.refuses.lock().unwrap() = Some(404);
+    let hour = CommonHour::after(TUESDAY);
+    for at in (hour.begins()..hour.ends()).step_by(60_000) {
+        shop.set(at);
+        worker.recover().await.expect("the store works");
+        if let [first, ..] = shop.failed_with.lock().unwrap().as_slice() {
+            assert!(first.contains("not_found"), "{first}");
+            *shop.seller.refuses.lock().unwrap() = None;
+        }
+    }
+    assert_eq!(shop.signed(), POOL - 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_type_that_no_relay_was_made_for_is_not_noted() {
+    let shop = Shop::at(TUESDAY);
+    let worker = shop.worker();
+    shop.seller.makes_no_relay.store(true, Ordering::Relaxed);
+    let claim_type = ClaimType::parse(CLAIM_TYPE).unwrap();
+    let failed = worker.start(&StartVerification::new(claim_type)).await;
+    assert!(failed.is_err());
+    assert!(worker.ports.asked().await.unwrap().is_empty());
+    shop.seller.makes_no_relay.store(false, Ordering::Relaxed);
+    start(&worker).await;
+    assert_eq!(worker.ports.asked().await.unwrap(), [CLAIM_TYPE]);
 }

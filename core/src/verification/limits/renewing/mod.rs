@@ -12,7 +12,8 @@ use crate::claim::ClaimType;
 use crate::error::ErrorKind;
 use crate::events::{EventKind, Listener};
 use crate::future::BoxFuture;
-use crate::passes::{CommonHour, Pooled, PooledState};
+use crate::passes::{BoughtIn, CommonHour, Pooled, PooledState};
+use crate::privacy::Sighting;
 use crate::records::{RealWorld, World, DAY, HOUR, MINUTE, SECOND};
 use crate::store::MemoryStore;
 use crate::verification::api::StartVerification;
@@ -63,6 +64,8 @@ struct Shop {
     seller: Arc<Seller>,
     clock: Arc<Clock>,
     told: Told,
+    /// What the events say of purchases that failed.
+    failed_with: Arc<Mutex<Vec<String>>>,
 }
 
 impl Shop {
@@ -75,6 +78,7 @@ impl Shop {
                 now: AtomicU64::new(now),
             }),
             told: Told::default(),
+            failed_with: Arc::default(),
         }
     }
 
@@ -84,9 +88,12 @@ impl Shop {
         worker.is_strict = true;
         worker.pass_pool = POOL;
         worker.ports.world = self.clock.clone();
-        let told = self.told.clone();
+        let (told, failed_with) = (self.told.clone(), self.failed_with.clone());
         worker.ports.listener = Some(Listener::new(move |event| {
             told.lock().unwrap().push(event.kind);
+            if event.kind == EventKind::PurchaseFailed {
+                failed_with.lock().unwrap().push(event.message.clone());
+            }
         }));
         worker
     }
@@ -102,6 +109,7 @@ impl Shop {
 
     fn set(&self, now: u64) {
         self.clock.now.store(now, Ordering::Relaxed);
+        self.seller.now.store(now, Ordering::Relaxed);
     }
 
     fn signed(&self) -> u32 {
@@ -149,6 +157,14 @@ async fn want(engine: &Engine) {
 async fn count(engine: &Engine) -> u32 {
     let there = engine.ports.count_common(CLAIM_TYPE).await;
     there.expect("the store works")
+}
+
+/// A place whose pass is being bought since then.
+fn a_purchase_of(engine: &Engine, place: &Pooled, since: u64) -> Pooled {
+    let blinded = crate::records::StoredSecret::new("blinded");
+    let random = &mut engine.ports.random();
+    let purchase = crate::passes::Purchase::new(blinded, since, random);
+    place.moved(PooledState::Issuing { purchase }, since, random)
 }
 
 async fn take(engine: &Engine, passes: u32) {

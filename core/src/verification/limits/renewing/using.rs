@@ -24,13 +24,8 @@ async fn a_purchase_that_a_crash_left_is_held_against_it_before_it_is_signed() {
     let vault = &worker.ports.vault;
     let place = vault.load::<Pooled>(&key).await;
     let place = place.expect("it is read").expect("it is there");
-    let purchase = crate::passes::Purchase::new(
-        crate::records::StoredSecret::new("blinded"),
-        shop.clock.now_ms(),
-        &mut worker.ports.random(),
-    );
-    let state = PooledState::Issuing { purchase };
-    let left = (place.content).moved(state, shop.clock.now_ms(), &mut worker.ports.random());
+    let asked_at = CommonHour::before(shop.clock.now_ms()).ends() - 10 * MINUTE;
+    let left = a_purchase_of(&worker, &place.content, asked_at);
     let put = vault.put(&key, Some(place.version), left).await;
     assert!(put.is_ok());
     shop.seller.differs.store(true, Ordering::Relaxed);
@@ -45,6 +40,57 @@ async fn a_purchase_that_a_crash_left_is_held_against_it_before_it_is_signed() {
     shop.look(&[worker], later + 2 * HOUR, later + 3 * HOUR)
         .await;
     assert_eq!(shop.signed(), POOL + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_its_hour_a_pass_is_asked_for_under_the_hours_key_only_while_it_is_of_use() {
+    let hour = CommonHour::after(TUESDAY);
+    let of_the_day = CommonHour::after(TUESDAY + 6 * DAY);
+    for (bought_in, asked_at, has_key, at, is_signed) in [
+        // It may have been sent.
+        (hour, hour.ends() - MINUTE, true, hour.ends() + HOUR, true),
+        // It was not: whoever is signed for now is alone.
+        (hour, hour.ends() - MINUTE, false, hour.ends() + HOUR, false),
+        // A new key, as after a stored failure.
+        (hour, hour.ends() + MINUTE, true, hour.ends() + HOUR, false),
+        // Nobody may use it any more.
+        (
+            of_the_day,
+            of_the_day.ends() - 2 * MINUTE,
+            true,
+            of_the_day.is_used_until() + MINUTE,
+            false,
+        ),
+    ] {
+        let (shop, worker) = Shop::with_pool().await;
+        let key = worker.ports.find_common(CLAIM_TYPE).await;
+        let key = key.expect("the store works").expect("one is there");
+        let vault = &worker.ports.vault;
+        let found = vault.load::<Pooled>(&key).await.expect("it is read");
+        let found = found.expect("it is there");
+        let mut place = found.content;
+        place.bought_in = Some(BoughtIn {
+            hour: bought_in,
+            seen: Sighting::example(bought_in.ends() + HOUR),
+        });
+        let mut place = a_purchase_of(&worker, &place, asked_at);
+        if let (PooledState::Issuing { purchase }, false) = (&mut place.state, has_key) {
+            *purchase = purchase.without_key();
+        }
+        assert!(vault.put(&key, Some(found.version), place).await.is_ok());
+        // Not in a common hour, so that nothing else is bought.
+        let at = if CommonHour::at(at).is_some() {
+            at + HOUR
+        } else {
+            at
+        };
+        shop.look(from_ref(&worker), at, at + 20 * MINUTE).await;
+        assert_eq!(shop.signed(), POOL + u32::from(is_signed));
+        let there = vault.load::<Pooled>(&key).await.expect("it is read");
+        assert_eq!(there.is_some(), is_signed, "it is dropped");
+        let told = u32::from(has_key && !is_signed);
+        assert_eq!(shop.told(EventKind::UnknownOutcome), told as usize);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,4 +246,109 @@ async fn a_strict_worker_leaves_others_verifications_alone_until_it_is_asked() {
     assert_eq!(count(&worker).await, POOL - 1);
     let there = worker.load(&id).await.expect("it is there").content;
     assert!(there.is_strict());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_hour_with_no_pass_or_a_few_hides_none_that_was_paid_for() {
+    for (of_the_day, usable) in [(1, 0), (3, 3)] {
+        let (shop, worker) = Shop::with_pool().await;
+        let newer = CommonHour::after(TUESDAY + DAY);
+        let key = worker.ports.find_common(CLAIM_TYPE).await;
+        let key = key.expect("the store works").expect("one is there");
+        let vault = &worker.ports.vault;
+        let found = vault.load::<Pooled>(&key).await;
+        let mut place = found.expect("it is read").expect("it is there").content;
+        place.bought_in.as_mut().expect("it is strict").hour = newer;
+        shop.set(newer.ends());
+        for _ in 0..of_the_day {
+            let mut one = place.clone();
+            if usable == 0 {
+                one = a_purchase_of(&worker, &one, newer.begins());
+            }
+            let key = worker.ports.new_common_key(CLAIM_TYPE, newer);
+            assert!(vault.put(&key, None, one).await.is_ok());
+        }
+        assert_eq!(count(&worker).await, POOL + usable);
+        // The newest first.
+        for left in (POOL..POOL + usable).rev() {
+            take(&worker, 1).await;
+            let prefix = format!("{}-", newer.name());
+            let of_it = vault
+                .scan("pass/", None, 99)
+                .await
+                .expect("the store works");
+            let of_it = of_it.iter().filter(|key| key.contains(&prefix)).count();
+            assert_eq!(of_it, (left - POOL) as usize);
+        }
+        take(&worker, POOL).await;
+        assert_eq!(count(&worker).await, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_of_which_nobody_knows_what_others_were_given_is_kept_and_not_used() {
+    let (shop, worker) = Shop::with_pool().await;
+    let id = start(&worker).await;
+    shop.seller.forgot.store(true, Ordering::Relaxed);
+    let told = worker.complete(&id, false).await.expect("it waits");
+    assert!(matches!(told, Progress::Pending));
+    assert_eq!(shop.told(EventKind::BackgroundFailure), 1);
+    assert!(shop.seller.presented.lock().unwrap().is_empty());
+    assert_eq!(count(&worker).await, POOL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chosen_pass_is_held_against_it_once_more_when_it_is_taken() {
+    let (shop, worker) = Shop::with_pool().await;
+    let key = worker.ports.find_common(CLAIM_TYPE).await;
+    let key = key.expect("the store works").expect("one is there");
+    shop.seller.differs.store(true, Ordering::Relaxed);
+    let taken = worker.ports.take_common(&key, "visitor").await;
+    assert!(taken.expect("the store works").is_none());
+    shop.seller.differs.store(false, Ordering::Relaxed);
+    let taken = worker.ports.take_common(&key, "visitor").await;
+    assert!(taken.expect("the store works").is_some());
+    // Who has taken it has it.
+    shop.seller.differs.store(true, Ordering::Relaxed);
+    let again = worker.ports.take_common(&key, "visitor").await;
+    assert!(again.expect("the store works").is_some());
+}
+
+fn customer() -> Option<crate::client::Customer> {
+    let built = crate::Client::builder().build().expect("a client");
+    let derived = built.on_behalf_of(Some("persona_production_one"), None);
+    derived.expect("a key").inner.customer.clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_elses_verification_is_paid_for_from_the_pool() {
+    let (shop, worker) = Shop::with_pool().await;
+    let mut customers = shop.standard();
+    customers.ports.customer = customer();
+    let id = start(&customers).await;
+    let mut theirs = customers.clone();
+    theirs.is_strict = true;
+    for strict in [&worker, &theirs] {
+        let refused = strict.complete(&id, false).await;
+        let refused = refused.expect_err("it is another's");
+        assert_eq!(refused.kind(), ErrorKind::PrivacyRefused);
+    }
+    assert_eq!(count(&worker).await, POOL);
+    assert!(shop.seller.presented.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strict_worker_drops_no_pass_of_anothers_that_was_not_shown() {
+    let (shop, worker) = Shop::with_pool().await;
+    let standard = shop.standard();
+    let id = start(&standard).await;
+    standard
+        .prepare(standard.load(&id).await.expect("it is there"))
+        .await
+        .expect("a pass is bought");
+    let before = standard.load(&id).await.expect("it is there").version;
+    let dead = shop.clock.now_ms() + 3 * DAY + 2 * HOUR;
+    shop.look(from_ref(&worker), dead, dead + 20 * MINUTE).await;
+    let there = standard.load(&id).await.expect("it is there");
+    assert_eq!(there.version, before);
 }
