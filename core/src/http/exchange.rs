@@ -256,7 +256,7 @@ impl Attempt {
     }
 
     /// Whether the same call meets the same refusal until somebody mends the way.
-    fn is_futile(&self) -> bool {
+    pub(crate) fn is_futile(&self) -> bool {
         (self.failure.as_ref()).is_some_and(|failure| failure.cause == FailureCause::Refused)
     }
 

@@ -29,6 +29,12 @@ impl Drive<'_> {
         }
     }
 
+    /// Likewise, of what a later call goes on with: only what somebody has to mend is met again.
+    pub(super) fn failure_for_now(&self, kind: ErrorKind) -> Error {
+        let is_futile = (self.failed.as_ref()).is_some_and(|(_, attempt)| attempt.is_futile());
+        self.failure(kind).with_retryable(!is_futile)
+    }
+
     /// Likewise, for a call that nobody can go on with: what may have been executed is unknown, and
     /// of a redemption the key is handed out under which its answer may be stored.
     fn last_failure(&self, call: Call, attempt: &Attempt, kind: ErrorKind) -> Error {

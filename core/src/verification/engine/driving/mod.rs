@@ -243,7 +243,7 @@ impl Drive<'_> {
             Effect::Later(kind) if matches!(self.shelf, Shelf::Nowhere) => {
                 return Err(self.failure(kind))
             }
-            Effect::Later(kind) => return Err(self.failure(kind).with_retryable(true)),
+            Effect::Later(kind) => return Err(self.failure_for_now(kind)),
             Effect::Continue => Event::Continue,
             Effect::Wait => return self.wait().await,
             Effect::Again => self.pause(Tries::Counted).await,
