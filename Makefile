@@ -39,8 +39,8 @@ audit:  ## known vulnerabilities in the dependencies (needs the advisory databas
 dist:  ## every artifact for every platform, into dist/; TARGETS=host or triples of packaging/targets for some
 	@packaging/dist
 
-dist-check:  ## look at what is in dist/natives, and run what can be run here
-	@packaging/python packaging/check
+dist-check:  ## look at what is in dist/natives, run what can be run here, and build the sdist
+	@packaging/python packaging/check --sdist
 
 dist-twice:  ## build what is in dist/natives again, elsewhere, and compare the bytes
 	@packaging/twice

@@ -66,7 +66,7 @@ if [[ ! -f $stamp ]] || [[ -n $(find src/main pom.xml "$generated" -newer "$stam
   # A class whose source is gone must not stay in the jar. Another library alone changes no class.
   if [[ ! -f $stamp ]] || [[ -n $(find src/main/kotlin pom.xml "$generated" -newer "$stamp" -print -quit) ]]; then
     # And what stands on them is compiled again, which the compiler does not see by itself.
-    rm -rf target/classes target/test-classes target/kotlin-ic
+    rm -rf target/classes target/test-classes target/kotlin-ic target/classpath
   fi
   mvn -q -B -Dstyle.color=never -Dmaven.test.skip=true install
   touch "$stamp"

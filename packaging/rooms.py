@@ -31,14 +31,11 @@ class Room:
     prefix: list[str | Path] = field(default_factory=list)
     """What stands before the path of a program."""
     python: Path | None = None
-    python_home: Path | None = None
-    """Where Python looks for its own modules, where its path does not tell."""
     node: Path | None = None
-    loader_of_c: Path | None = None
+    loader: list[str | Path] = field(default_factory=list)
     """A program that loads a shared library, where there is no Python to do it."""
-
-    def environment(self) -> dict[str, str]:
-        return {"PYTHONHOME": str(self.python_home)} if self.python_home else {}
+    environment: dict[str, str] = field(default_factory=dict)
+    """What the system, or its programs, read."""
 
 
 def rooms(target: Target) -> list[Room]:
@@ -56,6 +53,8 @@ def rooms(target: Target) -> list[Room]:
         return [debian_12_arm64()]
     if target.libc == "musl":
         return [musl(target)]
+    if target.system == "windows":
+        return [wine(target)]
     return []
 
 
@@ -74,7 +73,8 @@ def debian_11() -> Room:
     """The oldest of Debian that its servers still have. Its own Python is older than 3.10."""
     root = room("debian-11", "bullseye", "amd64", ["libc6", "libstdc++6", "libgcc-s1"])
     prefix = with_loader(root / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", root)
-    return Room(f"Debian bullseye, glibc 2.31, Node {OLDEST_NODE}", prefix, node=node_of_npm("x64"))
+    name = f"Debian bullseye, glibc 2.31, Node {OLDEST_NODE}"
+    return Room(name, prefix, node=node_of_npm("linux-x64"))
 
 
 def debian(suite: str, node: str) -> Room:
@@ -85,7 +85,9 @@ def debian(suite: str, node: str) -> Room:
     prefix = with_loader(libraries / "ld-linux-x86-64.so.2", root)
     [python] = (root / "usr/bin").glob("python3.*[0-9]")
     name = f"Debian {suite}, {python.name}, Node {node}"
-    return Room(name, prefix, python, root / "usr", node_of_npm("x64", node))
+    # Its path does not tell it where its own modules are.
+    home = {"PYTHONHOME": str(root / "usr")}
+    return Room(name, prefix, python, node_of_npm("linux-x64", node), environment=home)
 
 
 def debian_12_arm64() -> Room:
@@ -94,7 +96,7 @@ def debian_12_arm64() -> Room:
 
     python = root / "usr/bin/python3"
     name = f"Debian bookworm on arm64 (qemu), Node {OLDEST_NODE}"
-    return Room(name, emulator(root), python, node=node_of_npm("arm64"))
+    return Room(name, emulator(root), python, node_of_npm("linux-arm64"))
 
 
 def musl(target: Target) -> Room:
@@ -105,10 +107,55 @@ def musl(target: Target) -> Room:
     name = "musl 1.2" if is_ours else "musl 1.2 on arm64 (qemu)"
     program = root / "load"
     if not program.exists():
-        build_loader(target, program)
+        build_loader(f"{target.machine}-linux-musl", MUSL_LOADER, program)
     (loader,) = (root / "lib").glob("ld-musl-*.so.1")
     prefix: list[str | Path] = [] if is_ours else emulator(root)
-    return Room(name, prefix, loader_of_c=loader)
+    return Room(name, prefix, loader=[loader, program])
+
+
+def wine(target: Target) -> Room:
+    """Windows, as Wine makes it. No Python for Windows can be had from npm or Debian."""
+    root = whole(ROOMS / "wine", unpack_wine)
+    libraries = root / "usr/lib/x86_64-linux-gnu"
+    environment = {
+        "LD_LIBRARY_PATH": str(libraries),
+        "WINEDLLPATH": str(libraries / "wine"),
+        "WINEPREFIX": str(ROOMS / "wine-prefix"),
+        "WINEDEBUG": "-all",
+    }
+    program = root / "usr/lib/wine/wine64"
+
+    def make_windows(_: Path) -> None:
+        # Node asks for a Windows that is not older; Wine says 7.
+        version = ["HKCU\\Software\\Wine", "/v", "Version", "/d", "win10", "/f"]
+        unfinished = {**environment, "WINEPREFIX": str(ROOMS / "wine-prefix.new")}
+        subprocess.run([program, "reg", "add", *version], env=unfinished, check=True)
+        # Its server writes what it knows when it ends.
+        subprocess.run([root / "usr/lib/wine/wineserver", "--wait"], env=unfinished, check=True)
+
+    whole(ROOMS / "wine-prefix", make_windows)
+    loader = root / "load.exe"
+    if not loader.exists():
+        build_loader("x86_64-windows-gnu", WINDOWS_LOADER, loader)
+    return Room(
+        f"Wine 8.0, Node {OLDEST_NODE}",
+        [program],
+        node=node_of_npm("win-x64"),
+        loader=[loader],
+        environment=environment,
+    )
+
+
+def unpack_wine(root: Path) -> None:
+    Archive(ROOMS / "wine.apt", "bookworm").unpack(["wine64"], root)
+    # Its server is behind a script with fixed paths. And what Debian's scripts do when it is installed:
+    # a library of another package is marked as one of Wine's own, which its makers do in the same place.
+    server = root / "usr/lib/wine/wineserver"
+    server.unlink()
+    server.symlink_to("wineserver64")
+    zlib = bytearray((root / "usr/x86_64-w64-mingw32/lib/zlib1.dll").read_bytes())
+    zlib[0x40:0x60] = b"Wine builtin DLL".ljust(0x20, b"\0")
+    (root / "usr/lib/x86_64-linux-gnu/wine/x86_64-windows/zlib1.dll").write_bytes(zlib)
 
 
 def with_loader(loader: Path, root: Path) -> list[str | Path]:
@@ -123,9 +170,10 @@ def emulator(root: Path) -> list[str | Path]:
     return [qemu / "usr/bin/qemu-aarch64-static", "-L", root]
 
 
-def node_of_npm(architecture: str, version: str = OLDEST_NODE) -> Path:
-    """Node as its makers build it, for glibc 2.28 and later."""
-    name = f"node-linux-{architecture}@{version}"
+def node_of_npm(system: str, version: str = OLDEST_NODE) -> Path:
+    """Node as its makers build it; on Linux for glibc 2.28 and later."""
+    name = f"node-{system}@{version}"
+    program = "node.exe" if system.startswith("win") else "node"
 
     def unpack(folder: Path) -> None:
         packed = subprocess.run(
@@ -139,37 +187,39 @@ def node_of_npm(architecture: str, version: str = OLDEST_NODE) -> Path:
             archive.extractall(folder, filter="data")
         (folder / packed).unlink()
 
-    return whole(ROOMS / name.replace("@", "-"), unpack) / "package/bin/node"
+    return whole(ROOMS / name.replace("@", "-"), unpack) / "package/bin" / program
 
 
-# For musl, of which no Python can be had here.
-FFI_IN_C = r"""
+# Where no Python can be had: programs that load a library, and call a function of it.
+MUSL_LOADER = r"""
 #include <dlfcn.h>
 #include <stdio.h>
 int main(int count, char **arguments) {
   void *library = dlopen(arguments[1], RTLD_NOW);
   if (!library) { fprintf(stderr, "%s\n", dlerror()); return 1; }
   unsigned (*version)(void) = dlsym(library, "ffi_relaypass_ffi_uniffi_contract_version");
-  if (!version || !version()) return 1;
-  puts("by a program of musl");
-  return 0;
+  return version && version() ? 0 : 1;
+}
+"""
+WINDOWS_LOADER = r"""
+#include <stdio.h>
+#include <windows.h>
+int main(int count, char **arguments) {
+  HMODULE library = LoadLibraryA(arguments[1]);
+  if (!library) { fprintf(stderr, "LoadLibrary: %lu\n", GetLastError()); return 1; }
+  FARPROC version = GetProcAddress(library, "ffi_relaypass_ffi_uniffi_contract_version");
+  return version && version() ? 0 : 1;
 }
 """
 
 
-def build_loader(target: Target, program: Path) -> None:
-    python = CACHE / "python" / "bin" / "python"
-    compile_c: list[str | Path] = [
-        python,
-        "-m",
-        "ziglang",
-        "cc",
-        "-target",
-        f"{target.machine}-linux-musl",
-    ]
+def build_loader(zig_target: str, text: str, program: Path) -> None:
     # Without what zig adds for finding faults, which asks for a newer musl.
-    compile_c += ["-O2", "-fno-sanitize=all", "-dynamic", "-o", program, "-xc", "-"]
-    subprocess.run(compile_c, input=FFI_IN_C, text=True, check=True)
+    compile_c: list[str | Path] = [CACHE / "python" / "bin" / "python", "-m", "ziglang", "cc"]
+    compile_c += ["-target", zig_target, "-O2", "-fno-sanitize=all"]
+    if "musl" in zig_target:
+        compile_c += ["-dynamic"]
+    subprocess.run([*compile_c, "-o", program, "-xc", "-"], input=text, text=True, check=True)
 
 
 def room(name: str, suite: str, architecture: str, packages: list[str]) -> Path:

@@ -43,13 +43,13 @@ def run_artifacts(
         yield "wheel", lambda: _wheel(target, room, environment)
     if room.node:
         yield "npm", lambda: _npm(target, room, environment)
-    if room.python or room.loader_of_c:
+    if room.python or room.loader:
         yield "library of the jar", lambda: _library(target, room)
 
 
 def _command(target: Target, room: Room) -> str:
     with _alone(target.natives / target.command) as program:
-        said = _said([*room.prefix, program, "--version"])
+        said = _said([*room.prefix, program, "--version"], room.environment)
     if not said.startswith("relaypass "):
         raise Failed(f"its version is {said!r}")
     return RAN
@@ -62,7 +62,7 @@ def _wheel(target: Target, room: Room, environment: dict[str, str]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(_packed("wheel", name)) as archive:
             archive.extractall(folder)
-        variables = {**room.environment(), **environment, "PYTHONPATH": folder}
+        variables = {**room.environment, **environment, "PYTHONPATH": folder}
         program = [*room.prefix, room.python, "-c", example("python")]
         return _flow(_said(program, variables))
 
@@ -79,17 +79,13 @@ def _npm(target: Target, room: Room, environment: dict[str, str]) -> str:
             (Path(folder) / "package").rename(modules / package)
         program = Path(folder) / "flow.mjs"
         program.write_text(example("js"), encoding="utf-8")
-        return _flow(_said([*room.prefix, room.node, program], environment))
+        return _flow(_said([*room.prefix, room.node, program], room.environment | environment))
 
 
 def _library(target: Target, room: Room) -> str:
     with _alone(target.natives / target.ffi_library) as library:
-        if room.loader_of_c:
-            program = room.loader_of_c.parent.parent / "load"
-            _said([*room.prefix, room.loader_of_c, program, library])
-        else:
-            assert room.python
-            _said([*room.prefix, room.python, "-c", _FFI, library], room.environment())
+        loader = room.loader or [room.python or "", "-c", _FFI]
+        _said([*room.prefix, *loader, library], room.environment)
     return LOADED
 
 
@@ -106,16 +102,27 @@ def _packed(kind: str, name: str) -> Path:
     return found[0]
 
 
-def _said(command: list[str | Path], environment: dict[str, str] | None = None) -> str:
+def _said(command: list[str | Path], environment: dict[str, str]) -> str:
     """The last line that a program prints."""
-    variables = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **(environment or {})}
-    ran = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=300, env=variables
-    )
+    variables = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environment}
+    # Not pipes: Node takes none for its output under Wine.
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as complaints:
+        ran = subprocess.run(
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=complaints,
+            timeout=300,
+            env=variables,
+        )
+        out.seek(0)
+        complaints.seek(0)
+        said, complaint = (file.read().decode().strip() for file in (out, complaints))
     if ran.returncode != 0:
-        complaint = (ran.stderr or ran.stdout).strip().splitlines() or ["it said nothing"]
-        raise Failed(f"{complaint[-1]} (exit code {ran.returncode})")
-    return (ran.stdout.strip().splitlines() or [""])[-1]
+        last = (complaint or said or "it said nothing").splitlines()[-1]
+        raise Failed(f"{last} (exit code {ran.returncode})")
+    return (said.splitlines() or [""])[-1]
 
 
 @contextmanager

@@ -15,19 +15,15 @@ _Answer = TypeVar("_Answer")
 class Connection:
     """Holds the native client. Calls that are on their way hold it too, and so end in peace."""
 
-    __slots__ = ("_callbacks", "_native")
+    __slots__ = ("_callbacks", "native")
 
     def __init__(self, native: _native.Client, callbacks: Callbacks | None) -> None:
-        self._native = native
+        self.native = native
         self._callbacks = callbacks
 
     @property
-    def native(self) -> _native.Client:
-        return self._native
-
-    @property
     def closed(self) -> bool:
-        return self._native.closed
+        return self.native.closed
 
     def check_open(self) -> None:
         """A closed client says so at once, and not only with its first call."""
@@ -35,7 +31,7 @@ class Connection:
             raise ClosedError("this relaypass client is closed; make a new one")
 
     def closing(self, timeout: float | None) -> Call[None]:
-        return self._native.close(timeout=timeout, is_called_back=is_called_back())
+        return self.native.close(timeout=timeout, is_called_back=is_called_back())
 
     def waited(self, call: Call[_Answer]) -> _Answer:
         """Makes the call in this thread."""

@@ -47,6 +47,9 @@ def current_hub() -> Hub | None:
     Raises:
         RuntimeError: it lacks what we need.
     """
+    # Every call asks, and most programs have neither.
+    if "gevent.monkey" not in sys.modules and "eventlet.patcher" not in sys.modules:
+        return None
     if _gevent_has_patched("threading") or _gevent_has_patched("socket"):
         return _GeventHub()
     if _eventlet_has_patched("thread") or _eventlet_has_patched("socket"):

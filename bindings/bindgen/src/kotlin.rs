@@ -3,42 +3,61 @@
 //! uniffi has no options for this. Each change says how often it is made, so that a uniffi that
 //! generates something else is noticed here, and not by whoever calls.
 
+/// What is changed: how often it stands there, what it is, and what it becomes.
+const CHANGES: [(usize, &str, &str); 4] = [
+    // Its warnings are not ours.
+    (1, "Suppress(\"NAME_SHADOWING\")", "Suppress(\"warnings\")"),
+    // A callback begins at once, whatever happens: were it cancelled before it begins, Rust would
+    // never be answered. By itself it changes no thread: ours begin by going to where they belong.
+    (
+        2,
+        "GlobalScope.launch coroutineBlock@",
+        "GlobalScope.launch(kotlinx.coroutines.Dispatchers.Unconfined, \
+         kotlinx.coroutines.CoroutineStart.UNDISPATCHED) coroutineBlock@",
+    ),
+    // Which library fits, and what to say where none does.
+    (
+        1,
+        "return \"relaypass_ffi\"\n",
+        "return dev.relaypass.NativeLibrary.locate()\n",
+    ),
+    // Where Rust says how a call of its went is memory of its own, which costs more to make than
+    // the call: a thread keeps those that no call has. One that told of an error is not among them.
+    (
+        1,
+        "    var status = UniffiRustCallStatus()
+    val return_value = callback(status)
+    uniffiCheckCallStatus(errorHandler, status)
+    return return_value
+}
+",
+        "    val unused = uniffiUnusedStatuses.get()
+    val status = unused.removeLastOrNull() ?: UniffiRustCallStatus()
+    val return_value = callback(status)
+    uniffiCheckCallStatus(errorHandler, status)
+    unused.addLast(status)
+    return return_value
+}
+
+private val uniffiUnusedStatuses = ThreadLocal.withInitial { ArrayDeque<UniffiRustCallStatus>() }
+",
+    ),
+];
+
 /// The generated code with all changes.
 ///
 /// # Errors
 /// When the code is not what the changes were written for.
 pub(crate) fn fit(code: &str) -> Result<String, String> {
-    // Its warnings are not ours.
-    let code = replace(
-        code,
-        1,
-        "Suppress(\"NAME_SHADOWING\")",
-        "Suppress(\"warnings\")",
-    )?;
-    // A callback begins at once, whatever happens: were it cancelled before it begins, Rust would
-    // never be answered. By itself it changes no thread: ours begin by going to where they belong.
-    let code = replace(
-        &code,
-        2,
-        "GlobalScope.launch coroutineBlock@",
-        "GlobalScope.launch(kotlinx.coroutines.Dispatchers.Unconfined, \
-         kotlinx.coroutines.CoroutineStart.UNDISPATCHED) coroutineBlock@",
-    )?;
-    // Which library fits, and what to say where none does.
-    let code = replace(
-        &code,
-        1,
-        "    return \"relaypass_ffi\"\n",
-        "    return dev.relaypass.NativeLibrary.locate()\n",
-    )?;
-    make_internal(&code)
-}
-
-fn replace(code: &str, times: usize, old: &str, new: &str) -> Result<String, String> {
-    match code.matches(old).count() {
-        found if found == times => Ok(code.replace(old, new)),
-        found => Err(format!("{old:?} is generated {found} times, not {times}")),
+    let mut code = code.to_owned();
+    for (times, old, new) in CHANGES {
+        let found = code.matches(old).count();
+        if found != times {
+            return Err(format!("{old:?} is generated {found} times, not {times}"));
+        }
+        code = code.replace(old, new);
     }
+    make_internal(&code)
 }
 
 /// Puts `internal` before every declaration of the outermost level that is not private, so that
@@ -126,6 +145,12 @@ private inline fun <T> call(a: T) {
     val job = GlobalScope.launch coroutineBlock@ {
     }
 }
+private inline fun <U, E: kotlin.Exception> uniffiRustCallWithError(callback: (UniffiRustCallStatus) -> U): U {
+    var status = UniffiRustCallStatus()
+    val return_value = callback(status)
+    uniffiCheckCallStatus(errorHandler, status)
+    return return_value
+}
 @Structure.FieldOrder("code", "error") internal open class Status
 @Throws(CallException::class) fun<T> open(
     data: Record,
@@ -158,16 +183,12 @@ data class Record(
     }
 
     #[test]
-    fn callbacks_begin_at_once() {
+    fn each_change_is_made() {
         let fit = fit(GENERATED).expect("it is what was expected");
-        assert_eq!(fit.matches("GlobalScope.launch(").count(), 2);
-        assert_eq!(fit.matches("CoroutineStart.UNDISPATCHED").count(), 2);
-    }
-
-    #[test]
-    fn the_library_is_the_one_of_this_platform() {
-        let fit = fit(GENERATED).expect("it is what was expected");
-        assert!(fit.contains("return dev.relaypass.NativeLibrary.locate()\n"));
+        for (times, old, new) in CHANGES {
+            assert_eq!(fit.matches(old).count(), 0, "{old}");
+            assert_eq!(fit.matches(new).count(), times, "{new}");
+        }
     }
 
     #[test]
@@ -175,6 +196,7 @@ data class Record(
         for (old, new) in [
             ("GlobalScope.launch", "scope.launch"),
             ("NAME_SHADOWING", "UNUSED"),
+            ("var status =", "val status ="),
             ("return \"relaypass_ffi\"", "return NAME"),
             ("    val value: Long\n)\n", ""),
         ] {

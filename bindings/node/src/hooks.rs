@@ -25,8 +25,7 @@ pub fn panic<'env>(
     promise::<(), _>(env, Way::AT_ONCE.cancelled_by(token), panics)
 }
 
-/// A call that ends on the runtime, with an answer that panics with a secret when JavaScript is to
-/// have it.
+/// A call that ends on the runtime, with an answer that panics with a secret on its way.
 #[napi(catch_unwind)]
 pub fn panic_when_answered<'env>(
     env: &'env Env,

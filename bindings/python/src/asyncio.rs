@@ -6,7 +6,6 @@
 //! dropped inside Python. (pyo3-async-runtimes does neither, and cannot be kept out of an
 //! interpreter that ends.) What asyncio itself has to do with it is in `relaypass/outcomes.py`.
 
-use std::future::Future;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::{io, mem, thread};
 
@@ -14,16 +13,16 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use tokio::task::AbortHandle;
 
-use crate::answer::Answer;
+use crate::call::Work;
 use crate::caller::{called_by, Caller};
-use crate::exit::{self, gate};
+use crate::exit;
 use crate::outcome::Outcome;
 use crate::per_process::{OfProcess, PerProcess};
 use crate::runtime::{no_threads, runtime};
 
 /// Starts the call in the name of `caller`, and returns what aborts it.
 pub(crate) fn start(
-    work: impl Future<Output = relaypass::Result<Answer>> + Send + 'static,
+    work: Work,
     caller: Option<Caller>,
     call_soon_threadsafe: Py<PyAny>,
     settle: Py<PyAny>,
@@ -115,7 +114,7 @@ impl Messenger {
 /// Brings all letters that lie there in one visit to Python, for as long as Python is there.
 fn bring(inbox: &Receiver<Letter>) {
     while let Ok(first) = inbox.recv() {
-        let Some(pass) = gate().pass() else {
+        let Some(pass) = exit::pass() else {
             mem::forget(first);
             return;
         };

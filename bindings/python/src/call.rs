@@ -46,7 +46,7 @@ impl Call {
     fn wait(&self, py: Python<'_>, caller: Option<Py<PyAny>>) -> PyResult<Outcome> {
         let caller = caller.map(Caller::new);
         let work = called_by(caller.clone(), self.take()?);
-        wait(py, Box::pin(work)).map(|result| Outcome(Some(result)))
+        wait(py, work).map(|result| Outcome(Some(result)))
     }
 
     /// Makes the call; when it ends, another thread calls `call_soon_threadsafe(settle, outcome)`.

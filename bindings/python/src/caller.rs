@@ -4,10 +4,10 @@
 //! whoever made a call. The call's task holds it, and so does what it left to be done: a method of
 //! a store to be called, an event to be told.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use relaypass::store::BoxFuture;
 
 use crate::per_process::OfProcess;
 
@@ -37,9 +37,12 @@ impl Caller {
 }
 
 /// Does the work of a call in the name of its caller.
-pub(crate) async fn called_by<T>(caller: Option<Caller>, work: impl Future<Output = T>) -> T {
+pub(crate) fn called_by<T: 'static>(
+    caller: Option<Caller>,
+    work: BoxFuture<'static, T>,
+) -> BoxFuture<'static, T> {
     match caller {
-        Some(caller) => CALLER.scope(caller, work).await,
-        None => work.await,
+        Some(caller) => Box::pin(CALLER.scope(caller, work)),
+        None => work,
     }
 }

@@ -1,6 +1,6 @@
 //! Events on their way to Python: a thread of Python's fetches them, one after the other.
 
-use pyo3::exceptions::{PyBaseException, PyRuntimeError};
+use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use relaypass::Listener;
@@ -62,13 +62,6 @@ pub(crate) fn next_event(py: Python<'_>) -> PyResult<Option<Telling<'_>>> {
 
 /// The interpreter's own way to report an exception that nobody can be given.
 #[pyfunction]
-pub(crate) fn report_unraisable(
-    error: &Bound<'_, PyAny>,
-    raised_by: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    if !error.is_instance_of::<PyBaseException>() {
-        return Err(PyRuntimeError::new_err("this is no exception"));
-    }
-    PyErr::from_value(error.clone()).write_unraisable(error.py(), Some(raised_by));
-    Ok(())
+pub(crate) fn report_unraisable(error: &Bound<'_, PyBaseException>, raised_by: &Bound<'_, PyAny>) {
+    PyErr::from_value(error.clone().into_any()).write_unraisable(error.py(), Some(raised_by));
 }

@@ -19,8 +19,7 @@ thread_local! {
     static ENDS_THE_INTERPRETER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The process whose gate is closed; 0: none. A child
-/// that a thread forks meanwhile has an interpreter of its own, which goes on.
+/// The process whose gate is closed; 0: none. A child that a thread forks meanwhile goes on.
 static CLOSED_IN: AtomicU64 = AtomicU64::new(0);
 
 /// Whether threads that are outside stay there for ever.
@@ -33,52 +32,45 @@ pub(crate) fn has_begun() -> bool {
     is_closed() || ENDS_THE_INTERPRETER.get()
 }
 
-/// The way into the interpreter for threads that are outside. One per process.
-#[derive(Default)]
-pub(crate) struct Gate {
-    passing: AtomicUsize,
-}
-
-/// The gate of this process.
-pub(crate) fn gate() -> &'static Gate {
-    static GATE: PerProcess<Gate> = PerProcess::new();
-    GATE.get_or_make(Gate::default)
+/// How many of this process are on their way in.
+fn passing() -> &'static AtomicUsize {
+    static PASSING: PerProcess<AtomicUsize> = PerProcess::new();
+    PASSING.get_or_make(AtomicUsize::default)
 }
 
 /// Its holder may enter the interpreter; to be dropped once inside.
-pub(crate) struct Pass<'a>(&'a Gate);
+pub(crate) struct Pass(&'static AtomicUsize);
 
-impl Gate {
-    /// Permission to enter; none once the gate is closed.
-    pub(crate) fn pass(&self) -> Option<Pass<'_>> {
-        self.passing.fetch_add(1, Ordering::SeqCst);
-        let pass = Pass(self);
-        let open = !is_closed() || ENDS_THE_INTERPRETER.get();
-        open.then_some(pass)
-    }
-
-    /// Permission to enter, for a Python thread on its way back. Once the gate is closed there is
-    /// no way back, and the thread waits here until the process ends, as CPython 3.14 has it.
-    pub(crate) fn pass_or_wait_for_the_end(&self) -> Pass<'_> {
-        self.pass().unwrap_or_else(|| loop {
-            thread::park();
-        })
-    }
+/// Permission to enter, for threads that are outside; none once the gate is closed.
+pub(crate) fn pass() -> Option<Pass> {
+    let pass = Pass(passing());
+    pass.0.fetch_add(1, Ordering::SeqCst);
+    let open = !is_closed() || ENDS_THE_INTERPRETER.get();
+    open.then_some(pass)
 }
 
-impl Drop for Pass<'_> {
+/// Permission to enter, for a Python thread on its way back. Once the gate is closed there is
+/// no way back, and the thread waits here until the process ends, as CPython 3.14 has it.
+pub(crate) fn pass_or_wait_for_the_end() -> Pass {
+    pass().unwrap_or_else(|| loop {
+        thread::park();
+    })
+}
+
+impl Drop for Pass {
     fn drop(&mut self) {
-        self.0.passing.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 /// Has Python close the gate at exit. Registered when the module is imported, it runs after the
 /// exit functions of everybody who imported it.
 pub(crate) fn watch(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let py = module.py();
-    py.import("atexit")?
-        .call_method1("register", (wrap_pyfunction!(close_gate, module)?,))?;
-    Ok(())
+    let (atexit, close) = (
+        module.py().import("atexit")?,
+        wrap_pyfunction!(close_gate, module)?,
+    );
+    atexit.call_method1("register", (close,)).map(drop)
 }
 
 #[pyfunction(name = "_close_gate")]
@@ -86,7 +78,7 @@ fn close_gate(py: Python<'_>) {
     ENDS_THE_INTERPRETER.set(true);
     CLOSED_IN.store(Process::current().number(), Ordering::SeqCst);
     py.detach(|| {
-        while gate().passing.load(Ordering::SeqCst) > 0 {
+        while passing().load(Ordering::SeqCst) > 0 {
             thread::sleep(Duration::from_millis(1));
         }
     });

@@ -11,10 +11,8 @@ use crate::store::CallbacksNumber;
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Not in `__all__`, which is what the package's stub is compared with.
-    module.setattr(
-        "_example_failures",
-        wrap_pyfunction!(example_failures, module)?,
-    )?;
+    let failures = wrap_pyfunction!(example_failures, module)?;
+    module.setattr("_example_failures", failures)?;
     module.setattr("_example_events", wrap_pyfunction!(example_events, module)?)?;
     module.setattr("_panic", wrap_pyfunction!(panic, module)?)
 }

@@ -9,24 +9,35 @@
 use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
-use std::{io, process, ptr};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::{process, ptr};
 
 use pyo3::prelude::*;
 
 /// A process, told from its parent and its children. Its number alone does not tell: a child in a
 /// pid namespace of its own may have its parent's, and numbers of processes that ended are given
-/// anew. How often was forked does, but not where a process is made without `fork`'s handlers.
+/// anew. And asking the kernel for it takes as long as much of a call that need not wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(u64);
 
-/// How many forks lie between the process that loaded this module and the present one.
-static FORKS: AtomicU32 = AtomicU32::new(0);
-
 impl Process {
+    /// The module asks once when it is loaded: from then on this locks nothing.
     pub(crate) fn current() -> Self {
-        let forks = FORKS.load(Ordering::Relaxed);
-        Self(u64::from(process::id()) << 32 | u64::from(forks))
+        /// How many forks lie between the process that loaded this module and the present one.
+        static FORKS: AtomicU32 = AtomicU32::new(0);
+        let Some(known) = emptied_by_fork() else {
+            return Self(process::id().into());
+        };
+        let number = known.load(Ordering::Relaxed);
+        if number != 0 {
+            return Self(number);
+        }
+        let forks = FORKS.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = u64::from(process::id()) << 32 | u64::from(forks);
+        // Of threads that come at once, the first decides.
+        let first = known.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
+        Self(first.err().unwrap_or(number))
     }
 
     /// Never 0.
@@ -35,27 +46,32 @@ impl Process {
     }
 }
 
+/// A number in memory that the kernel fills with zeros in every child; none before Linux 4.14.
+#[cfg(target_os = "linux")]
+fn emptied_by_fork() -> Option<&'static AtomicU64> {
+    static NUMBER: OnceLock<Option<&AtomicU64>> = OnceLock::new();
+    *NUMBER.get_or_init(|| {
+        let (size, access) = (4096, libc::PROT_READ | libc::PROT_WRITE);
+        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: it is a new mapping, which is never unmapped and used as this number alone.
+        unsafe {
+            let page = libc::mmap(ptr::null_mut(), size, access, kind, -1, 0);
+            let is_emptied =
+                page != libc::MAP_FAILED && libc::madvise(page, size, libc::MADV_WIPEONFORK) == 0;
+            is_emptied.then(|| &*page.cast())
+        }
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn emptied_by_fork() -> Option<&'static AtomicU64> {
+    None
+}
+
 /// For threads of Python's, which end in a forked child.
 #[pyfunction(name = "process")]
 pub(crate) fn process_number() -> u64 {
     Process::current().number()
-}
-
-/// Counts forks from now on.
-pub(crate) fn count_forks() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        unsafe extern "C" fn forked() {
-            FORKS.fetch_add(1, Ordering::Relaxed);
-        }
-        // SAFETY: the handler is a function without a state, which does what a signal's handler
-        // may do, and Python never unloads this module.
-        let status = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
-        if status != 0 {
-            return Err(io::Error::from_raw_os_error(status));
-        }
-    }
-    Ok(())
 }
 
 /// A value of the process that made it. A forked child has a copy, which it neither sees nor drops.

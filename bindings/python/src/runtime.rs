@@ -10,7 +10,7 @@ use relaypass::store::BoxFuture;
 use relaypass::surface;
 use tokio::runtime::Runtime;
 
-use crate::exit::gate;
+use crate::exit;
 use crate::per_process::{PerProcess, Process};
 
 /// How long Ctrl-C may go unnoticed.
@@ -92,7 +92,7 @@ fn handles_signals(py: Python<'_>) -> bool {
 
 /// Does something outside Python, and comes back.
 pub(crate) fn away<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
-    let (done, pass) = py.detach(|| (work(), gate().pass_or_wait_for_the_end()));
+    let (done, pass) = py.detach(|| (work(), exit::pass_or_wait_for_the_end()));
     drop(pass);
     done
 }
