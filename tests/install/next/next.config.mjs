@@ -1,2 +1,2 @@
-// The bundler leaves the package alone: the folder of the server gets it whole, with its addon.
+// Its bundler finds no place for an addon: the package is left out, and the folder of the server gets it whole.
 export default { output: 'standalone', serverExternalPackages: ['relaypass'] };
