@@ -108,6 +108,7 @@ def inside(root: Path, environment: dict[str, str], arguments: list[str]) -> str
         check=False,
         capture_output=True,
         text=True,
+        timeout=3600,
     )
     if ran.returncode != 0:
         raise Failed(f"{' '.join(arguments)[:80]} failed in the room:\n{ran.stderr[-4000:]}")

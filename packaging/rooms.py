@@ -1,7 +1,8 @@
 """Where what was built for a platform is run: this machine, or folders that stand for another.
 
 A room is made when it is first needed, in .cache/packaging/rooms, of packages of Debian and npm. Nothing in
-it compiles, and nothing of this machine is used in it but the kernel, and the sandbox on loopback.
+it compiles, and nothing of this machine is used in it but the kernel, and the sandbox on loopback; Wine
+also uses its C library.
 """
 
 from __future__ import annotations

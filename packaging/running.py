@@ -118,7 +118,9 @@ def _said(command: list[str | Path], environment: dict[str, str]) -> str:
         )
         out.seek(0)
         complaints.seek(0)
-        said, complaint = (file.read().decode().strip() for file in (out, complaints))
+        said, complaint = (
+            file.read().decode(errors="replace").strip() for file in (out, complaints)
+        )
     if ran.returncode != 0:
         last = (complaint or said or "it said nothing").splitlines()[-1]
         raise Failed(f"{last} (exit code {ran.returncode})")

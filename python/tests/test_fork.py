@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -321,12 +322,24 @@ def test_fork(script: str, sandbox: Sandbox) -> None:
     run_script(BEGIN + textwrap.dedent(script), sandbox.url, sandbox.api_key, timeout=30)
 
 
+# The number of `clone`.
+CLONE = {("linux", "x86_64"): 56, ("linux", "aarch64"): 220}
+
+# What stands before the C library: a number that a child shares with its parent, as in pid
+# namespaces of their own; and kernels that cannot empty memory in children, or only say so.
+NUMBER_1 = "int getpid(void) { return 1; }"
+REFUSED = "int madvise(void *a, unsigned long n, int advice) { return -1; }"
+IGNORED = "int madvise(void *a, unsigned long n, int advice) { return 0; }"
+
+
 @pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("cc") is None, reason="needs Linux and a C compiler"
 )
-def test_a_child_with_the_number_of_its_parent_works(sandbox: Sandbox, tmp_path: Path) -> None:
-    # As with pid namespaces of their own, where every first process is number 1.
-    (tmp_path / "same.c").write_text("int getpid(void) { return 1; }")
+@pytest.mark.parametrize("kernel", ["", REFUSED, IGNORED], ids=["", "older", "emulated"])
+def test_a_child_with_the_number_of_its_parent_works(
+    kernel: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "same.c").write_text(NUMBER_1 + kernel)
     library = tmp_path / "same.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "same.c"], check=True)
     script = """
@@ -351,3 +364,25 @@ def test_a_child_with_the_number_of_its_parent_works(sandbox: Sandbox, tmp_path:
     environment = {**os.environ, "LD_PRELOAD": str(library)}
     output = run_script(code, sandbox.url, sandbox.api_key, timeout=40, env=environment)
     assert output == "0\nthe parent too\n"
+
+
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) not in CLONE,
+    reason="needs a Linux whose system calls we know",
+)
+def test_a_child_that_was_made_without_fork_is_told_from_its_parent() -> None:
+    # In there, Python does not know that it is a child: nothing else may be done.
+    script = f"""
+        import ctypes, os
+        from relaypass._native import process
+        before = process()
+        child = ctypes.CDLL(None).syscall({CLONE[sys.platform, platform.machine()]}, 17, 0, 0, 0, 0)
+        if child == 0:
+            os._exit(process() == before)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), process() == before)
+    """
+    output = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        check=True, capture_output=True, text=True, timeout=30,
+    ).stdout  # fmt: skip
+    assert output == "0 True\n"

@@ -23,9 +23,11 @@ SITE = ROOT / "tests/install/next"
 @pytest.fixture(scope="session", autouse=True)
 def _next() -> None:
     """It comes from its own registry, once."""
-    if not (SITE / "node_modules/.package-lock.json").exists():
+    made, lock = SITE / "node_modules/.made", (SITE / "package-lock.json").read_text()
+    if not made.exists() or made.read_text() != lock:
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         subprocess.run(command, cwd=SITE, check=True)
+        made.write_text(lock)
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def site(project: Room, readme: dict[str, str]) -> Room:
     """A site whose one route does what the README's example does."""
     for name in ("app", "next.config.mjs", "package.json", "package-lock.json"):
         project.check("cp", "-r", SITE / name, ".")
-    project.check("cp", "-r", "--link", SITE / "node_modules", ".")
+    project.check("cp", "-r", "--reflink=auto", SITE / "node_modules", ".")
     project.check("npm", "install", "--no-save", "relaypass")
     imports, code = readme["js"].split("\n", 1)
     answer = code.replace("console.log(", "return new Response(")
@@ -81,7 +83,9 @@ def served(folder: Path, environment: dict[str, str]) -> Iterator[str]:
             except OSError:
                 assert server.poll() is None, "the server ended"
                 time.sleep(0.1)
+        else:
+            raise TimeoutError("the server takes no connections")
         yield url
     finally:
         server.terminate()
-        server.wait()
+        server.wait(timeout=30)

@@ -48,8 +48,7 @@ private val uniffiUnusedStatuses = ThreadLocal.withInitial { ArrayDeque<UniffiRu
 ///
 /// # Errors
 /// When the code is not what the changes were written for.
-pub(crate) fn fit(code: &str) -> Result<String, String> {
-    let mut code = code.to_owned();
+pub(crate) fn fit(mut code: String) -> Result<String, String> {
     for (times, old, new) in CHANGES {
         let found = code.matches(old).count();
         if found != times {
@@ -165,7 +164,7 @@ data class Record(
 
     #[test]
     fn what_is_public_becomes_internal_and_nothing_else_does() {
-        let fit = fit(GENERATED).expect("it is what was expected");
+        let fit = fit(GENERATED.to_owned()).expect("it is what was expected");
         let internal: Vec<_> = fit
             .lines()
             .filter(|line| line.contains("internal"))
@@ -184,7 +183,7 @@ data class Record(
 
     #[test]
     fn each_change_is_made() {
-        let fit = fit(GENERATED).expect("it is what was expected");
+        let fit = fit(GENERATED.to_owned()).expect("it is what was expected");
         for (times, old, new) in CHANGES {
             assert_eq!(fit.matches(old).count(), 0, "{old}");
             assert_eq!(fit.matches(new).count(), times, "{new}");
@@ -202,7 +201,7 @@ data class Record(
         ] {
             let other = GENERATED.replacen(old, new, 1);
             assert_ne!(other, GENERATED);
-            fit(&other).expect_err(old);
+            fit(other).expect_err(old);
         }
     }
 }

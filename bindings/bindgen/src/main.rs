@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             })?;
             let file = PathBuf::from(folder).join(KOTLIN_FILE);
             let code = fs::read_to_string(&file)?;
-            fs::write(&file, kotlin::fit(&code)?)?;
+            fs::write(&file, kotlin::fit(code)?)?;
         }
         // The source, the header and its module map.
         Language::Swift => generate_swift_bindings(SwiftBindingsOptions {

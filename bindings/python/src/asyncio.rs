@@ -7,7 +7,7 @@
 //! interpreter that ends.) What asyncio itself has to do with it is in `relaypass/outcomes.py`.
 
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::{io, mem, thread};
+use std::{mem, thread};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -40,7 +40,7 @@ pub(crate) fn start(
             outcome: Outcome(None),
             caller: caller.clone(),
         }),
-        outbox: Messenger::of_this_process()?.outbox.clone(),
+        outbox: outbox()?.clone(),
     };
     let task = runtime.spawn(async move {
         let result = called_by(caller, work).await;
@@ -89,26 +89,16 @@ impl Drop for Delivery {
     }
 }
 
-/// The thread that brings letters to event loops.
-struct Messenger {
-    outbox: Sender<Letter>,
-}
-
-impl Messenger {
-    /// It starts working when it is first asked for.
-    fn of_this_process() -> PyResult<&'static Self> {
-        static MESSENGER: PerProcess<Messenger> = PerProcess::new();
-        MESSENGER.get_or_try_make(|| Self::start().map_err(|error| no_threads(&error)))
-    }
-
-    /// Starts the thread. It ends when nobody is left who could send a letter.
-    fn start() -> io::Result<Self> {
+/// Where letters are left for the thread that brings them to event loops. It starts when it is
+/// first asked for, and ends when nobody is left who could send one.
+fn outbox() -> PyResult<&'static Sender<Letter>> {
+    static OUTBOX: PerProcess<Sender<Letter>> = PerProcess::new();
+    OUTBOX.get_or_try_make(|| {
         let (outbox, inbox) = mpsc::channel();
-        thread::Builder::new()
-            .name("relaypass-asyncio".to_owned())
-            .spawn(move || bring(&inbox))?;
-        Ok(Self { outbox })
-    }
+        let messenger = thread::Builder::new().name("relaypass-asyncio".to_owned());
+        let started = messenger.spawn(move || bring(&inbox)).map(|_| outbox);
+        started.map_err(|error| no_threads(&error))
+    })
 }
 
 /// Brings all letters that lie there in one visit to Python, for as long as Python is there.

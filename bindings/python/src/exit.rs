@@ -24,7 +24,7 @@ static CLOSED_IN: AtomicU64 = AtomicU64::new(0);
 
 /// Whether threads that are outside stay there for ever.
 pub(crate) fn is_closed() -> bool {
-    CLOSED_IN.load(Ordering::SeqCst) == Process::current().number()
+    CLOSED_IN.load(Ordering::SeqCst) == Process::current().0
 }
 
 /// Whether the interpreter ends: nothing may be left behind that would have to go in later.
@@ -76,7 +76,7 @@ pub(crate) fn watch(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction(name = "_close_gate")]
 fn close_gate(py: Python<'_>) {
     ENDS_THE_INTERPRETER.set(true);
-    CLOSED_IN.store(Process::current().number(), Ordering::SeqCst);
+    CLOSED_IN.store(Process::current().0, Ordering::SeqCst);
     py.detach(|| {
         while passing().load(Ordering::SeqCst) > 0 {
             thread::sleep(Duration::from_millis(1));

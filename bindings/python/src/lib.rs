@@ -56,7 +56,7 @@ mod native {
     #[pymodule_init]
     fn start(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::refuse_other_interpreters()?;
-        crate::per_process::Process::current();
+        crate::per_process::notice_forks()?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         #[cfg(feature = "test-hooks")]
         crate::hooks::add(module)?;

@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::OnceLock;
-use std::{process, ptr};
+use std::{io, process, ptr};
 
 use pyo3::prelude::*;
 
@@ -19,34 +19,50 @@ use pyo3::prelude::*;
 /// pid namespace of its own may have its parent's, and numbers of processes that ended are given
 /// anew. And asking the kernel for it takes as long as much of a call that need not wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Process(u64);
+pub(crate) struct Process(/** Never 0. */ pub(crate) u64);
+
+/// How many forks lie between the process that loaded this module and the present one.
+static FORKS: AtomicU32 = AtomicU32::new(0);
 
 impl Process {
-    /// The module asks once when it is loaded: from then on this locks nothing.
     pub(crate) fn current() -> Self {
-        /// How many forks lie between the process that loaded this module and the present one.
-        static FORKS: AtomicU32 = AtomicU32::new(0);
+        let numbered = |forks: u32| u64::from(process::id()) << 32 | u64::from(forks);
         let Some(known) = emptied_by_fork() else {
-            return Self(process::id().into());
+            return Self(numbered(FORKS.load(Ordering::Relaxed)));
         };
         let number = known.load(Ordering::Relaxed);
         if number != 0 {
             return Self(number);
         }
-        let forks = FORKS.fetch_add(1, Ordering::Relaxed) + 1;
-        let number = u64::from(process::id()) << 32 | u64::from(forks);
+        let number = numbered(FORKS.fetch_add(1, Ordering::Relaxed) + 1);
         // Of threads that come at once, the first decides.
         let first = known.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
         Self(first.err().unwrap_or(number))
     }
-
-    /// Never 0.
-    pub(crate) const fn number(self) -> u64 {
-        self.0
-    }
 }
 
-/// A number in memory that the kernel fills with zeros in every child; none before Linux 4.14.
+/// Notices forks from now on.
+pub(crate) fn notice_forks() -> io::Result<()> {
+    Process::current();
+    #[cfg(unix)]
+    {
+        unsafe extern "C" fn forked() {
+            FORKS.fetch_add(1, Ordering::Relaxed);
+            if let Some(known) = emptied_by_fork() {
+                known.store(0, Ordering::Relaxed);
+            }
+        }
+        // SAFETY: the handler only stores numbers, and Python never unloads this module.
+        let status = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+        if status != 0 {
+            return Err(io::Error::from_raw_os_error(status));
+        }
+    }
+    Ok(())
+}
+
+/// A number in memory that the kernel fills with zeros in every child, also one that was made
+/// without `fork`; none before Linux 4.14, and under an emulator that takes any advice for good.
 #[cfg(target_os = "linux")]
 fn emptied_by_fork() -> Option<&'static AtomicU64> {
     static NUMBER: OnceLock<Option<&AtomicU64>> = OnceLock::new();
@@ -56,8 +72,9 @@ fn emptied_by_fork() -> Option<&'static AtomicU64> {
         // SAFETY: it is a new mapping, which is never unmapped and used as this number alone.
         unsafe {
             let page = libc::mmap(ptr::null_mut(), size, access, kind, -1, 0);
-            let is_emptied =
-                page != libc::MAP_FAILED && libc::madvise(page, size, libc::MADV_WIPEONFORK) == 0;
+            let is_emptied = page != libc::MAP_FAILED
+                && libc::madvise(page, size, -1) != 0
+                && libc::madvise(page, size, libc::MADV_WIPEONFORK) == 0;
             is_emptied.then(|| &*page.cast())
         }
     })
@@ -71,7 +88,7 @@ fn emptied_by_fork() -> Option<&'static AtomicU64> {
 /// For threads of Python's, which end in a forked child.
 #[pyfunction(name = "process")]
 pub(crate) fn process_number() -> u64 {
-    Process::current().number()
+    Process::current().0
 }
 
 /// A value of the process that made it. A forked child has a copy, which it neither sees nor drops.
@@ -125,11 +142,6 @@ impl<T: Send + Sync> PerProcess<T> {
             slot: AtomicPtr::new(ptr::null_mut()),
             owns: PhantomData,
         }
-    }
-
-    /// The value of this process, if it has been made.
-    pub(crate) fn existing(&self) -> Option<&T> {
-        self.read(self.slot.load(Ordering::Acquire))
     }
 
     /// [`PerProcess::get_or_try_make`], of what cannot fail.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::time::Duration;
-use std::{io, mem, ptr};
+use std::{io, mem};
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -32,7 +32,7 @@ pub(crate) fn runtime() -> PyResult<&'static Runtime> {
 ///
 /// Handlers run between two waits, outside the runtime: they may call us.
 pub(crate) fn wait<T: Send>(py: Python<'_>, mut future: BoxFuture<'_, T>) -> PyResult<T> {
-    let runtime = runtime()?;
+    let (runtime, process) = (runtime()?, Process::current());
     if !handles_signals(py) {
         return Ok(away(py, || runtime.block_on(future)));
     }
@@ -47,8 +47,7 @@ pub(crate) fn wait<T: Send>(py: Python<'_>, mut future: BoxFuture<'_, T>) -> PyR
             return Ok(answer);
         }
         let handled = py.check_signals();
-        let present = RUNTIME.existing();
-        if !present.is_some_and(|present| ptr::eq(present, runtime)) {
+        if Process::current() != process {
             // A signal's handler forked, and this is the child: what the future holds is the
             // parent's.
             mem::forget(future);
