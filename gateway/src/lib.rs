@@ -21,6 +21,7 @@
 mod app;
 mod call;
 mod credentials;
+mod listening;
 mod metrics;
 mod observe;
 mod openapi;
@@ -44,7 +45,6 @@ pub use traces::Traces;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -66,7 +66,7 @@ impl Gateway {
     /// Which option is wrong, and how; or why the address cannot be listened on.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let acceptor = options.tls.as_ref().map(Tls::acceptor).transpose()?;
-        let listener = TcpListener::bind(options.listen)
+        let listener = listening::listen(options.listen)
             .await
             .map_err(|error| StartError::new("listen", format!("cannot be used: {error}")))?;
         let address = listener

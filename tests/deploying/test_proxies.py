@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import socket
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -162,20 +163,49 @@ def test_the_gateway_keeps_an_idle_connection_for_as_long_as_it_is_told(sandbox:
         assert 1.3 < time.monotonic() - asked < 10
 
 
+# Stands before the C library: a system without IPv6, and one where `net.ipv6.bindv6only` is 1.
+SYSTEM = """
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int socket(int domain, int type, int protocol) {
+  int only = 1, made;
+#ifdef NO_IPV6
+  if (domain == AF_INET6) { errno = EAFNOSUPPORT; return -1; }
+#endif
+  made = syscall(SYS_socket, domain, type, protocol);
+  if (domain == AF_INET6) setsockopt(made, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
+  return made;
+}
+"""
+
+
 @pytest.mark.parametrize(
-    ("listen", "served"),
+    ("listen", "system", "served"),
     [
-        ("[::]", {"127.0.0.1", "[::1]"}),
-        ("0.0.0.0", {"127.0.0.1"}),
-        ("[::1]", {"[::1]"}),
+        ("[::]", None, {"127.0.0.1", "[::1]"}),
+        ("[::]", "BINDV6ONLY", {"127.0.0.1", "[::1]"}),
+        ("[::]", "NO_IPV6", {"127.0.0.1"}),
+        ("0.0.0.0", None, {"127.0.0.1"}),
+        ("[::1]", None, {"[::1]"}),
     ],
 )
 def test_each_family_is_served_where_it_is_listened_on(
-    listen: str, served: set[str], sandbox: Sandbox, say: Say
+    listen: str, system: str | None, served: set[str], sandbox: Sandbox, say: Say, tmp_path: Path
 ) -> None:
     if not _has_ipv6():
         missing("this system has no IPv6", say)
-    with running_gateway(sandbox.url, store="memory", listen=f"{listen}:0") as gateway:
+    environment = {}
+    if system:
+        library = tmp_path / "system.so"
+        compile_c = ["cc", "-shared", "-fPIC", f"-D{system}", "-o", library, "-xc", "-"]
+        subprocess.run(compile_c, input=SYSTEM, text=True, check=True)
+        environment["LD_PRELOAD"] = str(library)
+    with running_gateway(
+        sandbox.url, store="memory", listen=f"{listen}:0", environment=environment
+    ) as gateway:
         port = _port_of(gateway)
         reached = set()
         for host in ("127.0.0.1", "[::1]"):

@@ -206,8 +206,8 @@ _PROBES = ("livenessProbe", "readinessProbe")
 
 
 def test_every_port_is_the_one_that_is_listened_on(help_text: str) -> None:
-    host, port = files.image_environment()["RELAYPASS_LISTEN"].split(":")
-    assert host == "0.0.0.0"
+    host, port = files.image_environment()["RELAYPASS_LISTEN"].rsplit(":", 1)
+    assert host == "[::]"
     assert f"[default: 127.0.0.1:{port}]" in help_text
     assert files.image("EXPOSE").value == port
     assert files.image("HEALTHCHECK").listed[-1] == f"http://127.0.0.1:{port}"
