@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use relaypass::{DecryptionKeys, EncryptionForm, PassBinding, Secret};
+use relaypass::{DecryptionKeys, EncryptionForm, PassBinding, Privacy, Secret};
 use relaypass_gateway::{Gateway, Limits, OperatorToken, Options, PrivacyReport, StartError, Tls};
 
 use crate::settings::{read, secret};
@@ -72,9 +72,13 @@ pub(crate) struct Arguments {
         default_value_t = 120.0
     )]
     purchase_window_seconds: f64,
-    /// How many passes to hold ready for the verification endpoints, 0 to 100 for each claim type
+    /// How many passes to hold ready for the verification endpoints, 0 to 1000 for each claim type
     #[arg(long, env = "RELAYPASS_PASS_POOL", default_value_t = 0)]
     pass_pool: u32,
+    /// How far the gateway goes so that Persona cannot tell whose a relay is: standard, or strict, which
+    /// needs --pass-pool and a proxy for anonymous calls, and sells no passes to callers
+    #[arg(long, env = "RELAYPASS_PRIVACY", default_value = "standard")]
+    privacy: String,
     /// How many calls are worked on at once; more are refused with 503
     #[arg(long, env = "RELAYPASS_MAX_CALLS", default_value_t = 512)]
     max_calls: usize,
@@ -241,6 +245,8 @@ impl Arguments {
                 .map_err(|error| format!("--pass-binding: {error}"))?,
             purchase_window: Some(self.purchase_window()?),
             pass_pool: self.pass_pool,
+            privacy: Privacy::parse(&self.privacy)
+                .map_err(|error| format!("--privacy: {}", error.message()))?,
             tls: self.tls()?,
             limits: self.limits()?,
         })
@@ -352,6 +358,7 @@ fn explain(error: StartError) -> String {
         "retries" => "--retries",
         "purchase_window" => "--purchase-window-seconds",
         "pass_pool" => "--pass-pool",
+        "privacy" => "--privacy",
         "tls" => "--tls-cert, --tls-key",
         _ => return error.message().to_owned(),
     };

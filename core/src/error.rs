@@ -50,6 +50,9 @@ pub enum ErrorKind {
     Decryption,
     /// The claim is not the one that was asked for, or was not encrypted as asked.
     ClaimMismatch,
+    /// Strict privacy does not allow it: Persona could tell whose the pass is. Nothing was sent that names
+    /// us.
+    PrivacyRefused,
     /// The caller's store failed.
     Store,
     /// A request was sent, its answer never arrived, and nobody can tell what came of it.
@@ -80,6 +83,7 @@ impl ErrorKind {
         ErrorKind::PassExpired,
         ErrorKind::Decryption,
         ErrorKind::ClaimMismatch,
+        ErrorKind::PrivacyRefused,
         ErrorKind::Store,
         ErrorKind::OutcomeUnknown,
         ErrorKind::Closed,
@@ -105,6 +109,7 @@ impl ErrorKind {
             ErrorKind::PassExpired => "pass_expired",
             ErrorKind::Decryption => "decryption",
             ErrorKind::ClaimMismatch => "claim_mismatch",
+            ErrorKind::PrivacyRefused => "privacy_refused",
             ErrorKind::Store => "store",
             ErrorKind::OutcomeUnknown => "outcome_unknown",
             ErrorKind::Closed => "closed",

@@ -56,6 +56,9 @@ pub enum EventKind {
     /// A pass could not be bought in the background, and cannot be before somebody mends the cause: a
     /// wrong API key, a missing permission. Once for each cause; the message names its code.
     PurchaseFailed,
+    /// A verification needs a pass and the pool has none, and strict privacy buys none for it. Once for each
+    /// verification.
+    WaitingForPass,
     /// Persona does not answer the question yet.
     Pending,
     /// A pass that was not consumed went back to the pool.
@@ -77,6 +80,7 @@ impl EventKind {
         EventKind::KeyIdMismatch,
         EventKind::LinkableByTime,
         EventKind::PurchaseFailed,
+        EventKind::WaitingForPass,
         EventKind::Pending,
         EventKind::Refunded,
         EventKind::PoolStopped,
@@ -93,6 +97,7 @@ impl EventKind {
             EventKind::KeyIdMismatch => "key_id_mismatch",
             EventKind::LinkableByTime => "linkable_by_time",
             EventKind::PurchaseFailed => "purchase_failed",
+            EventKind::WaitingForPass => "waiting_for_pass",
             EventKind::Pending => "pending",
             EventKind::Refunded => "refunded",
             EventKind::PoolStopped => "pool_stopped",

@@ -70,7 +70,7 @@ pub use claim::{
 };
 pub use client::{
     Client, ClientBuilder, CreateRelay, EncryptionForm, Environment, GenerateClaim, GeneratedClaim,
-    IssuePrivacyPass, PassBinding, PassText, PrivacyPass, Relay, RelayToken, Relays,
+    IssuePrivacyPass, PassBinding, PassText, Privacy, PrivacyPass, Relay, RelayToken, Relays,
 };
 pub use credential::{ApiKey, RelaySecret, SealKey};
 pub use error::{Error, ErrorKind, RateLimit, ResponseInfo, Result, UnopenedClaim};

@@ -17,4 +17,5 @@ mod round_trips;
 mod scenarios;
 mod sealed;
 mod stores;
+mod strict;
 mod support;

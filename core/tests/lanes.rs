@@ -1,7 +1,6 @@
 //! What an observer sees of the two lanes. Each test is named after what it fears.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +10,11 @@ use relaypass::{
 };
 use relaypass_sandbox::{Options, Sandbox};
 use serde_json::{json, Value};
-use tokio::io::{copy_bidirectional, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::support::own_process::in_own_process;
+use crate::support::proxy::start_proxy;
 
 struct World {
     sandbox: Sandbox,
@@ -447,69 +447,6 @@ async fn a_limit_holds_for_the_whole_call() {
     let error = limited.issue_privacy_pass(request).await.unwrap_err();
     assert_eq!(error.code(), "timeout");
     assert_eq!(world.get("ledger").await["billed"], 0);
-}
-
-/// A proxy that counts what goes through it: HTTP with absolute URLs, or SOCKS 5.
-async fn start_proxy(socks: bool) -> (SocketAddr, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let count = Arc::new(AtomicUsize::new(0));
-    let counter = count.clone();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            counter.fetch_add(1, Ordering::SeqCst);
-            tokio::spawn(async move {
-                if socks {
-                    serve_socks(stream).await
-                } else {
-                    serve_http(stream).await
-                }
-            });
-        }
-    });
-    (address, count)
-}
-
-async fn serve_http(mut stream: TcpStream) -> Option<()> {
-    let mut head = vec![0; 4096];
-    let length = stream.peek(&mut head).await.ok()?;
-    let text = String::from_utf8_lossy(&head[..length]).into_owned();
-    let host = text.split("://").nth(1)?.split('/').next()?.to_owned();
-    let mut upstream = TcpStream::connect(host).await.ok()?;
-    copy_bidirectional(&mut stream, &mut upstream).await.ok()?;
-    Some(())
-}
-
-/// SOCKS 5 without authentication, as far as a name and a port (RFC 1928).
-async fn serve_socks(mut stream: TcpStream) -> Option<()> {
-    let mut greeting = [0; 2];
-    stream.read_exact(&mut greeting).await.ok()?;
-    let mut methods = vec![0; usize::from(greeting[1])];
-    stream.read_exact(&mut methods).await.ok()?;
-    stream.write_all(&[5, 0]).await.ok()?;
-    let mut request = [0; 4];
-    stream.read_exact(&mut request).await.ok()?;
-    let host = match request[3] {
-        1 => {
-            let mut ip = [0; 4];
-            stream.read_exact(&mut ip).await.ok()?;
-            std::net::Ipv4Addr::from(ip).to_string()
-        }
-        3 => {
-            let mut name = vec![0; usize::from(stream.read_u8().await.ok()?)];
-            stream.read_exact(&mut name).await.ok()?;
-            String::from_utf8(name).ok()?
-        }
-        _ => return None,
-    };
-    let port = stream.read_u16().await.ok()?;
-    let mut upstream = TcpStream::connect((host, port)).await.ok()?;
-    stream
-        .write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
-        .await
-        .ok()?;
-    copy_bidirectional(&mut stream, &mut upstream).await.ok()?;
-    Some(())
 }
 
 #[tokio::test]

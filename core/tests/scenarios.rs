@@ -231,7 +231,13 @@ impl<'a> Runner<'a> {
             timeout_seconds: options["timeout"].as_f64(),
             retries: options["retries"].as_i64(),
             ca_pem: text("ca_pem"),
-            anonymous_proxy: text("anonymous_proxy").map(Secret::new),
+            // The sandbox takes what is sent to a proxy for itself.
+            anonymous_proxy: text("anonymous_proxy")
+                .map(|proxy| match proxy.as_str() {
+                    "sandbox" => ready.url.clone(),
+                    _ => proxy,
+                })
+                .map(Secret::new),
             identified_proxy: text("identified_proxy").map(Secret::new),
             decryption_key: keys(&options["decryption_key"]),
             encryption_form: text("encryption_form"),
@@ -244,6 +250,7 @@ impl<'a> Runner<'a> {
             // Nothing waits in scenarios, unless they say so.
             purchase_window_seconds: Some(options["purchase_window"].as_f64().unwrap_or(0.0)),
             pass_pool: options["pass_pool"].as_i64(),
+            privacy: text("privacy"),
             on_event: Some({
                 let told = Arc::clone(&self.told);
                 Listener::new(move |event| told.lock().unwrap().push(event.kind.name()))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use relaypass::store::BuiltInStore;
-use relaypass::{Client, ClientBuilder, Listener};
+use relaypass::{Client, ClientBuilder, Listener, Privacy};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -174,6 +174,7 @@ fn client_settings(options: &Options) -> Vec<(&'static str, Set)> {
     let Options {
         pass_pool,
         encryption_form,
+        privacy,
         ..
     } = *options;
     add(
@@ -240,5 +241,11 @@ fn client_settings(options: &Options) -> Vec<(&'static str, Set)> {
         "pass_pool",
         Some(Box::new(move |builder| builder.pass_pool(pass_pool))),
     );
+    if privacy != Privacy::Standard {
+        add(
+            "privacy",
+            Some(Box::new(move |builder| builder.privacy(privacy))),
+        );
+    }
     settings
 }

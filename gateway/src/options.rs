@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use relaypass::{tls, DecryptionKeys, EncryptionForm, PassBinding, SealKey, Secret};
+use relaypass::{tls, DecryptionKeys, EncryptionForm, PassBinding, Privacy, SealKey, Secret};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::InconsistentKeys::Unknown;
 use rustls::ServerConfig;
@@ -51,6 +51,9 @@ pub struct Options {
     pub purchase_window: Option<Duration>,
     /// How many passes to hold ready for the verification endpoints.
     pub pass_pool: u32,
+    /// How far the gateway goes so that Persona cannot tell whose a relay is. A strict one buys passes for
+    /// its pool only: the endpoint that sells them to callers is refused.
+    pub privacy: Privacy,
     /// Certificate and key, to serve `https`.
     pub tls: Option<Tls>,
     /// What one client may take.
@@ -76,6 +79,7 @@ impl Default for Options {
             pass_binding: PassBinding::default(),
             purchase_window: None,
             pass_pool: 0,
+            privacy: Privacy::default(),
             tls: None,
             limits: Limits::default(),
         }

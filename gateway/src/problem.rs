@@ -185,6 +185,8 @@ const STORE_FAILED: &str =
 fn own_status(kind: ErrorKind) -> u16 {
     match kind {
         ErrorKind::InvalidArgument | ErrorKind::PassExpired => 400,
+        // The gateway's own settings forbid it.
+        ErrorKind::PrivacyRefused => 403,
         ErrorKind::NotFound => 404,
         ErrorKind::Conflict | ErrorKind::Unprocessable | ErrorKind::PassRejected => 409,
         ErrorKind::RateLimited => 429,
@@ -213,6 +215,7 @@ fn title(code: &str) -> &'static str {
         "pass_expired" => "The privacy pass is too old",
         "decryption" => "The claim does not open",
         "claim_mismatch" => "The claim is not the one that was asked for",
+        "privacy_refused" => "Strict privacy does not allow it",
         "store" => "The gateway's store failed",
         "outcome_unknown" => "Nobody can tell what came of it",
         "closed" => "The gateway is about to stop",

@@ -105,10 +105,20 @@ export interface RelayPassOptions {
    */
   readonly purchaseWindowMs?: number | null | undefined;
   /**
-   * How many passes to hold ready for each claim type that is asked for: 0 (the default) to 100.
+   * How many passes to hold ready for each claim type that is asked for: 0 (the default) to 1,000.
    * `background` fills the pool.
    */
   readonly passPool?: number | null | undefined;
+  /**
+   * How far the client goes so that Persona cannot tell whose a relay is: `standard` (the default) or
+   * `strict`, which needs a `passPool` and an `anonymousProxy` that is not the way out of the call that
+   * names you. The pool is bought in the common hours only, from 10:00 to 11:00 UTC: whole on Tuesdays,
+   * and on other days if less than half of it is left. A verification takes its pass from it when the
+   * answer is asked for; without one it is pending, and `onEvent` is told `waiting_for_pass`. What could
+   * tell Persona whose a pass is, is refused ({@link PrivacyRefusedError}). A redemption waits up to 2
+   * seconds, and a pass that was shown is shown for no other relay.
+   */
+  readonly privacy?: 'standard' | 'strict' | null | undefined;
   /**
    * Whether to drive open verifications on and fill the pool, about once a minute, from the first
    * call that needs the store for as long as the client lives; by default `false`.
@@ -151,6 +161,7 @@ const OPTIONS = [
   'passBinding',
   'purchaseWindowMs',
   'passPool',
+  'privacy',
   'background',
   'onEvent',
 ] as const;
@@ -222,6 +233,7 @@ export class RelayPass {
           'purchaseWindowMs',
         ),
         passPool: optional(readInteger, given.passPool, 'passPool'),
+        privacy: optional(readText, given.privacy, 'privacy'),
         background: optional(readFlag, given.background, 'background'),
         onEvent: onEvent === undefined ? undefined : makeListener(onEvent),
       }),

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'pass_expired'
   | 'decryption'
   | 'claim_mismatch'
+  | 'privacy_refused'
   | 'store'
   | 'outcome_unknown'
   | 'closed'
@@ -247,6 +248,15 @@ export class ClaimMismatchError extends RelayPassError {
 }
 
 /**
+ * Strict privacy does not allow it: Persona could tell whose the pass is. Nothing was sent that names
+ * you.
+ */
+export class PrivacyRefusedError extends RelayPassError {
+  static override readonly code = 'privacy_refused';
+  declare readonly code: 'privacy_refused';
+}
+
+/**
  * The caller's store failed. `cause` is what its method threw, the same object; there is none if it
  * took too long or answered with the wrong type.
  */
@@ -295,6 +305,7 @@ const CLASSES = {
   PassExpiredError,
   DecryptionError,
   ClaimMismatchError,
+  PrivacyRefusedError,
   StoreError,
   OutcomeUnknownError,
   ClosedError,

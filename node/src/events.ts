@@ -15,6 +15,8 @@ import { runInScope } from './scope.js';
  *   clock which relay it is for.
  * - `purchase_failed`: a pass could not be bought in the background, and cannot be before somebody mends
  *   the cause: a wrong API key, a missing permission. Once for each cause; the message names its code.
+ * - `waiting_for_pass`: a verification needs a pass and the pool has none, and strict privacy buys none
+ *   for it. Once for each verification.
  * - `pending`: Persona does not answer the question yet.
  * - `refunded`: a pass that was not consumed went back to the pool.
  * - `pool_stopped`: two signatures in a row were no use; the pool buys no more passes of this claim
@@ -29,6 +31,7 @@ export type EventKind =
   | 'key_id_mismatch'
   | 'linkable_by_time'
   | 'purchase_failed'
+  | 'waiting_for_pass'
   | 'pending'
   | 'refunded'
   | 'pool_stopped'

@@ -26,6 +26,7 @@ export {
   PassExpiredError,
   PassRejectedError,
   PermissionDeniedError,
+  PrivacyRefusedError,
   ProtocolError,
   RateLimitedError,
   RelayPassError,

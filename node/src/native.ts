@@ -152,6 +152,7 @@ export interface NativeClientOptions {
   passBinding: string | undefined;
   purchaseWindowSeconds: number | undefined;
   passPool: number | undefined;
+  privacy: string | undefined;
   background: boolean | undefined;
   onEvent: ((scope: number | null, event: RelayPassEvent) => void) | undefined;
 }

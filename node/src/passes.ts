@@ -32,11 +32,13 @@ export class Passes {
   }
 
   /**
-   * Buys passes ahead. Each is billed. No more than 100 of a claim type are ever held ready. What
-   * was bought before an error or an abort stays in the pool; when its `timeout` is over, it returns
+   * Buys passes ahead. Each is billed. No more than 100 of a claim type, or `passPool` if that is
+   * more, are ever held ready. What was bought before an error or an abort stays in the pool; when its `timeout` is over, it returns
    * how many it bought until then. Without one, each pass may take as long as a call.
+   * A strict client buys in the common hours only: it notes that passes are wanted, and buys none now,
+   * but in the sandbox.
    *
-   * @throws {@link InvalidArgumentError} without an API key or a store, or for more than 100;
+   * @throws {@link InvalidArgumentError} without an API key or a store, or for more than that;
    * {@link StoreError}, and what `relays.issuePrivacyPass` throws.
    *
    * @returns how many were bought.

@@ -36,6 +36,7 @@ const OPTIONS = {
   passBinding: 1,
   purchaseWindowMs: '1',
   passPool: '1',
+  privacy: 1,
   background: 1,
   onEvent: 'canary',
 };
@@ -59,7 +60,7 @@ test('new RelayPass: a seal key of the wrong type', () => {
 
 test('new RelayPass: a pool or a time out of range', () => {
   const store = 'memory:';
-  for (const passPool of [-1, 101, 2 ** 32, 2 ** 53]) {
+  for (const passPool of [-1, 1001, 2 ** 32, 2 ** 53]) {
     assert.throws(() => new RelayPass({ store, passPool }), { code: 'invalid_argument' });
   }
   for (const purchaseWindowMs of [-1, NaN, Infinity, 1_200_001]) {

@@ -38,6 +38,7 @@ const CLASSES = {
   pass_expired: 'PassExpiredError',
   decryption: 'DecryptionError',
   claim_mismatch: 'ClaimMismatchError',
+  privacy_refused: 'PrivacyRefusedError',
   store: 'StoreError',
   outcome_unknown: 'OutcomeUnknownError',
   closed: 'ClosedError',

@@ -72,7 +72,12 @@ function layOver(described, { environment = described.environment, ...options })
 function makeClient(described, hostStore, told) {
   const key = described.environment === 'sandbox' ? sandbox.apiKey : sandbox.productionApiKey;
   const { api_key: apiKey = key, base_url: baseUrl = sandbox.url } = described;
-  const given = Object.entries(described.options ?? {}).filter(([, value]) => value !== null);
+  const given = Object.entries(described.options ?? {})
+    .filter(([, value]) => value !== null)
+    // The sandbox takes what is sent to a proxy for itself.
+    .map(([name, value]) =>
+      name === 'anonymous_proxy' && value === 'sandbox' ? [name, sandbox.url] : [name, value],
+    );
   const { timeout, purchase_window: purchaseWindow, store, seal_key: sealKey, ...options } =
     Object.fromEntries(given);
   const client = new RelayPass({

@@ -96,7 +96,7 @@ test('passes bought ahead are counted, and used', async () => {
   assert.equal((await verifications.complete(started.id)).status, 'passed');
   assert.equal(await passes.count({ claimType }), 1);
   assert.equal((await sandbox.ledger()).billed, 2);
-  for (const count of [-1, 101, 2 ** 32, 2 ** 53]) {
+  for (const count of [-1, 1001, 2 ** 32, 2 ** 53]) {
     await assert.rejects(passes.prefetch({ claimType, count }), { code: 'invalid_argument' });
   }
 });

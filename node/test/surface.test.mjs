@@ -31,6 +31,7 @@ const TYPES = {
 const OWN_TYPES = {
   environment: 'Environment',
   pass_binding: "'claim_type' \\| 'relay'",
+  privacy: "'standard' \\| 'strict'",
   encryption_form: '^EncryptionForm\\b',
   encryption_key: '^Key\\b',
   decryption_key: '^Key \\| readonly Key\\[\\]',

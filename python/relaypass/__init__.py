@@ -36,6 +36,7 @@ from relaypass.errors import (
     PassExpiredError,
     PassRejectedError,
     PermissionDeniedError,
+    PrivacyRefusedError,
     ProtocolError,
     RateLimitedError,
     RelayPassError,
@@ -46,7 +47,7 @@ from relaypass.errors import (
 )
 from relaypass.events import Event, EventKind
 from relaypass.keys import EncryptionKey, open_claim
-from relaypass.options import EncryptionForm, Environment, PassBinding, Theme
+from relaypass.options import EncryptionForm, Environment, PassBinding, Privacy, Theme
 from relaypass.passes import AsyncPasses, Passes
 from relaypass.privacy import PrivacyCode, PrivacyFinding, PrivacyReport, PrivacySeverity
 from relaypass.relays import AsyncRelays, Relays
@@ -95,9 +96,11 @@ __all__ = [
     "PassRejectedError",
     "Passes",
     "PermissionDeniedError",
+    "Privacy",
     "PrivacyCode",
     "PrivacyFinding",
     "PrivacyPass",
+    "PrivacyRefusedError",
     "PrivacyReport",
     "PrivacySeverity",
     "ProtocolError",

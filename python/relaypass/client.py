@@ -10,7 +10,7 @@ from relaypass.callbacks import Callbacks
 from relaypass.connection import Connection
 from relaypass.events import Event
 from relaypass.keys import Keys, private_halves
-from relaypass.options import EncryptionForm, Environment, PassBinding
+from relaypass.options import EncryptionForm, Environment, PassBinding, Privacy
 from relaypass.outcomes import opened
 from relaypass.passes import AsyncPasses, Passes
 from relaypass.privacy import PrivacyReport, privacy_report
@@ -44,6 +44,7 @@ class _Options:
         pass_binding: PassBinding | None = None,
         purchase_window: float | None = None,
         pass_pool: int | None = None,
+        privacy: Privacy | None = None,
         background: bool | None = None,
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
@@ -89,7 +90,15 @@ class _Options:
                 window; the default is 120, the longest 1200, and 0 buys at once. A ``complete``
                 that finds no pass buys one, and ``on_event`` is told ``linkable_by_time``: ask when
                 the visitor returns, or hold passes ready (``pass_pool``).
-            pass_pool: How many passes to hold ready for each claim type: 0 (the default) to 100.
+            pass_pool: How many passes to hold ready for each claim type: 0 (the default) to 1000.
+            privacy: ``"standard"`` (the default), or ``"strict"``, which needs a ``pass_pool`` and
+                an ``anonymous_proxy`` that is not the way out of the call that names you. The pool
+                is bought in the common hours only, from 10:00 to 11:00 UTC: whole on Tuesdays, and
+                on other days if less than half of it is left. A verification takes its pass from
+                it when the answer is asked for; without one it is pending, and ``on_event`` is told
+                ``waiting_for_pass``. What could tell Persona whose a pass is, is refused
+                (:class:`PrivacyRefusedError`). A redemption waits up to 2 seconds, and a pass that
+                was shown is shown for no other relay.
             background: Whether a task in the background drives open verifications on and fills the
                 pool, about once a minute; by default it does not. It ends with the client.
             on_event: A function that is called with every :class:`Event`, for your log: in a
@@ -100,6 +109,7 @@ class _Options:
 
         Raises:
             InvalidArgumentError: an option cannot be right; the message says what to change.
+            PrivacyRefusedError: ``privacy`` is ``"strict"``, and both lanes leave from one place.
             RuntimeError: this version of gevent cannot be worked with.
         """
         store_url = store if isinstance(store, str) else None
@@ -127,6 +137,7 @@ class _Options:
             "pass_binding": pass_binding,
             "purchase_window": purchase_window,
             "pass_pool": pass_pool,
+            "privacy": privacy,
             "background": background,
         }
         native = _native.Client(

@@ -187,6 +187,15 @@ class ClaimMismatchError(RelayPassError):
     code = "claim_mismatch"
 
 
+class PrivacyRefusedError(RelayPassError):
+    """Strict privacy does not allow it: Persona could tell whose the pass is.
+
+    Nothing was sent that names you.
+    """
+
+    code = "privacy_refused"
+
+
 class StoreError(RelayPassError):
     """Your store failed: it raised, took too long, or returned what no store returns.
 

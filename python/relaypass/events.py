@@ -13,6 +13,7 @@ EventKind: TypeAlias = Literal[
     "key_id_mismatch",
     "linkable_by_time",
     "purchase_failed",
+    "waiting_for_pass",
     "pending",
     "refunded",
     "pool_stopped",

@@ -13,5 +13,8 @@ EncryptionForm: TypeAlias = Literal["auto", "pem", "jwk"]
 Theme: TypeAlias = Literal["light", "dark", "auto"]
 """How Persona's page for the visitor looks; ``"auto"`` is as the visitor's device is set."""
 
+Privacy: TypeAlias = Literal["standard", "strict"]
+"""How far a client goes so that Persona cannot tell whose a relay is."""
+
 PassBinding: TypeAlias = Literal["claim_type", "relay"]
 """What verifications bind their passes to."""

@@ -17,7 +17,9 @@ class Passes:
     def prefetch(self, *, claim_type: str, count: int, timeout: float | None = None) -> int:
         """Buys up to ``count`` passes of this claim type; returns how many it bought.
 
-        Verifications take theirs from here. At most 100 of a claim type can be ready.
+        Verifications take theirs from here. At most 100 of a claim type can be ready,
+        or ``pass_pool`` if that is more. A strict client buys in the common hours only: it notes
+        that passes are wanted, and buys none now, but in the sandbox.
 
         Args:
             claim_type: What the passes are for.

@@ -104,7 +104,7 @@ def test_arguments_are_given_by_name(call: Callable[..., object]) -> None:
         (CLIENT, {"store": "memory:", "purchase_window": -1}),
         (CLIENT, {"store": "memory:", "purchase_window": 1200.5}),
         (CLIENT, {"store": "memory:", "purchase_window": float("nan")}),
-        (CLIENT, {"store": "memory:", "pass_pool": 101}),
+        (CLIENT, {"store": "memory:", "pass_pool": 1001}),
         (CLIENT, {"store": "memory:", "pass_pool": -1}),
         (CLIENT, {"background": True}),
         (VERIFICATIONS.start, {"claim_type": ""}),

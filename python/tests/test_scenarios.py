@@ -137,6 +137,9 @@ def client_options(described: dict[str, Any], sandbox: Sandbox, store: object) -
         options.setdefault("environment", environment)
     if store is not None:
         options["store"] = store
+    if options.get("anonymous_proxy") == "sandbox":
+        # The sandbox takes what is sent to a proxy for itself.
+        options["anonymous_proxy"] = sandbox.url
     if options.get("seal_key") is not None:
         options["seal_key"] = bytes.fromhex(options["seal_key"])
     return options

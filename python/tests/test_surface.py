@@ -41,6 +41,7 @@ TYPES = {
 OWN_TYPES = {
     "environment": "Environment",
     "pass_binding": "PassBinding",
+    "privacy": "Privacy",
     "encryption_key": "Key",
     "decryption_key": "Keys",
     "encryption_form": "EncryptionForm",
@@ -195,6 +196,7 @@ def test_texts_of_a_few_are_types() -> None:
     choices = {option["name"]: option.get("choices") for option in SURFACE["options"]}
     assert list(get_args(relaypass.Environment)) == choices["environment"]
     assert list(get_args(relaypass.PassBinding)) == choices["pass_binding"]
+    assert list(get_args(relaypass.Privacy)) == choices["privacy"]
     assert list(get_args(relaypass.EncryptionForm)) == choices["encryption_form"]
     for call in CALLS:
         for argument in call["arguments"]:

@@ -71,7 +71,7 @@ SEALED: dict[str, tuple[Callable[[bytes, bytes, bytes], bytes], str]] = {
 PLAIN: dict[str, tuple[Callable[[bytes, bytes, bytes], bytes], str]] = {
     "a newer format": (lambda value, other, old: b"\x02" + value[1:], "store"),
     "a newer format inside": (
-        lambda value, other, old: value[:2] + b"\x03" + value[3:],
+        lambda value, other, old: value[:2] + b"\x04" + value[3:],
         "store",
     ),
     "the half of it": (lambda value, other, old: value[: len(value) // 2], "store"),

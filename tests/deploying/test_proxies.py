@@ -200,7 +200,16 @@ def test_each_family_is_served_where_it_is_listened_on(
     environment = {}
     if system:
         library = tmp_path / "system.so"
-        compile_c = ["cc", "-shared", "-fPIC", f"-D{system}", "-o", library, "-xc", "-"]
+        compile_c: list[str | Path] = [
+            "cc",
+            "-shared",
+            "-fPIC",
+            f"-D{system}",
+            "-o",
+            library,
+            "-xc",
+            "-",
+        ]
         subprocess.run(compile_c, input=SYSTEM, text=True, check=True)
         environment["LD_PRELOAD"] = str(library)
     with running_gateway(

@@ -193,7 +193,9 @@ class Play:
         own_key = production if described["environment"] == "production" else sandbox
         api_key = described.get("api_key", own_key)
         flags, environment = self._settings(described["options"])
-        if api_key is not None and not self._is_stepwise:
+        # A pool is for the endpoints that the token opens.
+        has_pool = bool(described["options"].get("pass_pool"))
+        if api_key is not None and (has_pool or not self._is_stepwise):
             environment |= {"RELAYPASS_API_KEY": api_key, "RELAYPASS_GATEWAY_TOKEN": TOKEN}
         store = described["options"].get("store", "host")
         if store == "host":
@@ -224,7 +226,7 @@ class Play:
                     pass
                 case "timeout" | "purchase_window":
                     flags.append(f"--{name.replace('_', '-')}-seconds={value}")
-                case "retries" | "pass_binding" | "pass_pool" | "encryption_form":
+                case "retries" | "pass_binding" | "pass_pool" | "privacy" | "encryption_form":
                     flags.append(f"--{name.replace('_', '-')}={value}")
                 case "decryption_key":
                     keys = value if isinstance(value, list) else [value]
@@ -233,7 +235,9 @@ class Play:
                 case "ca_pem":
                     flags.append(f"--ca={self._file(value)}")
                 case "anonymous_proxy" | "identified_proxy":
-                    environment[f"RELAYPASS_{name.upper()}"] = value
+                    # The sandbox takes what is sent to a proxy for itself.
+                    proxy = self._sandbox.url if value == "sandbox" else value
+                    environment[f"RELAYPASS_{name.upper()}"] = proxy
                 case "seal_key":
                     key = base64.b64encode(bytes.fromhex(value)).decode()
                     environment["RELAYPASS_SEAL_KEY"] = key

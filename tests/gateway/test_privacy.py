@@ -207,7 +207,7 @@ def test_somebody_elses_key_is_seen(sandbox: Sandbox, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "settings", "named"),
     [
-        (["--pass-pool=101"], {}, "--pass-pool"),
+        (["--pass-pool=1001"], {}, "--pass-pool"),
         ([], {"RELAYPASS_ANONYMOUS_PROXY": f"socks5://{CANARY}@127.0.0.1:1"}, "ANONYMOUS_PROXY"),
         (["--store=postgres://u@127.0.0.1:9/d"], {}, "RELAYPASS_SEAL_KEY"),
         (

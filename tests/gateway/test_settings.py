@@ -25,7 +25,7 @@ FLAGS = {
     "--timeout-seconds": "0",
     "--retries": "11",
     "--pass-binding": "cookie",
-    "--pass-pool": "101",
+    "--pass-pool": "1001",
     "--max-calls": "0",
     "--max-connections": "0",
     "--max-body": "0",

@@ -101,7 +101,7 @@ WRONG_FLAGS = [
     ("--retries", "-1"),
     ("--retries", "many"),
     ("--pass-binding", "everything"),
-    ("--pass-pool", "101"),
+    ("--pass-pool", "1001"),
     ("--pass-pool", "-1"),
     ("--max-calls", "0"),
     ("--max-calls", "-1"),

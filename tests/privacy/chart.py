@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
 COLOURS = ("#1b4965", "#5fa8d3", "#bcd9ea")
-LEFT, WIDTH, BAR, GAP, TOP = 470, 400, 13, 16, 64
+LEFT, WIDTH, BAR, GAP, TOP = 510, 400, 13, 16, 64
 
 
 def draw(rows: Mapping[str, Sequence[float]], legend: Sequence[str], chance: float) -> str:
-    """Shares from 0 to 1 as groups of bars, and a line where chance is."""
+    """Shares from 0 to 1 as groups of bars, none where it is not a number, and a line where chance
+    is."""
     group = BAR * len(legend) + GAP
     bottom = TOP + group * len(rows)
     height = bottom + 40
@@ -33,6 +35,8 @@ def draw(rows: Mapping[str, Sequence[float]], legend: Sequence[str], chance: flo
         y = TOP + GAP / 2 + group * place
         parts.append(text(LEFT - 10, y + BAR * len(shares) / 2 + 5, name, anchor="end"))
         for number, share in enumerate(shares):
+            if math.isnan(share):
+                continue
             top = y + BAR * number
             width = WIDTH * share
             parts.append(

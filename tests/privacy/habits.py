@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-DAY = 86_400.0
+DAY, HOUR, MINUTE = 86_400.0, 3600.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Refill:
     it, and nothing at other times. It is the same hour for all customers."""
     renewed: bool = False
     """Whether in that hour the whole pool is bought anew and the rest of the old one dropped."""
+    common: bool = False
+    """Whether the pool is bought as strict privacy does: see ``common.py``."""
     in_batches: bool = False
     """Whether nothing is bought before half is missing, and then all of it, at a moment that is as
     random as the use of the last half was long."""

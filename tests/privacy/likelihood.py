@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from common import day_of
+from crowd import Client, Seen
 from habits import Array, Density, Habit, Pace, after, bought_for
+from naming import shares_of
 from persona import HOUR, Call, Shown, View, expiry_of_challenge
 
 
@@ -22,6 +26,8 @@ class Knowledge:
     """With a pool: how long after a pass is taken the next one is bought, for each customer."""
     empty: float = 0.0
     """With a pool: the share of relays that find it empty."""
+    clients: Sequence[Client] = ()
+    """With strict privacy: each customer's rate and pool."""
     exits: frozenset[str] = frozenset()
     """Addresses that many use: of Tor and of proxies, there are lists."""
 
@@ -56,6 +62,9 @@ def likelihoods(
     tells whose the pass is by what follows its use. Without a pool they are the same. With one, the
     signature that tells is that of the next pass, which replaces the one that was used."""
     habit, pace = knowledge.habit, knowledge.pace
+    if habit.refill.common:
+        present = of_the_common_hours(signs, customers, names, knowledge, passes)
+        return present, np.zeros_like(present)
     at = np.array([call.at for call in signs])[:, None]
     created = np.array([shown.created_at for shown in passes])[None, :]
     redeemed = np.array([shown.redeemed_at for shown in passes])[None, :]
@@ -94,6 +103,36 @@ def likelihoods(
         alone = after(at[:, 0] - time, pace, 1)
         bought[:, column] = (1 - rest) * alone + rest * direct[:, column]
     return bought, telling
+
+
+def of_the_common_hours(
+    signs: list[Call],
+    customers: npt.NDArray[np.int_],
+    names: list[str],
+    knowledge: Knowledge,
+    passes: list[Shown],
+) -> Array:
+    """With pools that are bought in common hours: any pass of a customer's hour is as likely, and
+    what the histories of the customers say of the relays counts (``naming.py``)."""
+    days = np.array([day_of(expiry_of_challenge(sign.at)) for sign in signs])
+    bought: list[dict[int, int]] = [{} for _ in names]
+    for number, day in zip(customers, days, strict=True):
+        bought[number][int(day)] = bought[number].get(int(day), 0) + 1
+    hours = [
+        next((call.expires_at for call in shown.calls if call.expires_at is not None), 0.0)
+        for shown in passes
+    ]
+    seen = Seen(
+        [next(it for it in knowledge.clients if it.name == name) for name in names],
+        bought,
+        np.array([shown.created_at for shown in passes]),
+        np.array([shown.redeemed_at for shown in passes]),
+        np.array([day_of(hour) for hour in hours]),
+    )
+    shares = shares_of(seen)
+    sizes = np.array([bought[of][int(day)] for of, day in zip(customers, days, strict=True)])
+    is_its = days[:, None] == seen.days[None, :]
+    return np.asarray(shares[customers] * is_its / sizes[:, None])
 
 
 def batch_before(times: Array, gap: float = 20.0) -> Array:

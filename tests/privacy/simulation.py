@@ -2,7 +2,8 @@
 the truth that she would not.
 
 Checks begin as a Poisson process at a constant rate, every visitor returns, everybody passes: no
-day and night, no campaigns, no failures. Each of these would help the attacker, or nobody.
+day and night, no campaigns, no failures. Each of these would help the attacker, or nobody. Strict
+customers are played in ``crowd.py``.
 """
 
 from __future__ import annotations

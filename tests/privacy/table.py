@@ -15,10 +15,15 @@ from pathlib import Path
 from random import Random
 from statistics import fmean, pstdev
 
+import numpy as np
+
 from chart import draw
+from common import CORE, CORES, WEEK, Rule, changes
+from crowd import FIRST_DAY, Client, play
 from habits import DAY, Density, Habit, Pace, Refill, density_of
 from likelihood import Knowledge
 from matcher import join
+from naming import name_customers
 from persona import View
 from refills import refill_delays
 from simulation import World, equal, simulate, skewed
@@ -28,7 +33,8 @@ RATES = (10, 1_000, 100_000)
 POOL = 50
 
 DOCS = Path(__file__).parents[2] / "docs"
-BEGIN, END = "<!-- tests/privacy/table.py -->\n", "<!-- end -->\n"
+BEGIN, STRICT_BEGIN = "<!-- tests/privacy/table.py -->\n", "<!-- table.py --strict -->\n"
+END = "<!-- end -->\n"
 
 POOLED = Habit("standard, `pass_pool=50`", window=True, pool=POOL)
 _ISOLATED = Habit("", pool=POOL, isolated=True, pool_only=True, redeem_delay=2.0)
@@ -36,24 +42,90 @@ _ISOLATED = Habit("", pool=POOL, isolated=True, pool_only=True, redeem_delay=2.0
 PUBLIC = Habit("the public SDK", one_lane=True)
 AT_ONCE = Habit("`purchase_window=0`")
 STANDARD = Habit("standard", window=True)
-STRICT = replace(_ISOLATED, name="pool only, isolated relays", way_out="shared")
-STRICT_BY_HALVES = replace(
-    STRICT, name=f"{STRICT.name}, refilled by halves", refill=Refill(in_batches=True)
+ISOLATED = replace(_ISOLATED, name="pool only, isolated relays", way_out="shared")
+BY_HALVES = replace(
+    ISOLATED, name=f"{ISOLATED.name}, refilled by halves", refill=Refill(in_batches=True)
 )
 
 
 def topped_up(every: float, name: str, pool: int = POOL) -> Habit:
     """Passes are bought in one hour only, the same for all."""
-    words = f"{STRICT.name}, topped up in one hour of the {name}"
+    words = f"{ISOLATED.name}, topped up in one hour of the {name}"
     if pool != POOL:
         words += f", pool of {pool}"
-    return replace(STRICT, name=words, pool=pool, refill=Refill(every=every))
+    return replace(ISOLATED, name=words, pool=pool, refill=Refill(every=every))
 
 
 TOPPED_UP = (topped_up(7 * DAY, "week"), topped_up(DAY, "day"), topped_up(DAY, "day", 100))
-RENEWED = replace(
-    STRICT, name=f"{STRICT.name}, renewed", refill=Refill(every=7 * DAY, renewed=True)
+
+
+NEW = "new"
+"""The customer who comes in the middle of a week."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrictWorld:
+    """Strict customers, and for how long they are watched."""
+
+    rate: int
+    """Checks a day, of all of them."""
+    size: str
+    customers: int
+    pool: int = 0
+    """The ``pass_pool`` of each, or 0: what he uses in so many ``days``, 1,000 at most."""
+    days: int = 14
+    weeks: int = 1
+    newcomers: int = 0
+    """If not 0: so many worlds, in each of which one more customer comes; his relays are judged."""
+
+    @property
+    def pools(self) -> str:
+        if self.pool:
+            return f"{self.pool:,}"
+        return {14: "twice a week's checks", 3: "three days' checks"}[self.days]
+
+    @property
+    def crowd(self) -> str:
+        if self.newcomers:
+            return f"one new, beside {self.customers} of {self.size} size"
+        return f"{self.customers} of {self.size} size"
+
+    def clients(self) -> list[Client]:
+        return [
+            Client(f"c{number}", rate, self.pool or pool_for(rate, self.days))
+            for number, size in enumerate(SIZES[self.size](self.customers))
+            for rate in [self.rate * size]
+        ]
+
+
+def pool_for(checks_a_day: float, days: int) -> int:
+    return max(1, min(math.ceil(checks_a_day * days - 1e-9), int(CORE["largest_pool"])))
+
+
+STRICT = (
+    StrictWorld(10, "equal", 20, 20, weeks=15),
+    StrictWorld(1_000, "equal", 20, weeks=4),
+    StrictWorld(1_000, "equal", 20, 400, weeks=4),
+    StrictWorld(1_000, "equal", 20, 150, weeks=4),
+    StrictWorld(1_000, "equal", 20, 100, weeks=4),
+    StrictWorld(100_000, "equal", 250, 1_000),
+    StrictWorld(10, "skewed", 20, 40, weeks=15),
+    StrictWorld(10, "skewed", 20, weeks=15),
+    StrictWorld(1_000, "skewed", 20, weeks=4),
+    StrictWorld(1_000, "skewed", 20, days=3, weeks=4),
+    StrictWorld(1_000, "skewed", 20, 150, weeks=4),
+    StrictWorld(10, "equal", 20, 20, newcomers=100),
+    StrictWorld(1_000, "equal", 20, newcomers=20),
+    StrictWorld(1_000, "equal", 20, 150, newcomers=20),
 )
+"""What is used in a week is half of the first two pools; of the others, some are bought midweek."""
+
+CHARTED = {
+    "pools of two weeks' checks and more": STRICT[:2],
+    "pools of 100 and of 1,000": STRICT[4:6],
+    "a new customer's first week": STRICT[11:13],
+}
+
 
 HABITS = (
     PUBLIC,
@@ -63,9 +135,9 @@ HABITS = (
     replace(AT_ONCE, way_out="shared"),
     replace(STANDARD, way_out="shared"),
     replace(POOLED, way_out="shared"),
-    STRICT,
-    replace(STRICT_BY_HALVES, way_out="proxy"),
-    STRICT_BY_HALVES,
+    ISOLATED,
+    replace(BY_HALVES, way_out="proxy"),
+    BY_HALVES,
     *TOPPED_UP,
 )
 WAYS_OUT = {"own": "own address", "proxy": "a proxy of one's own", "shared": "shared exits"}
@@ -92,6 +164,12 @@ class Share:
     def is_chance(self) -> bool:
         return self.share <= self.chance + 3 * self.sigma
 
+    def distance(self, of: int = 0) -> float:
+        """How far it is from chance, in the standard deviations of so many relays, or of all."""
+        # Where chance never hits, one hit is far enough.
+        chance = max(self.chance, 1 / self.of)
+        return (self.share - self.chance) / math.sqrt(chance * (1 - chance) / (of or self.of))
+
     def __str__(self) -> str:
         return f"{self.share:.1%}".replace("%", " %")
 
@@ -107,6 +185,8 @@ class Result:
     and not too old."""
     billed: int
     """Passes bought while the checks were made."""
+    waiting: int
+    """Checks that found the pool empty."""
 
 
 def figures() -> Iterator[tuple[str, Habit, int, Result]]:
@@ -115,9 +195,60 @@ def figures() -> Iterator[tuple[str, Habit, int, Result]]:
         for rate in RATES:
             if not runs_dry(habit, rate):
                 yield "equal", habit, rate, measure(habit, rate, equal(CUSTOMERS))
-    for habit in (replace(STANDARD, way_out="shared"), STRICT_BY_HALVES):
+    for habit in (replace(STANDARD, way_out="shared"), BY_HALVES):
         for rate in RATES:
             yield "skewed", habit, rate, measure(habit, rate, skewed(CUSTOMERS))
+
+
+def strict_figures() -> Iterator[tuple[StrictWorld, Result]]:
+    """The worlds of the table of strict privacy."""
+    for world in STRICT:
+        yield world, measure_strictly(world)
+
+
+def measure_strictly(world: StrictWorld, rule: Rule = CORES, seed: int = SEED) -> Result:
+    """Plays whole weeks of strict customers, and judges what the attacker says of them. Chance
+    names the customer with the highest rate every time, and takes any pass of the hour that the
+    relay's pass has. Of a new customer, it is the share of the others' relays since that are named
+    as his: the attacker could name him always."""
+    clients = world.clients()
+    chance = max(it.checks_a_day for it in clients) / sum(it.checks_a_day for it in clients)
+    random = np.random.default_rng(seed)
+    named = found = of = billed = waited = others = mistaken = 0
+    signatures = 0.0
+    for number in range(world.newcomers or 1):
+        there = list(clients)
+        if world.newcomers:
+            since = changes(FIRST_DAY) + WEEK * DAY * (number + random.random()) / world.newcomers
+            there.append(Client(NEW, clients[0].checks_a_day, clients[0].pool, since))
+        seen, truth = play(there, world.weeks, seed + number, rule)
+        judged = truth.customers == len(clients) if world.newcomers else truth.customers >= 0
+        said = name_customers(seen)
+        is_his = (said == truth.customers) & judged
+        if world.newcomers:
+            beside = ~judged & (seen.created >= there[-1].since)
+            others += int(beside.sum())
+            mistaken += int((beside & (said == len(clients))).sum())
+        sizes = np.zeros((len(there), FIRST_DAY + WEEK * world.weeks + 1), dtype=int)
+        for of_it, bought in enumerate(seen.bought):
+            sizes[of_it, list(bought)] = list(bought.values())
+        guesses = random.integers(0, np.maximum(sizes[said, seen.days], 1))
+        named += int(is_his.sum())
+        found += int((is_his & (guesses == truth.places)).sum())
+        signatures += float((1 / sizes.sum(axis=0)[seen.days])[judged].sum())
+        of += int(judged.sum())
+        billed += sum(sum(it.values()) for it in seen.bought[len(clients) :] or seen.bought)
+        # What is bought in the last common hour is for the week after.
+        billed -= sum(it.get(FIRST_DAY, 0) for it in seen.bought) if not world.newcomers else 0
+        waited += truth.waited
+    if world.newcomers:
+        chance = mistaken / others
+    return Result(
+        Share(named, of, chance, math.sqrt(chance * (1 - chance) / of)),
+        Share(found, of, signatures / of, 0.0),
+        billed,
+        waited,
+    )
 
 
 def runs_dry(habit: Habit, checks_a_day: float) -> bool:
@@ -167,6 +298,7 @@ def judge(world: World, knowledge: Knowledge) -> Result:
         Share(named, len(shown), largest, by_chance),
         Share(found, len(shown), *chance_of_signature(view, world, knowledge.habit)),
         world.billed,
+        world.waiting,
     )
 
 
@@ -219,40 +351,81 @@ def tables(results: Sequence[tuple[str, Habit, int, Result]]) -> str:
             lines += [f"| {name} | {way_out} | {cells} |"]
         cells = " | ".join(
             f"{it.customers.chance:.1%}, {it.signatures.chance:.1%}".replace("%", " %")
-            for it in rows[STRICT_BY_HALVES.name, WAYS_OUT["shared"]].values()
+            for it in rows[BY_HALVES.name, WAYS_OUT["shared"]].values()
         )
         lines += [f"| *chance, for refills by halves through shared exits* | | {cells} |", ""]
     return "\n".join(lines)
 
 
-def chart(results: Sequence[tuple[str, Habit, int, Result]]) -> str:
+def strict_table(results: Sequence[tuple[StrictWorld, Result]]) -> str:
+    """What strict privacy comes to, beside chance."""
+    lines = [
+        "| strict customers, shared exits | checks a day | `pass_pool` | named, found | *chance* "
+        "| from chance, in standard deviations | in those of 1,000 relays |",
+        "|---" * 7 + "|",
+    ]
+    for world, it in results:
+        chance = f"{it.customers.chance:.1%}, {it.signatures.chance:.1%}".replace("%", " %")
+        far = [it.customers.distance(of) for of in (0, 1_000)]
+        lines.append(
+            f"| {world.crowd} | {world.rate:,} | {world.pools} | {it.customers}, {it.signatures} "
+            f"| *{chance}* | {far[0]:+.1f} | {far[1]:+.1f} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def chart(
+    results: Sequence[tuple[str, Habit, int, Result]],
+    strict: Sequence[tuple[StrictWorld, Result]],
+) -> str:
     """The chart of the customers that were named."""
     rows: dict[str, list[float]] = {}
     for kind, habit, _, result in results:
-        if kind == "equal":
+        if kind != "skewed":
             name = f"{habit.name}, {WAYS_OUT[habit.way_out]}".replace("`", "")
             rows.setdefault(name, []).append(result.customers.share)
+    shares = {world: result.customers.share for world, result in strict}
+    for name, worlds in CHARTED.items():
+        of_rate = {world.rate: shares[world] for world in worlds}
+        rows[f'privacy="strict", {name}'] = [of_rate.get(rate, math.nan) for rate in RATES]
     chance = fmean(it.customers.chance for kind, _, _, it in results if kind == "equal")
     return draw(rows, [f"{rate:,} checks a day" for rate in RATES], chance)
 
 
 def main(arguments: Sequence[str]) -> int:
+    strict = []
+    for world, result in strict_figures():
+        strict.append((world, result))
+        print(world, result, file=sys.stderr)
+    text = strict_table(strict)
+    print(text)
+    for world, result in strict:
+        per_check = result.billed / result.customers.of
+        print(f"{world}: {per_check:.2f} passes a check, {result.waiting} waited")
+    if "--strict" in arguments:
+        return write({STRICT_BEGIN: text}) if "--write" in arguments else 0
     results = []
     for kind, habit, rate, result in figures():
         results.append((kind, habit, rate, result))
         chance = result.customers.chance
         print(kind, habit.name, habit.way_out, rate, result, f"{chance:.3f}", file=sys.stderr)
-    text = tables(results)
-    print(text)
+    print(tables(results))
     for kind, habit, rate, result in results:
         if habit.pool and kind == "equal":
             per_check = result.billed / PAIRS
             print(f"{habit.name}, {habit.way_out}, {rate} a day: {per_check:.2f} passes a check")
     if "--write" in arguments:
-        page = (DOCS / "privacy.md").read_text()
-        head, rest = page.split(BEGIN)
-        (DOCS / "privacy.md").write_text(head + BEGIN + text + END + rest.split(END)[1])
-        (DOCS / "privacy.svg").write_text(chart(results))
+        (DOCS / "privacy.svg").write_text(chart(results, strict))
+        return write({BEGIN: tables(results), STRICT_BEGIN: text})
+    return 0
+
+
+def write(texts: dict[str, str]) -> int:
+    page = (DOCS / "privacy.md").read_text()
+    for begin, text in texts.items():
+        head, rest = page.split(begin)
+        page = head + begin + text + END + rest.split(END, 1)[1]
+    (DOCS / "privacy.md").write_text(page)
     return 0
 
 

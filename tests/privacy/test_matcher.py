@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
+import numpy as np
 import pytest
 
-from habits import Habit, Pace, density_of
+from common import changes
+from crowd import FIRST_DAY, Client, Seen, calls_of, play
+from habits import Habit, Pace, Refill, density_of
 from likelihood import Knowledge
 from matcher import join
+from naming import name_customers
 from persona import HOUR, Call, View, expiry_of_challenge
 
 PAIRS = 40
@@ -138,3 +142,66 @@ def test_relays_of_one_address_are_named_together() -> None:
     assert set(together.customers.values()) == {"one"}
     alone = join(view, Knowledge(habit, pace, exits=frozenset({"proxy"})))
     assert "other" in alone.customers.values()
+
+
+TUESDAY = FIRST_DAY
+
+
+def seen_of(
+    bought: Sequence[dict[int, int]], relays: Sequence[tuple[float, int]], rate: float = 24.0
+) -> Seen:
+    """Customers with a pool of 24 who bought so many passes so many days after a Tuesday, and
+    relays: hours after that Tuesday's common hour, and on which day their pass was bought."""
+    at = np.array([changes(TUESDAY) + hours * HOUR for hours, _ in relays])
+    return Seen(
+        [Client(f"c{number}", rate, 24) for number in range(len(bought))],
+        [{TUESDAY + day: passes for day, passes in it.items()} for it in bought],
+        at - 60,
+        at,
+        np.array([TUESDAY + day for _, day in relays]),
+    )
+
+
+def test_a_pass_of_an_hour_in_which_one_bought_alone_names_him() -> None:
+    seen = seen_of([{0: 24}, {0: 24}, {0: 24, 1: 24}], [(25.5, 1), (30.5, 1), (40.5, 1)])
+    assert name_customers(seen).tolist() == [2, 2, 2]
+
+
+def test_of_those_before_a_purchase_in_midweek_more_are_his_who_buys() -> None:
+    seen = seen_of([{0: 24}, {0: 24}, {0: 24, 1: 24}], [(2.5, 0), (10.5, 0), (20.5, 0)], 12.0)
+    assert name_customers(seen).tolist() == [2, 2, 2]
+
+
+def test_an_older_pass_is_of_somebody_who_has_no_newer_one() -> None:
+    seen = seen_of([{0: 24, 1: 24}, {0: 24}, {0: 24, 1: 24}], [(24.5, 0), (26.5, 0), (30.5, 0)])
+    assert name_customers(seen).tolist() == [1, 1, 1]
+
+
+def test_whoever_has_more_checks_is_likelier() -> None:
+    seen = seen_of([{0: 24}] * 3, [(2.5, 0), (10.5, 0)], 0.5)
+    clients = [replace(it, checks_a_day=1.5) if it.name == "c1" else it for it in seen.clients]
+    assert name_customers(replace(seen, clients=clients)).tolist() == [1, 1]
+
+
+def test_a_relay_that_has_waited_is_of_somebody_whose_pool_was_empty() -> None:
+    seen = seen_of([{0: 24, 1: 24}, {0: 500, 1: 500}], [(24.0005, 1)], 40.0)
+    waited = replace(seen, created=seen.created - 5 * HOUR)
+    assert name_customers(waited).tolist() == [0]
+
+
+def test_calls_are_joined_as_columns_are() -> None:
+    """The matcher, which reads calls, has the hour, the histories and the rates, too."""
+    clients = [Client(f"c{number}", rate, 10) for number, rate in enumerate((0.5, 1.5, 0.7))]
+    clients.append(Client("c3", 2.0, 10, changes(TUESDAY + 2) + HOUR))
+    seen, truth = play(clients, 1, 5)
+    world = calls_of(seen, truth, 5)
+    habit = Habit("strict", pool=10, pool_only=True, isolated=True, refill=Refill(common=True))
+    knowledge = Knowledge(habit, Pace(), clients=clients, exits=frozenset({"shared"}))
+    said = join(View.of(world.calls), knowledge).customers
+    of_columns = [clients[number].name for number in name_customers(seen)]
+    by_calls = sorted(View.of(world.calls).passes, key=lambda shown: shown.redeemed_at)
+    same = sum(said[it.nonce] == name for it, name in zip(by_calls, of_columns, strict=True))
+    assert same >= 0.9 * len(of_columns) > 20
+    new = [it.nonce for it in by_calls if world.bought_by[it.nonce] == "c3"]
+    assert new
+    assert {said[nonce] for nonce in new} == {"c3"}

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::IntoPyObjectExt;
+use relaypass::store::BoxFuture;
 
 macro_rules! record {
     (
@@ -47,6 +48,10 @@ impl From<()> for Nothing {
 
 /// What a call answers.
 pub(crate) type Answer = Box<dyn ToPython>;
+
+/// What is to be done for a call. Nothing is before it is polled, so that a call may be prepared
+/// in one process and made in its child.
+pub(crate) type Work = BoxFuture<'static, relaypass::Result<Answer>>;
 
 /// What becomes an object of Python's.
 pub(crate) trait ToPython: Send + Sync {

@@ -13,7 +13,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use tokio::task::AbortHandle;
 
-use crate::call::Work;
+use crate::answer::Work;
 use crate::caller::{called_by, Caller};
 use crate::exit;
 use crate::outcome::Outcome;

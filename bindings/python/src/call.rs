@@ -5,19 +5,14 @@ use std::sync::Mutex;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use relaypass::store::BoxFuture;
 use relaypass::surface::caught;
 
-use crate::answer::{Answer, ToPython};
+use crate::answer::{Answer, ToPython, Work};
 use crate::asyncio::{self, WhenDone};
 use crate::caller::{called_by, Caller};
 use crate::outcome::Outcome;
 use crate::released::lock;
 use crate::runtime::{away, wait};
-
-/// What is to be done for a call. Nothing is before it is polled, so that a call may be prepared
-/// in one process and made in its child.
-pub(crate) type Work = BoxFuture<'static, relaypass::Result<Answer>>;
 
 /// A prepared call: `call.wait()` makes it in this thread, `call.start(…)` for asyncio.
 #[pyclass(frozen, module = "relaypass._native")]

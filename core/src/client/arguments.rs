@@ -7,7 +7,9 @@ use std::convert::identity;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{rules, Client, ClientBuilder, EncryptionForm, Environment, PassBinding, Relays};
+use super::{
+    rules, Client, ClientBuilder, EncryptionForm, Environment, PassBinding, Privacy, Relays,
+};
 use crate::claim::DecryptionKeys;
 use crate::credential::SealKey;
 use crate::described::{described, Described, Shape};
@@ -44,6 +46,7 @@ macro_rules! plain_options {
             pass_binding: Text => PASS_BINDING,
             purchase_window_seconds: Seconds => PURCHASE_WINDOW,
             pass_pool: Whole => PASS_POOL,
+            privacy: Text => PRIVACY,
             background: Flag => BACKGROUND,
         }
     };
@@ -258,9 +261,12 @@ impl ClientArguments {
         }
         if let Some(target) = self.pass_pool {
             let target = u32::try_from(target).map_err(|_| {
-                Error::invalid_argument("The pass pool must hold from 0 to 100 passes.")
+                Error::invalid_argument("The pass pool must hold from 0 to 1,000 passes.")
             })?;
             builder = builder.pass_pool(target);
+        }
+        if let Some(privacy) = &self.privacy {
+            builder = builder.privacy(Privacy::parse(privacy)?);
         }
         if let Some(background) = self.background {
             builder = builder.background(background);

@@ -77,6 +77,17 @@ impl Inner {
         claim_type: &ClaimType,
         seen: &Sighting,
     ) -> Result<Sightings> {
+        self.share_and(options, claim_type, seen, |_| {}).await
+    }
+
+    /// Likewise, and does something else with all that was seen.
+    pub(super) async fn share_and(
+        &self,
+        options: &StoreOptions,
+        claim_type: &ClaimType,
+        seen: &Sighting,
+        and: impl Fn(&mut Sightings) + Send,
+    ) -> Result<Sightings> {
         let vault = Vault::new(options.store.clone(), options.sealer.clone());
         let key = record_key(self.environment, claim_type);
         let mut found = vault.load::<Sightings>(&key).await?;
@@ -86,6 +97,7 @@ impl Inner {
             let before = found.map(|there| there.content).unwrap_or_default();
             let mut sightings = before.clone();
             let mut findings = sightings.note(seen, now_ms());
+            and(&mut sightings);
             findings.retain(|finding| !told.contains(finding));
             self.tell_findings(claim_type, &findings);
             told.extend(findings);
@@ -98,6 +110,19 @@ impl Inner {
             }
         }
         // Others see the same at this moment, and store it.
+        Ok(found.map(|there| there.content).unwrap_or_default())
+    }
+
+    /// All that was seen, as far as it is stored.
+    pub(super) async fn sightings(
+        &self,
+        options: &StoreOptions,
+        claim_type: &ClaimType,
+    ) -> Result<Sightings> {
+        let vault = Vault::new(options.store.clone(), options.sealer.clone());
+        let found = vault
+            .load(&record_key(self.environment, claim_type))
+            .await?;
         Ok(found.map(|there| there.content).unwrap_or_default())
     }
 
@@ -129,7 +154,26 @@ impl Inner {
     }
 
     fn tell_finding(&self, claim_type: &ClaimType, finding: Finding) {
-        let (kind, what) = match finding {
+        let (kind, what) = describe(finding);
+        self.tell_of_issuer(claim_type, kind, what);
+    }
+
+    fn tell_of_issuer(&self, claim_type: &ClaimType, kind: EventKind, what: &str) {
+        tell(
+            self.listener.as_ref(),
+            Event {
+                kind,
+                verification_id: None,
+                request_id: None,
+                message: format!("{what} ({}).", claim_type.as_str()),
+            },
+        );
+    }
+}
+
+/// What an event, or a refusal, says of a finding.
+pub(super) fn describe(finding: Finding) -> (EventKind, &'static str) {
+    match finding {
             Finding::KeyChanged => (
                 EventKind::KeyChanged,
                 "Persona signs passes of this claim type with another key than before",
@@ -154,20 +198,6 @@ impl Inner {
                 "The id of Persona's key is not the SHA-256 of the key. It could be anything, and goes \
                  with the pass",
             ),
-        };
-        self.tell_of_issuer(claim_type, kind, what);
-    }
-
-    fn tell_of_issuer(&self, claim_type: &ClaimType, kind: EventKind, what: &str) {
-        tell(
-            self.listener.as_ref(),
-            Event {
-                kind,
-                verification_id: None,
-                request_id: None,
-                message: format!("{what} ({}).", claim_type.as_str()),
-            },
-        );
     }
 }
 

@@ -3,6 +3,7 @@
 mod arguments;
 mod blinding;
 mod closing;
+mod consistency;
 mod form;
 mod issuer;
 mod opening;
@@ -10,6 +11,7 @@ mod options;
 mod owner;
 mod persona;
 mod ports;
+mod privacy;
 mod relays;
 mod reporting;
 mod requests;
@@ -29,12 +31,13 @@ pub(crate) use owner::{Customer, Owner};
 pub(crate) use persona::AttemptResult;
 pub(crate) use persona::{AttemptOptions, Persona, Question};
 pub(crate) use ports::{Ports, SeenPurchases};
+pub use privacy::Privacy;
 pub use relays::Relays;
 pub use requests::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
     RelayToken,
 };
-pub(crate) use rules::MOST_PASSES;
+pub(crate) use rules::{MOST_AHEAD, MOST_PASSES};
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -52,6 +55,7 @@ use crate::credential::ApiKey;
 use crate::error::Result;
 use crate::events::{EventCounts, Listener};
 use crate::http::{AnonymousLane, Gates, IdentifiedLane, Route};
+use crate::privacy::SeenHours;
 use crate::store::{Sealer, Timed};
 
 /// Persona Relay for one customer and one environment.
@@ -99,6 +103,7 @@ pub(crate) struct Inner {
     /// The way of the call that names us, for whoever brings a key.
     pub(crate) identified_route: Route,
     pub(crate) environment: Environment,
+    pub(crate) privacy: Privacy,
     pub(crate) decryption_key: Option<DecryptionKeys>,
     pub(crate) encryption_form: EncryptionForm,
     /// In which form Persona took a key last.
@@ -115,7 +120,7 @@ pub(crate) struct Inner {
     pub(crate) lifecycle: Arc<Lifecycle>,
     /// Where calls wait while Persona asks for a pause.
     pub(crate) gates: Arc<Gates>,
-    /// By which ways the lanes leave: only for a report.
+    /// By which ways the lanes leave: for a report, and for what strict privacy asks.
     ways: Ways,
 }
 
@@ -130,13 +135,15 @@ pub(crate) struct StoreOptions {
     pub(crate) background: bool,
 }
 
-/// What this process has seen. Only for notices: nothing is decided by it.
+/// What this process has seen. Only for notices: nothing is decided by it, but by what it found out about common
+/// hours.
 #[derive(Default)]
 pub(crate) struct Seen {
     /// What issuers gave, by environment and claim type: each has keys of its own.
     pub(crate) issuers: Mutex<HashMap<(Environment, String), issuer::Known>>,
     /// What came of purchases.
     pub(crate) purchases: SeenPurchases,
+    pub(crate) hours: SeenHours,
     /// What was told.
     events: Arc<EventCounts>,
     /// Under whose API keys passes were signed.
@@ -216,6 +223,7 @@ impl Client {
                 identified: api_key.map(lane),
                 identified_route: inner.identified_route.clone(),
                 environment,
+                privacy: inner.privacy,
                 decryption_key: None,
                 encryption_form: inner.encryption_form,
                 accepted: inner.accepted.clone(),

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use super::form::{Accepted, EncryptionForm};
+use super::privacy::{check_strict, Privacy};
 use super::rules::{
     DEFAULT_IDLE_TIMEOUT, DEFAULT_PURCHASE_WINDOW, DEFAULT_RETRIES, DEFAULT_TIMEOUT,
     LONGEST_PURCHASE_WINDOW, LONGEST_TIMEOUT, MOST_PASSES, MOST_RETRIES,
@@ -115,6 +118,7 @@ pub struct ClientBuilder {
     pass_binding: PassBinding,
     purchase_window: Option<Duration>,
     pass_pool: u32,
+    privacy: Privacy,
     background: bool,
     listener: Option<Listener>,
     wrap_transport: Option<WrapTransport>,
@@ -262,9 +266,42 @@ impl ClientBuilder {
     }
 
     /// How many passes to hold ready for each claim type that is asked for: 0 (none, the default)
-    /// to 100. The pool is filled in the background ([`ClientBuilder::background`]).
+    /// to 1,000. The pool is filled in the background ([`ClientBuilder::background`]).
+    ///
+    /// With [`Privacy::Strict`] it is bought whole, in the common hours: twice as many as are used in a week are
+    /// bought once a week then; twice as many as are used in a day never run out.
     pub fn pass_pool(mut self, target: u32) -> Self {
         self.pass_pool = target;
+        self
+    }
+
+    /// How far this client goes so that Persona cannot tell whose a relay is; by default as far as costs
+    /// nothing ([`Privacy::Standard`]). [`Privacy::Strict`] needs a [`pass_pool`](ClientBuilder::pass_pool)
+    /// and an [`anonymous_proxy`](ClientBuilder::anonymous_proxy) that is not the way out of the call that
+    /// names us. Then
+    ///
+    /// * the pool is bought in the common hours, in which all strict clients buy: from 10:00 to 11:00 UTC. On
+    ///   Tuesdays it is bought whole, whatever was used, and what is left of the old one is dropped at 11:00; on
+    ///   other days if less than half of it is left. Its passes are used from 11:00 on. Something has to call
+    ///   `recover` about once a minute then, or the task in the background does;
+    /// * a verification takes its pass from the pool when the answer is asked for. If there is none it stays
+    ///   pending, with the event `waiting_for_pass`; nothing is bought for it. A new client has no pass before
+    ///   the first common hour is over;
+    /// * calls that buy a pass for the caller are refused with `privacy_refused`;
+    /// * a purchase needs two fetches of the challenge, minutes apart, that agree with each other and with what
+    ///   all were given who share the store. A pass whose challenge turns out to differ is dropped, with the
+    ///   event `issuer_inconsistent`;
+    /// * each anonymous call has a connection of its own, and through a SOCKS proxy whose URL has no
+    ///   credentials random ones, so that Tor gives it a circuit of its own;
+    /// * a redemption waits up to 2 seconds, at random;
+    /// * a pass that was shown to Persona is shown for no other relay. It costs one pass for each claim that did
+    ///   not pass, and for each visitor who was asked about and did not return;
+    /// * verifications of strict and other clients on one store are kept apart: who is not strict refuses to
+    ///   complete a strict one, with `privacy_refused`; a strict client that completes another's puts the pass
+    ///   that was bought for it into the other kind's pool;
+    /// * what a pool fell short of in its hour is told, with the event `background_failure`.
+    pub fn privacy(mut self, privacy: Privacy) -> Self {
+        self.privacy = privacy;
         self
     }
 
@@ -287,7 +324,8 @@ impl ClientBuilder {
     /// Checks everything and makes the client. Nothing is sent.
     ///
     /// # Errors
-    /// `invalid_argument`, and what to change.
+    /// `invalid_argument`, and what to change; `privacy_refused` if [`Privacy::Strict`] is asked for and both
+    /// lanes leave from one place.
     pub fn build(&self) -> Result<Client> {
         let api_key = self
             .api_key
@@ -311,7 +349,7 @@ impl ClientBuilder {
         }
         if self.pass_pool > MOST_PASSES {
             return Err(Error::invalid_argument(
-                "At most 100 passes of a claim type can be held ready.",
+                "At most 1,000 passes of a claim type can be held ready.",
             ));
         }
         if self.store.is_none() && (self.background || self.pass_pool > 0) {
@@ -319,20 +357,22 @@ impl ClientBuilder {
                 "A pool of passes and work in the background need a store: set one.",
             ));
         }
-        let identified = self.open_lane(
-            &base_url,
-            self.identified_transport.as_ref(),
-            self.identified_proxy.as_ref(),
-            "The identified proxy",
-            true,
-        )?;
-        let anonymous = self.open_lane(
-            &base_url,
-            self.anonymous_transport.as_ref(),
-            self.anonymous_proxy.as_ref(),
-            "The anonymous proxy",
-            false,
-        )?;
+        let identified_proxy = self.identified_proxy.as_ref();
+        let identified_proxy = read_proxy(identified_proxy, "The identified proxy", &base_url)?;
+        let anonymous_proxy = self.anonymous_proxy.as_ref();
+        let anonymous_proxy = read_proxy(anonymous_proxy, "The anonymous proxy", &base_url)?;
+        let identified_transport = self.identified_transport.as_ref();
+        let identified = self.open_lane(identified_transport, identified_proxy.as_ref(), true)?;
+        let anonymous_transport = self.anonymous_transport.as_ref();
+        let anonymous = self.open_lane(anonymous_transport, anonymous_proxy.as_ref(), false)?;
+        let ways = Ways {
+            anonymous: WayOut::of(anonymous_transport, anonymous_proxy.as_ref()),
+            identified: WayOut::of(identified_transport, identified_proxy.as_ref()),
+            idle_timeout: self.read_idle_timeout()?,
+        };
+        if self.privacy.is_strict() {
+            check_strict(self.pass_pool, self.pass_binding, &ways)?;
+        }
         let identified = Route::new(identified, base_url.clone());
         let anonymous = Route::new(anonymous, base_url.clone());
         let gates = Arc::default();
@@ -342,7 +382,13 @@ impl ClientBuilder {
                 customer: None,
                 built: None,
                 hosted_page: base_url.hosted_page(),
-                anonymous: AnonymousLane::new(anonymous, &gates, environment.as_str()),
+                anonymous: AnonymousLane::new(
+                    anonymous,
+                    &gates,
+                    environment.as_str(),
+                    self.privacy.is_strict(),
+                ),
+                privacy: self.privacy,
                 identified: api_key.map(|key| IdentifiedLane::new(identified.clone(), key, &gates)),
                 identified_route: identified,
                 environment,
@@ -361,26 +407,11 @@ impl ClientBuilder {
                 }),
                 listener: Some(Listener::for_client(self.listener.as_ref(), &seen.events)),
                 seen,
-                ways: self.ways()?,
+                ways,
                 token_keys: Arc::default(),
                 lifecycle: Arc::default(),
                 gates,
             }),
-        })
-    }
-
-    /// By which ways the lanes leave, which are open already.
-    fn ways(&self) -> Result<Ways> {
-        let lane = |transport: &Option<Arc<dyn Transport>>, proxy: &Option<Secret<String>>| {
-            WayOut::of(
-                transport.as_ref(),
-                proxy.as_ref().map(|proxy| proxy.expose().as_str()),
-            )
-        };
-        Ok(Ways {
-            anonymous: lane(&self.anonymous_transport, &self.anonymous_proxy),
-            identified: lane(&self.identified_transport, &self.identified_proxy),
-            idle_timeout: self.read_idle_timeout()?,
         })
     }
 
@@ -404,15 +435,10 @@ impl ClientBuilder {
 
     fn open_lane(
         &self,
-        base_url: &BaseUrl,
         transport: Option<&Arc<dyn Transport>>,
-        proxy: Option<&Secret<String>>,
-        what: &str,
+        proxy: Option<&Url>,
         resumption: bool,
     ) -> Result<Arc<dyn Transport>> {
-        let proxy = proxy
-            .map(|proxy| parse_proxy(proxy.expose(), what, base_url))
-            .transpose()?;
         let transport: Arc<dyn Transport> = match transport {
             Some(transport)
                 if proxy.is_none() && self.ca_pem.is_none() && self.idle_timeout.is_none() =>
@@ -424,10 +450,11 @@ impl ClientBuilder {
                  leave them out.",
             )),
             None => Arc::new(ReqwestTransport::new(&RouteOptions {
-                proxy: proxy.as_ref(),
+                proxy,
                 ca_pem: self.ca_pem.as_deref(),
                 idle_timeout: self.read_idle_timeout()?,
                 resumption,
+                isolates: self.privacy.is_strict() && !resumption,
             })?),
         };
         Ok(match &self.wrap_transport {
@@ -435,6 +462,15 @@ impl ClientBuilder {
             None => transport,
         })
     }
+}
+
+fn read_proxy(
+    proxy: Option<&Secret<String>>,
+    what: &str,
+    base_url: &BaseUrl,
+) -> Result<Option<Url>> {
+    let read = |proxy: &Secret<String>| parse_proxy(proxy.expose(), what, base_url);
+    proxy.map(read).transpose()
 }
 
 fn read_time(what: &str, given: Option<Duration>, by_default: u64) -> Result<Duration> {

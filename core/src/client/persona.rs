@@ -15,6 +15,8 @@ use crate::future::BoxFuture;
 use crate::http::{ask_once, Attempt, Connection};
 use crate::outcome::Budget;
 use crate::pass::{PendingPass, PrivacyPassToken};
+use crate::privacy::CommonHour;
+use crate::privacy::{Fetched, Sighting};
 use crate::records::StoredSecret;
 use crate::secret::IdempotencyKey;
 
@@ -60,6 +62,35 @@ pub(crate) trait Persona: Send + Sync {
         bound_to: &'a IssuePrivacyPass,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<StoredSecret>>;
+
+    /// Fetches the challenge that passes of a strict pool are bought for, on a connection of its own, and
+    /// holds it against what others were given. That is remembered for as long as the passes of this hour are used,
+    /// if it is what the hour gives; without an hour, whatever it is. Beside it, what Persona's clock says now, if
+    /// her answer tells.
+    ///
+    /// # Errors
+    /// `privacy_refused` if it could be a mark; `store`.
+    fn fetch<'a>(
+        &'a self,
+        claim_type: &'a ClaimType,
+        hour: Option<CommonHour>,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<(Fetched, Option<u64>)>>;
+
+    /// Blinds a message for a challenge that was fetched: as [`Persona::blind`] returns it.
+    fn blind_for<'a>(&'a self, fetched: &'a Fetched) -> BoxFuture<'a, Result<StoredSecret>>;
+
+    /// Holds what was fetched against what all were given, and takes no longer than `left`. Whether at least two
+    /// fetches show it.
+    ///
+    /// # Errors
+    /// Those of [`Persona::fetch`].
+    fn check_common<'a>(
+        &'a self,
+        claim_type: &'a ClaimType,
+        seen: &'a Sighting,
+        left: Duration,
+    ) -> BoxFuture<'a, Result<bool>>;
 
     /// One attempt to have a message signed; the pass, verified.
     fn sign<'a>(
@@ -115,6 +146,31 @@ impl Persona for Inner {
             }
             Ok(StoredSecret::new(pending.save().expose().as_str()))
         })
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        claim_type: &'a ClaimType,
+        hour: Option<CommonHour>,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<(Fetched, Option<u64>)>> {
+        Box::pin(self.fetch_compared(claim_type, hour, budget))
+    }
+
+    fn blind_for<'a>(&'a self, fetched: &'a Fetched) -> BoxFuture<'a, Result<StoredSecret>> {
+        Box::pin(async move {
+            let pending = self.blind_fetched(fetched).await?;
+            Ok(StoredSecret::new(pending.save().expose().as_str()))
+        })
+    }
+
+    fn check_common<'a>(
+        &'a self,
+        claim_type: &'a ClaimType,
+        seen: &'a Sighting,
+        left: Duration,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.check_compared(claim_type, seen, left))
     }
 
     fn sign<'a>(

@@ -9,6 +9,7 @@ use super::{Customer, Environment, Inner, Lifecycle, Owner, Persona, StoreOption
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{tell, Event, EventKind, Listener};
 use crate::outcome::Budget;
+use crate::privacy::SeenHours;
 use crate::records::{RealWorld, Vault, World, WorldRandom};
 use crate::store::{MemoryStore, Sealer};
 
@@ -28,6 +29,8 @@ pub(crate) struct Ports {
     /// these ports are for is many calls, each with a budget of its own.
     pub(crate) began: Option<Duration>,
     pub(crate) purchases: SeenPurchases,
+    /// What this process has found out about common hours.
+    pub(crate) hours: SeenHours,
     pub(crate) name_seal_is_renewed: Arc<AtomicBool>,
     /// What is told when the client is closed: whoever does many things begins no further one then.
     pub(crate) lifecycle: Arc<Lifecycle>,
@@ -100,6 +103,7 @@ impl Ports {
             budget: inner.budget(limit),
             began: None,
             purchases: inner.seen.purchases.clone(),
+            hours: inner.seen.hours.clone(),
             name_seal_is_renewed: inner.seen.name_seal_is_renewed.clone(),
             lifecycle: inner.lifecycle.clone(),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::blinding::refused;
+use super::blinding::{refused, KnownKey};
 use super::form::{may_be_the_form, refused_twice};
 use super::steps::{Challenge, Create, RelayBoundChallenge};
 use super::{CreateRelay, Environment, Inner, IssuePrivacyPass, Relay};
@@ -158,7 +158,16 @@ impl Inner {
     }
 
     /// Blinds a fresh nonce for a challenge.
-    async fn blind(&self, answer: &ChallengeAnswer) -> Result<PendingPass> {
+    pub(super) async fn blind(&self, answer: &ChallengeAnswer) -> Result<PendingPass> {
+        let (challenge, key) = self.decode(answer)?;
+        key.blind(challenge).await
+    }
+
+    /// Reads a challenge and its key.
+    pub(super) fn decode(
+        &self,
+        answer: &ChallengeAnswer,
+    ) -> Result<(DecodedChallenge, Arc<KnownKey>)> {
         let challenge =
             DecodedChallenge::decode(&answer.challenge).map_err(|bad| refused(bad.0))?;
         if challenge.expires_at_ms() <= now_ms() {
@@ -168,7 +177,7 @@ impl Inner {
             .token_keys
             .decode(&answer.token_key, &answer.token_key_id))
         .map_err(|bad| refused(bad.0))?;
-        key.blind(challenge).await
+        Ok((challenge, key))
     }
 
     /// How long a call with all its retries takes, unless the caller says otherwise.

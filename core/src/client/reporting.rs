@@ -92,6 +92,7 @@ impl Inner {
 
     fn purchases(&self) -> Purchases {
         match (&self.store_options, &self.identified) {
+            _ if self.privacy.is_strict() => Purchases::InCommonHours,
             (_, None) => Purchases::ByCallers,
             (None, Some(_)) => Purchases::WhenCalled,
             (Some(options), Some(_)) => Purchases::ForVerifications {

@@ -3,8 +3,11 @@
 use crate::described::{Plain, Rule};
 use crate::http::BaseUrl;
 
-/// More passes of one claim type are never held ready.
-pub(crate) const MOST_PASSES: u32 = 100;
+/// No pool of one claim type is larger.
+pub(crate) const MOST_PASSES: u32 = 1_000;
+
+/// What is bought by hand holds no more ready than these, unless the pool is larger.
+pub(crate) const MOST_AHEAD: u32 = 100;
 
 /// More retries are never made.
 pub(super) const MOST_RETRIES: u32 = 10;
@@ -43,6 +46,8 @@ pub(super) const DEFAULT_PURCHASE_WINDOW: u64 = 120;
 pub(crate) const LONGEST_PURCHASE_WINDOW: u64 = 1_200;
 pub(super) const PURCHASE_WINDOW: Rule =
     Rule::count(DEFAULT_PURCHASE_WINDOW, LONGEST_PURCHASE_WINDOW);
+pub(super) const PRIVACY: Rule = Rule::one_of(&[Plain::Text("standard"), Plain::Text("strict")])
+    .by_default(Plain::Text("standard"));
 pub(super) const PASS_POOL: Rule = Rule::count(0, MOST_PASSES as u64);
 pub(super) const BACKGROUND: Rule = Rule::ANY.by_default(Plain::Flag(false));
 

@@ -1,9 +1,10 @@
 //! By which ways the lanes leave, as far as the options tell.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::http::Transport;
 use crate::privacy;
@@ -22,25 +23,50 @@ pub(super) struct Ways {
 pub(super) enum WayOut {
     /// This machine's own address.
     Direct,
-    Proxy(Option<String>),
+    Proxy(String),
     /// A transport of the caller's own: which one, without holding it beyond the client's end.
     Transport(Weak<dyn Transport>),
 }
 
 impl WayOut {
     /// Of a lane that is open: its proxy's URL was read before.
-    pub(super) fn of(transport: Option<&Arc<dyn Transport>>, proxy: Option<&str>) -> Self {
-        match (transport, proxy.map(Url::parse)) {
+    pub(super) fn of(transport: Option<&Arc<dyn Transport>>, proxy: Option<&Url>) -> Self {
+        match (transport, proxy) {
             (Some(transport), _) => Self::Transport(Arc::downgrade(transport)),
             (None, None) => Self::Direct,
-            (None, Some(url)) => {
-                let url = url.ok();
-                let host = url.as_ref().and_then(Url::host_str);
-                Self::Proxy(host.map(str::to_ascii_lowercase))
-            }
+            (None, Some(url)) => Self::Proxy(host_of(url)),
         }
     }
 }
+
+/// Which host a proxy is on, however that is written, as far as that can be told without asking anybody: a name
+/// and the address that it stands for are two to us, but for those of this machine.
+fn host_of(proxy: &Url) -> String {
+    let written = proxy.host_str().unwrap_or_default();
+    // socks5h is no special scheme to the URL parser: its hosts come as they were written.
+    let plain = Url::parse(&format!("http://{written}"));
+    let host = match plain.as_ref().map(Url::host) {
+        Ok(Some(Host::Domain(name))) => name.trim_end_matches('.').to_owned(),
+        Ok(Some(Host::Ipv4(address))) => address_of(IpAddr::V4(address)),
+        Ok(Some(Host::Ipv6(address))) => address_of(IpAddr::V6(address)),
+        Ok(None) | Err(_) => written.to_lowercase(),
+    };
+    match host.ends_with(".localhost") {
+        true => THIS_MACHINE.to_owned(),
+        false => host,
+    }
+}
+
+/// An address as text; each of this machine's own is the same to us.
+fn address_of(address: IpAddr) -> String {
+    let address = address.to_canonical();
+    match address.is_loopback() || address.is_unspecified() {
+        true => THIS_MACHINE.to_owned(),
+        false => address.to_string(),
+    }
+}
+
+const THIS_MACHINE: &str = "localhost";
 
 impl Ways {
     /// Whether both lanes leave from one place. With other credentials, by another scheme or port, the
@@ -82,9 +108,11 @@ mod tests {
     use crate::wire::Request;
 
     fn are_one(anonymous: Option<&str>, identified: Option<&str>) -> bool {
+        let read = |text: &str| Url::parse(text).expect("a URL");
+        let [anonymous, identified] = [anonymous, identified].map(|text| text.map(read));
         let ways = Ways {
-            anonymous: WayOut::of(None, anonymous),
-            identified: WayOut::of(None, identified),
+            anonymous: WayOut::of(None, anonymous.as_ref()),
+            identified: WayOut::of(None, identified.as_ref()),
             idle_timeout: Duration::ZERO,
         };
         ways.are_one()
@@ -106,6 +134,33 @@ mod tests {
         for other in [None, Some("socks5h://other:9050")] {
             assert!(!are_one(tor, other), "{other:?}");
             assert!(!are_one(other, tor), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_the_same_however_it_is_written() {
+        for (one, other) in [
+            (
+                "socks5h://Proxy.Example:9050",
+                "socks5h://proxy.example.:9050/",
+            ),
+            ("http://PROXY.example:1", "socks5h://proxy.example:1"),
+            ("socks5h://127.0.0.1:9050", "http://localhost:9050"),
+            ("socks5h://127.0.0.1:9050", "http://127.0.0.1:3128"),
+            ("socks5h://[::1]:9050", "socks5h://LOCALHOST.:9050"),
+            ("socks5h://127.1:9050", "socks5h://[::ffff:127.0.0.1]:9050"),
+            ("socks5h://0x7f.0.0.1:9050", "http://127.0.0.2:9050"),
+            ("socks5h://0.0.0.0:9050", "http://tor.localhost:9050"),
+            ("socks5h://[2001:DB8::1]:1", "http://[2001:db8:0:0::1]:1"),
+            ("socks5h://10.0.0.1:1", "http://[::ffff:10.0.0.1]:1"),
+        ] {
+            assert!(are_one(Some(one), Some(other)), "{one} {other}");
+        }
+        for (one, other) in [
+            ("http://a.example:1", "http://b.example:1"),
+            ("socks5h://127.0.0.1:9050", "socks5h://10.0.0.1:9050"),
+        ] {
+            assert!(!are_one(Some(one), Some(other)), "{one} {other}");
         }
     }
 

@@ -109,6 +109,8 @@ pub(crate) struct Route {
 pub(crate) struct AnonymousLane {
     route: Route,
     gate: Gate,
+    /// Whether each call has a connection of its own: then no two are seen to be one caller's by it.
+    isolates: bool,
 }
 
 /// Signs blinded messages, and can do nothing else.
@@ -151,14 +153,18 @@ impl Route {
 
 impl AnonymousLane {
     /// `environment`: its requests have a limit of their own.
-    pub(crate) fn new(route: Route, gates: &Arc<Gates>, environment: &str) -> Self {
+    pub(crate) fn new(route: Route, gates: &Arc<Gates>, environment: &str, isolates: bool) -> Self {
         let gate = Gate::new(gates, &["environment", environment]);
-        Self { route, gate }
+        Self {
+            route,
+            gate,
+            isolates,
+        }
     }
 
     /// The same lane for requests of another environment.
     pub(crate) fn of_environment(&self, gates: &Arc<Gates>, environment: &str) -> Self {
-        Self::new(self.route.clone(), gates, environment)
+        Self::new(self.route.clone(), gates, environment, self.isolates)
     }
 
     /// Lets go of the connections.
@@ -191,6 +197,10 @@ impl Lane for AnonymousLane {
         connection: Connection,
         timeout: Duration,
     ) -> BoxFuture<'a, std::result::Result<Response, SendFailure>> {
+        let connection = match self.isolates {
+            true => Connection::Fresh,
+            false => connection,
+        };
         Box::pin((self.route).deliver(request.request(), connection, timeout))
     }
 

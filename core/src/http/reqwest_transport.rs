@@ -16,9 +16,11 @@ use super::transport::{
     Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
 };
 use super::watched_body::WatchedBody;
+use crate::encoding::encode_hex;
 use crate::error::{Error, Result};
 use crate::future::BoxFuture;
-use crate::secret::Secret;
+use crate::secret::rand_core::Rng;
+use crate::secret::{os_random, Secret};
 use crate::tls;
 use crate::wire::{Request, ResponseHead};
 
@@ -32,6 +34,9 @@ pub(crate) struct RouteOptions<'a> {
     pub(crate) idle_timeout: Duration,
     /// Whether TLS sessions may be resumed. A ticket is a name that the server gave us.
     pub(crate) resumption: bool,
+    /// Whether each fresh connection through a SOCKS proxy has random credentials, unless the proxy's own
+    /// are given: Tor gives each a circuit of its own (`IsolateSOCKSAuth`).
+    pub(crate) isolates: bool,
 }
 
 /// One lane's connections: a pool of its own, TLS state of its own.
@@ -39,13 +44,56 @@ pub(crate) struct ReqwestTransport {
     pooled: reqwest::Client,
     /// Never reuses a connection.
     fresh: reqwest::Client,
+    /// What each fresh connection is made with anew, if it is to have credentials of its own.
+    isolated: Option<Isolated>,
+}
+
+/// A SOCKS proxy that takes any credentials.
+struct Isolated {
+    tls: ClientConfig,
+    proxy: Url,
+}
+
+impl Isolated {
+    fn of(route: &RouteOptions<'_>) -> Result<Option<Self>> {
+        let takes_any = |proxy: &&Url| proxy.scheme() == "socks5h" && proxy.username().is_empty();
+        let Some(proxy) = route.proxy.filter(|_| route.isolates).filter(takes_any) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            tls: tls_config(route)?,
+            proxy: proxy.clone(),
+        }))
+    }
+
+    /// For one connection.
+    fn client(&self) -> Result<reqwest::Client> {
+        let mut name = [0; 16];
+        os_random().fill_bytes(&mut name);
+        let name = encode_hex(&name);
+        let mut proxy = self.proxy.clone();
+        // Both are refused only where a URL has no host, and this one has.
+        let _ = proxy.set_username(&name);
+        let _ = proxy.set_password(Some(&name));
+        client(self.tls.clone(), Some(&proxy), Duration::ZERO, 0)
+    }
 }
 
 impl ReqwestTransport {
     pub(crate) fn new(route: &RouteOptions<'_>) -> Result<Self> {
+        // Each with TLS sessions of its own: a fresh connection resumes none of the pooled ones'.
+        let client = |connections| {
+            client(
+                tls_config(route)?,
+                route.proxy,
+                route.idle_timeout,
+                connections,
+            )
+        };
         Ok(Self {
-            pooled: client(route, usize::MAX)?,
-            fresh: client(route, 0)?,
+            pooled: client(usize::MAX)?,
+            fresh: client(0)?,
+            isolated: Isolated::of(route)?,
         })
     }
 
@@ -56,9 +104,20 @@ impl ReqwestTransport {
         connection: Connection,
         timeout: Duration,
     ) -> std::result::Result<Response, SendFailure> {
-        let client = match connection {
-            Connection::Any => &self.pooled,
-            Connection::Fresh => &self.fresh,
+        let of_its_own = self
+            .isolated
+            .as_ref()
+            .filter(|_| connection == Connection::Fresh);
+        let of_its_own = of_its_own.map(Isolated::client).transpose();
+        let of_its_own = of_its_own.map_err(|error| SendFailure {
+            sent: Sent::Nothing,
+            cause: FailureCause::Network,
+            description: error.message().to_owned(),
+        })?;
+        let client = match (connection, &of_its_own) {
+            (Connection::Any, _) => &self.pooled,
+            (Connection::Fresh, None) => &self.fresh,
+            (Connection::Fresh, Some(client)) => client,
         };
         let (body, watch) = WatchedBody::new(request.body());
         let failed = |error: reqwest::Error| describe(&error, watch.forbid());
@@ -139,18 +198,23 @@ pub(crate) fn parse_proxy(text: &str, what: &str, base_url: &BaseUrl) -> Result<
     Ok(url)
 }
 
-fn client(route: &RouteOptions<'_>, idle_connections: usize) -> Result<reqwest::Client> {
+fn client(
+    tls: ClientConfig,
+    proxy: Option<&Url>,
+    idle_timeout: Duration,
+    idle_connections: usize,
+) -> Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls_config(route)?)
+        .tls_backend_preconfigured(tls)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
         .http1_only()
         .tcp_nodelay(true)
-        .pool_idle_timeout(route.idle_timeout)
+        .pool_idle_timeout(idle_timeout)
         .pool_max_idle_per_host(idle_connections);
-    if let Some(proxy) = route.proxy {
+    if let Some(proxy) = proxy {
         let proxy = reqwest::Proxy::all(proxy.as_str())
             .map_err(|_| Error::invalid_argument("The proxy's URL cannot be used."))?;
         builder = builder.proxy(proxy);
@@ -326,6 +390,7 @@ mod tests {
                 ca_pem: Some(pem),
                 idle_timeout: Duration::from_secs(1),
                 resumption: false,
+                isolates: false,
             };
             assert_eq!(tls_config(&route).unwrap_err().code(), "invalid_argument");
         }

@@ -78,6 +78,7 @@ pub(crate) fn explain(call: Call, kind: ErrorKind) -> &'static str {
         (ErrorKind::PassExpired, _) => "The pass is older than 90 days.",
         (ErrorKind::Decryption, _) => "The claim does not open with this key.",
         (ErrorKind::ClaimMismatch, _) => "The claim is not the one that was asked for.",
+        (ErrorKind::PrivacyRefused, _) => "Strict privacy does not allow it.",
         (ErrorKind::Store, _) => "The store failed.",
         (ErrorKind::Closed, _) => "The client is closed.",
         (ErrorKind::Cancelled, _) => "The call was cancelled.",

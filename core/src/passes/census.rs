@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(census(&places, Some(BEGIN), BEGIN + 3).1, Buying::Open);
         let (token, bought_at) = (StoredSecret::new("pass"), BEGIN + 2);
         places.push(place(PooledState::Available {
-            pass: PaidPass { token, bought_at },
+            pass: PaidPass::new(token, bought_at),
         }));
         assert_eq!(census(&places, None, BEGIN + 3).1, Buying::Open);
     }

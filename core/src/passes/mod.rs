@@ -3,17 +3,26 @@
 //!
 //! Each pass has a record of its own. It is stored before it is asked for, taken by chance, and
 //! never used in the last 10 of its 90 days.
+//!
+//! A strict pool is another one, beside it: bought whole in a common hour ([`CommonHour`]), and used from its
+//! end on.
 
+mod asked;
 mod census;
+mod common_pool;
 mod given_back;
+mod hours;
 mod pool;
 mod purchase;
 mod record;
+mod renewal;
 
 pub(crate) use census::Buying;
+pub(crate) use common_pool::new_common_key;
 pub(crate) use pool::{new_pool_key, Looked};
 pub(crate) use purchase::{Attempts, Bought, Purchase};
-pub(crate) use record::{PaidPass, Pooled, PooledState};
+pub(crate) use record::{BoughtIn, PaidPass, Pooled, PooledState};
+pub(crate) use renewal::{Differs, Due, Obstacle, Renewal, Shortfall};
 
 use std::time::Duration;
 
@@ -65,7 +74,13 @@ impl Passes<'_> {
     pub async fn count(&self, claim_type: &ClaimType) -> Result<u32> {
         let count = async {
             let _call = self.client.inner.lifecycle.begin_call()?;
-            self.ports()?.count_pooled(claim_type.as_str()).await
+            let ports = self.ports()?;
+            match self.client.inner.privacy.is_strict() {
+                // The strict pool is the built client's own.
+                true if ports.customer.is_some() => Ok(0),
+                true => ports.count_common(claim_type.as_str()).await,
+                false => ports.count_pooled(claim_type.as_str()).await,
+            }
         };
         count
             .await

@@ -2,12 +2,14 @@
 
 use super::census::Census;
 use super::record::{PaidPass, Pooled, PooledState};
-use crate::client::{Owner, Ports, MOST_PASSES};
+use super::Purchase;
+use crate::client::{Environment, Owner, Ports, MOST_PASSES};
 use crate::encoding::encode_hex;
 use crate::error::{ErrorKind, Result};
 use crate::events::EventKind;
+use crate::privacy::Clock;
 use crate::records::{Changed, Evidence, Loaded};
-use crate::secret::rand_core::{CryptoRng, Rng};
+use crate::secret::rand_core::CryptoRng;
 use crate::secret::IdempotencyKey;
 use crate::store::Swap;
 
@@ -28,7 +30,7 @@ pub(crate) fn new_pool_key(
 
 /// `pass/<environment>/<claim type>/`, in characters that a key may have. Of somebody else's passes,
 /// `pass/<environment>/<claim type>~~<owner>/`: no claim type reads like that.
-fn prefix(environment: &str, claim_type: &str, owner: Option<&Owner>) -> String {
+pub(super) fn prefix(environment: &str, claim_type: &str, owner: Option<&Owner>) -> String {
     use std::fmt::Write;
     let mut prefix = format!("pass/{environment}/");
     if claim_type.len() > LONGEST_IN_KEY {
@@ -70,11 +72,7 @@ impl Ports {
             .vault
             .scan(&prefix, None, 10 * MOST_PASSES as usize)
             .await?;
-        let random = &mut self.random();
-        for last in (1..keys.len()).rev() {
-            let other = random.next_u64() % (last as u64 + 1);
-            keys.swap(last, usize::try_from(other).expect("it is below a length"));
-        }
+        self.shuffle(&mut keys);
         Ok(keys)
     }
 
@@ -131,12 +129,12 @@ impl Ports {
                 return Ok(None);
             };
             let now = self.now();
-            let pass = match (&place.content.state, place.content.available(now)) {
+            let pass = match (&place.content.state, place.content.chosen(now)) {
                 (PooledState::Taken { pass, by: taker }, _) if taker == by => {
-                    return Ok(Some(pass.clone()))
+                    return Ok(Some(place.content.handed_out(pass)))
                 }
                 (_, None) => return Ok(None),
-                (_, Some(pass)) => pass.clone(),
+                (_, Some(pass)) => place.content.handed_out(pass),
             };
             let state = PooledState::Taken {
                 pass: pass.clone(),
@@ -168,32 +166,53 @@ impl Ports {
         Ok(())
     }
 
-    /// Puts a pass that the verification `from` did not consume into its place. If something is there already, this was
-    /// done before.
+    /// Puts what the verification `from` does not use into its place: a pass, or a purchase that may have been billed. If
+    /// something is there already, this was done before.
     pub(crate) async fn give_back(
         &self,
         key: &str,
         from: &str,
         (claim_type, owner): (&str, Option<&Owner>),
-        pass: &PaidPass,
+        mut state: PooledState,
     ) -> Result<()> {
-        let state = PooledState::Available { pass: pass.clone() };
-        let environment = self.environment.as_str();
-        let mut place = Pooled::new(
-            environment,
-            claim_type,
-            state,
-            self.now(),
-            &mut self.random(),
-        );
+        let bought_in = match &mut state {
+            PooledState::Available { pass } => pass.bought_in.take(),
+            _ => None,
+        };
+        let (environment, now) = (self.environment.as_str(), self.now());
+        let random = &mut self.random();
+        let mut place = Pooled::new(environment, claim_type, state.clone(), now, random);
+        place.bought_in = bought_in;
         place.owner = owner.cloned();
         place.came_from = Some(from.to_owned());
+        // It is due when its own pool says.
+        let place = place.moved(state, now, random);
         self.vault.put(key, None, place).await?;
         Ok(())
     }
 
+    /// Whether the pass of a place may be asked for now: that of a strict pool in its hour.
+    fn may_ask(&self, place: &Pooled, purchase: &Purchase) -> bool {
+        match &place.bought_in {
+            // There, passes are bought by hand at any time.
+            _ if self.environment == Environment::Sandbox => true,
+            None => true,
+            Some(bought_in) => bought_in.hour.may_ask(purchase.asked_since(), self.now()),
+        }
+    }
+
+    /// Whether a purchase that was never asked for waits for somebody who knows that it is its hour.
+    fn waits_for_clock(&self, place: &Pooled, purchase: &Purchase) -> bool {
+        let is_unasked = purchase.asked_since().is_none();
+        let hour = place.bought_in.as_ref().map(|bought_in| bought_in.hour);
+        self.environment != Environment::Sandbox
+            && is_unasked
+            && hour.is_some_and(|hour| self.clock_in(hour) != Clock::Agrees)
+    }
+
     /// Does for a place whatever is due, or says which verification must be looked at first.
-    pub(crate) async fn look_after_pooled(&self, key: &str) -> Result<Looked> {
+    /// A strict worker buys for strict pools only, and nobody else does.
+    pub(crate) async fn look_after_pooled(&self, key: &str, is_strict: bool) -> Result<Looked> {
         let Some(place) = self.vault.load::<Pooled>(key).await? else {
             return Ok(Looked::Nothing);
         };
@@ -202,7 +221,8 @@ impl Ports {
         if !place.content.is_due(now) {
             return Ok(Looked::Nothing);
         }
-        let is_ours = place.content.owner == self.owner().await?;
+        let is_ours = place.content.owner == self.owner().await?
+            && place.content.bought_in.is_some() == is_strict;
         match &place.content.state {
             // Only he buys it who began to: it stays due for him, until nobody can ask any more.
             PooledState::Issuing { purchase } if !is_ours && now < purchase.is_over_at() => {
@@ -210,7 +230,12 @@ impl Ports {
             }
             PooledState::Taken { by, .. } => Ok(Looked::TakenBy(by.clone())),
             PooledState::Issuing { .. } if place.content.is_leased(now) => Ok(Looked::Nothing),
-            PooledState::Issuing { purchase } if is_ours && purchase.may_go_on(now) => {
+            PooledState::Issuing { purchase }
+                if is_ours && purchase.may_go_on(now) && self.may_ask(&place.content, purchase) =>
+            {
+                if self.waits_for_clock(&place.content, purchase) {
+                    return Ok(Looked::Nothing);
+                }
                 // The next look is later, whatever comes of this one.
                 let postponed = place.content.postponed(now, &mut self.random());
                 match self.vault.put(key, Some(place.version), postponed).await? {
@@ -225,7 +250,7 @@ impl Ports {
             // What nobody can use any more.
             PooledState::Issuing { purchase } => {
                 let told = purchase.stuck.as_ref().map(Evidence::kind);
-                let may_be_billed = purchase.key.is_some();
+                let may_be_billed = purchase.key.is_some() || purchase.was_asked();
                 let gone = self.vault.delete(key, place.version).await? == Swap::Done;
                 if gone && may_be_billed && told != Some(ErrorKind::OutcomeUnknown) {
                     self.tell(EventKind::UnknownOutcome, None, None, GIVEN_UP);
@@ -233,7 +258,10 @@ impl Ports {
                 Ok(Looked::Done)
             }
             PooledState::Available { .. } | PooledState::Gone => {
-                self.vault.delete(key, place.version).await?;
+                let gone = self.vault.delete(key, place.version).await? == Swap::Done;
+                if let (true, Some(bought_in)) = (gone, &place.content.bought_in) {
+                    self.tell_deleted(&place.content.claim_type, bought_in.hour);
+                }
                 Ok(Looked::Done)
             }
         }

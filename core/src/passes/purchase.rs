@@ -138,6 +138,16 @@ impl Purchase {
         self.key.is_some() && now >= self.is_over_at()
     }
 
+    /// Since when the open question may have been asked; none if it provably was not.
+    pub(crate) fn asked_since(&self) -> Option<u64> {
+        self.key.as_ref().map(|_| self.key_made_at)
+    }
+
+    /// Whether it was asked for under an earlier key, and may be billed under that one.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.rotations > 0
+    }
+
     /// From when on nobody can ask for the signature any more.
     pub(crate) fn is_over_at(&self) -> u64 {
         self.key_made_at.saturating_add(KEY_LIFE)

@@ -11,11 +11,19 @@ use serde::{Deserialize, Serialize};
 
 use super::Purchase;
 use crate::client::Owner;
-use crate::records::{next_look, Stored, StoredSecret, DAY, HOUR, LEASE};
+use crate::privacy::CommonHour;
+use crate::privacy::Sighting;
+use crate::privacy::LATE;
+use crate::records::{next_look, Format, Stored, StoredSecret, DAY, HOUR, LEASE};
 use crate::secret::rand_core::CryptoRng;
 
 /// Passes are used for 80 of the 90 days that they live.
 pub(super) const USABLE: u64 = 80 * DAY;
+/// By so much the clocks of two workers may differ before the hour of a strict pool's passes has begun.
+const EARLY: u64 = 2 * HOUR;
+/// So long a pass of a strict pool stays after its time: who deletes it may have a clock that is days ahead, and it
+/// was paid for.
+const UNUSED: u64 = 8 * DAY;
 /// How long a mark stays.
 const MARK: u64 = 2 * HOUR;
 
@@ -25,6 +33,30 @@ pub(crate) struct PaidPass {
     pub(crate) token: StoredSecret,
     /// Milliseconds since the epoch.
     pub(crate) bought_at: u64,
+    /// Of a strict pool: what it was bought in. When that is used no longer, all others drop theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bought_in: Option<BoughtIn>,
+    /// Of a strict verification: whether Persona may have been shown it.
+    #[serde(rename = "shown", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_shown: bool,
+}
+
+impl PaidPass {
+    pub(crate) fn new(token: StoredSecret, bought_at: u64) -> Self {
+        Self {
+            token,
+            bought_at,
+            bought_in: None,
+            is_shown: false,
+        }
+    }
+
+    /// Whether it must not be shown for the first time any more: all others have dropped theirs. What was chosen
+    /// before is shown a little longer, because clocks differ.
+    pub(crate) fn is_dropped(&self, now: u64) -> bool {
+        let until = (self.bought_in.as_ref()).map(|it| it.hour.is_used_until());
+        until.is_some_and(|until| now >= until.saturating_add(LATE))
+    }
 }
 
 /// A place in the pool.
@@ -36,9 +68,12 @@ pub(crate) struct Pooled {
     /// Whose it is; none: the passes of the client that was built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) owner: Option<Owner>,
-    /// The verification that its pass came back from: then it leaves a mark.
+    /// The verification that it came back from: then it leaves a mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) came_from: Option<String>,
+    /// Of a strict pool: what its pass was bought in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bought_in: Option<BoughtIn>,
     #[serde(default)]
     tries: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +82,14 @@ pub(crate) struct Pooled {
     due_at: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<u64>,
+}
+
+/// In which common hour a pass of a strict pool is bought, and for which challenge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BoughtIn {
+    pub(crate) hour: CommonHour,
+    /// Held against what others were given before it is signed, and before it is used.
+    pub(crate) seen: Sighting,
 }
 
 /// What is in a place.
@@ -73,6 +116,7 @@ impl Pooled {
             state,
             owner: None,
             came_from: None,
+            bought_in: None,
             tries: 0,
             leased_until: Some(now + LEASE),
             due_at: None,
@@ -83,12 +127,14 @@ impl Pooled {
     }
 
     pub(crate) fn moved(&self, state: PooledState, now: u64, random: &mut impl CryptoRng) -> Self {
-        let moved = Self::new(&self.environment, &self.claim_type, state, now, random);
-        Self {
-            owner: self.owner.clone(),
-            came_from: self.came_from.clone(),
-            ..moved
-        }
+        let mut moved = Self {
+            state,
+            tries: 0,
+            leased_until: Some(now + LEASE),
+            ..self.clone()
+        };
+        moved.schedule(now, random);
+        moved
     }
 
     /// The record after a look in vain.
@@ -118,11 +164,36 @@ impl Pooled {
 
     /// The pass, if it is there for the taking.
     pub(super) fn available(&self, now: u64) -> Option<&PaidPass> {
-        match &self.state {
-            PooledState::Available { pass } if now < pass.bought_at.saturating_add(USABLE) => {
-                Some(pass)
-            }
-            _ => None,
+        let PooledState::Available { pass } = &self.state else {
+            return None;
+        };
+        let is_usable = match &self.bought_in {
+            None => now < pass.bought_at.saturating_add(USABLE),
+            Some(bought_in) => bought_in.hour.is_used_at(now),
+        };
+        is_usable.then_some(pass)
+    }
+
+    /// Likewise, for a verification that has chosen this place. Another worker on it, whose clock differs,
+    /// must not find that the hour of a strict pool is over, or not yet, when this one takes the pass.
+    pub(super) fn chosen(&self, now: u64) -> Option<&PaidPass> {
+        let (behind, ahead) = (now.saturating_sub(LATE), now.saturating_add(EARLY));
+        let strictly = || self.available(behind).or_else(|| self.available(ahead));
+        let is_strict = self.bought_in.is_some();
+        self.available(now)
+            .or_else(|| is_strict.then(strictly).flatten())
+    }
+
+    /// Of a strict pool: what its pass was bought in, if it is there for the taking.
+    pub(super) fn usable_in(&self, now: u64) -> Option<&BoughtIn> {
+        self.available(now).and(self.bought_in.as_ref())
+    }
+
+    /// A pass of this place for the verification that takes it.
+    pub(super) fn handed_out(&self, pass: &PaidPass) -> PaidPass {
+        PaidPass {
+            bought_in: self.bought_in.clone(),
+            ..pass.clone()
         }
     }
 
@@ -134,6 +205,10 @@ impl Pooled {
             }
             PooledState::Issuing { .. } | PooledState::Taken { .. } => {
                 (Some(next_look(now, self.tries, random)), None)
+            }
+            PooledState::Available { .. } if self.bought_in.is_some() => {
+                let until = (self.bought_in.as_ref()).map(|it| it.hour.is_used_until());
+                (until.map(|until| until.saturating_add(UNUSED)), None)
             }
             // By the day: the exact time would lead to the verification that it came back from.
             PooledState::Available { pass } => (
@@ -155,7 +230,11 @@ impl Stored for Pooled {
         self.expires_at
     }
 
-    fn has_owner(&self) -> bool {
-        self.owner.is_some()
+    fn format(&self) -> Format {
+        match &self.owner {
+            _ if self.bought_in.is_some() => Format::Strict,
+            Some(_) => Format::Owned,
+            None => Format::Plain,
+        }
     }
 }

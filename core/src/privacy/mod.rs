@@ -12,9 +12,15 @@
 //! Source: RFC 9576 section 6.2 (a consistent view of keys), RFC 9577 section 5.5 (contexts of one's
 //! own).
 
+mod common_hour;
+mod fetched;
+mod hours;
 mod report;
 mod sightings;
 
+pub(crate) use common_hour::{CommonHour, LATE, MARGIN};
+pub(crate) use fetched::Fetched;
+pub(crate) use hours::{Clock, Hours, InHour, SeenHours};
 pub(crate) use report::{Configured, Facts, IssuerSeen, Purchases, Seen, WayOut};
 pub use report::{PrivacyCode, PrivacyFinding, PrivacyReport, PrivacySeverity};
 pub(crate) use sightings::{Finding, Sighting, Sightings};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CommonHour;
 use super::IssuerSeen;
 use crate::encoding::encode_hex;
 use crate::pass::{Challenge, TokenKey};
@@ -9,6 +10,8 @@ use crate::records::HOUR;
 
 /// Challenges are the same for an hour and good for two: so many are of interest at a time.
 const MOST_HOURS: usize = 4;
+/// So many hours are remembered that passes were bought in: of a week there are seven, which are used for two.
+const MOST_BOUGHT_IN: usize = 16;
 /// So many keys are remembered, the newest.
 const MOST_KEYS: usize = 16;
 /// So many fetches of one hour that agree make it known.
@@ -17,7 +20,7 @@ const ENOUGH: u32 = 2;
 const FARTHEST: u64 = 3 * HOUR;
 
 /// A challenge and its key, as they were fetched once. Digests: nothing here is worth stealing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sighting {
     /// When issuing ends, in milliseconds since the epoch: on the hour, as documented, and all challenges
     /// that end in one hour should be one.
@@ -41,6 +44,27 @@ impl Sighting {
 }
 
 impl Sighting {
+    /// One that ends in so many milliseconds since the epoch, for tests of what is done with them.
+    #[cfg(test)]
+    pub(crate) fn example(expires_at: u64) -> Self {
+        Self::example_of(expires_at, "challenge")
+    }
+
+    /// Likewise, of this challenge.
+    #[cfg(test)]
+    pub(crate) fn example_of(expires_at: u64, challenge: &str) -> Self {
+        Self {
+            expires_at,
+            challenge: digest(challenge),
+            key: digest("key"),
+            id_is_digest: true,
+        }
+    }
+
+    pub(crate) fn expires_at(&self) -> u64 {
+        self.expires_at
+    }
+
     fn ends_in(&self) -> u64 {
         self.expires_at.div_ceil(HOUR)
     }
@@ -76,6 +100,9 @@ pub(crate) enum Finding {
 pub(crate) struct Sightings {
     /// The newest last.
     hours: Vec<Hour>,
+    /// Those that passes of strict pools were bought in, for as long as these are used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    bought_in: Vec<Hour>,
     keys: Vec<Pin>,
 }
 
@@ -114,15 +141,28 @@ impl Sightings {
             })
     }
 
-    /// Whether enough fetches of this hour agreed, and none did not.
-    #[cfg(test)]
-    pub(crate) fn agrees(&self, seen: &Sighting) -> bool {
-        self.hour(seen).is_some_and(|hour| {
-            hour.fetches >= ENOUGH
-                && !(hour.challenge_differs || hour.key_differs)
-                && hour.challenge == seen.challenge
-                && hour.key == seen.key
-        })
+    /// What keeps this from being given to everybody, as far as is known; if nothing does, whether enough
+    /// fetches of its hour agreed.
+    ///
+    /// # Errors
+    /// The first that was found. A difference stays until its hour is over.
+    pub(crate) fn agrees(&self, seen: &Sighting, now: u64) -> Result<bool, Finding> {
+        if !seen.id_is_digest {
+            return Err(Finding::KeyIdIsNoDigest);
+        }
+        if seen.is_odd(now) {
+            return Err(Finding::OddEnd);
+        }
+        let Some(hour) = self.hour(seen) else {
+            return Ok(false);
+        };
+        if hour.challenge_differs || hour.challenge != seen.challenge {
+            return Err(Finding::ChallengeDiffers);
+        }
+        if hour.key_differs || hour.key != seen.key {
+            return Err(Finding::KeyDiffers);
+        }
+        Ok(hour.fetches >= ENOUGH)
     }
 
     /// Notes a fetch, and says what it shows.
@@ -147,7 +187,8 @@ impl Sightings {
         if seen.expires_at > now.saturating_add(FARTHEST) {
             return findings;
         }
-        match (self.hours.iter_mut()).find(|hour| hour.ends_in == seen.ends_in()) {
+        let mut hours = self.hours.iter_mut().chain(&mut self.bought_in);
+        match hours.find(|hour| hour.ends_in == seen.ends_in()) {
             None => {
                 self.hours.push(Hour {
                     ends_in: seen.ends_in(),
@@ -165,17 +206,36 @@ impl Sightings {
         findings
     }
 
+    /// Remembers the hour of this one for as long as passes that are bought in it are used, if it is what the common
+    /// hour gives: others would push the right ones out.
+    pub(crate) fn keep_of(&mut self, hour: Option<CommonHour>, seen: &Sighting) {
+        if hour.is_none_or(|hour| hour.gives(seen)) {
+            self.keep(seen);
+        }
+    }
+
+    fn keep(&mut self, seen: &Sighting) {
+        let place = (self.hours.iter()).position(|hour| hour.ends_in == seen.ends_in());
+        if let Some(place) = place {
+            self.bought_in.push(self.hours.remove(place));
+            self.bought_in.sort_by_key(|hour| hour.ends_in);
+            keep_newest(&mut self.bought_in, MOST_BOUGHT_IN);
+        }
+    }
+
     /// By when the newest challenge that was seen ends, in milliseconds since the epoch.
     pub(crate) fn newest(&self) -> u64 {
-        self.hours.last().map_or(0, |hour| hour.ends_in * HOUR)
+        let newest = |hours: &[Hour]| hours.last().map_or(0, |hour| hour.ends_in * HOUR);
+        newest(&self.hours).max(newest(&self.bought_in))
     }
 
     /// What a report says of it.
     pub(crate) fn summary(&self) -> IssuerSeen {
         let differs = |hour: &Hour| hour.challenge_differs || hour.key_differs;
-        let newest = self.hours.last();
+        let all = || self.hours.iter().chain(&self.bought_in);
+        let newest = all().max_by_key(|hour| hour.ends_in);
         IssuerSeen {
-            differs: self.hours.iter().any(differs),
+            differs: all().any(differs),
             keys: self.keys.len(),
             is_confirmed: newest.is_none_or(|hour| differs(hour) || hour.fetches >= ENOUGH),
         }
@@ -183,7 +243,8 @@ impl Sightings {
 
     fn hour(&self, seen: &Sighting) -> Option<&Hour> {
         let ends_in = seen.ends_in();
-        self.hours.iter().find(|hour| hour.ends_in == ends_in)
+        let mut hours = self.hours.iter().chain(&self.bought_in);
+        hours.find(|hour| hour.ends_in == ends_in)
     }
 }
 
@@ -234,9 +295,9 @@ mod tests {
         let mut sightings = Sightings::default();
         let it = seen(1, "a", "key");
         assert_eq!(sightings.note(&it, NOW), []);
-        assert!(!sightings.knows(&it) && !sightings.agrees(&it));
+        assert!(!sightings.knows(&it) && sightings.agrees(&it, NOW) == Ok(false));
         assert_eq!(sightings.note(&it, NOW), []);
-        assert!(sightings.knows(&it) && sightings.agrees(&it));
+        assert!(sightings.knows(&it) && sightings.agrees(&it, NOW) == Ok(true));
         // Nothing changes any more: nothing is to be stored.
         let before = sightings.clone();
         sightings.note(&it, NOW + 1);
@@ -252,14 +313,16 @@ mod tests {
         let own = seen(1, "b", "key");
         assert!(!sightings.knows(&own));
         assert_eq!(sightings.note(&own, NOW), [Finding::ChallengeDiffers]);
-        assert!(!sightings.agrees(&common) && !sightings.agrees(&own));
+        let differs = Err(Finding::ChallengeDiffers);
+        assert_eq!(sightings.agrees(&common, NOW), differs);
+        assert_eq!(sightings.agrees(&own, NOW), differs);
         // A third one is nothing new to store.
         assert!(sightings.knows(&seen(1, "c", "key")));
         // The next hour begins anew.
         let next = seen(2, "d", "key");
         assert_eq!(sightings.note(&next, NOW), []);
         sightings.note(&next, NOW);
-        assert!(sightings.agrees(&next));
+        assert_eq!(sightings.agrees(&next, NOW), Ok(true));
     }
 
     #[test]
@@ -270,7 +333,8 @@ mod tests {
         assert_eq!(found, [Finding::KeyChanged, Finding::KeyDiffers]);
         // Back and forth is nothing new, and the hour stays what it is.
         assert_eq!(sightings.note(&seen(1, "a", "own"), NOW), []);
-        assert!(!sightings.agrees(&seen(1, "a", "own")));
+        let own = sightings.agrees(&seen(1, "a", "own"), NOW);
+        assert_eq!(own, Err(Finding::KeyDiffers));
         assert_eq!(sightings.note(&seen(1, "a", "key"), NOW), []);
     }
 
@@ -292,6 +356,31 @@ mod tests {
         };
         let found = Sightings::default().note(&odd, NOW);
         assert_eq!(found, [Finding::KeyIdIsNoDigest]);
+    }
+
+    #[test]
+    fn what_could_be_a_mark_never_agrees_however_often_it_is_seen() {
+        let it = seen(1, "a", "key");
+        let no_digest = Sighting {
+            id_is_digest: false,
+            ..it.clone()
+        };
+        let odd = Sighting {
+            expires_at: it.expires_at - 1,
+            ..it.clone()
+        };
+        let far = seen(4, "a", "key");
+        for (mark, finding) in [
+            (no_digest, Finding::KeyIdIsNoDigest),
+            (odd, Finding::OddEnd),
+            (far, Finding::OddEnd),
+        ] {
+            let mut sightings = Sightings::default();
+            for _ in 0..3 {
+                sightings.note(&mark, NOW);
+                assert_eq!(sightings.agrees(&mark, NOW), Err(finding));
+            }
+        }
     }
 
     #[test]
@@ -321,7 +410,7 @@ mod tests {
         let it = seen(2, "a", "key");
         sightings.note(&it, NOW);
         sightings.note(&it, NOW);
-        assert!(sightings.agrees(&it));
+        assert_eq!(sightings.agrees(&it, NOW), Ok(true));
         assert_eq!(sightings.newest(), NOW + 2 * HOUR);
     }
 
@@ -345,6 +434,26 @@ mod tests {
         assert_eq!(sightings.hours.len(), MOST_HOURS);
         assert_eq!(sightings.keys.len(), MOST_KEYS);
         assert_eq!(sightings.newest(), NOW + 99 * HOUR);
+    }
+
+    #[test]
+    fn hours_that_nobody_buys_in_push_no_hour_out_that_passes_were_bought_in() {
+        let mut sightings = Sightings::default();
+        // Persona's challenge of ten o'clock ends at twelve.
+        let common = CommonHour::after(NOW);
+        let right = Sighting::example(common.ends() + HOUR);
+        for _ in 0..2 {
+            sightings.note(&right, common.begins());
+            sightings.keep_of(Some(common), &right);
+        }
+        for hour in 1..100 {
+            let now = common.begins() + hour * HOUR;
+            let other = Sighting::example(right.expires_at() + hour * HOUR);
+            sightings.note(&other, now);
+            // A clock that is wrong takes it for the common hour.
+            sightings.keep_of(Some(common), &other);
+        }
+        assert_eq!(sightings.agrees(&right, common.ends()), Ok(true));
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(crate) use name_key::NameKey;
 pub(crate) use stored_secret::StoredSecret;
 #[cfg(test)]
 pub(crate) use vault::GRACE;
-pub(crate) use vault::{Changed, Loaded, Stored, Vault};
+pub(crate) use vault::{Changed, Format, Loaded, Stored, Vault};
 pub(crate) use world::{RealWorld, World, WorldRandom};
 
 use crate::secret::rand_core::CryptoRng;

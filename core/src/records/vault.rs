@@ -17,9 +17,23 @@ use crate::store::{Record, Sealer, Store, StoreError, Swap, LARGEST_VALUE};
 /// The format of records' contents. A newer one is refused and left untouched.
 const FORMAT: u8 = 1;
 
-/// The format of what has an owner: relaypass 0.1.0, which would buy it with another's API key and
-/// drop the owner, leaves it untouched.
+/// The format of what has an owner: relaypass 0.1.0, which would buy it with another's API key, leaves it untouched.
 const OWNED: u8 = 2;
+
+/// The format of what is strict: a version that knows no strict clients, which would buy for it at any time, and drop
+/// what it does not know, leaves it untouched.
+const STRICT: u8 = 3;
+
+/// Which versions may touch a content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// All.
+    Plain,
+    /// Those that tell customers apart.
+    Owned,
+    /// Those that know strict clients.
+    Strict,
+}
 
 /// How long after a call's deadline the store is still waited for, to keep what a request has come to:
 /// the last one may end with the call.
@@ -35,9 +49,9 @@ pub(crate) trait Stored:
     /// When the store may drop it.
     fn expires_at(&self) -> Option<u64>;
 
-    /// Whether it belongs to another customer than the client that was built.
-    fn has_owner(&self) -> bool {
-        false
+    /// Which versions do nothing wrong with it.
+    fn format(&self) -> Format {
+        Format::Plain
     }
 
     /// Whether it may be under this key. A seal says so already; without one, what was put in
@@ -244,7 +258,11 @@ impl Vault {
 /// `format (1 byte) || JSON`.
 fn encode(content: &impl Stored) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(16_384));
-    bytes.push(if content.has_owner() { OWNED } else { FORMAT });
+    bytes.push(match content.format() {
+        Format::Plain => FORMAT,
+        Format::Owned => OWNED,
+        Format::Strict => STRICT,
+    });
     serde_json::to_writer(&mut *bytes, content).expect("records are plain JSON");
     bytes
 }
@@ -257,11 +275,11 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         )
     };
     match bytes {
-        [FORMAT | OWNED, json @ ..] => {
+        [FORMAT | OWNED | STRICT, json @ ..] => {
             // What serde says of a wrong value quotes it.
             serde_json::from_slice(json).map_err(|_| refused("is damaged"))
         }
-        [format, ..] if *format > OWNED => Err(refused(
+        [format, ..] if *format > STRICT => Err(refused(
             "has a format that this version of relaypass does not know; a newer one wrote it",
         )),
         _ => Err(refused("is damaged")),

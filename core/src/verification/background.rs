@@ -82,6 +82,10 @@ fn tell_of_panic(client: &Weak<Inner>) {
 
 async fn recover_and_refill(inner: &Inner, engine: &Engine) -> Result<()> {
     engine.recover().await?;
+    if engine.is_strict {
+        // Its pool is bought anew in `recover`, in the common hours.
+        return Ok(());
+    }
     let target = (inner.store_options.as_ref()).map_or(0, |options| options.pass_pool);
     let asked = (inner.seen.claim_types.lock())
         .unwrap_or_else(PoisonError::into_inner)

@@ -128,7 +128,8 @@ impl Verifications<'_> {
 
     /// Creates a relay for a visitor and stores the verification. The pass is taken from the pool,
     /// or bought in the background, at a random moment of the purchase window
-    /// ([`ClientBuilder::purchase_window`](crate::ClientBuilder::purchase_window)); if the process ends
+    /// ([`ClientBuilder::purchase_window`](crate::ClientBuilder::purchase_window)), unless the client is
+    /// [strict](crate::Privacy::Strict): then it waits for the pool. If the process ends
     /// meanwhile, [`Verifications::complete`] or [`Verifications::recover`] does what is missing.
     ///
     /// With a [`reference`](StartVerification::reference), the same reference returns the same
@@ -181,7 +182,8 @@ impl Verifications<'_> {
     }
 
     /// Finishes whatever is missing and asks for the answer. Once it is known, it comes from the
-    /// store, without a call to Persona.
+    /// store, without a call to Persona. A [strict](crate::Privacy::Strict) client buys nothing here: without
+    /// a pass in the pool the verification is pending.
     ///
     /// `reissue`: accept that another pass may be billed, after an error that left it to you
     /// (`pass_rejected`; `conflict`, `unprocessable`, `outcome_unknown` or `protocol` while buying
@@ -338,13 +340,18 @@ impl Engine {
 
     fn with(inner: &Arc<Inner>, ports: Ports) -> Self {
         let options = inner.store_options.as_ref();
-        let window = options.map_or(Duration::ZERO, |options| options.purchase_window);
+        let is_strict = inner.privacy.is_strict();
+        // Where verifications buy nothing, nothing is put off.
+        let window = options.filter(|_| !is_strict);
+        let window = window.map_or(Duration::ZERO, |options| options.purchase_window);
         Self {
             ports,
             binding: options.map_or_else(Default::default, |options| options.pass_binding),
             // A window of less than a millisecond is not one of zero.
             purchase_window: u64::try_from(window.as_nanos().div_ceil(1_000_000))
                 .unwrap_or(u64::MAX),
+            is_strict,
+            pass_pool: options.map_or(0, |options| options.pass_pool),
         }
     }
 }

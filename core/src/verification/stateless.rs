@@ -22,7 +22,8 @@ impl Relays<'_> {
     /// one call is billed once.
     ///
     /// # Errors
-    /// `invalid_argument` without an API key; `authentication`, `permission_denied`,
+    /// `invalid_argument` without an API key; `privacy_refused` in a [strict](crate::Privacy::Strict)
+    /// client, whose passes come from its pool; `authentication`, `permission_denied`,
     /// `rate_limited`, `protocol`, `timeout`, `network`; `server_error` and `outcome_unknown` when
     /// the pass may have been billed: [`Error::retryable`] is then false.
     ///
@@ -100,6 +101,8 @@ impl Engine {
             ports: Ports::without_store(inner, limit),
             binding: Default::default(),
             purchase_window: 0,
+            is_strict: inner.privacy.is_strict(),
+            pass_pool: 0,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod own_process;
 pub mod persona;
+pub mod proxy;
 pub mod script;
 pub mod services;
 pub mod signer;

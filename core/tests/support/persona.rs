@@ -43,6 +43,11 @@ impl Persona {
         self.0.ready().api_key.clone()
     }
 
+    /// Likewise, of the sandbox environment.
+    pub fn sandbox_client(&self) -> ClientBuilder {
+        (self.client()).api_key(&self.0.ready().api_key)
+    }
+
     pub async fn ledger(&self) -> Value {
         let url = format!("{}/_sandbox/ledger", self.0.ready().url);
         let response = http().get(url).send().await.unwrap();
@@ -50,10 +55,15 @@ impl Persona {
     }
 
     pub async fn requests(&self) -> usize {
+        self.logged().await.len()
+    }
+
+    /// All that Persona was asked, as she saw it on the wire.
+    pub async fn logged(&self) -> Vec<Value> {
         let url = format!("{}/_sandbox/requests", self.0.ready().url);
         let response = http().get(url).send().await.unwrap();
         let log: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
-        log["requests"].as_array().unwrap().len()
+        log["requests"].as_array().unwrap().clone()
     }
 
     /// The next calls of this step meet a fault.

@@ -55,6 +55,32 @@ extension RelayPass {
 }
 
 extension RelayPass {
+  /// How far a client goes so that Persona cannot tell whose a relay is.
+  ///
+  /// ```swift
+  /// let options = RelayPassOptions(
+  ///   anonymousProxy: "socks5h://127.0.0.1:9050", store: "memory:", passPool: 50, privacy: .strict)
+  /// ```
+  public struct Privacy: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    /// The name, the same in every language of relaypass.
+    public let rawValue: String
+
+    /// A privacy by its name.
+    public init(rawValue: String) {
+      self.rawValue = rawValue
+    }
+
+    /// What costs nothing is done; what Persona could join is told as an event.
+    public static let standard = Privacy(rawValue: "standard")
+    /// What Persona could join is refused, see ``RelayPassOptions/privacy``.
+    public static let strict = Privacy(rawValue: "strict")
+
+    /// The name.
+    public var description: String { rawValue }
+  }
+}
+
+extension RelayPass {
   /// In which form Persona gets the encryption key, and a claim comes back.
   ///
   /// ```swift

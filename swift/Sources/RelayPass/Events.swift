@@ -37,6 +37,9 @@ public struct RelayPassEvent: Sendable, Hashable {
     /// A pass could not be bought in the background, and cannot be before somebody mends the cause: a
     /// wrong API key, a missing permission. Once for each cause; the message names its code.
     public static let purchaseFailed = Kind(rawValue: "purchase_failed")
+    /// A verification needs a pass and the pool has none, and strict privacy buys none for it. Once for
+    /// each verification.
+    public static let waitingForPass = Kind(rawValue: "waiting_for_pass")
     /// Persona does not answer the question yet.
     public static let pending = Kind(rawValue: "pending")
     /// A pass that was not consumed went back to the pool.

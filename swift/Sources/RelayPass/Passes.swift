@@ -13,9 +13,11 @@ public struct Passes: Sendable {
     self.client = client
   }
 
-  /// Buys passes ahead. Each is billed. No more than 100 of a claim type are ever held ready. What
-  /// was bought before an error or a cancellation stays in the pool; when the timeout is over, it
-  /// returns how many it bought until then. Without one, each pass may take as long as a call.
+  /// Buys passes ahead. Each is billed. No more than 100 of a claim type, or `passPool` if that is
+  /// more, are ever held ready. What was bought before an error or a cancellation stays in the pool; when the timeout is over, it
+  /// returns how many it bought until then. Without one, each pass may take as long as a call. A strict
+  /// client buys in the common hours only: it notes that passes are wanted, and buys none now, but in the
+  /// sandbox.
   ///
   /// ```swift
   /// let bought = try await client.passes.prefetch(claimType: "age_over18_verified", count: 20)
@@ -27,7 +29,7 @@ public struct Passes: Sendable {
   ///   - timeout: How long the whole call may take.
   /// - Returns: How many were bought.
   /// - Throws: ``RelayPassError``: `invalidArgument` without an API key or a store, or for more
-  ///   than 100; `store`, and what ``Relays/issuePrivacyPass(claimType:timeout:)`` throws.
+  ///   than that; `store`, and what ``Relays/issuePrivacyPass(claimType:timeout:)`` throws.
   @discardableResult
   public func prefetch(
     claimType: String,

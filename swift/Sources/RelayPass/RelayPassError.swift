@@ -73,6 +73,9 @@ public struct RelayPassError: Error, Sendable {
     public static let decryption = Code(rawValue: "decryption")
     /// The claim is not the one that was asked for, or was not encrypted as asked.
     public static let claimMismatch = Code(rawValue: "claim_mismatch")
+    /// Strict privacy does not allow it: Persona could tell whose the pass is. Nothing was sent that
+    /// names you.
+    public static let privacyRefused = Code(rawValue: "privacy_refused")
     /// The caller's store failed. ``RelayPassError/cause`` is what its method threw, the same
     /// object; there is none if it took too long.
     public static let store = Code(rawValue: "store")

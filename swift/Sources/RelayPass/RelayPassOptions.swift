@@ -63,9 +63,19 @@ public struct RelayPassOptions: Sendable {
   /// ``RelayPassEvent/Kind/linkableByTime``: ask when the visitor returns, or hold passes ready
   /// (``passPool``).
   public var purchaseWindow: Duration?
-  /// How many passes to hold ready for each claim type that is asked for: 0 to 100; the default is
+  /// How many passes to hold ready for each claim type that is asked for: 0 to 1000; the default is
   /// 0. ``background`` fills the pool.
   public var passPool: Int?
+  /// How far the client goes so that Persona cannot tell whose a relay is; the default is
+  /// ``RelayPass/Privacy/standard``. ``RelayPass/Privacy/strict`` needs a ``passPool`` and an
+  /// ``anonymousProxy`` that is not the way out of the call that names you.
+  ///
+  /// The pool is bought in the common hours only, from 10:00 to 11:00 UTC: whole on Tuesdays, and on other
+  /// days if less than half of it is left. A verification takes its pass from it when the answer is asked
+  /// for; without one it is pending, and ``onEvent`` is told ``RelayPassEvent/Kind/waitingForPass``. What
+  /// could tell Persona whose a pass is, is refused (``RelayPassError/Code/privacyRefused``). A redemption
+  /// waits up to 2 seconds, and a pass that was shown is shown for no other relay.
+  public var privacy: RelayPass.Privacy?
   /// Whether to drive open verifications on and fill the pool, about once a minute, from the first
   /// call that needs the store for as long as the client lives; the default is `false`.
   ///
@@ -96,6 +106,7 @@ public struct RelayPassOptions: Sendable {
     passBinding: RelayPass.PassBinding? = nil,
     purchaseWindow: Duration? = nil,
     passPool: Int? = nil,
+    privacy: RelayPass.Privacy? = nil,
     background: Bool? = nil,
     onEvent: (@Sendable (RelayPassEvent) throws -> Void)? = nil
   ) {
@@ -116,6 +127,7 @@ public struct RelayPassOptions: Sendable {
     self.passBinding = passBinding
     self.purchaseWindow = purchaseWindow
     self.passPool = passPool
+    self.privacy = privacy
     self.background = background
     self.onEvent = onEvent
   }
@@ -137,6 +149,7 @@ public struct RelayPassOptions: Sendable {
       passBinding: passBinding?.rawValue,
       purchaseWindowSeconds: purchaseWindow?.inSeconds,
       passPool: passPool.map(Int64.init),
+      privacy: privacy?.rawValue,
       background: background,
       storeUrl: store?.url,
       store: store?.object.map { StoreAdapter($0, keep: Calls.keep) },
@@ -175,6 +188,7 @@ extension RelayPassOptions: CustomStringConvertible, CustomDebugStringConvertibl
         "passBinding": passBinding as Any,
         "purchaseWindow": purchaseWindow as Any,
         "passPool": passPool as Any,
+        "privacy": privacy as Any,
         "background": background as Any,
       ],
       displayStyle: .struct)

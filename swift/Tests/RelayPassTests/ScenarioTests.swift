@@ -147,13 +147,16 @@ private final class Player {
     case "encryption_form":
       options.encryptionForm = RelayPass.EncryptionForm(rawValue: value.string!)
     case "ca_pem": options.caPEM = value.string!
-    case "anonymous_proxy": options.anonymousProxy = value.string!
+    // The sandbox takes what is sent to a proxy for itself.
+    case "anonymous_proxy":
+      options.anonymousProxy = value == "sandbox" ? sandbox.url : value.string!
     case "identified_proxy": options.identifiedProxy = value.string!
     case "store": options.store = value == "host" ? .custom(hostStore) : .url(value.string!)
     case "seal_key": options.sealKeys = [Data(hex: value.string!)]
     case "pass_binding": options.passBinding = RelayPass.PassBinding(rawValue: value.string!)
     case "purchase_window": options.purchaseWindow = .seconds(value.number!)
     case "pass_pool": options.passPool = value.int!
+    case "privacy": options.privacy = RelayPass.Privacy(rawValue: value.string!)
     default: throw Broken("the scenario has the option \(option), which this runner does not know")
     }
   }

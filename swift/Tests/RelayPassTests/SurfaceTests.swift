@@ -63,6 +63,7 @@ private let types = [
 private let ownTypes = [
   "environment: text": "RelayPass.Environment",
   "passBinding: text": "RelayPass.PassBinding",
+  "privacy: text": "RelayPass.Privacy",
   "status: text": "VerificationStatus",
   "kind: text": "RelayPassEvent.Kind",
   "code: text": "RelayPassError.Code",
@@ -271,7 +272,7 @@ private let ofEveryType = [
     #expect(VerificationStatus.allCases.map(\.rawValue).sorted() == texts(surface["statuses"]).sorted())
     let ofCalls = surface["calls"]!.array!.flatMap { described($0["arguments"]) }
     for (name, type) in [
-      ("environment", "Environment"), ("passBinding", "PassBinding"),
+      ("environment", "Environment"), ("passBinding", "PassBinding"), ("privacy", "Privacy"),
       ("encryptionForm", "EncryptionForm"), ("theme", "Theme"),
     ] {
       let choices = texts((options + ofCalls).first { $0.name == name }?.json["choices"])

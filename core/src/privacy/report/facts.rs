@@ -66,6 +66,8 @@ pub(crate) enum Purchases {
         /// Whether each is bought for one relay.
         is_bound: bool,
     },
+    /// For a strict pool, in the hours in which all strict clients buy, and for nobody who calls.
+    InCommonHours,
 }
 
 /// What was seen so far.
@@ -109,6 +111,11 @@ impl Configured {
             self.purchases,
             Purchases::ForVerifications { is_bound: true, .. }
         )
+    }
+
+    /// Whether what Persona could join is refused.
+    pub(super) fn is_strict(&self) -> bool {
+        matches!(self.purchases, Purchases::InCommonHours)
     }
 
     /// Whether the calls that must not name the customer leave from this machine's own address.

@@ -190,5 +190,7 @@ fn of_both_exits(purchases: &Purchases) -> [&'static Row; 2] {
             [&AT_ONCE_OWN, &AT_ONCE_SHARED]
         }
         Purchases::ForVerifications { .. } => [&WINDOW_OWN, &WINDOW_SHARED],
+        // What strict would be worth without its common hours.
+        Purchases::InCommonHours => [&OWN_PROXY, &ISOLATED],
     }
 }

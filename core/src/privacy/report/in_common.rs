@@ -8,6 +8,9 @@ use super::{PrivacyCode, PrivacyFinding, PrivacySeverity};
 
 pub(super) fn shared_connections(facts: &Facts) -> Option<PrivacyFinding> {
     let configured = &facts.configured;
+    if configured.is_strict() {
+        return own_transport_may_share(facts);
+    }
     // What an address tells already, connections add nothing to.
     let severity = match configured.is_direct() {
         true => PrivacySeverity::Medium,
@@ -50,6 +53,23 @@ pub(super) fn shared_connections(facts: &Facts) -> Option<PrivacyFinding> {
         why,
         evidence: format!("{} {without}", measured("", &row.customers(), configured)),
         change,
+    })
+}
+
+/// A strict client asks for a connection of its own for each anonymous call. A transport of the caller's may
+/// give it another one.
+fn own_transport_may_share(facts: &Facts) -> Option<PrivacyFinding> {
+    let is_ours = facts.configured.idle_timeout.is_some();
+    (!is_ours).then(|| PrivacyFinding {
+        code: PrivacyCode::SharedConnections,
+        severity: PrivacySeverity::Medium,
+        who: "Persona",
+        links: "relays with each other, if your transport gives two calls one connection",
+        why: "Each anonymous call asks for a connection of its own. Your transport decides whether it gets one, \
+              and whether that leaves by a circuit of its own."
+            .to_owned(),
+        evidence: "By design of relaypass: it cannot see what your transport does. Not measured.".to_owned(),
+        change: Some("Have your transport open a connection for each call that asks for a fresh one."),
     })
 }
 

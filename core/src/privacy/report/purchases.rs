@@ -30,7 +30,8 @@ pub(super) fn bought_when_called(facts: &Facts) -> Option<PrivacyFinding> {
             "Use verifications with pass_pool and background; or buy passes long before they are \
              needed, and redeem them in another order.",
         ),
-        Purchases::ForVerifications { .. } => return None,
+        // Nobody who calls is sold one.
+        Purchases::ForVerifications { .. } | Purchases::InCommonHours => return None,
         Purchases::WhenCalled => (
             "Without a store, a pass is bought at the moment when your program buys one. Beside its \
              relay, or beside its redemption, time alone joins the two.",
@@ -191,7 +192,10 @@ fn for_relays(facts: &Facts, is_such: impl Fn(&Duration) -> bool) -> Option<(Dur
             is_filled,
             is_bound: false,
         } => is_such(&window).then_some((window, pool > 0 && is_filled)),
-        Purchases::ForVerifications { .. } | Purchases::WhenCalled | Purchases::ByCallers => None,
+        Purchases::ForVerifications { .. }
+        | Purchases::WhenCalled
+        | Purchases::ByCallers
+        | Purchases::InCommonHours => None,
     }
 }
 

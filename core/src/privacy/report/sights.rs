@@ -12,7 +12,9 @@ const ALONE_JOINS_ALL: &str =
 pub(super) fn bought_while_asked(facts: &Facts) -> Option<PrivacyFinding> {
     let times = facts.seen.bought_while_asked;
     // Of those that are bound to a relay, another finding says that all are told.
-    (times > 0 && !facts.configured.is_bound()).then(|| PrivacyFinding {
+    // A strict client buys none for whoever asks.
+    let is_told = !facts.configured.is_bound() && !facts.configured.is_strict();
+    (times > 0 && is_told).then(|| PrivacyFinding {
         code: PrivacyCode::BoughtWhileAsked,
         severity: PrivacySeverity::High,
         who: "Persona",
@@ -44,9 +46,18 @@ pub(super) fn issuer_inconsistent(facts: &Facts) -> Option<PrivacyFinding> {
         severity: PrivacySeverity::High,
         who: "Persona",
         links: "passes with the API key that they were bought with, if what differs is one customer's own",
-        why: "Persona gave two challenges, two keys or two ids of a key for the same hour, or a challenge \
-              that ends at an odd time. What differs goes with the pass."
-            .to_owned(),
+        why: match facts.configured.is_strict() {
+            true => {
+                "Persona gave two challenges, two keys or two ids of a key for the same hour, or a challenge that \
+                 ends at an odd time. This client buys no pass for them, and drops those that it has; what was \
+                 redeemed before it was seen carries the mark."
+            }
+            false => {
+                "Persona gave two challenges, two keys or two ids of a key for the same hour, or a challenge \
+                 that ends at an odd time. What differs goes with the pass."
+            }
+        }
+        .to_owned(),
         evidence: format!(
             "Seen: {} since this client was made; {}{} with differences in the hours that are remembered. \
              {ALONE_JOINS_ALL}",
@@ -54,14 +65,16 @@ pub(super) fn issuer_inconsistent(facts: &Facts) -> Option<PrivacyFinding> {
             at_least(facts),
             counted(differing, "claim type"),
         ),
-        change: Some(
-            "Use no pass that was bought in those hours, and ask Persona why.",
-        ),
+        change: Some(match facts.configured.is_strict() {
+            true => "Ask Persona why.",
+            false => "Use no pass that was bought in those hours, and ask Persona why.",
+        }),
     })
 }
 
 pub(super) fn key_id_mismatch(facts: &Facts) -> Option<PrivacyFinding> {
-    (facts.seen.key_id_mismatches > 0).then(|| PrivacyFinding {
+    // A strict client buys no pass for such a key.
+    (facts.seen.key_id_mismatches > 0 && !facts.configured.is_strict()).then(|| PrivacyFinding {
         code: PrivacyCode::KeyIdMismatch,
         severity: PrivacySeverity::Medium,
         who: "Persona",
@@ -97,7 +110,8 @@ pub(super) fn key_changed(facts: &Facts) -> Option<PrivacyFinding> {
 
 pub(super) fn refunded_passes(facts: &Facts) -> Option<PrivacyFinding> {
     let passes = facts.seen.refunded;
-    (passes > 0).then(|| PrivacyFinding {
+    // A strict client takes none that was shown before.
+    (passes > 0 && !facts.configured.is_strict()).then(|| PrivacyFinding {
         code: PrivacyCode::RefundedPasses,
         severity: PrivacySeverity::Medium,
         who: "Persona",
@@ -133,7 +147,8 @@ pub(super) fn compared_alone(facts: &Facts) -> Option<PrivacyFinding> {
 pub(super) fn issuer_seen_once(facts: &Facts) -> Option<PrivacyFinding> {
     let issuers = facts.seen.issuers.iter();
     let once = issuers.filter(|issuer| !issuer.is_confirmed).count() as u64;
-    (once > 0).then(|| PrivacyFinding {
+    // A strict client buys after two fetches that agree.
+    (once > 0 && !facts.configured.is_strict()).then(|| PrivacyFinding {
         code: PrivacyCode::IssuerSeenOnce,
         severity: PrivacySeverity::Low,
         who: "Persona",

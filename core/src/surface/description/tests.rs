@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::describe;
 use crate::client::{Client, ClientArguments};
+use crate::secret::Secret;
 use crate::store::MemoryStore;
 use crate::surface::StoreArgument;
 use serde_json::Value;
@@ -112,6 +113,8 @@ fn what_is_left_out_is_as_described() {
     assert_eq!(default("purchase_window"), window);
     assert_eq!(default("pass_pool"), store_options.pass_pool);
     assert_eq!(default("background"), store_options.background);
+    assert_eq!(default("privacy"), "standard");
+    assert_eq!(inner.privacy, crate::Privacy::Standard);
     assert_eq!(default("pass_binding"), "claim_type");
     assert_eq!(store_options.pass_binding, crate::PassBinding::ClaimType);
     assert_eq!(default("encryption_form"), "auto");
@@ -190,7 +193,16 @@ fn with(name: &str, number: f64) -> ClientArguments {
 }
 
 fn chosen(name: &str, choice: &str) -> ClientArguments {
-    set(name, 0.0, choice)
+    let arguments = set(name, 0.0, choice);
+    if (name, choice) != ("privacy", "strict") {
+        return arguments;
+    }
+    // What strict privacy needs beside.
+    ClientArguments {
+        pass_pool: Some(1),
+        anonymous_proxy: Some(Secret::new("http://127.0.0.1:1".to_owned())),
+        ..arguments
+    }
 }
 
 fn code(arguments: ClientArguments) -> Option<String> {

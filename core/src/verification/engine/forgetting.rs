@@ -20,11 +20,13 @@ impl Engine {
         loop {
             let stored = self.load(id).await?;
             // A pass that it took and does not have yet is nobody else's: it would be lost.
-            let waiting = match &stored.content.state {
-                State::Created {
-                    pooled: Some(place),
-                } => self.ports.take_pooled(place, id).await?,
+            let place = match &stored.content.state {
+                State::Created { pooled } => pooled.clone(),
                 _ => None,
+            };
+            let waiting = match &place {
+                Some(place) => self.ports.take_pooled(place, id).await?,
+                None => None,
             };
             let forgotten =
                 (stored.content).forgotten(waiting, self.ports.now(), &mut self.ports.random());
@@ -32,6 +34,10 @@ impl Engine {
                 let key = record_key(id);
                 let put = vault.put(&key, Some(stored.version), closed);
                 if let Changed::Done(stored) = put.await? {
+                    if let Some(place) = &place {
+                        // If this fails, the place's own record says that it is to be done.
+                        let _ = self.ports.clear_pooled(place, id).await;
+                    }
                     // What it came to is told to nobody.
                     let _ = self
                         .drive(stored, Run::new(Goal::Answer, self.ports.now()), false)

@@ -4,8 +4,11 @@ mod driving;
 mod forgetting;
 mod pooling;
 mod recovering;
+mod renewing;
+mod settling;
 mod starting;
 mod stepping;
+mod strictly;
 
 pub(super) use pooling::STOPPED;
 
@@ -24,6 +27,10 @@ pub(crate) struct Engine {
     pub(crate) binding: PassBinding,
     /// Within how many milliseconds of its relay a verification buys its pass.
     pub(crate) purchase_window: u64,
+    /// Whether nothing is bought but for the pool, in the common hours.
+    pub(crate) is_strict: bool,
+    /// How many passes the pool of a strict engine holds.
+    pub(crate) pass_pool: u32,
 }
 
 /// What a verification came to so far.
@@ -43,6 +50,7 @@ impl Engine {
     pub(crate) async fn complete(&self, id: &str, reissue: bool) -> Result<Progress> {
         let engine = self.for_one_call();
         let stored = engine.load(id).await?;
+        let stored = engine.come_to_ask(stored).await?;
         let stored = engine.adopt(stored).await?;
         engine
             .drive(stored, Run::new(Goal::Answer, self.ports.now()), reissue)
@@ -76,8 +84,7 @@ impl Engine {
     pub(super) fn for_one_call(&self) -> Self {
         Self {
             ports: self.ports.for_one_call(),
-            binding: self.binding,
-            purchase_window: self.purchase_window,
+            ..self.clone()
         }
     }
 

@@ -67,7 +67,12 @@ impl Engine {
     }
 
     /// Has the pass of a place signed.
-    async fn drive_place(&self, key: &str, place: Loaded<Pooled>, run: Run) -> Result<()> {
+    pub(super) async fn drive_place(
+        &self,
+        key: &str,
+        place: Loaded<Pooled>,
+        run: Run,
+    ) -> Result<()> {
         let version = place.version;
         let content = Durable::of_place(key, &place.content, self.ports.now());
         let shelf = Shelf::Place {
@@ -110,7 +115,7 @@ impl Engine {
     /// Does for a place whatever is due. False if that was nothing.
     pub(super) async fn look_after_place(&self, key: &str) -> Result<bool> {
         let ports = &self.ports;
-        match ports.look_after_pooled(key).await? {
+        match ports.look_after_pooled(key, self.is_strict).await? {
             Looked::Nothing => Ok(false),
             Looked::Done => Ok(true),
             Looked::Buying(place) => {
@@ -127,6 +132,8 @@ impl Engine {
                 let key_of_taker = crate::verification::record::record_key(&by);
                 let taker = ports.vault.load::<Durable>(&key_of_taker).await?;
                 match taker {
+                    // A strict worker would make the verification that took it a strict one.
+                    Some(taker) if self.leaves_to_others(&taker.content) => return Ok(false),
                     Some(taker) if taker.content.takes_from(key) => {
                         let run = Run::new(Goal::Pass, ports.now());
                         let _ = self.drive(taker, run, false).await?;

@@ -51,7 +51,8 @@ impl Engine {
             }
         }
         let driven = round.end();
-        outcome.map(|()| driven)
+        outcome?;
+        Ok(driven + self.renew().await?)
     }
 
     /// How many verifications are open, counted up to `most`. Steps that are due stand among them:
@@ -82,7 +83,10 @@ impl Engine {
         let Some(stored) = ports.vault.load::<Durable>(key).await? else {
             return Ok(false);
         };
-        if self.check_environment(&stored.content).is_err() || !stored.content.is_due(ports.now()) {
+        if self.check_environment(&stored.content).is_err()
+            || !stored.content.is_due(ports.now())
+            || self.leaves_to_others(&stored.content)
+        {
             return Ok(false);
         }
         if stored.content.is_to_be_bought(ports.now())
@@ -112,6 +116,8 @@ impl Engine {
 /// alone asks for new ones.
 fn goal_of(record: &Durable, now: u64) -> Goal {
     match record.purpose {
+        // No pass is shown for a session that nobody asks about.
+        Purpose::Verification if record.waits_for_pool() => Goal::Pass,
         Purpose::Verification if record.is_over(now) => Goal::Answer,
         Purpose::Verification | Purpose::Purchase | Purpose::Redemption => Goal::Pass,
     }

@@ -64,6 +64,7 @@ impl Engine {
 
     async fn start_now(&self, request: &StartVerification) -> Result<(Loaded<Durable>, bool)> {
         self.ports.persona.check_can_issue()?;
+        self.check_has_pool()?;
         let Some(reference) = &request.reference else {
             return self.begin(request, self.random_id(), None).await;
         };
@@ -88,6 +89,10 @@ impl Engine {
     /// Drives a verification that was just started until there is a pass, or until all is done that
     /// comes before a purchase which is put off: then it says for how many milliseconds.
     pub(crate) async fn prepare(&self, stored: Loaded<Durable>) -> Result<Option<u64>> {
+        if self.is_strict {
+            // Its pass comes from the pool when the answer is asked for.
+            return Ok(None);
+        }
         let id = stored.content.id().to_owned();
         if let (State::Issuing { .. }, left @ Some(_)) = (
             &stored.content.state,
@@ -128,14 +133,22 @@ impl Engine {
         let left = ports.left();
         let (relay, provision) =
             tokio::join!(ports.persona.create(&request.claim_type, &left), async {
-                match relay_bound {
+                match relay_bound || self.is_strict {
                     true => Provision::None,
                     false => self.provide(owner.as_ref(), &request.claim_type).await,
                 }
             },);
         let (relay, now) = (relay?, ports.now());
+        if self.is_strict {
+            // Persona knows the claim type: a pool of it can be bought.
+            self.want_passes(request.claim_type.as_str()).await?;
+        }
         // At a time that Persona cannot guess.
-        let window = self.purchase_window;
+        let window = if self.is_strict {
+            0
+        } else {
+            self.purchase_window
+        };
         let buy_at = (window > 0).then(|| now + ports.random().next_u64() % window);
         let state = match provision {
             Provision::None => State::Created { pooled: None },
@@ -170,6 +183,13 @@ impl Engine {
         let record = Durable::begin(beginning, now, &mut ports.random());
         // A clock that is behind must not end a session early.
         let record = record.made_at(relay.info.answered_at);
+        let record = match self.is_strict {
+            true => {
+                let (strict, state) = (record.as_strict(), record.state.clone());
+                strict.moved(state, now, &mut ports.random())
+            }
+            false => record,
+        };
         let put = match ports
             .vault
             .put(&record_key(&id), None, record.clone())
@@ -293,7 +313,7 @@ impl Engine {
     fn check_same(&self, request: &StartVerification, record: &Durable) -> Result<()> {
         self.check_environment(record)?;
         if record.claim_type == request.claim_type.as_str() {
-            return Ok(());
+            return self.check_goes_on(record);
         }
         Err(Error::invalid_argument(
             "The open verification of this reference asks for another claim type.",

@@ -28,6 +28,7 @@ impl Engine {
         let stored = match self.find_step(&id).await? {
             Some(there) => there,
             None => {
+                self.check_sells_to_callers()?;
                 let blinded = (self.ports.persona.blind(bound_to, &self.ports.left())).await?;
                 let purchase = Purchase::new(blinded, self.ports.now(), &mut self.ports.random());
                 let (relay, claim_type) = names(bound_to);
@@ -62,6 +63,7 @@ impl Engine {
         &self,
         bound_to: &IssuePrivacyPass,
     ) -> Result<(StoredSecret, ResponseInfo)> {
+        self.check_sells_to_callers()?;
         self.ports.persona.check_can_issue()?;
         let blinded = (self.ports.persona.blind(bound_to, &self.ports.left())).await?;
         let purchase = Purchase::new(blinded, self.ports.now(), &mut self.ports.random());
@@ -84,6 +86,7 @@ impl Engine {
         pass: StoredSecret,
         key: Option<&IdempotencyKey>,
     ) -> Result<((StoredSecret, bool), ResponseInfo)> {
+        self.wait_by_chance().await;
         let now = self.ports.now();
         let state = first_request(pass, key, now, &mut self.ports.random());
         let relay = Some(kept(relay_token, relay_secret));
@@ -132,8 +135,14 @@ impl Engine {
         pass: Result<StoredSecret>,
     ) -> Result<(StoredSecret, bool)> {
         // Before the request is made and stored: what it is answered is of this call.
-        let began = self.ports.now();
-        let stored = match self.find_step(&id).await? {
+        let mut began = self.ports.now();
+        let found = self.find_step(&id).await?;
+        let is_closed = |(there, _): &(Loaded<Durable>, bool)| there.content.is_closed();
+        if self.is_strict && !found.as_ref().is_some_and(is_closed) {
+            self.wait_by_chance().await;
+            began = self.ports.now();
+        }
+        let stored = match found {
             Some(there) => there,
             None => {
                 let now = self.ports.now();

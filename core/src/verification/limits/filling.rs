@@ -22,8 +22,8 @@ async fn two_who_fill_the_pool_hold_its_bound_and_do_not_look_into_it_for_each_p
     };
     let [one, other] = [filler(), filler()];
     let (first, second) = tokio::join!(
-        one.prefetch(&claim_type, 100),
-        other.prefetch(&claim_type, 100)
+        one.prefetch(&claim_type, 100, 100),
+        other.prefetch(&claim_type, 100, 100)
     );
     let bought = first.expect("passes are for sale") + second.expect("likewise");
     let loads = *store.loads.lock().unwrap();
@@ -46,7 +46,7 @@ async fn no_further_pass_is_bought_once_the_client_is_closing() {
         tokio::time::sleep(Duration::from_millis(125)).await;
         worker.ports.lifecycle.begin_close();
     };
-    let (bought, ()) = tokio::join!(worker.prefetch(&claim_type, 100), closing);
+    let (bought, ()) = tokio::join!(worker.prefetch(&claim_type, 100, 100), closing);
     assert_eq!(bought.expect("what was bought is said"), 3);
     assert_eq!(worker.ports.count_pooled("age").await.unwrap(), 3);
 }

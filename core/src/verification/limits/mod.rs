@@ -13,6 +13,7 @@ mod purchase_failed;
 mod purchase_window;
 mod recovering;
 mod references;
+mod renewing;
 mod strangers;
 
 use std::sync::{Arc, Mutex};
@@ -210,10 +211,10 @@ pub(super) fn ready(bought_at: u64) -> State {
     let pass =
         format!(r#"{{"token_nonce":"n","signature":"c2ln","key_id":"k","challenge":{challenge}}}"#);
     State::Ready {
-        pass: PaidPass {
-            token: StoredSecret::new(encode_base64url(pass.as_bytes())),
+        pass: PaidPass::new(
+            StoredSecret::new(encode_base64url(pass.as_bytes())),
             bought_at,
-        },
+        ),
         lost: Vec::new(),
         answered_at: None,
         rejected: None,

@@ -63,8 +63,17 @@ async fn a_pass_is_in_the_pool_of_the_api_key_that_paid_for_it() {
     };
     let (one, other) = (of(&client, ONE), of(&client, OTHER));
     let [built, one, other] = [&client, &one, &other].map(engine);
-    assert_eq!(one.prefetch(&claim_type(), 3).await.expect("for sale"), 3);
-    assert_eq!(built.prefetch(&claim_type(), 2).await.expect("for sale"), 2);
+    assert_eq!(
+        one.prefetch(&claim_type(), 3, 100).await.expect("for sale"),
+        3
+    );
+    assert_eq!(
+        built
+            .prefetch(&claim_type(), 2, 100)
+            .await
+            .expect("for sale"),
+        2
+    );
     for (engine, count) in [(&built, 2), (&one, 3), (&other, 0)] {
         let there = engine.ports.count_pooled("age").await;
         assert_eq!(there.expect("the store works"), count);

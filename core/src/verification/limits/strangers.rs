@@ -129,10 +129,7 @@ async fn who_says_reissue_for_a_rejected_pass_owns_the_next_one() {
     let town = Town::new();
     let began = now_ms() - HOUR;
     let state = State::Ready {
-        pass: PaidPass {
-            token: StoredSecret::new("pass"),
-            bought_at: began,
-        },
+        pass: PaidPass::new(StoredSecret::new("pass"), began),
         lost: Vec::new(),
         answered_at: None,
         rejected: stuck(ErrorKind::PassRejected),

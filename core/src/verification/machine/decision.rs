@@ -19,12 +19,14 @@ pub(crate) enum Effect {
     Again,
     /// As before, after a pause, for as long as the call may take.
     AgainUntilDeadline,
-    /// Look for another pass in the pool.
-    FindReplacement,
+    /// Look for a pass in the pool.
+    FindPooled,
     /// Give the pass that was not consumed back to the pool.
-    Refund(Refund),
+    Refund(Box<Refund>),
     /// Wait for the worker who holds the lease, then look again.
     Wait,
+    /// Tell the caller that a strict client is to go on with it.
+    LeaveToStrict,
     /// Look at the record again.
     Continue,
     /// Tell the caller what the record says.

@@ -38,8 +38,10 @@ pub(crate) enum Event {
     NotRedeemed(Arc<Attempt>),
     /// The call has no time or no tries left; what the last attempt was.
     OutOfPatience(ErrorKind),
-    /// Another pass of the pool for one that Persona does not take, or that there is none.
-    Replacement(Option<String>),
+    /// All others have dropped the pass, and it was not sent.
+    Dropped,
+    /// The place of a pass in the pool, or that there is none.
+    FoundPooled(Option<String>),
     /// The refund is in the pool.
     Refunded,
 }
@@ -48,6 +50,14 @@ impl Event {
     /// Whether it brings what Persona gives once.
     pub(crate) fn is_won(&self) -> bool {
         matches!(self, Event::Signed { .. } | Event::Redeemed { .. })
+    }
+
+    /// Whether it is stored by whoever learns it, strict or not: nothing is asked or shown after it.
+    pub(super) fn is_kept(&self) -> bool {
+        matches!(
+            self,
+            Event::Redeemed { .. } | Event::Refunded | Event::Pooled(_)
+        )
     }
 
     /// Whether it says what became of a request that is at stake.

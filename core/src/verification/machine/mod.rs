@@ -15,6 +15,7 @@ mod event;
 mod redeeming;
 mod run;
 mod signing;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -27,7 +28,8 @@ pub(crate) use self::run::Run;
 use self::signing::{
     never_bought, not_signed, out_of_patience, reissue, reissued, take_up_signing,
 };
-use super::record::{Durable, Purpose, Refund, Request, State};
+pub(super) use self::strict::ends_unasked;
+use super::record::{Durable, Paid, Purpose, Refund, Request, State};
 use crate::error::ErrorKind;
 use crate::events::EventKind;
 use crate::passes::{Attempts, PaidPass, Purchase};
@@ -69,6 +71,12 @@ fn decide_on(
     random: &mut impl CryptoRng,
 ) -> Decision {
     match (event, &record.state) {
+        (Event::Continue | Event::Reissue, _) if run.takes_over(record) => {
+            strict::take_over(record, run, now, random)
+        }
+        (event, _) if run.leaves(record) && !event.is_kept() => {
+            strict::leave(record, run, now, random)
+        }
         (Event::Continue, _) => go_on(record, run, now, random),
         (Event::Reissue, _) => reissue(record, run, now, random),
         (Event::Pooled(Some(pass)), State::Created { .. }) => Decision::store(
@@ -77,7 +85,7 @@ fn decide_on(
         ),
         (Event::Pooled(None), State::Created { .. }) => {
             let state = State::Created { pooled: None };
-            if run.reissues {
+            if run.reissues && !record.is_strict() {
                 return reissued(record, run, state, now, random);
             }
             Decision::store(record.moved(state, now, random), Effect::Continue)
@@ -100,10 +108,7 @@ fn decide_on(
         {
             run.attempts = None;
             let is_linkable = run.buys_linkably(record);
-            let pass = PaidPass {
-                token,
-                bought_at: purchase.key_made_at,
-            };
+            let pass = PaidPass::new(token, purchase.key_made_at);
             Decision::store(
                 record.moved(ready(pass, Vec::new()), now, random),
                 Effect::Continue,
@@ -122,7 +127,9 @@ fn decide_on(
                 false => Decision::just(Effect::Later(kind)),
                 // Provably unsent: the key is no longer there for anybody to wonder about.
                 true => {
-                    let state = ready(pass.clone(), lost.clone());
+                    let mut pass = pass.clone();
+                    pass.is_shown &= !run.is_first_showing;
+                    let state = ready(pass, lost.clone());
                     Decision::store(
                         record.moved_in_vain(state, now, random),
                         Effect::Later(kind),
@@ -134,12 +141,16 @@ fn decide_on(
             out_of_patience(record, run, purchase, kind, now, random)
         }
         (Event::OutOfPatience(kind), _) => Decision::just(Effect::Later(kind)),
+        (Event::FoundPooled(found), State::Created { pooled: None }) => {
+            strict::found(record, found, now, random)
+        }
         (
-            Event::Replacement(place),
+            Event::FoundPooled(place),
             State::Ready {
                 rejected: Some(_), ..
             },
         ) => match place {
+            None if run.reissues && record.is_strict() => strict::wait(record, now, random),
             // The caller said so: another one is bought.
             None if run.reissues => {
                 let state = State::Created { pooled: None };
@@ -157,10 +168,15 @@ fn decide_on(
         },
         (Event::Refunded, _) => {
             let mut settled = record.clone();
-            settled.refund = None;
+            let is_pass =
+                (settled.refund.take()).is_some_and(|refund| matches!(refund.of, Paid::Pass(_)));
             let state = settled.state.clone();
             Decision::store(settled.moved(state, now, random), Effect::Continue)
-                .noting(EventKind::Refunded)
+                .noting_if(is_pass.then_some(EventKind::Refunded))
+        }
+        (Event::Dropped, State::Redeeming { .. }) => {
+            run.attempts = None;
+            strict::drop_pass(record, now, random)
         }
         // An event that belongs to a state the record is no longer in: look again.
         _ => Decision::just(Effect::Continue),
@@ -171,6 +187,9 @@ fn decide_on(
 fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng) -> Decision {
     match &record.state {
         State::Created { pooled: Some(key) } => Decision::just(Effect::TakePooled(key.clone())),
+        State::Created { pooled: None } if record.is_strict() => {
+            strict::without_pass(record, run, now, random)
+        }
         State::Created { pooled: None } if record.is_dead(now) => never_bought(record, now, random),
         State::Created { pooled: None } => Decision::just(Effect::Blind),
         State::Issuing { purchase } if purchase.key.is_none() && record.is_dead(now) => {
@@ -191,10 +210,16 @@ fn go_on(record: &Durable, run: &mut Run, now: u64, random: &mut impl CryptoRng)
             false => Decision::just(Effect::Tell),
         },
         State::Ready { .. } if record.purpose == Purpose::Purchase => Decision::just(Effect::Tell),
-        State::Ready { pass, lost, .. } => ask_next(record, run, pass, lost, now, random),
+        State::Ready { .. } if strict::is_dropped(record, now) => {
+            strict::drop_pass(record, now, random)
+        }
+        State::Ready { pass, lost, .. } => {
+            run.is_first_showing = record.unshown_pass().is_some();
+            ask_next(record, run, pass, lost, now, random)
+        }
         State::Redeeming { .. } => take_up_redeeming(record, run, now, random),
         _ => match &record.refund {
-            Some(refund) => Decision::just(Effect::Refund(refund.clone())),
+            Some(refund) => Decision::just(Effect::Refund(refund.clone().into())),
             None => Decision::just(Effect::Tell),
         },
     }
@@ -218,10 +243,9 @@ fn ready(pass: PaidPass, lost: Vec<Request>) -> State {
     }
 }
 
-/// A pass that is bound to a relay fits no other one: it is of no use to a pool.
+/// A pass that is bound to a relay fits no other one: it is of no use to a pool. One that Persona was shown
+/// for this relay would join it to the next one: a strict verification drops it.
 fn refund(record: &Durable, pass: &PaidPass, random: &mut impl CryptoRng) -> Option<Refund> {
-    (!record.relay_bound).then(|| Refund {
-        pass: pass.clone(),
-        pool_key: record.new_pool_key(random),
-    })
+    let is_dropped = record.relay_bound || record.is_strict();
+    (!is_dropped).then(|| record.refund_of(Paid::Pass(pass.clone()), random))
 }

@@ -36,10 +36,7 @@ pub(crate) fn first_request(
         Some(key) => Request::under(key, now),
     };
     State::Redeeming {
-        pass: PaidPass {
-            token: pass,
-            bought_at: now,
-        },
+        pass: PaidPass::new(pass, now),
         request,
         lost: Vec::new(),
     }
@@ -93,7 +90,7 @@ pub(super) fn ask_next(
             false => oldest.asked(now),
         };
         let state = State::Redeeming {
-            pass: pass.clone(),
+            pass: record.shown(pass),
             request,
             lost: without(lost, oldest),
         };
@@ -127,7 +124,7 @@ pub(super) fn ask_next(
     }
     run.attempts = Some(Attempts::open());
     let state = State::Redeeming {
-        pass: pass.clone(),
+        pass: record.shown(pass),
         request: Request::new(now, random),
         lost: forget_dead(lost, now),
     };
@@ -140,7 +137,7 @@ pub(crate) fn needs_renewal(record: &Durable, request: &Request, now: u64) -> bo
     request.is_stale(now) && !is_late(record, now)
 }
 
-fn is_late(record: &Durable, now: u64) -> bool {
+pub(super) fn is_late(record: &Durable, now: u64) -> bool {
     now > record.session_ends_at.saturating_add(GIVE_UP)
 }
 

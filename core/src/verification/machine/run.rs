@@ -1,5 +1,6 @@
 //! What one worker knows of a verification beside its record.
 
+use super::strict::may_show_another;
 use super::Goal;
 use crate::client::Owner;
 use crate::error::ErrorKind;
@@ -24,6 +25,10 @@ pub(crate) struct Run {
     pub(crate) may_retry: bool,
     /// Whether the moment of a purchase that was put off has come, whatever the clock says.
     pub(crate) is_its_moment: bool,
+    /// Whether this worker is strict.
+    pub(crate) is_strict: bool,
+    /// Whether Persona was not shown the pass before.
+    pub(crate) is_first_showing: bool,
     /// Whether no key may be made: the caller has the one that there is.
     pub(crate) only_this_key: bool,
     /// The present key as it was before this call asked it.
@@ -51,6 +56,8 @@ impl Run {
             attempts: None,
             may_retry: true,
             is_its_moment: false,
+            is_strict: false,
+            is_first_showing: false,
             only_this_key: false,
             asked: None,
             set_aside: Vec::new(),
@@ -67,6 +74,17 @@ impl Run {
     pub(super) fn is_put_off(&self, record: &Durable, now: u64) -> bool {
         let waits = self.goal == Goal::Pass && !self.is_its_moment;
         waits && record.is_put_off_for(now).is_some()
+    }
+
+    /// Whether a strict worker has to make this verification a strict one.
+    pub(super) fn takes_over(&self, record: &Durable) -> bool {
+        let is_open = record.purpose == Purpose::Verification && !record.is_closed();
+        self.is_strict && is_open && !record.is_strict() && !record.relay_bound
+    }
+
+    /// Whether this worker shows and buys nothing for this verification: it is a strict one.
+    pub(super) fn leaves(&self, record: &Durable) -> bool {
+        !self.is_strict && record.is_strict() && !record.is_closed()
     }
 
     /// Whether Persona can tell by the clock which relay the pass is for that this call buys: it
@@ -91,11 +109,15 @@ impl Run {
     /// Whether another pass of the pool is tried for one that Persona does not take.
     pub(super) fn may_replace(&self, record: &Durable) -> bool {
         let is_pooled = record.purpose == Purpose::Verification && !record.relay_bound;
-        is_pooled && self.goal == Goal::Answer && self.replacements < MOST_REPLACEMENTS
+        let is_enough = match record.is_strict() {
+            true => !may_show_another(record),
+            false => self.replacements >= MOST_REPLACEMENTS,
+        };
+        is_pooled && self.goal == Goal::Answer && !is_enough
     }
 
     /// Whether nothing was sent under the present key, by nobody.
-    pub(super) fn is_unsent(&self) -> bool {
+    pub(crate) fn is_unsent(&self) -> bool {
         let attempts = self.attempts.as_ref();
         attempts.map_or(self.is_own, |attempts| attempts.history.is_open())
     }

@@ -1,5 +1,6 @@
 //! Buying a pass: what follows when a signature is to be asked for, or did not come.
 
+use super::strict::may_show_another;
 use super::{go_on, Decision, Effect, Run};
 use crate::error::ErrorKind;
 use crate::events::EventKind;
@@ -98,12 +99,17 @@ pub(super) fn reissue(
             Some(_) => State::Created { pooled: None },
             None => return go_on(record, run, now, random),
         },
+        State::Ready {
+            rejected: Some(_), ..
+        } if record.is_strict() && !may_show_another(record) => {
+            return go_on(record, run, now, random)
+        }
         // What was paid for already comes first.
         State::Ready {
             rejected: Some(_), ..
         } => {
             run.reissues = true;
-            return Decision::just(Effect::FindReplacement);
+            return Decision::just(Effect::FindPooled);
         }
         _ => return go_on(record, run, now, random),
     };

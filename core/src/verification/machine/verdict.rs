@@ -137,11 +137,13 @@ impl Unanswered<'_> {
             let error = self.attempt.lasting_error(Call::Redeem, kind);
             *rejected = Some(Evidence::of(&error));
         }
-        let effect = match run.may_replace(self.record) {
-            true => Effect::FindReplacement,
+        let mut record = self.record.clone();
+        record.rejected_passes = record.rejected_passes.saturating_add(1);
+        let effect = match run.may_replace(&record) {
+            true => Effect::FindPooled,
             false => Effect::Fail(kind),
         };
-        Decision::store(self.record.moved(state, self.now, random), effect)
+        Decision::store(record.moved(state, self.now, random), effect)
     }
 
     /// Nobody can tell, and nothing is left to ask.

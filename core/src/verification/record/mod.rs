@@ -12,7 +12,7 @@ use crate::claim::KeyForm;
 use crate::client::rules::LONGEST_PURCHASE_WINDOW;
 use crate::client::Owner;
 use crate::error::ErrorKind;
-use crate::passes::{new_pool_key, PaidPass, Purchase};
+use crate::passes::{new_common_key, new_pool_key, PaidPass, Purchase};
 use crate::records::{Evidence, StoredSecret, DAY, LEASE, MINUTE, SECOND};
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::Secret;
@@ -22,6 +22,9 @@ pub(super) const SESSION: u64 = 30 * MINUTE;
 
 /// How long a pass lives. Source: Persona, Privacy Pass.
 const PASS_LIFE: u64 = 90 * DAY;
+
+/// So long after its session a strict verification waits for a pass at most.
+pub(super) const STRICT_WAITS: u64 = 9 * DAY;
 
 /// A question asked this long after a session's end is proof of what it is answered (W8).
 pub(super) const AFTER_THE_END: u64 = 10 * MINUTE;
@@ -90,7 +93,16 @@ pub(crate) struct Durable {
     /// The code of what keeps its pass from being bought until somebody mends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) purchase_failure: Option<String>,
-    /// A pass that was not consumed, on its way to the pool.
+    /// Whether its pass comes from a strict pool, when the answer is asked for.
+    #[serde(rename = "strict", default, skip_serializing_if = "std::ops::Not::not")]
+    is_strict: bool,
+    /// Whether somebody was told that it waits for a pass of the pool.
+    #[serde(rename = "waited", default, skip_serializing_if = "std::ops::Not::not")]
+    has_waited: bool,
+    /// How many passes Persona did not take for its relay.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) rejected_passes: u32,
+    /// What was paid for and is not used here, on its way to the pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) refund: Option<Refund>,
     /// How often it was looked at in vain.
@@ -165,11 +177,21 @@ pub(crate) enum State {
     },
 }
 
-/// A pass on its way to the pool, under the key it will have there.
+/// What is on its way to the pool, under the key it will have there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Refund {
-    pub(super) pass: PaidPass,
+    #[serde(flatten)]
+    pub(super) of: Paid,
     pub(super) pool_key: String,
+}
+
+/// What was paid for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Paid {
+    Pass(PaidPass),
+    /// A purchase that may have been billed: it is asked for under its own key, and no other.
+    Purchase(Purchase),
 }
 
 /// What a new verification begins with.
@@ -193,6 +215,11 @@ fn is_pem(form: &KeyForm) -> bool {
     *form == KeyForm::Pem
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde wants it
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 impl Durable {
     pub(super) fn begin(beginning: Beginning, now: u64, random: &mut impl CryptoRng) -> Self {
         let lasts = match beginning.purpose {
@@ -214,11 +241,14 @@ impl Durable {
             session_ends_at: now + lasts,
             relay: beginning.relay,
             state: beginning.state,
+            rejected_passes: 0,
             refund: None,
             tries: 0,
             leased_until: Some(now + LEASE),
             buy_at: beginning.buy_at,
             purchase_failure: None,
+            is_strict: false,
+            has_waited: false,
             due_at: None,
             expires_at: None,
         };
@@ -271,6 +301,40 @@ impl Durable {
         }
     }
 
+    /// Whether its pass comes from a strict pool. Then nothing is bought for it, and what Persona was shown for
+    /// it is shown for nothing else.
+    pub(super) fn is_strict(&self) -> bool {
+        self.is_strict
+    }
+
+    /// The same record as a strict one.
+    pub(super) fn as_strict(&self) -> Self {
+        Self {
+            is_strict: true,
+            purchase_failure: None,
+            buy_at: None,
+            ..self.clone()
+        }
+    }
+
+    /// Whether somebody was told that it waits for a pass of the pool.
+    pub(super) fn has_waited(&self) -> bool {
+        self.has_waited
+    }
+
+    /// The same record, when somebody was told that it waits.
+    pub(super) fn as_waiting(&self) -> Self {
+        Self {
+            has_waited: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether it is strict and has no pass: then only who asks for the answer goes on with it.
+    pub(super) fn waits_for_pool(&self) -> bool {
+        self.is_strict && matches!(self.state, State::Created { pooled: None })
+    }
+
     /// Whether 0.1.0 wrote it, which did not say whose a record is.
     pub(super) fn is_of_unknown_owner(&self) -> bool {
         self.owner.is_none() && !self.says_owner
@@ -308,16 +372,23 @@ impl Durable {
         (self.refund.as_ref()).is_some_and(|refund| refund.pool_key == place)
     }
 
-    /// The key of a new place for its pass.
-    pub(super) fn new_pool_key(&self, random: &mut impl CryptoRng) -> String {
-        let owner = self.owner.as_ref();
-        new_pool_key(&self.environment, &self.claim_type, owner, random)
+    /// What was paid for it, on its way to a new place in the pool that it is of.
+    pub(super) fn refund_of(&self, paid: Paid, random: &mut impl CryptoRng) -> Refund {
+        let (environment, claim_type) = (&self.environment, &self.claim_type);
+        let pool_key = match &paid {
+            Paid::Pass(PaidPass {
+                bought_in: Some(bought_in),
+                ..
+            }) => new_common_key(environment, claim_type, bought_in.hour, random),
+            _ => new_pool_key(environment, claim_type, self.owner.as_ref(), random),
+        };
+        Refund { of: paid, pool_key }
     }
 
     /// Whether the next thing to do is to ask for a signature, or for a challenge before it.
     pub(super) fn is_to_be_bought(&self, now: u64) -> bool {
         match &self.state {
-            State::Created { pooled: None } => !self.is_dead(now),
+            State::Created { pooled: None } => !self.is_strict && !self.is_dead(now),
             State::Issuing { purchase } if purchase.key.is_none() => !self.is_dead(now),
             State::Issuing { purchase } => purchase.may_go_on(now) && !purchase.is_too_late(now),
             _ => false,
@@ -348,15 +419,22 @@ impl Durable {
     pub(super) fn failed_to_buy(&self, kind: ErrorKind) -> Option<Self> {
         let is_without_pass = matches!(self.state, State::Created { .. } | State::Issuing { .. });
         let is_news = self.purchase_failure() != Some(kind);
-        (self.purpose == Purpose::Verification && is_without_pass && is_news).then(|| Self {
+        // For a strict one nothing is bought.
+        let is_bought_for = self.purpose == Purpose::Verification && !self.is_strict;
+        (is_bought_for && is_without_pass && is_news).then(|| Self {
             purchase_failure: Some(kind.code().to_owned()),
             ..self.clone()
         })
     }
 
-    /// Whether it is too late to buy a pass for it.
+    /// Whether it is too late to buy a pass for it. A strict one waits for its pool, and nothing has to be asked
+    /// before it ends: whose clock is days ahead must not end it.
     pub(super) fn is_dead(&self, now: u64) -> bool {
-        now > self.session_ends_at.saturating_add(DAY)
+        let after = match self.is_strict {
+            true => STRICT_WAITS,
+            false => DAY,
+        };
+        now > self.session_ends_at.saturating_add(after)
     }
 
     /// Whether somebody else is at work on it.
@@ -369,6 +447,28 @@ impl Durable {
     /// Whether its time to be looked at has come, and nobody is at work on it.
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.due_at.is_some_and(|due_at| due_at <= now) && !self.is_leased(now)
+    }
+
+    /// A pass that is about to be sent for it.
+    pub(super) fn shown(&self, pass: &PaidPass) -> PaidPass {
+        PaidPass {
+            is_shown: pass.is_shown || self.is_strict,
+            ..pass.clone()
+        }
+    }
+
+    /// The pass that it has, if Persona was never shown it. Of a verification that is not strict: if she has not said
+    /// that the person is not done, and no answer was lost.
+    pub(super) fn unshown_pass(&self) -> Option<&PaidPass> {
+        match &self.state {
+            State::Ready {
+                pass,
+                lost,
+                answered_at: None,
+                rejected: None,
+            } if lost.is_empty() && !pass.is_shown => Some(pass),
+            _ => None,
+        }
     }
 
     /// Whether somebody was told "not yet" at or after this time.
@@ -388,10 +488,16 @@ impl Durable {
         random: &mut impl CryptoRng,
     ) -> Option<Self> {
         if self.refund.is_some() {
-            return Some(self.clone());
+            return match self.is_closed() {
+                true => Some(self.clone()),
+                // A strict worker took it over, and has not put the other kind's pass back yet.
+                false => Some(self.moved(State::Expired, now, random)),
+            };
         }
         let unspent = match &self.state {
             State::Created { pooled: Some(_) } => waiting,
+            // What Persona was shown for a strict one goes to no other relay.
+            State::Ready { .. } if self.is_strict => self.unshown_pass().cloned(),
             State::Ready {
                 pass,
                 lost,
@@ -401,10 +507,7 @@ impl Durable {
             _ => None,
         };
         let mut closed = self.clone();
-        closed.refund = Some(Refund {
-            pass: unspent?,
-            pool_key: self.new_pool_key(random),
-        });
+        closed.refund = Some(self.refund_of(Paid::Pass(unspent?), random));
         Some(closed.moved(State::Expired, now, random))
     }
 }

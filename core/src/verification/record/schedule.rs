@@ -1,7 +1,7 @@
 //! When somebody should look at a record again, and how long it is kept.
 
-use super::{record_key, Durable, Purpose, State, AFTER_THE_END};
-use crate::records::{next_look, Stored, ANSWER_LIFE, KEEP_FINISHED, LEASE, MINUTE};
+use super::{record_key, Durable, Purpose, State, AFTER_THE_END, STRICT_WAITS};
+use crate::records::{next_look, Format, Stored, ANSWER_LIFE, KEEP_FINISHED, LEASE, MINUTE};
 use crate::secret::rand_core::CryptoRng;
 
 /// How long a step that its caller does not go on with stays stored: as long as Persona keeps
@@ -88,6 +88,10 @@ impl Durable {
         };
         self.due_at = if self.is_closed() && self.refund.is_none() {
             None
+        } else if self.waits_for_pool() && self.refund.is_none() {
+            // Whoever asks for the answer goes on with it, until nobody does any more.
+            let dead_at = self.session_ends_at.saturating_add(STRICT_WAITS + 1);
+            Some(dead_at.saturating_add(random.next_u64() % (5 * MINUTE)))
         } else if let Some(left) = self.is_put_off_for(now) {
             Some(now + left)
         } else if waiting && !self.is_over(now) {
@@ -112,8 +116,12 @@ impl Stored for Durable {
         self.expires_at
     }
 
-    fn has_owner(&self) -> bool {
-        self.owner.is_some()
+    fn format(&self) -> Format {
+        match &self.owner {
+            _ if self.is_strict() => Format::Strict,
+            Some(_) => Format::Owned,
+            None => Format::Plain,
+        }
     }
 
     fn is_under(&self, key: &str) -> bool {

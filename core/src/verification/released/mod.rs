@@ -18,6 +18,8 @@ use crate::error::{ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
 use crate::outcome::Budget;
 use crate::passes::{Pooled, PooledState};
+use crate::privacy::CommonHour;
+use crate::privacy::{Fetched, Sighting};
 use crate::records::{StoredSecret, Vault, World, MINUTE};
 use crate::secret::rand_core::Rng;
 use crate::secret::{os_random, IdempotencyKey};
@@ -56,6 +58,28 @@ impl Persona for Generous {
         _: &'a Budget,
     ) -> BoxFuture<'a, Result<StoredSecret>> {
         Box::pin(async { Ok(StoredSecret::new("blinded")) })
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        _: &'a ClaimType,
+        _: Option<CommonHour>,
+        _: &'a Budget,
+    ) -> BoxFuture<'a, Result<(Fetched, Option<u64>)>> {
+        unreachable!("nobody was strict")
+    }
+
+    fn blind_for<'a>(&'a self, _: &'a Fetched) -> BoxFuture<'a, Result<StoredSecret>> {
+        unreachable!("nobody was strict")
+    }
+
+    fn check_common<'a>(
+        &'a self,
+        _: &'a ClaimType,
+        _: &'a Sighting,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<bool>> {
+        unreachable!("nobody was strict")
     }
 
     fn sign<'a>(
@@ -153,6 +177,7 @@ async fn worker(key: &str, record: &serde_json::Value, now: u64) -> (Engine, Arc
         },
         began: None,
         purchases: Arc::default(),
+        hours: Arc::default(),
         name_seal_is_renewed: Arc::default(),
         lifecycle: Arc::default(),
     };
@@ -162,6 +187,8 @@ async fn worker(key: &str, record: &serde_json::Value, now: u64) -> (Engine, Arc
             ports,
             binding,
             purchase_window: 0,
+            is_strict: false,
+            pass_pool: 0,
         },
         persona,
     )

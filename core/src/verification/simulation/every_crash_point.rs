@@ -18,7 +18,7 @@ use super::length::{every_fate_is_wanted, is_usual};
 use super::seen::State;
 use super::server::{Mapping, Server, Visitors};
 use super::setting::{claim_type, request, Setting};
-use crate::client::PassBinding;
+use crate::client::{Environment, PassBinding};
 use crate::events::EventKind;
 use crate::records::{World, HOUR, MINUTE};
 use crate::verification::engine::{Engine, Progress};
@@ -32,6 +32,8 @@ struct Flow {
     is_put_off: bool,
     /// Its process is there at that moment.
     waits: bool,
+    /// Its pass is of the strict pool.
+    is_strict: bool,
     ending: Ending,
     /// The statuses of an unfinished person and of a spent pass.
     unfinished: u16,
@@ -65,6 +67,7 @@ fn flows() -> Vec<Flow> {
                     pooled,
                     is_put_off: false,
                     waits: false,
+                    is_strict: false,
                     ending,
                     unfinished: 403,
                     spent: 409,
@@ -84,7 +87,25 @@ fn flows() -> Vec<Flow> {
             pooled: false,
             is_put_off: true,
             waits,
+            is_strict: false,
             ending: Ending::PendingTwiceThenPassed,
+            unfinished: 403,
+            spent: 409,
+        });
+    }
+    for ending in [
+        Ending::Passed,
+        Ending::FailedAndRefunded,
+        Ending::PendingTwiceThenPassed,
+    ] {
+        flows.push(Flow {
+            encrypted: false,
+            binding: PassBinding::ClaimType,
+            pooled: true,
+            is_put_off: false,
+            waits: false,
+            is_strict: true,
+            ending,
             unfinished: 403,
             spent: 409,
         });
@@ -105,16 +126,31 @@ fn play(flow: Flow, stops: &[Stop]) -> (Vec<Effect>, usize) {
     let server = Server::new(mapping, Visitors::Scripted(Some(visitor)));
     let faults = Faults::scripted(stops.iter().map(|stop| (stop.at, stop.fate)).collect());
     let setting = Setting::new(1, faults, server);
-    let engine = || Engine {
-        purchase_window: u64::from(flow.is_put_off) * 2 * MINUTE,
-        ..setting.engine(flow.encrypted, flow.binding)
+    let engine = || {
+        let mut engine = setting.engine(flow.encrypted, flow.binding);
+        engine.purchase_window = u64::from(flow.is_put_off) * 2 * MINUTE;
+        engine.is_strict = flow.is_strict;
+        if flow.is_strict {
+            // Where a strict pool is bought by hand.
+            engine.ports.environment = Environment::Sandbox;
+        }
+        engine
     };
     let mut executor = setting.executor();
+    if flow.is_strict {
+        setting.watch.is_strict_by_hand(1);
+    }
 
     if flow.pooled {
         let buyer = engine();
         let buy = async move {
-            let bought = buyer.buy_pooled(&claim_type(), None).await;
+            let bought = match flow.is_strict {
+                true => buyer
+                    .prefetch_strictly(&claim_type(), 1)
+                    .await
+                    .map(|bought| bought == 1),
+                false => buyer.buy_pooled(&claim_type(), None).await,
+            };
             assert!(bought.expect("nothing is wrong yet"));
         };
         setting.sim.spawn(0, buy);

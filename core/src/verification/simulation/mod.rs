@@ -2,7 +2,8 @@
 //! everything that can go wrong does, in no time, and again in the same way for the same seed.
 //!
 //! * [`every_crash_point`] stops the process before and after each thing it asks of the outside, and
-//!   [`every_crash_of_steps`] does so in purchases and redemptions of a caller's own.
+//!   [`every_crash_of_steps`] does so in purchases and redemptions of a caller's own, and
+//!   [`every_crash_of_renewals`] while a strict pool is bought.
 //! * [`single_faults`] are cases that one exact fault shows.
 //! * [`wrong_clocks`] are those that one wrong clock, or one machine that sleeps, shows.
 //! * [`random_worlds`] lets several workers live through two days of random faults.
@@ -16,6 +17,7 @@ mod callers;
 mod clocks;
 mod crashes;
 mod dice;
+mod every_crash_of_renewals;
 mod every_crash_of_steps;
 mod every_crash_point;
 mod executor;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::executor::{Journey, Sim};
 use super::faults::{Effect, Fate, Faults, Mishap};
-use super::server::{Asked, Reply, Server, BAD_SIGNATURE};
+use super::server::{blind_for, Asked, Reply, Server, BAD_SIGNATURE};
 use super::watch::Watch;
 use super::SECRET;
 use crate::claim::{open_claim, Claim, ClaimType, KeyForm};
@@ -18,7 +18,9 @@ use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
 use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent};
 use crate::outcome::Budget;
-use crate::records::{StoredSecret, SECOND};
+use crate::privacy::CommonHour;
+use crate::privacy::{Fetched, Sighting};
+use crate::records::{StoredSecret, HOUR, SECOND};
 use crate::secret::{IdempotencyKey, Secret};
 use crate::wire::{decode_claim, decode_signature, ResponseHead};
 
@@ -87,6 +89,49 @@ impl Persona for SimulatedPersona {
             let unknown = || Error::new(ErrorKind::NotFound, "no such relay");
             blinded.await?.map(StoredSecret::new).ok_or_else(unknown)
         })
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        _: &'a ClaimType,
+        _: Option<CommonHour>,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<(Fetched, Option<u64>)>> {
+        Box::pin(async move {
+            let (at, server) = (self.sim.clone(), self.server.clone());
+            // A key that has changed signs for none of the old challenges.
+            let fetched = self.free(Effect::Blind, budget, move || {
+                let mut server = server.lock().expect("not poisoned");
+                let expires_at = (at.now() / HOUR + 2) * HOUR;
+                let challenge = at.with_dice(|dice| server.fetch(expires_at, dice));
+                (server.key_generation(), challenge, expires_at)
+            });
+            let (generation, challenge, expires_at) = fetched.await?;
+            let seen = Sighting::example_of(expires_at, &challenge);
+            self.compare(&seen)?;
+            let fetched = Fetched {
+                challenge,
+                token_key: generation.to_string(),
+                token_key_id: "id".to_owned(),
+                seen,
+            };
+            Ok((fetched, Some(self.sim.now())))
+        })
+    }
+
+    fn blind_for<'a>(&'a self, fetched: &'a Fetched) -> BoxFuture<'a, Result<StoredSecret>> {
+        let blinded = (self.sim).with_dice(|dice| blind_for(&fetched.token_key, dice));
+        Box::pin(async { Ok(StoredSecret::new(blinded)) })
+    }
+
+    fn check_common<'a>(
+        &'a self,
+        _: &'a ClaimType,
+        seen: &'a Sighting,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<bool>> {
+        let is_known = self.compare(seen).map(|fetches| fetches >= 2);
+        Box::pin(async { is_known })
     }
 
     fn sign<'a>(
@@ -180,6 +225,15 @@ impl Persona for SimulatedPersona {
 }
 
 impl SimulatedPersona {
+    /// Holds a challenge against all that were fetched, as those who share a store do. How many those are.
+    fn compare(&self, seen: &Sighting) -> Result<u32> {
+        let server = self.server.lock().expect("not poisoned");
+        match server.has_differed(seen.expires_at()) {
+            true => Err(Error::new(ErrorKind::PrivacyRefused, "They differ.")),
+            false => Ok(server.fetches(seen.expires_at())),
+        }
+    }
+
     fn fate(&self, effect: Effect) -> Fate {
         let now = self.sim.now();
         self.sim

@@ -19,7 +19,7 @@ use super::server::{Mapping, Server, Visitors};
 use super::setting::Setting;
 use super::town::{Habits, Town, ALL, AWAKE, CALM, END, LAST_START, SWEEP};
 use crate::client::rules::DEFAULT_RETRIES;
-use crate::records::{HOUR, MINUTE};
+use crate::records::{DAY, HOUR, MINUTE};
 
 const VERIFICATIONS: u64 = 200;
 const CALLERS: usize = 40;
@@ -85,7 +85,7 @@ fn play(seed: u64) -> Outcome {
     let mapping = Mapping::random(&mut dice);
     let server = Server::new(mapping, Visitors::ByChance);
     let seed = dice.next();
-    let mut habits = Habits::random(&mut dice);
+    let mut habits = Habits::random(&mut dice).sometimes_strict(&mut Dice::new(!seed));
     if is_momentary() {
         rates = rates.momentary();
         habits.retries = DEFAULT_RETRIES;
@@ -187,6 +187,11 @@ fn nothing_is_overdue(town: &Town, now: u64) {
         // that is asked then may be lost as well, to a worker whose clock differs.
         let over_at = (seen.session_ends_at + 15 * MINUTE).max(CALM) + 70 * MINUTE;
         let over_at = over_at + 2 * SWEEP + 2 * differ;
+        let over_at = match watch.was_never_asked(&key) {
+            // It waits for a pass until nobody asks any more.
+            true => over_at + 9 * DAY,
+            false => over_at,
+        };
         let ends_at = match watch.may_last(&key) {
             true => over_at + 2 * 27 * HOUR,
             false => over_at,
@@ -205,6 +210,10 @@ fn end(town: &Town) -> Outcome {
         ..Outcome::default()
     };
     for (key, seen) in watch.verifications() {
+        if !seen.is_settled() && watch.was_never_asked(&key) {
+            outcome.because("the strict pool had no pass");
+            continue;
+        }
         assert!(seen.is_settled(), "it is not over: {key}: {seen:?}");
         let relay = watch
             .relay_of(&key)
@@ -224,11 +233,19 @@ fn end(town: &Town) -> Outcome {
             }
             State::Expired => {
                 assert!(
-                    right.is_none() || watch.was_forgotten(&key) || !town.is_known(&key),
+                    right.is_none()
+                        || watch.was_forgotten(&key)
+                        || watch.was_never_asked(&key)
+                        || !town.is_known(&key),
                     "expired, and the person had finished: {key}: {seen:?} {}",
                     watch.all_stored(&server, &key)
                 );
                 outcome.expired += 1;
+            }
+            State::Failed { evidence } if evidence.code == "privacy_refused" => {
+                assert!(watch.was_never_asked(&key), "it had a pass: {key}");
+                outcome.failed += 1;
+                outcome.because("the strict pool had no pass");
             }
             State::Failed { evidence } => {
                 let cause = watch.cause(&key).unwrap_or(UNEXPLAINED);

@@ -140,6 +140,11 @@ impl Seen {
         matches!(&self.state, State::Issuing { purchase } if purchase.stuck.is_some())
     }
 
+    /// Whether it is a purchase that may be billed under a key that is of no use any more.
+    pub(super) fn was_asked(&self) -> bool {
+        matches!(&self.state, State::Issuing { purchase } if purchase.rotations > 0)
+    }
+
     /// Whether it has come to an end without what was wanted of it.
     pub(super) fn gives_up(&self) -> bool {
         match &self.state {

@@ -111,6 +111,10 @@ pub(super) struct Server {
     /// The keys under which a relay's claim was given, and a message signed.
     pub(super) done_under: BTreeMap<String, String>,
     key_generation: u32,
+    /// Whether some fetches bring a challenge of their own.
+    marks: bool,
+    /// What challenges were fetched, by when they end, and how often each.
+    fetched: BTreeMap<u64, BTreeMap<String, u32>>,
     requests: u64,
 }
 
@@ -134,6 +138,8 @@ impl Server {
             kept: BTreeMap::new(),
             done_under: BTreeMap::new(),
             key_generation: 1,
+            marks: false,
+            fetched: BTreeMap::new(),
             requests: 0,
         }
     }
@@ -179,8 +185,45 @@ impl Server {
         if relay.is_some_and(|relay| !self.relays.contains_key(relay)) {
             return None;
         }
-        let generation = self.key_generation;
-        Some(format!("{generation}-{SECRET}-{:016x}", dice.next()))
+        Some(blind_for(&self.key_generation.to_string(), dice))
+    }
+
+    pub(super) fn key_generation(&self) -> u32 {
+        self.key_generation
+    }
+
+    /// From now on, some fetches bring a challenge of their own.
+    pub(super) fn mark(&mut self) {
+        self.marks = true;
+    }
+
+    /// The challenge that ends then.
+    pub(super) fn fetch(&mut self, expires_at: u64, dice: &mut Dice) -> String {
+        let challenge = match self.marks && dice.hits(1_500) {
+            true => format!("challenge {:016x}", dice.next()),
+            false => "challenge".to_owned(),
+        };
+        let of_hour = self.fetched.entry(expires_at).or_default();
+        *of_hour.entry(challenge.clone()).or_default() += 1;
+        challenge
+    }
+
+    /// Whether two fetches of one hour differed.
+    pub(super) fn has_differed(&self, expires_at: u64) -> bool {
+        self.fetched
+            .get(&expires_at)
+            .is_some_and(|challenges| challenges.len() > 1)
+    }
+
+    /// How often the challenge that ends then was fetched.
+    pub(super) fn fetches(&self, expires_at: u64) -> u32 {
+        let challenges = self.fetched.get(&expires_at);
+        challenges.map_or(0, |challenges| challenges.values().sum())
+    }
+
+    /// Whether some fetches bring a challenge of their own.
+    pub(super) fn marks(&self) -> bool {
+        self.marks
     }
 
     pub(super) fn sign(&mut self, asked: &Asked, blinded: &str) -> Reply {
@@ -387,6 +430,11 @@ impl Reply {
 
 /// It verifies for nothing.
 pub(super) const BAD_SIGNATURE: &str = "no signature";
+
+/// A blinded message for a key.
+pub(super) fn blind_for(key_generation: &str, dice: &mut Dice) -> String {
+    format!("{key_generation}-{SECRET}-{:016x}", dice.next())
+}
 
 /// Signing is deterministic: the same blinded message gives the same pass.
 pub(super) fn pass_of(blinded: &str) -> String {

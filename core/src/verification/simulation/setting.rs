@@ -87,6 +87,7 @@ impl Setting {
                 customer: None,
                 listener: Some(Listener::new(move |event| watch.notice(event))),
                 purchases: Arc::default(),
+                hours: Arc::default(),
                 name_seal_is_renewed: Arc::default(),
                 lifecycle: Arc::default(),
                 began: None,
@@ -99,6 +100,8 @@ impl Setting {
             },
             binding,
             purchase_window: 0,
+            is_strict: false,
+            pass_pool: 0,
         }
     }
 }

@@ -30,6 +30,9 @@ pub(super) const SWEEP: u64 = 5 * MINUTE;
 /// So many passes are bought ahead.
 const POOL: u32 = 3;
 
+/// A strict pool lasts for most of those who come while there is one.
+const STRICT_POOL: u32 = 60;
+
 /// A world, with its workers and its application.
 pub(super) struct Town {
     pub(super) setting: Setting,
@@ -54,6 +57,10 @@ pub(super) struct Habits {
     pub(super) reissues: bool,
     /// In milliseconds.
     pub(super) purchase_window: u64,
+    /// Whether all workers are strict.
+    pub(super) is_strict: bool,
+    /// Whether Persona gives some of them a challenge of their own.
+    pub(super) is_marked: bool,
 }
 
 impl Habits {
@@ -72,6 +79,18 @@ impl Habits {
             pooled: binding == PassBinding::ClaimType && dice.hits(5_000),
             reissues: dice.hits(5_000),
             purchase_window: dice.one_of(&[0, 2 * MINUTE, 20 * MINUTE]),
+            is_strict: false,
+            is_marked: false,
+        }
+    }
+
+    /// A strict world in some of those that could be one, by dice of their own: the others stay as they
+    /// are.
+    pub(super) fn sometimes_strict(self, dice: &mut Dice) -> Self {
+        Self {
+            is_strict: self.binding == PassBinding::ClaimType && dice.hits(3_000),
+            is_marked: dice.hits(2_500),
+            ..self
         }
     }
 }
@@ -79,6 +98,12 @@ impl Habits {
 impl Town {
     pub(super) fn new(setting: Setting, habits: Habits) -> Arc<Self> {
         setting.watch.fills_up_to(POOL as usize);
+        if habits.is_strict {
+            setting.watch.is_strict(STRICT_POOL as usize);
+            if habits.is_marked {
+                setting.server.lock().expect("not poisoned").mark();
+            }
+        }
         let town = Arc::new(Self {
             setting,
             engines: Mutex::default(),
@@ -99,6 +124,8 @@ impl Town {
         let engine = (self.setting).worker(Some(worker), habits.retries, has_key, habits.binding);
         Engine {
             purchase_window: habits.purchase_window,
+            is_strict: habits.is_strict,
+            pass_pool: if habits.is_strict { STRICT_POOL } else { 0 },
             ..engine
         }
     }
@@ -142,7 +169,8 @@ impl Town {
         loop {
             self.pause(SWEEP * 3 / 4, SWEEP * 5 / 4).await;
             let _ = engine.recover().await;
-            let buys = self.habits.pooled && self.sim().now() < LAST_START;
+            let fills = self.habits.pooled && !self.habits.is_strict;
+            let buys = fills && self.sim().now() < LAST_START;
             if buys && self.sim().with_dice(|dice| dice.hits(1_000)) {
                 self.fill(&engine).await;
             }
@@ -205,6 +233,7 @@ impl Town {
     }
 
     async fn start(self: Arc<Self>, engine: Engine, visitor: u64, reference: Option<String>) {
+        self.is_called();
         for _ in 0..3 {
             let request = request(reference.clone());
             if let Ok((stored, is_new)) = engine.start(&request).await {
@@ -247,6 +276,7 @@ impl Town {
     }
 
     async fn ask(self: Arc<Self>, engine: Engine, visitor: u64, reissue: bool) {
+        self.is_called();
         let Some(id) = self.id_of(visitor) else {
             return;
         };
@@ -254,6 +284,11 @@ impl Town {
         if let Ok(stored) = engine.load(&id).await {
             self.is_told(&id, engine.tell(&stored.content).await);
         }
+    }
+
+    /// The task that runs is somebody's call.
+    fn is_called(&self) {
+        self.setting.watch.is_called(self.sim().task());
     }
 
     /// Whoever was told an answer is told the same one ever after.
@@ -272,6 +307,7 @@ impl Town {
     }
 
     async fn forget(self: Arc<Self>, engine: Engine, visitor: u64) {
+        self.is_called();
         if let Some(id) = self.id_of(visitor) {
             self.setting.watch.forgets(&record_key(&id));
             let _ = engine.forget(&id).await;

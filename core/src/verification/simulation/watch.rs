@@ -12,8 +12,11 @@ use super::seen::{intent, Purpose, Seen, State};
 use super::server::{pass_of, Server};
 use super::SECRET;
 use crate::events::{Event, EventKind};
-use crate::records::{DAY, MINUTE};
+use crate::records::{DAY, HOUR, MINUTE};
 use crate::store::Record;
+
+/// When the common hour of a day begins, as decision 0016 has it.
+const COMMON_HOUR: u64 = 10 * HOUR;
 
 /// What was stored of a request before it was sent.
 pub(super) struct Intent {
@@ -55,6 +58,16 @@ pub(super) struct Known {
     pub(super) stored_errors: BTreeSet<String>,
     /// Those that were denied a signature for want of a permission.
     pub(super) denied: BTreeSet<String>,
+    /// How many passes a strict pool of this world holds; none: its workers are not strict.
+    strict_pool: Option<usize>,
+    /// Whether that pool is bought in the common hours, and not by hand.
+    buys_in_common_hours: bool,
+    /// The tasks of those who call: whatever they ask, nothing is signed in them.
+    callers_tasks: BTreeSet<TaskId>,
+    /// The places of each common hour.
+    bought_in: BTreeMap<String, BTreeSet<String>>,
+    /// The relays that a pass was shown for.
+    shown_for: BTreeMap<String, BTreeSet<String>>,
     /// Who has a pass, or had it last without giving it back.
     holders: BTreeMap<String, String>,
     /// Passes that callers keep themselves.
@@ -96,6 +109,28 @@ impl Watch {
     /// The pool is filled up to so many.
     pub(super) fn fills_up_to(&self, target: usize) {
         self.known().pool_target = Some(target);
+    }
+
+    /// All workers of this world are strict, with a pool of so many, which is bought in the common hours.
+    pub(super) fn is_strict(&self, pool: usize) {
+        self.known().buys_in_common_hours = true;
+        self.is_strict_by_hand(pool);
+    }
+
+    /// Likewise, in the sandbox, where passes are bought by hand.
+    pub(super) fn is_strict_by_hand(&self, pool: usize) {
+        self.known().strict_pool = Some(pool);
+    }
+
+    /// What this task does, somebody has called for.
+    pub(super) fn is_called(&self, task: TaskId) {
+        self.known().callers_tasks.insert(task);
+    }
+
+    /// Whether no pass was ever shown for it, because the strict pool had none, or nobody asked.
+    pub(super) fn was_never_asked(&self, key: &str) -> bool {
+        let known = self.known();
+        known.strict_pool.is_some() && !known.keys.contains_key(key)
     }
 
     /// A worker begins to buy one pass for the pool. Returns a number for it.
@@ -154,10 +189,12 @@ impl Watch {
 
     /// A write has landed.
     pub(super) fn stored(&self, key: &str, record: Option<&Record>, task: TaskId, now: u64) {
-        if key.starts_with("reference/") || key == "names" {
+        let others = ["reference/", "asked/", "renewal/"];
+        if others.iter().any(|other| key.starts_with(other)) || key == "names" {
             return;
         }
         let mut known = self.known();
+        known.hold_strict_pool(key);
         let Some(record) = record else {
             known.filled.remove(key);
             if let Some(seen) = known.records.remove(key) {
@@ -247,6 +284,14 @@ impl Watch {
             "W1: other bytes are sent than were stored"
         );
         if bytes.starts_with("sign ") {
+            let is_for_a_relay =
+                !intent.owner.contains("pass/") && !intent.owner.contains("/purchase/");
+            assert!(
+                known.strict_pool.is_none() || !is_for_a_relay,
+                "{} is strict, and a pass is signed for it",
+                intent.owner
+            );
+            known.is_signed_for_the_pool(intent, task, now);
             let age = now - intent.stored_at;
             assert!(
                 age < DAY,
@@ -266,7 +311,8 @@ impl Watch {
             let left_over = known.fills.iter().filter(is_left).count();
             let filled = known.filled.len();
             // By clocks that differ, it takes up what is being bought.
-            let target = known.pool_target.filter(|_| known.clocks_differ == 0);
+            let is_standard = known.strict_pool.is_none();
+            let target = (known.pool_target).filter(|_| known.clocks_differ == 0 && is_standard);
             let most = target.map(|target| target + left_over);
             assert!(
                 most.is_none_or(|most| filled <= most),
@@ -318,6 +364,14 @@ impl Watch {
         assert!(
             spent_on.is_none_or(|spent_on| spent_on == relay),
             "{pass} is spent on one relay and presented for another"
+        );
+        let mut known = self.known();
+        let relays = known.shown_for.entry(pass.to_owned()).or_default();
+        relays.insert(relay.to_owned());
+        let is_joined = relays.len() > 1;
+        assert!(
+            known.strict_pool.is_none() || !is_joined,
+            "{pass} is shown for two relays, and joins them"
         );
     }
 
@@ -375,12 +429,19 @@ impl Watch {
             let holder = holder.expect("a pass that was billed has a buyer");
             let explained = match (known.records.get(holder), known.deleted.get(holder)) {
                 (Some(seen), _) => {
-                    let refunded = seen.relay_bound && seen.is_closed();
+                    let is_dropped = seen.relay_bound || known.strict_pool.is_some();
+                    let refunded = is_dropped && seen.is_closed();
                     let told = matches!(seen.state, State::Failed { .. } | State::Unopened { .. });
                     refunded || told || known.allowances.contains_key(holder)
                 }
                 // Forgotten by the application, or a place of which nobody knows.
-                (None, Some(seen)) => holder.starts_with("verification/") || seen.is_stuck(),
+                (None, Some(seen)) => {
+                    // A strict pool drops what turned out to be bought for a mark, and asks nothing anew after the
+                    // hour: what may be billed is told.
+                    let is_strict = holder.contains("~strict/");
+                    let is_dropped = is_strict && (server.marks() || seen.was_asked());
+                    holder.starts_with("verification/") || seen.is_stuck() || is_dropped
+                }
                 (None, None) => false,
             };
             assert!(
@@ -394,6 +455,43 @@ impl Watch {
 }
 
 impl Known {
+    /// A strict pool has passes signed in its common hour only, and asks again for what may have been sent in
+    /// it, under the same key; and never in the call of somebody who asks.
+    fn is_signed_for_the_pool(&self, intent: &Intent, task: TaskId, now: u64) {
+        let Some((_, place)) = intent.owner.split_once("~strict/") else {
+            return;
+        };
+        let owner = &intent.owner;
+        assert!(
+            !self.callers_tasks.contains(&task),
+            "{owner}: a pass is signed in the call of somebody who asks"
+        );
+        if !self.buys_in_common_hours {
+            return;
+        }
+        let day = place.split('-').next().and_then(|day| day.parse().ok());
+        let day: u64 = day.expect("a place says of which day it is");
+        let begins = day * DAY + COMMON_HOUR;
+        let is_within =
+            |at: u64| begins <= at + self.clocks_differ && at < begins + HOUR + self.clocks_differ;
+        assert!(
+            is_within(now) || is_within(intent.stored_at),
+            "{owner}: a pass is signed outside of its common hour, {} minutes after it began",
+            (now.cast_signed() - begins.cast_signed()) / MINUTE.cast_signed()
+        );
+    }
+
+    /// In no common hour is more bought than the pool holds.
+    fn hold_strict_pool(&mut self, key: &str) {
+        let (Some(pool), Some((_, place))) = (self.strict_pool, key.split_once("~strict/")) else {
+            return;
+        };
+        let hour = place.split('-').next().unwrap_or_default().to_owned();
+        let places = self.bought_in.entry(hour).or_default();
+        places.insert(key.to_owned());
+        assert!(places.len() <= pool, "more is bought than the pool holds");
+    }
+
     /// W6.
     fn terminal_stays(&self, key: &str, before: Option<&Seen>, seen: &Seen, record: &Record) {
         if let Some(before) = before.filter(|before| before.is_closed()) {

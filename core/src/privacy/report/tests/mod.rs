@@ -8,9 +8,8 @@ use std::time::Duration;
 use super::*;
 
 /// What remains of every configuration.
-const ALWAYS: [&str; 7] = [
+const ALWAYS: [&str; 6] = [
     "hour_in_pass",
-    "shared_connections",
     "few_checks",
     "marked_alike",
     "paused_together",
@@ -52,6 +51,13 @@ fn configured(change: impl FnOnce(&mut Configured)) -> Facts {
 fn seen(change: impl FnOnce(&mut Seen)) -> Facts {
     let mut facts = best();
     change(&mut facts.seen);
+    facts
+}
+
+/// A strict client, with what others would be told of.
+fn strict(change: impl FnOnce(&mut Facts)) -> Facts {
+    let mut facts = configured(|it| it.purchases = Purchases::InCommonHours);
+    change(&mut facts);
     facts
 }
 
@@ -262,6 +268,18 @@ fn all_kinds() -> Vec<(Facts, &'static [&'static str])> {
                 "refunded_passes",
             ],
         ),
+        (strict(|_| {}), &["proxy_crowd"]),
+        (
+            strict(|facts| facts.seen.inconsistencies = 1),
+            &["issuer_inconsistent", "proxy_crowd"],
+        ),
+        (
+            strict(|facts| {
+                facts.configured.anonymous = WayOut::Transport;
+                facts.configured.idle_timeout = None;
+            }),
+            &["shared_connections", "proxy_crowd"],
+        ),
         (
             seen(|it| it.has_several_keys = true),
             &[
@@ -272,6 +290,47 @@ fn all_kinds() -> Vec<(Facts, &'static [&'static str])> {
             ],
         ),
     ]
+}
+
+#[test]
+fn what_strict_removes_is_not_told_and_what_stays_is() {
+    let all_seen = |facts: &mut Facts| {
+        facts.configured.serves_callers = true;
+        facts.configured.encrypts = true;
+        facts.configured.is_shared = false;
+        facts.seen = Seen {
+            bought_while_asked: 1,
+            bought_when_called: 1,
+            inconsistencies: 1,
+            key_id_mismatches: 1,
+            key_changes: 1,
+            has_several_keys: true,
+            issuers: vec![IssuerSeen::default()],
+            refunded: 1,
+            is_cut: false,
+        };
+    };
+    assert_eq!(
+        codes(&strict(all_seen)),
+        [
+            "issuer_inconsistent",
+            "hour_in_pass",
+            "proxy_crowd",
+            "key_changed",
+            "encryption_key",
+            "several_api_keys",
+            "few_checks",
+            "compared_alone",
+            "marked_alike",
+            "paused_together",
+            "known_as_relaypass",
+            "seen_on_the_way",
+        ]
+    );
+    let text = PrivacyReport::of(&strict(|_| {})).to_string();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("cannot see how many those are"), "{text}");
+    assert!(text.contains("findings: 0 high"), "{text}");
 }
 
 fn codes(facts: &Facts) -> Vec<&'static str> {
@@ -287,6 +346,11 @@ fn each_configuration_and_each_sight_has_its_findings_beside_those_that_remain()
             assert!(own.contains(&code), "{code} is missing: {facts:?}");
         }
         own.retain(|code| !ALWAYS.contains(code));
+        // Who is not strict shares connections, whatever else is configured.
+        let shares = own.iter().position(|code| *code == "shared_connections");
+        if !facts.configured.is_strict() {
+            own.remove(shares.expect("connections are shared"));
+        }
         assert_eq!(own, expected, "{facts:?}");
     }
 }

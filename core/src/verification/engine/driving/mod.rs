@@ -3,6 +3,7 @@
 mod asking;
 mod failing;
 mod shelf;
+mod telling;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 pub(super) use self::failing::failed_to_buy;
 use self::shelf::Patience;
 pub(super) use self::shelf::Shelf;
+use super::strictly::is_for_strict;
 use super::{unknown_id, Engine, Progress};
 use crate::claim::ClaimType;
 use crate::client::{AttemptOptions, IssuePrivacyPass, RelayToken};
@@ -18,10 +20,11 @@ use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::events::EventKind;
 use crate::http::Attempt;
 use crate::outcome::{meaning, Call, Meaning};
+use crate::passes::PooledState;
 use crate::records::{Changed, Loaded, MINUTE};
 use crate::secret::rand_core::Rng;
 use crate::verification::machine::{decide, Decision, Effect, Event, Run};
-use crate::verification::record::{Durable, State};
+use crate::verification::record::{Durable, Paid, State};
 
 impl Engine {
     /// Goes from step to step until there is something to tell: what the record says, which may be
@@ -51,10 +54,11 @@ impl Engine {
         &self,
         shelf: Shelf,
         stored: Loaded<Durable>,
-        run: Run,
+        mut run: Run,
         event: Event,
     ) -> Driven {
         let engine = &self.for_one_call();
+        run.is_strict = self.is_strict;
         let mut drive = Drive {
             engine,
             shelf,
@@ -181,6 +185,7 @@ impl Drive<'_> {
         if next.effect == Effect::Sign {
             // Whoever cannot buy leaves it as it is.
             self.check_buyer().await?;
+            self.check_buys_now().await?;
         }
         // Of money better twice, or for a step that another worker takes, than never: whoever dies
         // after the swap tells nobody.
@@ -233,6 +238,7 @@ impl Drive<'_> {
             Effect::Tell => return Ok(Performed::Told(self.engine.tell(record).await)),
             Effect::TellPending => return Ok(Performed::Told(Ok(Progress::Pending))),
             Effect::Fail(kind) => return Err(self.failure(kind)),
+            Effect::LeaveToStrict => return Err(is_for_strict()),
             Effect::Later(kind) if self.asks_again(kind) => {
                 match self.pause(Tries::Counted).await {
                     Event::OutOfPatience(_) => return Err(self.failure(kind)),
@@ -248,15 +254,20 @@ impl Drive<'_> {
             Effect::Wait => return self.wait().await,
             Effect::Again => self.pause(Tries::Counted).await,
             Effect::AgainUntilDeadline => self.pause(Tries::UntilDeadline).await,
-            Effect::FindReplacement => {
-                let found = ports.find_pooled(record.owner.as_ref(), &record.claim_type);
-                Event::Replacement(found.await?)
+            Effect::FindPooled => {
+                let owner = record.owner.as_ref();
+                Event::FoundPooled(self.engine.find_pass(owner, &record.claim_type).await?)
             }
             Effect::TakePooled(place) => {
-                Event::Pooled(ports.take_pooled(&place, &record.id).await?)
+                Event::Pooled(self.engine.take_pass(&place, &record.id).await?)
+            }
+            // A place is bought for one challenge.
+            Effect::Blind if self.is_common_place() => {
+                return Err(self.failure(ErrorKind::NotFound))
             }
             Effect::Blind => {
                 self.check_buyer().await?;
+                self.check_buys_now().await?;
                 let bound_to = self.engine.bound_to(record)?;
                 self.retry = 0;
                 Event::Blinded(ports.persona.blind(&bound_to, &ports.left()).await?)
@@ -265,9 +276,13 @@ impl Drive<'_> {
             Effect::Sign => self.sign().await?,
             Effect::Redeem => self.redeem().await?,
             Effect::Refund(refund) => {
-                let (place, pass) = (&refund.pool_key, &refund.pass);
                 let of = (record.claim_type.as_str(), record.owner.as_ref());
-                match ports.give_back(place, &record.id, of, pass).await {
+                let state = match refund.of {
+                    Paid::Pass(pass) => PooledState::Available { pass },
+                    Paid::Purchase(purchase) => PooledState::Issuing { purchase },
+                };
+                let place = &refund.pool_key;
+                match ports.give_back(place, &record.id, of, state).await {
                     Ok(()) => Event::Refunded,
                     // The answer is there, and what is left to do is due again: see `recover`.
                     Err(_) => return Ok(Performed::Told(self.engine.tell(record).await)),
@@ -360,33 +375,6 @@ impl Drive<'_> {
 
     fn spent(&self) -> Duration {
         self.engine.ports.spent()
-    }
-
-    fn notify(&self, kind: EventKind) {
-        let failed = self.failed.as_ref().map(|(_, attempt)| attempt);
-        let message = match kind {
-            EventKind::PossibleDoubleCharge => {
-                "A pass that may have been billed is asked for under a new idempotency key."
-            }
-            EventKind::UnknownOutcome => {
-                "Nobody can tell what became of a request; the verification says what is known."
-            }
-            EventKind::LinkableByTime => {
-                "The pass was bought in the call that asks for the answer: Persona can tell by the \
-                 clock which relay it is for."
-            }
-            EventKind::Pending => "Persona has no answer yet.",
-            EventKind::Refunded => "A pass that was not consumed went back to the pool.",
-            // These are told where they are found.
-            EventKind::KeyChanged
-            | EventKind::IssuerInconsistent
-            | EventKind::KeyIdMismatch
-            | EventKind::PurchaseFailed
-            | EventKind::PoolStopped
-            | EventKind::BackgroundFailure => "",
-        };
-        let request_id = failed.and_then(|attempt| attempt.request_id());
-        self.engine.ports.tell(kind, self.id(), request_id, message);
     }
 
     /// The verification's id. Neither a place nor a stateless call has one that says anything.

@@ -5,6 +5,7 @@ mod put_off;
 mod redeeming;
 mod rejected;
 mod signing;
+mod strict;
 mod workers;
 
 use std::sync::Arc;
@@ -200,10 +201,7 @@ fn request_of(record: &Durable) -> (Request, Vec<Request>) {
 }
 
 fn pass() -> PaidPass {
-    PaidPass {
-        token: StoredSecret::new("pass"),
-        bought_at: BEGIN,
-    }
+    PaidPass::new(StoredSecret::new("pass"), BEGIN)
 }
 
 fn not_sent() -> Box<Attempt> {

@@ -54,7 +54,7 @@ fn a_pass_that_was_not_consumed_is_given_back_once() {
     let Effect::Refund(refund) = effect else {
         panic!("{effect:?}");
     };
-    assert_eq!(refund.pass, pass());
+    assert_eq!(refund.of, Paid::Pass(pass()));
     // Whoever comes after a crash puts it into the same place.
     assert_eq!(worker.feed(Event::Continue), Effect::Refund(refund));
     assert_eq!(worker.feed(Event::Refunded), Effect::Continue);
@@ -67,13 +67,13 @@ fn a_rejected_pass_gets_a_second_look_and_buys_no_other_one_unless_the_caller_sa
     let mut worker = Worker::redeeming(BEGIN);
     assert_eq!(worker.not_redeemed(status(401, "a")), Effect::Again);
     let looks_further = worker.not_redeemed(status(401, "a"));
-    assert_eq!(looks_further, Effect::FindReplacement);
-    let nothing = Event::Replacement(None);
+    assert_eq!(looks_further, Effect::FindPooled);
+    let nothing = Event::FoundPooled(None);
     let rejected = Effect::Fail(ErrorKind::PassRejected);
     assert_eq!(worker.feed(nothing.clone()), rejected);
     worker.run = Run::new(Goal::Answer, worker.now);
     assert_eq!(worker.feed(Event::Continue), Effect::Tell);
-    assert_eq!(worker.feed(Event::Reissue), Effect::FindReplacement);
+    assert_eq!(worker.feed(Event::Reissue), Effect::FindPooled);
     assert_eq!(worker.feed(nothing), Effect::Continue);
     assert_eq!(worker.record.state, State::Created { pooled: None });
     assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
@@ -85,9 +85,9 @@ fn another_pass_of_the_pool_is_tried_before_one_is_bought_and_not_the_whole_pool
     for _ in 0..3 {
         assert_eq!(worker.not_redeemed(status(401, "a")), Effect::Again);
         let looks_further = worker.not_redeemed(status(401, "a"));
-        assert_eq!(looks_further, Effect::FindReplacement);
+        assert_eq!(looks_further, Effect::FindPooled);
         let place = Some("place".to_owned());
-        worker.feed(Event::Replacement(place));
+        worker.feed(Event::FoundPooled(place));
         let takes = Effect::TakePooled("place".to_owned());
         assert_eq!(worker.feed(Event::Continue), takes);
         worker.feed(Event::Pooled(Some(pass())));

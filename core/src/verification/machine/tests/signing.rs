@@ -100,7 +100,7 @@ fn what_was_provably_never_sent_leaves_no_key_to_wonder_about() {
     assert_eq!(worker.feed(Event::Continue), Effect::Redeem);
     assert_eq!(worker.not_redeemed(status(401, "b")), Effect::Again);
     let looks_further = worker.not_redeemed(status(401, "b"));
-    assert_eq!(looks_further, Effect::FindReplacement);
+    assert_eq!(looks_further, Effect::FindPooled);
 }
 
 #[test]

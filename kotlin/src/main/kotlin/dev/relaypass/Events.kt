@@ -73,6 +73,12 @@ public class EventKind private constructor(
          */
         @JvmField public val PURCHASE_FAILED: EventKind = know("purchase_failed")
 
+        /**
+         * A verification needs a pass and the pool has none, and strict privacy buys none for it. Once for each
+         * verification.
+         */
+        @JvmField public val WAITING_FOR_PASS: EventKind = know("waiting_for_pass")
+
         /** Persona does not answer the question yet. */
         @JvmField public val PENDING: EventKind = know("pending")
 

@@ -14,10 +14,11 @@ public class Passes internal constructor(
     private val client: CoreClient,
 ) {
     /**
-     * Buys passes ahead, and says how many it bought. Each is billed. No more than 100 of a claim type
+     * Buys passes ahead, and says how many it bought. Each is billed. No more than 100 of a claim type, or `passPool` if that is more,
      * are ever held ready. What was bought before an error or a cancellation stays in the pool; when the
      * timeout is over, it returns how many it bought until then. Without one, each pass may take as long
-     * as a call.
+     * as a call. A strict client buys in the common hours only: it notes that passes are wanted, and buys
+     * none now, but in the sandbox.
      *
      * ```
      * client.passes.prefetch("age_over18_verified", count = 10)
@@ -25,7 +26,7 @@ public class Passes internal constructor(
      *
      * @param claimType what the passes are for, such as `age_over18_verified`.
      * @param count how many to buy.
-     * @throws InvalidArgumentException without an API key or a store, or for more than 100; or
+     * @throws InvalidArgumentException without an API key or a store, or for more than that; or
      * [StoreException], and what `relays.issuePrivacyPass` throws.
      */
     public suspend fun prefetch(

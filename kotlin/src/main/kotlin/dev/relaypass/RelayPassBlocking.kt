@@ -159,6 +159,9 @@ public class RelayPassBlocking internal constructor(
         /** As the other one. `null`: the default. */
         public fun passPool(size: Int?): Builder = apply { options.passPool = size }
 
+        /** See [RelayPassOptions.privacy]. */
+        public fun privacy(privacy: Privacy?): Builder = apply { options.privacy = privacy }
+
         /** See [RelayPassOptions.background]. */
         public fun background(background: Boolean): Builder = apply { options.background = background }
 

@@ -259,6 +259,16 @@ public class ClaimMismatchException @JvmOverloads constructor(
 ) : RelayPassException("claim_mismatch", message, facts, cause)
 
 /**
+ * Strict privacy does not allow it: Persona could tell whose the pass is. Nothing was sent that names
+ * you.
+ */
+public class PrivacyRefusedException @JvmOverloads constructor(
+    message: String,
+    facts: ErrorFacts = ErrorFacts(),
+    cause: Throwable? = null,
+) : RelayPassException("privacy_refused", message, facts, cause)
+
+/**
  * The caller's store failed. [cause] is what its method threw, the same object; there is none if it took
  * too long.
  */
@@ -331,6 +341,7 @@ internal fun makeException(
         "pass_expired" -> PassExpiredException(message, facts, cause)
         "decryption" -> DecryptionException(message, facts, cause)
         "claim_mismatch" -> ClaimMismatchException(message, facts, cause)
+        "privacy_refused" -> PrivacyRefusedException(message, facts, cause)
         "store" -> StoreException(message, facts, cause)
         "outcome_unknown" -> OutcomeUnknownException(message, facts, cause)
         "closed" -> ClosedException(message, facts, cause)

@@ -112,10 +112,22 @@ public class RelayPassOptions {
     public var purchaseWindow: Duration? = null
 
     /**
-     * How many passes to hold ready for each claim type that is asked for: 0 to 100; the default is 0.
+     * How many passes to hold ready for each claim type that is asked for: 0 to 1000; the default is 0.
      * [background] fills the pool.
      */
     public var passPool: Int? = null
+
+    /**
+     * How far the client goes so that Persona cannot tell whose a relay is; the default is
+     * [Privacy.STANDARD]. [Privacy.STRICT] needs a [passPool] and an [anonymousProxy] that is not the way out
+     * of the call that names you. The pool is bought in the common hours only, from 10:00 to 11:00 UTC: whole
+     * on Tuesdays, and on other days if less than half of it is left. A verification takes its pass from it
+     * when the answer is asked for; without one it is pending, and [onEvent] is told
+     * [EventKind.WAITING_FOR_PASS]. What could tell Persona whose a pass is, is refused
+     * ([PrivacyRefusedException]). A redemption waits up to 2 seconds, and a pass that was shown is shown for
+     * no other relay.
+     */
+    public var privacy: Privacy? = null
 
     /**
      * Whether to drive open verifications on and fill the pool, about once a minute, from the first call
@@ -155,6 +167,7 @@ public class RelayPassOptions {
             passBinding = passBinding?.code,
             purchaseWindowSeconds = purchaseWindow?.toDouble(SECONDS),
             passPool = passPool?.toLong(),
+            privacy = privacy?.code,
             background = background,
             onEvent = onEvent?.let(::ListenerAdapter),
         )

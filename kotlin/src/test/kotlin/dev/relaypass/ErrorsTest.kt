@@ -45,6 +45,7 @@ class ErrorsTest {
             "pass_expired" to PassExpiredException::class,
             "decryption" to DecryptionException::class,
             "claim_mismatch" to ClaimMismatchException::class,
+            "privacy_refused" to PrivacyRefusedException::class,
             "store" to StoreException::class,
             "outcome_unknown" to OutcomeUnknownException::class,
             "closed" to ClosedException::class,

@@ -130,7 +130,8 @@ class ScenariosTest {
                 timeout = options["timeout"]?.jsonPrimitive?.double?.seconds
                 retries = options["retries"]?.jsonPrimitive?.int
                 caPem = options.textOrNull("ca_pem")
-                anonymousProxy = options.textOrNull("anonymous_proxy")
+                // The sandbox takes what is sent to a proxy for itself.
+                anonymousProxy = options.textOrNull("anonymous_proxy").let { if (it == "sandbox") sandbox.url else it }
                 identifiedProxy = options.textOrNull("identified_proxy")
                 options["decryption_key"]?.let { decryptionKeys = keysOf(it) }
                 encryptionForm =
@@ -142,6 +143,7 @@ class ScenariosTest {
                 // Nothing waits in scenarios, unless they say so.
                 purchaseWindow = (options["purchase_window"]?.jsonPrimitive?.double ?: 0.0).seconds
                 passPool = options["pass_pool"]?.jsonPrimitive?.int
+                privacy = options.textOrNull("privacy")?.let { code -> Privacy.entries.first { it.code == code } }
                 onEvent = { event -> told += event.kind }
             }.also { checkKnown(options, KNOWN_OPTIONS) }
         }
@@ -161,7 +163,7 @@ class ScenariosTest {
     }
 
     /**
-     * Three options are enums here: a text that is none of theirs cannot be said, which is better than an
+     * Four options are enums here: a text that is none of theirs cannot be said, which is better than an
      * error. That the core refuses it is checked past them.
      */
     private fun refuseWhatCannotBeSaid(options: JsonObject) {
@@ -169,9 +171,15 @@ class ScenariosTest {
         val passBinding = options.textOrNull("pass_binding")?.takeIf { it !in PassBinding.entries.map(PassBinding::code) }
         val encryptionForm =
             options.textOrNull("encryption_form")?.takeIf { it !in EncryptionForm.entries.map(EncryptionForm::code) }
-        if (environment != null || passBinding != null || encryptionForm != null) {
+        val privacy = options.textOrNull("privacy")?.takeIf { it !in Privacy.entries.map(Privacy::code) }
+        if (environment != null || passBinding != null || encryptionForm != null || privacy != null) {
             CoreClient(
-                RelayPassOptions().lower().copy(environment = environment, passBinding = passBinding, encryptionForm = encryptionForm),
+                RelayPassOptions().lower().copy(
+                    environment = environment,
+                    passBinding = passBinding,
+                    encryptionForm = encryptionForm,
+                    privacy = privacy,
+                ),
             )
         }
     }
@@ -268,7 +276,7 @@ class ScenariosTest {
 
 private val KNOWN_OPTIONS =
     setOf("environment", "timeout", "retries", "decryption_key", "encryption_form", "ca_pem", "anonymous_proxy", "identified_proxy") +
-        setOf("store", "seal_key", "pass_binding", "purchase_window", "pass_pool")
+        setOf("store", "seal_key", "pass_binding", "purchase_window", "pass_pool", "privacy")
 
 /** One key, or a list of them: in PEM, as the JSON of a JWK, or as its members. */
 private fun keysOf(given: JsonElement): List<EncryptionKey> =

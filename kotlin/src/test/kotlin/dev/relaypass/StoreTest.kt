@@ -109,7 +109,7 @@ class StoreTest {
             sandbox.visit(started)
             assertInstanceOf(Completion.Passed::class.java, client.verifications.complete(started.id))
             assertEquals(1, client.passes.count(CLAIM_TYPE))
-            for (count in listOf(-1, 101, Int.MAX_VALUE, Int.MIN_VALUE)) {
+            for (count in listOf(-1, 1001, Int.MAX_VALUE, Int.MIN_VALUE)) {
                 thrownBy<InvalidArgumentException> { client.passes.prefetch(CLAIM_TYPE, count) }
             }
         }

@@ -345,6 +345,7 @@ class SurfaceTest {
         fun choices(name: String) = options.single { it.name == name }.choices
         assertEquals(choices("environment"), Environment.entries.map { it.code })
         assertEquals(choices("passBinding"), PassBinding.entries.map { it.code })
+        assertEquals(choices("privacy"), Privacy.entries.map { it.code })
         assertEquals(choices("encryptionForm"), EncryptionForm.entries.map { it.code })
         val arguments = calls.flatMap { members(it.getValue("arguments").jsonArray) }
         for (theme in arguments.filter { it.name == "theme" }) assertEquals(theme.choices, Theme.entries.map { it.code })
@@ -375,6 +376,7 @@ class SurfaceTest {
             mapOf(
                 "environment: text" to listOf(Environment::class),
                 "passBinding: text" to listOf(PassBinding::class),
+                "privacy: text" to listOf(Privacy::class),
                 "status: text" to listOf(VerificationStatus::class),
                 "kind: text" to listOf(EventKind::class),
                 "PrivacyFinding.code: text" to listOf(PrivacyCode::class),
