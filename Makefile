@@ -47,4 +47,5 @@ dist-twice:  ## build what is in dist/natives again, elsewhere, and compare the 
 
 clean:  ## remove what the above made
 	rm -rf target .venv .cache out dist node/node_modules tests/bench/node_modules tests/deploying/node_modules \
+	  tests/install/managers/node_modules tests/install/next/node_modules \
 	  tests/web/node_modules node/dist node/native python/relaypass/_native*.so
