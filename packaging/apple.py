@@ -1,9 +1,10 @@
 """What the linker must know of macOS: which symbols its libraries have.
 
-No part of Apple's SDK is here. zig brings the symbols of libSystem; those of the two frameworks
-that a dependency calls (rustls-platform-verifier, though relaypass asks only its own list of
-authorities) are in packaging/macos. Their names are those that the crates core-foundation-sys and
-security-framework-sys (both MIT OR Apache-2.0) declare. A symbol that is not listed fails the link, with its name.
+No part of Apple's SDK is here. zig brings the symbols of libSystem; those of the frameworks
+that dependencies call (rustls-platform-verifier, though relaypass asks only its own list of
+authorities; whoami, for the name of PostgreSQL's user) are in packaging/macos. Their names are those that the
+crates core-foundation-sys, security-framework-sys (both MIT OR Apache-2.0) and objc2-system-configuration (Zlib OR
+Apache-2.0 OR MIT) declare. A symbol that is not listed fails the link, with its name.
 """
 
 from __future__ import annotations
