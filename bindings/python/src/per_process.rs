@@ -10,7 +10,6 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::sync::OnceLock;
 use std::{io, process, ptr};
 
 use pyo3::prelude::*;
@@ -65,7 +64,7 @@ pub(crate) fn notice_forks() -> io::Result<()> {
 /// without `fork`; none before Linux 4.14, and under an emulator that takes any advice for good.
 #[cfg(target_os = "linux")]
 fn emptied_by_fork() -> Option<&'static AtomicU64> {
-    static NUMBER: OnceLock<Option<&AtomicU64>> = OnceLock::new();
+    static NUMBER: std::sync::OnceLock<Option<&AtomicU64>> = std::sync::OnceLock::new();
     *NUMBER.get_or_init(|| {
         let (size, access) = (4096, libc::PROT_READ | libc::PROT_WRITE);
         let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
