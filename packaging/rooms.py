@@ -11,7 +11,7 @@ import platform
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def musl(target: Target) -> Room:
     name = "musl 1.2" if is_ours else "musl 1.2 on arm64 (qemu)"
     program = root / "load"
     if not program.exists():
-        build_loader(f"{target.machine}-linux-musl", MUSL_LOADER, program)
+        build_c(f"{target.machine}-linux-musl", MUSL_LOADER, program)
     (loader,) = (root / "lib").glob("ld-musl-*.so.1")
     prefix: list[str | Path] = [] if is_ours else emulator(root)
     return Room(name, prefix, loader=[loader, program])
@@ -133,11 +133,15 @@ def wine(target: Target) -> Room:
         subprocess.run([program, "reg", "add", *version], env=unfinished, check=True)
         # Its server writes what it knows when it ends.
         subprocess.run([root / "usr/lib/wine/wineserver", "--wait"], env=unfinished, check=True)
+        # Of all that is asked of Windows, this is what Wine 8 does not have yet.
+        system = ROOMS / "wine-prefix.new/drive_c/windows/system32"
+        options = ["-shared", "-ladvapi32"]
+        build_c("x86_64-windows-gnu", PRIMITIVES, system / "bcryptprimitives.dll", options)
 
     whole(ROOMS / "wine-prefix", make_windows)
     loader = root / "load.exe"
     if not loader.exists():
-        build_loader("x86_64-windows-gnu", WINDOWS_LOADER, loader)
+        build_c("x86_64-windows-gnu", WINDOWS_LOADER, loader)
     return Room(
         f"Wine 8.0, Node {OLDEST_NODE}",
         [program],
@@ -214,13 +218,23 @@ int main(int count, char **arguments) {
 """
 
 
-def build_loader(zig_target: str, text: str, program: Path) -> None:
+PRIMITIVES = r"""
+#include <windows.h>
+BOOLEAN NTAPI SystemFunction036(PVOID data, ULONG size);
+__declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE data, SIZE_T size) {
+  return SystemFunction036(data, (ULONG)size);
+}
+"""
+
+
+def build_c(zig_target: str, text: str, made: Path, options: Sequence[str] = ()) -> None:
     # Without what zig adds for finding faults, which asks for a newer musl.
     compile_c: list[str | Path] = [CACHE / "python" / "bin" / "python", "-m", "ziglang", "cc"]
     compile_c += ["-target", zig_target, "-O2", "-fno-sanitize=all"]
     if "musl" in zig_target:
         compile_c += ["-dynamic"]
-    subprocess.run([*compile_c, "-o", program, "-xc", "-"], input=text, text=True, check=True)
+    compile_c += ["-o", made, "-xc", "-", *options]
+    subprocess.run(compile_c, input=text, text=True, check=True)
 
 
 def room(name: str, suite: str, architecture: str, packages: list[str]) -> Path:

@@ -20,7 +20,11 @@ _INPUTS: tuple[str, ...] = (
     "Cargo.toml",
     "Cargo.lock",
 )
-_INPUTS += ("rust-toolchain.toml", ".cargo/config.toml", "packaging/natives", "packaging/targets")
+_INPUTS += ("rust-toolchain.toml", ".cargo/config.toml")
+_INPUTS += tuple(
+    f"packaging/{it}"
+    for it in ("natives", "release-flags", "targets", "macos-linker", "windows-linker")
+)
 _NO_INPUTS = {"tests", "benches", "examples", "target"}
 
 

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use relaypass::{DecryptionKeys, EncryptionForm, PassBinding, Privacy, Secret};
+use relaypass::{DecryptionKeys, EncryptionForm, Isolation, PassBinding, Privacy, Secret};
 use relaypass_gateway::{Gateway, Limits, OperatorToken, Options, PrivacyReport, StartError, Tls};
 
 use crate::settings::{read, secret};
@@ -79,6 +79,10 @@ pub(crate) struct Arguments {
     /// needs --pass-pool and a proxy for anonymous calls, and sells no passes to callers
     #[arg(long, env = "RELAYPASS_PRIVACY", default_value = "standard")]
     privacy: String,
+    /// What anonymous calls of different relays share: none, which leaves connections shared, or relay:
+    /// each call has a connection of its own, at the price of a handshake. Strict privacy does so always
+    #[arg(long, env = "RELAYPASS_ISOLATION", default_value = "none")]
+    isolation: String,
     /// How many calls are worked on at once; more are refused with 503
     #[arg(long, env = "RELAYPASS_MAX_CALLS", default_value_t = 512)]
     max_calls: usize,
@@ -128,7 +132,8 @@ Secrets, from the environment only; NAME_FILE names a file to read it from inste
   RELAYPASS_API_KEY          Persona's API key, for the verification endpoints
   RELAYPASS_GATEWAY_TOKEN    what callers of the verification endpoints and of GET /privacy show as
                              bearer token
-  RELAYPASS_ANONYMOUS_PROXY  the way out for the calls that must not name anybody
+  RELAYPASS_ANONYMOUS_PROXY  the way out for the calls that must not name anybody. Several, separated
+                             by commas or blanks: each relay has one
   RELAYPASS_IDENTIFIED_PROXY the way out for the call that names its caller";
 
 /// Who needs which, and how it stops.
@@ -247,6 +252,8 @@ impl Arguments {
             pass_pool: self.pass_pool,
             privacy: Privacy::parse(&self.privacy)
                 .map_err(|error| format!("--privacy: {}", error.message()))?,
+            isolation: Isolation::parse(&self.isolation)
+                .map_err(|error| format!("--isolation: {}", error.message()))?,
             tls: self.tls()?,
             limits: self.limits()?,
         })

@@ -3,18 +3,20 @@
 //!
 //! `sqlite FOLDER CLOSED` or `postgres URL CLOSED`; `slow FOLDER` for a thousand that are due, with a
 //! Persona that answers after 100 ms, `hanging FOLDER` for one that never does; against RELAYPASS_BASE_URL with
-//! RELAYPASS_API_KEY. The rows are written behind the store's back, a million by the store itself
-//! would take too long.
+//! RELAYPASS_API_KEY.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use relaypass::store::{create_table, open, Record, Store};
+use relaypass::store::{create_table, open, Record};
 use relaypass::transport::{
     BoxFuture, Connection, FailureCause, Request, Response, SendFailure, Sent, Transport,
 };
-use relaypass::{ClaimType, Client, ClientBuilder, Environment, StartVerification, Status};
-use serde_json::{json, Value};
+
+#[path = "stored/mod.rs"]
+mod stored;
+
+use stored::{builder, fill_sqlite, finish_one, make_due, start_one, Rows};
 
 const DUE: usize = 100;
 /// So many are due where Persona is slow or hangs.
@@ -124,15 +126,6 @@ impl Transport for Hanging {
     }
 }
 
-fn builder() -> ClientBuilder {
-    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
-    Client::builder()
-        .base_url(variable("RELAYPASS_BASE_URL"))
-        .api_key(variable("RELAYPASS_API_KEY"))
-        .environment(Environment::Sandbox)
-        .purchase_window(Duration::ZERO)
-}
-
 async fn measure(url: &str, closed: &str, fill: impl FnOnce(Rows)) {
     create_table(url).await.expect("a table");
     let store = open(url).expect("a store");
@@ -164,37 +157,6 @@ async fn measure(url: &str, closed: &str, fill: impl FnOnce(Rows)) {
     println!(r#"{{"millis": {:.2}}}"#, millis[0]);
 }
 
-/// Finished verifications: the same value under other keys.
-struct Rows {
-    count: u64,
-    template: Record,
-}
-
-impl Rows {
-    fn key(number: u64) -> String {
-        format!("verification/00000000-0000-4000-8000-{number:012x}")
-    }
-}
-
-fn fill_sqlite(file: &str, rows: Rows) {
-    let mut connection = rusqlite::Connection::open(file).expect("opens");
-    let transaction = connection.transaction().expect("begins");
-    {
-        let mut insert = transaction
-            .prepare("INSERT INTO relaypass_records VALUES (?1, ?2, ?3, NULL, ?4)")
-            .expect("the table of the store");
-        let expires_at = rows.template.expires_at.map(|at| at as i64);
-        let version = rows.template.version as i64;
-        for number in 0..rows.count {
-            let value = &rows.template.value;
-            insert
-                .execute((Rows::key(number), value, version, expires_at))
-                .expect("inserts");
-        }
-    }
-    transaction.commit().expect("commits");
-}
-
 fn fill_postgres(url: &str, rows: Rows) {
     tokio::runtime::Handle::current().block_on(async {
         let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
@@ -223,56 +185,4 @@ fn fill_postgres(url: &str, rows: Rows) {
             .await
             .expect("analyses");
     });
-}
-
-async fn finish_one(client: &Client, store: &dyn Store) -> Record {
-    let key = start_one(client, store).await;
-    let id = key.strip_prefix("verification/").expect("its key");
-    let id = relaypass::VerificationId::parse(id).expect("its id");
-    let answer = client.verifications().complete(&id, false).await;
-    assert_eq!(answer.expect("completes").status, Status::Passed);
-    let record = store.load(&key).await.expect("loads");
-    record.expect("the record is there")
-}
-
-/// A verification that has its pass; its key.
-async fn start_one(client: &Client, store: &dyn Store) -> String {
-    let claim_type = ClaimType::parse("age_over18_verified").expect("a claim type");
-    let request = StartVerification::new(claim_type);
-    let started = client.verifications().start(request).await.expect("starts");
-    let key = format!("verification/{}", started.id.as_str());
-    loop {
-        let record = store.load(&key).await.expect("loads").expect("is there");
-        if content(&record)["state"]["is"] == "ready" {
-            return key;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-}
-
-/// `is_over`: its session, too, so that Persona is asked.
-async fn make_due(store: &dyn Store, key: &str, is_over: bool) {
-    let record = store.load(key).await.expect("loads").expect("is there");
-    let mut content = content(&record);
-    content["due_at"] = json!(1);
-    if is_over {
-        content["session_ends_at"] = json!(1);
-    }
-    // Whoever bought its pass has only just left it.
-    content["leased_until"] = Value::Null;
-    let due = Record {
-        value: [&record.value[..3], content.to_string().as_bytes()].concat(),
-        version: record.version + 1,
-        due_at: Some(1),
-        expires_at: None,
-    };
-    store
-        .compare_and_swap(key, Some(record.version), Some(due))
-        .await
-        .expect("swaps");
-}
-
-/// What is in a record that is not sealed: three bytes of formats, and JSON.
-fn content(record: &Record) -> Value {
-    serde_json::from_slice(&record.value[3..]).expect("JSON")
 }

@@ -26,7 +26,8 @@ pub enum ErrorKind {
     Authentication,
     /// The API key lacks a permission (403); on redemption most likely "not finished yet".
     PermissionDenied,
-    /// Persona does not know it (404): an unknown relay, a wrong relay secret, an unknown key id.
+    /// Persona does not know it (404): an unknown relay, a wrong relay secret, an unknown key id. Or
+    /// the store does not have the verification.
     NotFound,
     /// Another request is in the way (409).
     Conflict,

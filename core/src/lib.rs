@@ -41,6 +41,9 @@ mod encoding;
 mod error;
 mod events;
 mod future;
+#[cfg(any(test, relaypass_fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[doc(hidden)]
 pub mod given;
 mod http;
@@ -70,7 +73,8 @@ pub use claim::{
 };
 pub use client::{
     Client, ClientBuilder, CreateRelay, EncryptionForm, Environment, GenerateClaim, GeneratedClaim,
-    IssuePrivacyPass, PassBinding, PassText, Privacy, PrivacyPass, Relay, RelayToken, Relays,
+    Isolation, IssuePrivacyPass, PassBinding, PassText, Privacy, PrivacyPass, Relay, RelayToken,
+    Relays,
 };
 pub use credential::{ApiKey, RelaySecret, SealKey};
 pub use error::{Error, ErrorKind, RateLimit, ResponseInfo, Result, UnopenedClaim};

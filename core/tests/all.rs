@@ -19,3 +19,4 @@ mod sealed;
 mod stores;
 mod strict;
 mod support;
+mod ways_out;

@@ -2,6 +2,8 @@
 //! it fears.
 
 use relaypass::store::{create_table, open, Record};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::support::services::{connect, Services};
 
@@ -128,4 +130,94 @@ async fn a_server_that_takes_no_writes_is_called_that() {
     let text = refusal(&read_only).await;
     assert!(text.contains("takes no writes"), "{text}");
     assert!(text.contains("SQLSTATE 25006"), "{text}");
+}
+
+/// A server, or what says that it is one: to each client it answers this, and no more.
+async fn that_says(greeting: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut clients = Vec::new();
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut asked = [0; 1024];
+            let _ = client.read(&mut asked).await;
+            let _ = client.write_all(greeting).await;
+            clients.push(client);
+        }
+    });
+    format!("postgres://u:canary@127.0.0.1:{port}/d?connect_timeout=1")
+}
+
+#[tokio::test]
+async fn a_pooler_without_a_connection_left_does_not_read_as_a_slow_store() {
+    // Nobody has to say who he is, and the server waits for the first question.
+    let welcome = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+    let (silent, welcoming) = (that_says(b"").await, that_says(welcome).await);
+    let (silent, welcoming) = tokio::join!(refusal(&silent), refusal(&welcoming));
+    for text in [silent, welcoming] {
+        assert!(
+            text.contains("no new connection was ready in 4 seconds"),
+            "{text}"
+        );
+        assert!(
+            text.contains("A pooler such as PgBouncer has no connection left"),
+            "{text}"
+        );
+        assert!(text.contains("default_pool_size"), "{text}");
+    }
+}
+
+/// Where nobody takes connections, and the next one is not even refused.
+#[cfg(target_os = "linux")]
+struct Silent {
+    port: u16,
+    _listens: TcpListener,
+    _waits: std::net::TcpStream,
+}
+
+#[cfg(target_os = "linux")]
+impl Silent {
+    fn new() -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listens = socket.listen(0).unwrap();
+        let address = listens.local_addr().unwrap();
+        Self {
+            port: address.port(),
+            _listens: listens,
+            _waits: std::net::TcpStream::connect(address).unwrap(),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn silent_hosts_do_not_take_the_time_of_the_one_that_answers() {
+    let refusing = b"E\0\0\0\x17SFATAL\0C28P01\0Mno\0\0";
+    let last = that_says(refusing).await;
+    let silent: [Silent; 5] = std::array::from_fn(|_| Silent::new());
+    let hosts: String = (silent.iter())
+        .map(|silent| format!("127.0.0.1:{},", silent.port))
+        .collect();
+    let text = refusal(&last.replace('@', &format!("@{hosts}"))).await;
+    assert!(text.contains("SQLSTATE 28P01"), "{text}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_locked_is_no_server_that_hangs() {
+    let Some(url) = Services::start().postgres_database().await else {
+        return;
+    };
+    create_table(&url).await.unwrap();
+    let other = connect(&url).await;
+    let lock = "BEGIN; LOCK TABLE relaypass_records";
+    other.batch_execute(lock).await.unwrap();
+    let store = open(&format!("{url}?connect_timeout=1")).unwrap();
+    let swap = store.compare_and_swap("key", None, record());
+    tokio::pin!(swap);
+    // A new connection is waited for, for 4 seconds; a lock as long as the caller likes.
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(5), &mut swap).await;
+    assert!(waited.is_err(), "{waited:?}");
+    other.batch_execute("COMMIT").await.unwrap();
+    swap.await.unwrap();
 }

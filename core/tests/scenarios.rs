@@ -181,7 +181,7 @@ impl<'a> Runner<'a> {
                 }
             };
             let outcome = self.step(client, step).await;
-            compare(&outcome, &step["expect"])
+            compare(&outcome, &self.resolve(&step["expect"]))
                 .map_err(|why| format!("step {index} ({}): {why}", step["do"]))?;
             if let Some(name) = step["save"].as_str() {
                 let result = outcome.unwrap_or_else(|error| describe(&error));
@@ -232,12 +232,14 @@ impl<'a> Runner<'a> {
             retries: options["retries"].as_i64(),
             ca_pem: text("ca_pem"),
             // The sandbox takes what is sent to a proxy for itself.
-            anonymous_proxy: text("anonymous_proxy")
-                .map(|proxy| match proxy.as_str() {
+            anonymous_proxy: (!options["anonymous_proxy"].is_null()).then(|| {
+                let proxies = texts(&options["anonymous_proxy"]).into_iter();
+                let ours = |proxy: String| match proxy.as_str() {
                     "sandbox" => ready.url.clone(),
                     _ => proxy,
-                })
-                .map(Secret::new),
+                };
+                proxies.map(ours).map(Secret::new).collect()
+            }),
             identified_proxy: text("identified_proxy").map(Secret::new),
             decryption_key: keys(&options["decryption_key"]),
             encryption_form: text("encryption_form"),
@@ -251,6 +253,7 @@ impl<'a> Runner<'a> {
             purchase_window_seconds: Some(options["purchase_window"].as_f64().unwrap_or(0.0)),
             pass_pool: options["pass_pool"].as_i64(),
             privacy: text("privacy"),
+            isolation: text("isolation"),
             on_event: Some({
                 let told = Arc::clone(&self.told);
                 Listener::new(move |event| told.lock().unwrap().push(event.kind.name()))
@@ -437,6 +440,10 @@ impl<'a> Runner<'a> {
         if let Value::Array(items) = value {
             return items.iter().map(|item| self.resolve(item)).collect();
         }
+        if let Value::Object(members) = value {
+            let resolved = |(name, member): (&String, &Value)| (name.clone(), self.resolve(member));
+            return members.iter().map(resolved).collect();
+        }
         let Some(path) = value.as_str().and_then(|text| text.strip_prefix('$')) else {
             return value.clone();
         };
@@ -475,6 +482,17 @@ fn key_text(key: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         jwk => Some(jwk.to_string()),
     }
+}
+
+/// One text, or a list of them.
+fn texts(given: &Value) -> Vec<String> {
+    let texts = match given {
+        Value::Array(texts) => texts.iter().map(Value::as_str).collect(),
+        text => vec![text.as_str()],
+    };
+    let texts: Option<Vec<&str>> = texts.into_iter().collect();
+    let texts = texts.expect("a text, or a list of texts");
+    texts.into_iter().map(str::to_owned).collect()
 }
 
 /// One key, or a list of them.
@@ -560,6 +578,7 @@ fn describe(error: &Error) -> Value {
     let unopened = error.unopened_claim();
     json!({
         "error": error.code(),
+        "message": error.message(),
         "status": error.status(),
         "retryable": error.retryable(),
         "operation": error.operation(),

@@ -263,6 +263,12 @@ async fn both_lanes_through_one_way_out_are_refused_at_construction() {
             "privacy_refused",
         ),
         (
+            client()
+                .anonymous_proxies([proxy, "http://127.0.0.1:2"])
+                .identified_proxy(proxy),
+            "privacy_refused",
+        ),
+        (
             client().anonymous_proxy(proxy).pass_pool(0),
             "invalid_argument",
         ),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use relaypass::store::BuiltInStore;
+use relaypass::transport::Transport;
 use relaypass::{Client, ClientBuilder, Listener, Privacy};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -34,6 +35,14 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(options: Options) -> Result<Self, StartError> {
+        Self::by_way_of(options, |transport| transport)
+    }
+
+    /// The same with other ways to Persona than those that are given to `way`.
+    pub(crate) fn by_way_of(
+        options: Options,
+        way: impl Fn(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
         let store = open_store(&options)?;
         check_seal_keys(&options, &store)?;
         let metrics = Arc::new(Metrics::new());
@@ -45,7 +54,7 @@ impl App {
                     counting.count_event(event.kind);
                 }))
                 .wrap_transports(move |transport| {
-                    Arc::new(Watched::new(transport, Arc::clone(&watching)))
+                    Arc::new(Watched::new(way(transport), Arc::clone(&watching)))
                 })
         })?;
         Ok(Self {
@@ -137,6 +146,7 @@ pub(crate) fn open_client(
         Client::builder()
             .seal_keys(options.seal_keys.clone())
             .pass_binding(options.pass_binding)
+            .isolation(options.isolation)
             .background(true),
     );
     let client = (settings.iter())

@@ -21,6 +21,9 @@
 mod app;
 mod call;
 mod credentials;
+#[cfg(any(test, relaypass_fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod listening;
 mod metrics;
 mod observe;

@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use relaypass::{tls, DecryptionKeys, EncryptionForm, PassBinding, Privacy, SealKey, Secret};
+use relaypass::{
+    tls, DecryptionKeys, EncryptionForm, Isolation, PassBinding, Privacy, SealKey, Secret,
+};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::InconsistentKeys::Unknown;
 use rustls::ServerConfig;
@@ -34,7 +36,7 @@ pub struct Options {
     /// In which form the encryption key of the verification endpoints is sent to Persona. Callers of
     /// the three steps choose by the form that they send.
     pub encryption_form: EncryptionForm,
-    /// The way out for the calls that must not name anybody.
+    /// The way out for the calls that must not name anybody, or several with blanks or commas between them.
     pub anonymous_proxy: Option<Secret<String>>,
     /// The way out for the call that names its caller.
     pub identified_proxy: Option<Secret<String>>,
@@ -54,6 +56,8 @@ pub struct Options {
     /// How far the gateway goes so that Persona cannot tell whose a relay is. A strict one buys passes for
     /// its pool only: the endpoint that sells them to callers is refused.
     pub privacy: Privacy,
+    /// What anonymous calls of different relays share.
+    pub isolation: Isolation,
     /// Certificate and key, to serve `https`.
     pub tls: Option<Tls>,
     /// What one client may take.
@@ -80,6 +84,7 @@ impl Default for Options {
             purchase_window: None,
             pass_pool: 0,
             privacy: Privacy::default(),
+            isolation: Isolation::default(),
             tls: None,
             limits: Limits::default(),
         }

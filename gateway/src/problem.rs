@@ -35,7 +35,9 @@ struct ErrorObject {
     /// The stable code of this kind of error.
     #[schema(example = "permission_denied")]
     code: &'static str,
-    /// Persona's, if she gave any; `retryable` says whether the same call may succeed later.
+    /// Persona's, if she gave any; `retryable` says whether the same call may succeed later, and
+    /// `message`, where `details` are Persona's and she gave none, what relaypass says: it begins with
+    /// the step.
     meta: Map<String, Value>,
 }
 
@@ -122,11 +124,13 @@ impl Problem {
         if let Some(words) = error.title() {
             words.clone_into(&mut problem.body.title);
         }
-        if let Some(details) = error.details() {
-            problem.body.details = Some(details.to_owned());
-        }
         if let Some(Value::Object(meta)) = error.meta() {
             problem.body.meta.extend(meta.clone());
+        }
+        if let Some(words) = error.details() {
+            // At which step it was, and what to do, says the text whose place they take.
+            let message = problem.body.details.replace(words.to_owned());
+            tell(&mut problem.body.meta, message);
         }
         let retryable = json!(error.retryable());
         problem.body.meta.insert("retryable".to_owned(), retryable);
@@ -175,6 +179,11 @@ impl IntoResponse for Problem {
         });
         response
     }
+}
+
+/// Persona's own `message` stays hers.
+fn tell(meta: &mut Map<String, Value>, message: Option<String>) {
+    meta.entry("message").or_insert_with(|| json!(message));
 }
 
 const STORE_FAILED: &str =
@@ -236,6 +245,19 @@ mod tests {
             assert_eq!(problem.body.details.as_deref(), Some(STORE_FAILED));
             assert!(!STORE_FAILED.contains(error.message()));
         }
+    }
+
+    #[test]
+    fn a_message_of_personas_is_not_replaced() {
+        let (mut none, mut hers) = (Map::new(), Map::new());
+        hers.insert("message".to_owned(), json!("hers"));
+        for meta in [&mut none, &mut hers] {
+            tell(meta, Some("ours".to_owned()));
+        }
+        assert_eq!(
+            (&none["message"], &hers["message"]),
+            (&json!("ours"), &json!("hers"))
+        );
     }
 
     #[test]

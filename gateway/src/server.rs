@@ -40,7 +40,7 @@ const HEAD_GRACE: Duration = Duration::from_secs(2);
 /// A gateway without file descriptors says so, but not for each connection.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
-type Handlers = TowerToHyperService<Router>;
+pub(crate) type Handlers = TowerToHyperService<Router>;
 
 /// Serves until `stopped` says so, and then until nothing is in flight.
 pub(crate) async fn run(
@@ -50,7 +50,7 @@ pub(crate) async fn run(
     limits: Limits,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let handlers = TowerToHyperService::new(router(Arc::clone(&app)));
+    let handlers = handlers(&app);
     let connections = Arc::new(Semaphore::new(limits.connections));
     let shutdown = GracefulShutdown::new();
     let mut warned: Option<Instant> = None;
@@ -100,6 +100,24 @@ pub(crate) async fn run(
     if finished.is_err() || closed.is_err() {
         tracing::warn!("some calls were still in flight when the time to stop was up");
     }
+}
+
+/// Serves what comes by one stream, until it ends. For [`crate::fuzzing`].
+#[cfg(any(test, relaypass_fuzzing))]
+pub(crate) async fn serve_stream(
+    app: Arc<App>,
+    handlers: Handlers,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
+    let connection = Connection {
+        handlers,
+        acceptor: None,
+        limits: app.limits.clone(),
+        app,
+    };
+    let (_running, stopped) = watch::channel(false);
+    let shutdown = GracefulShutdown::new();
+    connection.speak(stream, shutdown.watcher(), stopped).await;
 }
 
 struct Connection {
@@ -163,6 +181,11 @@ impl Connection {
             () = dawdles => {}
         }
     }
+}
+
+/// What answers requests.
+pub(crate) fn handlers(app: &Arc<App>) -> Handlers {
+    TowerToHyperService::new(router(Arc::clone(app)))
 }
 
 fn router(app: Arc<App>) -> Router {

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::Json as JsonAnswer;
-use relaypass::{
-    Claim, ClaimType, ErrorKind, Result, StartVerification, Verification, VerificationId,
-};
+use relaypass::{Claim, ClaimType, ErrorKind, Result, StartVerification, Verification};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -164,8 +162,9 @@ pub(crate) async fn complete(
 ) -> Result<JsonAnswer<CompletionAnswer>, Problem> {
     let asked = id.clone();
     let completed = work(&app, Problem::of_verification, |client| async move {
-        let id = VerificationId::parse(asked)?;
-        client.verifications().complete(&id, body.reissue).await
+        let verifications = client.verifications();
+        let id = verifications.read_id(asked)?;
+        verifications.complete(&id, body.reissue).await
     });
     let completed = completed.await?;
     Ok(JsonAnswer(CompletionAnswer {
@@ -199,10 +198,10 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
 ) -> Result<JsonAnswer<VerificationAnswer>, Problem> {
     let found = work(&app, Problem::of_verification, |client| async move {
-        let id = VerificationId::parse(id)?;
         let mut asked = query.as_deref().unwrap_or_default().split('&');
         let theme = asked.find_map(|member| member.strip_prefix("theme="));
         let verifications = client.verifications().themed_as(theme)?;
+        let id = verifications.read_id(id)?;
         verifications.get(&id).await
     });
     found.await.map(describe).map(JsonAnswer)
@@ -228,8 +227,9 @@ pub(crate) async fn forget(
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
     let forgotten = work(&app, Problem::of_verification, |client| async move {
-        let id = VerificationId::parse(id)?;
-        client.verifications().forget(&id).await
+        let verifications = client.verifications();
+        let id = verifications.read_id(id)?;
+        verifications.forget(&id).await
     });
     forgotten.await.map(|()| StatusCode::NO_CONTENT)
 }

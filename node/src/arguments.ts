@@ -51,6 +51,19 @@ export function readText(value: unknown, name: string): string {
   return value;
 }
 
+/**
+ * One text, or a list of them.
+ *
+ * @internal
+ */
+export function readTexts(value: unknown, name: string): string[] {
+  const texts: unknown[] = Array.isArray(value) ? value : [value];
+  if (!texts.every((text) => typeof text === 'string')) {
+    throw new TypeError(`${name} must be a string, or an array of strings`);
+  }
+  return texts;
+}
+
 /** @internal */
 export function readFlag(value: unknown, name: string): boolean {
   if (typeof value !== 'boolean') {

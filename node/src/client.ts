@@ -7,6 +7,7 @@ import {
   readMilliseconds,
   readOptions,
   readText,
+  readTexts,
 } from './arguments.js';
 import { call, unwrap } from './cancel.js';
 import { makeListener } from './events.js';
@@ -59,8 +60,14 @@ export interface RelayPassOptions {
   readonly retries?: number | null | undefined;
   /** Certificates to trust beside the public ones, in PEM: a company's own authority. */
   readonly caPem?: string | null | undefined;
-  /** The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`. */
-  readonly anonymousProxy?: string | null | undefined;
+  /**
+   * The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`. Or several:
+   * an array, or one text with blanks or commas between them (a comma in a URL is `%2C`). One of them is
+   * drawn for each verification and serves all calls of its relay, in every process that has the same
+   * list. One that does not answer is an error for those that were given it: no call leaves by another
+   * one, or directly. Refused are an empty array, more than 100, and two that differ at most in the password.
+   */
+  readonly anonymousProxy?: string | readonly string[] | null | undefined;
   /** The way out for the one call that names us. */
   readonly identifiedProxy?: string | null | undefined;
   /**
@@ -120,6 +127,13 @@ export interface RelayPassOptions {
    */
   readonly privacy?: 'standard' | 'strict' | null | undefined;
   /**
+   * What anonymous calls of different relays share: with `none` (the default) connections; with `relay`
+   * no connection. Each anonymous call then has one of its own, and through a SOCKS proxy whose URL has
+   * no credentials random ones, so that Tor gives it a circuit of its own. It costs a TCP and a TLS
+   * handshake for each anonymous call. Strict privacy isolates always.
+   */
+  readonly isolation?: 'none' | 'relay' | null | undefined;
+  /**
    * Whether to drive open verifications on and fill the pool, about once a minute, from the first
    * call that needs the store for as long as the client lives; by default `false`.
    *
@@ -162,6 +176,7 @@ const OPTIONS = [
   'purchaseWindowMs',
   'passPool',
   'privacy',
+  'isolation',
   'background',
   'onEvent',
 ] as const;
@@ -218,7 +233,7 @@ export class RelayPass {
         idleTimeoutSeconds: optional(readMilliseconds, given.idleTimeoutMs, 'idleTimeoutMs'),
         retries: optional(readInteger, given.retries, 'retries'),
         caPem: optional(readText, given.caPem, 'caPem'),
-        anonymousProxy: optional(readText, given.anonymousProxy, 'anonymousProxy'),
+        anonymousProxy: optional(readTexts, given.anonymousProxy, 'anonymousProxy'),
         identifiedProxy: optional(readText, given.identifiedProxy, 'identifiedProxy'),
         decryptionKey: optional(readPrivateKeys, given.decryptionKey, 'decryptionKey'),
         encryptionForm: optional(readText, given.encryptionForm, 'encryptionForm'),
@@ -234,6 +249,7 @@ export class RelayPass {
         ),
         passPool: optional(readInteger, given.passPool, 'passPool'),
         privacy: optional(readText, given.privacy, 'privacy'),
+        isolation: optional(readText, given.isolation, 'isolation'),
         background: optional(readFlag, given.background, 'background'),
         onEvent: onEvent === undefined ? undefined : makeListener(onEvent),
       }),

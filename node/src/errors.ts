@@ -175,7 +175,10 @@ export class PermissionDeniedError extends RelayPassError {
   declare readonly code: 'permission_denied';
 }
 
-/** Persona does not know it (404): an unknown relay, a wrong relay secret, an unknown key id. */
+/**
+ * Persona does not know it (404): an unknown relay, a wrong relay secret, an unknown key id. Or the
+ * store does not have the verification.
+ */
 export class NotFoundError extends RelayPassError {
   static override readonly code = 'not_found';
   declare readonly code: 'not_found';

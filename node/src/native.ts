@@ -141,7 +141,7 @@ export interface NativeClientOptions {
   idleTimeoutSeconds: number | undefined;
   retries: number | undefined;
   caPem: string | undefined;
-  anonymousProxy: string | undefined;
+  anonymousProxy: string[] | undefined;
   identifiedProxy: string | undefined;
   decryptionKey: string[] | undefined;
   encryptionForm: string | undefined;
@@ -153,6 +153,7 @@ export interface NativeClientOptions {
   purchaseWindowSeconds: number | undefined;
   passPool: number | undefined;
   privacy: string | undefined;
+  isolation: string | undefined;
   background: boolean | undefined;
   onEvent: ((scope: number | null, event: RelayPassEvent) => void) | undefined;
 }

@@ -34,8 +34,8 @@ export interface GetOptions extends CallOptions {
 export interface CompleteOptions extends CallOptions {
   /**
    * Accepts that another pass may be billed, after an error that left it to you: pass rejected;
-   * conflict, unprocessable, unknown outcome or protocol while buying the pass. Otherwise it
-   * changes nothing.
+   * unprocessable, unknown outcome or protocol while buying the pass. A conflict needs none: call
+   * again. Otherwise it changes nothing.
    */
   readonly reissue?: boolean | null | undefined;
 }
@@ -90,13 +90,13 @@ export class Verifications {
   /**
    * Asks for the answer. Once it is known it is returned as it was stored, without a network call.
    *
-   * @throws {@link NotFoundError} for an id that the store does not have;
+   * @throws {@link NotFoundError} for an id that the store does not have, or that is none;
    * {@link InvalidArgumentError} for one of the other environment.
-   * @throws {@link AuthenticationError}, {@link PermissionDeniedError}, {@link RateLimitedError},
-   * {@link ServerError}, {@link RequestTimeoutError}, {@link NetworkError}, {@link StoreError}:
-   * nothing is lost. Call again when the cause is mended.
-   * @throws {@link PassRejectedError}, and while buying {@link ConflictError},
-   * {@link UnprocessableError}, {@link ProtocolError}: call with `reissue`, or start another one.
+   * @throws {@link AuthenticationError}, {@link PermissionDeniedError}, {@link ConflictError},
+   * {@link RateLimitedError}, {@link ServerError}, {@link RequestTimeoutError},
+   * {@link NetworkError}, {@link StoreError}: nothing is lost. Call again when the cause is mended.
+   * @throws {@link PassRejectedError}, and while buying {@link UnprocessableError},
+   * {@link ProtocolError}: call with `reissue`, or start another one.
    * @throws {@link OutcomeUnknownError}: nobody can tell whether a pass was billed or is spent.
    * @throws {@link DecryptionError}, {@link ClaimMismatchError}: the answer came and is no good. It
    * is kept, and the error's `claimPayload` has it.

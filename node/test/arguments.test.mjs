@@ -37,6 +37,7 @@ const OPTIONS = {
   purchaseWindowMs: '1',
   passPool: '1',
   privacy: 1,
+  isolation: 1,
   background: 1,
   onEvent: 'canary',
 };
@@ -45,6 +46,17 @@ for (const [name, value] of Object.entries(OPTIONS)) {
     assert.throws(() => new RelayPass({ [name]: value }), namesArgument(name));
   });
 }
+
+test('new RelayPass: a proxy of a list of the wrong type', () => {
+  const anonymousProxy = ['http://127.0.0.1:1', { href: 'canary' }];
+  assert.throws(() => new RelayPass({ anonymousProxy }), namesArgument('anonymousProxy'));
+});
+
+test('new RelayPass: no proxy in a list of them is no direct connection', () => {
+  for (const anonymousProxy of [[], [''], ' , ']) {
+    assert.throws(() => new RelayPass({ anonymousProxy }), { code: 'invalid_argument' });
+  }
+});
 
 test('new RelayPass: a seal key of the wrong type', () => {
   for (const sealKey of [
@@ -202,9 +214,10 @@ for (const method of ['complete', 'get', 'forget']) {
     await assert.rejects(call({ id }), namesArgument('id'));
     await assert.rejects(call(id, { timeout: 5 }), namesArgument('timeout'));
     await assert.rejects(call(id, { signal: {} }), namesArgument('signal'));
+    // Such an id was never returned: whoever has it from a URL is told what he is told of any other.
     for (const wrong of ['', 'canary', id.toUpperCase(), `${id}\0`]) {
       await assert.rejects(call(wrong), (error) => {
-        assert.equal(error.code, 'invalid_argument');
+        assert.equal(error.code, 'not_found');
         assert.doesNotMatch(error.message, /canary/);
         return true;
       });

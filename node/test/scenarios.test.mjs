@@ -75,9 +75,7 @@ function makeClient(described, hostStore, told) {
   const given = Object.entries(described.options ?? {})
     .filter(([, value]) => value !== null)
     // The sandbox takes what is sent to a proxy for itself.
-    .map(([name, value]) =>
-      name === 'anonymous_proxy' && value === 'sandbox' ? [name, sandbox.url] : [name, value],
-    );
+    .map(([name, value]) => [name, name === 'anonymous_proxy' ? proxiesOf(value) : value]);
   const { timeout, purchase_window: purchaseWindow, store, seal_key: sealKey, ...options } =
     Object.fromEntries(given);
   const client = new RelayPass({
@@ -93,6 +91,11 @@ function makeClient(described, hostStore, told) {
     ...(sealKey === undefined ? {} : { sealKey: Buffer.from(sealKey, 'hex') }),
   });
   return sandbox.made(client);
+}
+
+function proxiesOf(given) {
+  const ours = (proxy) => (proxy === 'sandbox' ? sandbox.url : proxy);
+  return Array.isArray(given) ? given.map(ours) : ours(given);
 }
 
 async function perform(client, name, args, told) {
@@ -221,8 +224,9 @@ function lookUp(value, path, where) {
 }
 
 function errorMembers(error) {
-  const { status, retryable, operation, title, details } = error;
+  const { message, status, retryable, operation, title, details } = error;
   return {
+    message,
     status,
     retryable,
     operation,

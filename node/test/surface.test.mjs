@@ -32,6 +32,8 @@ const OWN_TYPES = {
   environment: 'Environment',
   pass_binding: "'claim_type' \\| 'relay'",
   privacy: "'standard' \\| 'strict'",
+  isolation: "'none' \\| 'relay'",
+  anonymous_proxy: '^string \\| readonly string\\[\\]',
   encryption_form: '^EncryptionForm\\b',
   encryption_key: '^Key\\b',
   decryption_key: '^Key \\| readonly Key\\[\\]',

@@ -47,7 +47,14 @@ from relaypass.errors import (
 )
 from relaypass.events import Event, EventKind
 from relaypass.keys import EncryptionKey, open_claim
-from relaypass.options import EncryptionForm, Environment, PassBinding, Privacy, Theme
+from relaypass.options import (
+    EncryptionForm,
+    Environment,
+    Isolation,
+    PassBinding,
+    Privacy,
+    Theme,
+)
 from relaypass.passes import AsyncPasses, Passes
 from relaypass.privacy import PrivacyCode, PrivacyFinding, PrivacyReport, PrivacySeverity
 from relaypass.relays import AsyncRelays, Relays
@@ -87,6 +94,7 @@ __all__ = [
     "GeneratedClaim",
     "InternalError",
     "InvalidArgumentError",
+    "Isolation",
     "Method",
     "NetworkError",
     "NotFoundError",

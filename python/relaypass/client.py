@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from relaypass import _native
@@ -10,7 +10,7 @@ from relaypass.callbacks import Callbacks
 from relaypass.connection import Connection
 from relaypass.events import Event
 from relaypass.keys import Keys, private_halves
-from relaypass.options import EncryptionForm, Environment, PassBinding, Privacy
+from relaypass.options import EncryptionForm, Environment, Isolation, PassBinding, Privacy
 from relaypass.outcomes import opened
 from relaypass.passes import AsyncPasses, Passes
 from relaypass.privacy import PrivacyReport, privacy_report
@@ -34,7 +34,7 @@ class _Options:
         idle_timeout: float | None = None,
         retries: int | None = None,
         ca_pem: str | None = None,
-        anonymous_proxy: str | None = None,
+        anonymous_proxy: str | Sequence[str] | None = None,
         identified_proxy: str | None = None,
         decryption_key: Keys | None = None,
         encryption_form: EncryptionForm | None = None,
@@ -45,6 +45,7 @@ class _Options:
         purchase_window: float | None = None,
         pass_pool: int | None = None,
         privacy: Privacy | None = None,
+        isolation: Isolation | None = None,
         background: bool | None = None,
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
@@ -65,7 +66,13 @@ class _Options:
             retries: How often a failed request is asked again: 0 to 10, by default 3.
             ca_pem: Certificates to trust beside the public ones, in PEM: a company's own.
             anonymous_proxy: The way out for the calls that must not name you: ``http://``,
-                ``https://`` or ``socks5h://``. Proxies of the environment are never used.
+                ``https://`` or ``socks5h://``. Proxies of the environment are never used. Or
+                several: a list, or one text with blanks or commas between them (a comma in a URL
+                is ``%2C``). One of them is drawn for each verification and serves all calls of its
+                relay, in every process that has the same list. One that does not answer is an
+                error for those that were given it: no call leaves by another one, or directly.
+                Refused are an empty list, more than 100, and two that differ at most in the
+                password.
             identified_proxy: The way out for the one call that names you.
             decryption_key: The private key that opens claims: PEM, a JWK (a mapping, or its JSON)
                 or an :class:`EncryptionKey`; or a list of such keys, the newest first. With it,
@@ -99,6 +106,10 @@ class _Options:
                 ``waiting_for_pass``. What could tell Persona whose a pass is, is refused
                 (:class:`PrivacyRefusedError`). A redemption waits up to 2 seconds, and a pass that
                 was shown is shown for no other relay.
+            isolation: ``"none"`` (the default), or ``"relay"``: relays share no connection, because
+                each anonymous call has one of its own, and through a SOCKS proxy whose URL has no
+                credentials random ones, so that Tor gives it a circuit of its own. It costs a TCP
+                and a TLS handshake for each anonymous call. Strict privacy isolates always.
             background: Whether a task in the background drives open verifications on and fills the
                 pool, about once a minute; by default it does not. It ends with the client.
             on_event: A function that is called with every :class:`Event`, for your log: in a
@@ -127,7 +138,9 @@ class _Options:
             "idle_timeout": idle_timeout,
             "retries": retries,
             "ca_pem": ca_pem,
-            "anonymous_proxy": anonymous_proxy,
+            "anonymous_proxy": (
+                list(anonymous_proxy) if isinstance(anonymous_proxy, tuple) else anonymous_proxy
+            ),
             "identified_proxy": identified_proxy,
             "decryption_key": private_halves(decryption_key),
             "encryption_form": encryption_form,
@@ -138,6 +151,7 @@ class _Options:
             "purchase_window": purchase_window,
             "pass_pool": pass_pool,
             "privacy": privacy,
+            "isolation": isolation,
             "background": background,
         }
         native = _native.Client(

@@ -116,7 +116,8 @@ class PermissionDeniedError(RelayPassError):
 
 
 class NotFoundError(RelayPassError):
-    """Persona does not know it (404): an unknown relay, or a wrong relay secret."""
+    """Persona does not know it (404): an unknown relay, or a wrong relay secret. Or the store does
+    not have the verification."""
 
     code = "not_found"
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, Union, cast
 from relaypass import _native, results
 from relaypass.errors import InvalidArgumentError
 from relaypass.options import EncryptionForm
-from relaypass.outcomes import opened
+from relaypass.outcomes import opened, unstarted
 from relaypass.results import Claim
 
 Key: TypeAlias = Union[str, Mapping[str, Any], "EncryptionKey"]
@@ -69,7 +69,11 @@ class EncryptionKey:
         Raises:
             InvalidArgumentError: ``bits`` is another number.
         """
-        return cls._of(opened(_native.generate_key_pair(bits)))
+        try:
+            outcome = _native.generate_key_pair(bits)
+        except RuntimeError as error:
+            outcome = unstarted(error)
+        return cls._of(opened(outcome))
 
     @classmethod
     def from_pem(cls, private_pem: str) -> EncryptionKey:

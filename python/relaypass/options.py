@@ -16,5 +16,8 @@ Theme: TypeAlias = Literal["light", "dark", "auto"]
 Privacy: TypeAlias = Literal["standard", "strict"]
 """How far a client goes so that Persona cannot tell whose a relay is."""
 
+Isolation: TypeAlias = Literal["none", "relay"]
+"""What anonymous calls of different relays share: connections, or nothing."""
+
 PassBinding: TypeAlias = Literal["claim_type", "relay"]
 """What verifications bind their passes to."""

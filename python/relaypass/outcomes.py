@@ -28,14 +28,26 @@ def opened(outcome: Outcome[_Answer]) -> _Answer:
     return outcome.answer()
 
 
+def unstarted(error: RuntimeError) -> Outcome[Any]:
+    """What came of a call that could not begin for want of threads or descriptors. Any other error
+    is raised again."""
+    match error.args:
+        case (Outcome() as outcome,):
+            return outcome
+    raise error
+
+
 def waited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
     """Makes the call in this thread; where threads have greenlets, the others go on."""
     hub = current_hub() if caller is None else caller.hub
-    if hub is None:
-        return opened(call.wait(caller))
-    outcome: Outcome[_Answer] = hub.waited(
-        lambda call_soon_threadsafe, settle: call.start(call_soon_threadsafe, settle, caller)
-    )
+    outcome: Outcome[_Answer]
+    try:
+        if hub is None:
+            outcome = call.wait(caller)
+        else:
+            outcome = hub.waited(lambda soon, settle: call.start(soon, settle, caller))
+    except RuntimeError as error:
+        outcome = unstarted(error)
     return opened(outcome)
 
 
@@ -49,7 +61,10 @@ async def awaited(call: Call[_Answer], caller: Caller | None = None) -> _Answer:
         if not future.done():
             future.set_result(outcome)
 
-    future.add_done_callback(call.start(loop.call_soon_threadsafe, settle, caller))
+    try:
+        future.add_done_callback(call.start(loop.call_soon_threadsafe, settle, caller))
+    except RuntimeError as error:
+        settle(unstarted(error))
     return opened(await future)
 
 

@@ -79,9 +79,9 @@ class Verifications:
             claim if there is one.
 
         Raises:
-            RelayPassError: ``not_found`` for an id that is not in the store; ``pass_rejected``;
-                ``outcome_unknown``; ``store`` and whatever else keeps the answer away. What was
-                done so far stays done: call again.
+            RelayPassError: ``not_found`` for an id that is not in the store, or that is none;
+                ``pass_rejected``; ``outcome_unknown``; ``store`` and whatever else keeps the answer
+                away. What was done so far stays done: call again.
 
         >>> client.verifications.complete(verification.id).status
         'passed'

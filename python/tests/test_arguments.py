@@ -32,6 +32,8 @@ RELAY: dict[str, Any] = {"relay_token": "t", "relay_secret": "s", "privacy_pass_
             "api_key", "base_url", "environment", "ca_pem", "anonymous_proxy",
             "identified_proxy", "decryption_key",
         )],
+        (CLIENT, {"anonymous_proxy": ["http://127.0.0.1:1", 5]}, "anonymous_proxy"),
+        (CLIENT, {"isolation": 5}, "isolation"),
         (CLIENT, {"timeout": "5"}, "timeout"),
         (CLIENT, {"store_timeout": "5"}, "store_timeout"),
         (CLIENT, {"seal_key": "k" * 32}, "seal_key"),
@@ -96,6 +98,11 @@ def test_arguments_are_given_by_name(call: Callable[..., object]) -> None:
         (CLIENT, {"timeout": 10**400}),
         (CLIENT, {"timeout": float("nan")}),
         (CLIENT, {"store": "canary://"}),
+        (CLIENT, {"anonymous_proxy": []}),
+        (CLIENT, {"anonymous_proxy": ()}),
+        (CLIENT, {"anonymous_proxy": " , "}),
+        (CLIENT, {"anonymous_proxy": ("http://127.0.0.1:1", "socks5://canary@127.0.0.1:2")}),
+        (CLIENT, {"isolation": "call"}),
         (CLIENT, {"store": "memory:", "store_timeout": 0}),
         (CLIENT, {"store": "memory:", "store_timeout": 601}),
         (CLIENT, {"store": "memory:", "seal_key": b"k" * 31}),
@@ -111,9 +118,6 @@ def test_arguments_are_given_by_name(call: Callable[..., object]) -> None:
         (VERIFICATIONS.start, {"claim_type": CLAIM_TYPE, "reference": ""}),
         (VERIFICATIONS.start, {"claim_type": CLAIM_TYPE, "reference": "r" * 513}),
         (VERIFICATIONS.start, {"claim_type": CLAIM_TYPE, "timeout": -1}),
-        (VERIFICATIONS.complete, {"id": "5"}),
-        (VERIFICATIONS.get, {"id": UNKNOWN_ID.upper().replace("0", "A")}),
-        (VERIFICATIONS.forget, {"id": ""}),
         (PASSES.prefetch, {"claim_type": "", "count": 1}),
         (PASSES.count, {"claim_type": ""}),
         (CLIENT, {"api_key": "persona_sandbox_\ud800"}),
@@ -134,6 +138,21 @@ def test_a_value_that_cannot_be_right_is_an_invalid_argument(
     with pytest.raises(relaypass.InvalidArgumentError) as caught:
         call(**arguments)
     assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("call", "id"),
+    [
+        (VERIFICATIONS.complete, "5"),
+        (VERIFICATIONS.get, UNKNOWN_ID.upper().replace("0", "A")),
+        (VERIFICATIONS.forget, ""),
+    ],
+)
+def test_an_id_that_start_never_returned_is_not_found(
+    call: Callable[[str], object], id: str
+) -> None:
+    with pytest.raises(relaypass.NotFoundError):
+        call(id)
 
 
 def test_a_private_key_is_refused_where_a_public_one_belongs(

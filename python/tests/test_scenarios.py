@@ -88,7 +88,7 @@ async def test_scenario(
     # Others with the same store, as other processes have it.
     clients = {None: client}
     for index, step in enumerate(scenario["steps"]):
-        expected = step.get("expect", {})
+        expected = resolve_all(step.get("expect", {}), saved)
         name = step.get("client")
         if name not in clients:
             laid_over = resolve_all(step.get("client_options", {}), saved)
@@ -137,9 +137,13 @@ def client_options(described: dict[str, Any], sandbox: Sandbox, store: object) -
         options.setdefault("environment", environment)
     if store is not None:
         options["store"] = store
-    if options.get("anonymous_proxy") == "sandbox":
-        # The sandbox takes what is sent to a proxy for itself.
-        options["anonymous_proxy"] = sandbox.url
+    # The sandbox takes what is sent to a proxy for itself.
+    match options.get("anonymous_proxy"):
+        case "sandbox":
+            options["anonymous_proxy"] = sandbox.url
+        case [*proxies]:
+            ours = [sandbox.url if proxy == "sandbox" else proxy for proxy in proxies]
+            options["anonymous_proxy"] = ours
     if options.get("seal_key") is not None:
         options["seal_key"] = bytes.fromhex(options["seal_key"])
     return options
@@ -209,6 +213,8 @@ def resolve_all(values: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]
 def resolve(value: Any, saved: dict[str, Any]) -> Any:
     if isinstance(value, list):
         return [resolve(item, saved) for item in value]
+    if isinstance(value, dict):
+        return resolve_all(value, saved)
     if isinstance(value, str) and value.startswith("$"):
         return look_up(saved, value[1:])
     return value
@@ -229,6 +235,7 @@ def milliseconds(time: object) -> int:
 def error_members(error: relaypass.RelayPassError) -> dict[str, Any]:
     return {
         "error": error.code,
+        "message": str(error),
         "status": error.status,
         "retryable": error.retryable,
         "operation": error.operation,

@@ -42,6 +42,7 @@ OWN_TYPES = {
     "environment": "Environment",
     "pass_binding": "PassBinding",
     "privacy": "Privacy",
+    "isolation": "Isolation",
     "encryption_key": "Key",
     "decryption_key": "Keys",
     "encryption_form": "EncryptionForm",
@@ -197,6 +198,7 @@ def test_texts_of_a_few_are_types() -> None:
     assert list(get_args(relaypass.Environment)) == choices["environment"]
     assert list(get_args(relaypass.PassBinding)) == choices["pass_binding"]
     assert list(get_args(relaypass.Privacy)) == choices["privacy"]
+    assert list(get_args(relaypass.Isolation)) == choices["isolation"]
     assert list(get_args(relaypass.EncryptionForm)) == choices["encryption_form"]
     for call in CALLS:
         for argument in call["arguments"]:

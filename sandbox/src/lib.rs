@@ -29,6 +29,9 @@ mod create;
 mod delivery;
 mod encryption_key;
 mod faults;
+#[cfg(any(test, relaypass_fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hosted;
 mod idempotency;
 mod jwe;

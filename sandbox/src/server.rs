@@ -36,12 +36,7 @@ pub(crate) async fn run(
     acceptor: Option<TlsAcceptor>,
     sandboxed: Arc<Sandboxed>,
 ) {
-    let pages = TowerToHyperService::new(
-        Router::new()
-            .merge(control::routes())
-            .merge(hosted::routes())
-            .with_state(Arc::clone(&sandboxed)),
-    );
+    let pages = pages(&sandboxed);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -63,6 +58,32 @@ pub(crate) async fn run(
         };
         connections.spawn(connection(stream, acceptor.clone(), origin));
     }
+}
+
+/// Serves what comes by one stream, until it ends. For [`crate::fuzzing`].
+#[cfg(any(test, relaypass_fuzzing))]
+pub(crate) async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin>(
+    sandboxed: Arc<Sandboxed>,
+    stream: S,
+) {
+    let origin = Origin {
+        pages: pages(&sandboxed),
+        sandboxed,
+        tap: Arc::default(),
+        number: 1,
+        handshake: None,
+    };
+    serve(stream, origin).await;
+}
+
+/// What is no call of the protocol: the control API, and the page for visitors.
+fn pages(sandboxed: &Arc<Sandboxed>) -> TowerToHyperService<Router> {
+    TowerToHyperService::new(
+        Router::new()
+            .merge(control::routes())
+            .merge(hosted::routes())
+            .with_state(Arc::clone(sandboxed)),
+    )
 }
 
 /// Where a request comes from and what it needs.

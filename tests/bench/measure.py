@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from measure_gateway import measure_gateway
+from measure_instructions import measure_instructions
 from measure_packages import measure_packages
 from running import BENCH, GO, NODE, ROOT, RUST, run, sandbox, table
 
@@ -217,6 +218,25 @@ def measure_recover_far(env: dict[str, str]) -> str:
     return table(["recover, 1,000 due, Persona …", "driven", "took", "records/s", "goal"], rows)
 
 
+def measure_stalls(env: dict[str, str]) -> str:
+    """How long an event loop cannot do anything else while 64 flows go on at once."""
+    rows = []
+    for name, command in (
+        ("Node", [*NODE, str(BENCH / "flows.mjs")]),
+        ("Python, asyncio", [*PYTHON, str(BENCH / "flows.py")]),
+    ):
+        rounds = [
+            run([*command, str(FLOWS), "64", str(FLOWS), "stalls"], env) for _ in range(ROUNDS)
+        ]
+        worst = [result["stall_ms"] for result in rounds]
+        idle = [result["idle_stall_ms"] for result in rounds]
+        cells = [f"{statistics.median(it):.1f} ms" for it in (worst, idle)]
+        rows.append([name, *cells, f"{max(worst):.1f} ms", "under 5 ms"])
+    head = ["longest stall of an event loop, 1,000 flows, 64 at once"]
+    head += ["median of 5 rounds", "without flows", "worst round", "goal"]
+    return table(head, rows)
+
+
 def measure_callbacks(env: dict[str, str]) -> str:
     rows = []
     for name, command, goal in (
@@ -243,6 +263,10 @@ def main() -> None:
         binding = measure_binding(env)
         print("flows…", file=sys.stderr)
         flows = measure_flows(env)
+        print("stalls…", file=sys.stderr)
+        stalls = measure_stalls(env)
+        print("instructions…", file=sys.stderr)
+        instructions = measure_instructions(env)
         print("callbacks…", file=sys.stderr)
         callbacks = measure_callbacks(env)
         print("recover…", file=sys.stderr)
@@ -251,9 +275,7 @@ def main() -> None:
     gateway = measure_gateway()
     day = datetime.now(tz=timezone.utc).date().isoformat()
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    tables = (
-        f"{passes}\n\n{flows}\n\n{binding}\n\n{callbacks}\n\n{recover}\n\n{gateway}\n\n{packages}"
-    )
+    tables = f"{passes}\n\n{flows}\n\n{instructions}\n\n{binding}\n\n{stalls}\n\n{callbacks}\n\n{recover}\n\n{gateway}\n\n{packages}"
     text = f"Measured on {day}, {machine}.\n\n{tables}\n"
     print(text)
     if "--write" in sys.argv:

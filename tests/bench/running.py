@@ -19,19 +19,23 @@ CLI = Path(os.environ.get("RELAYPASS_CLI", ROOT / "target/release/relaypass"))
 NODE = ["node"]
 # Where there is no Go, it is not built.
 GO = [str(ROOT / "out/bench/peer-go")]
-RUST = ["cargo", "bench", "--quiet", "--locked", "-p", "relaypass", "--bench", "client", "--"]
+# With the names of its functions, which `measure_instructions.py` reads.
+RUST = [os.environ.get("RELAYPASS_CLIENT_BENCH", str(ROOT / "out/bench/client"))]
 
 
 def run(command: list[str], env: dict[str, str] | None = None) -> dict[str, Any]:
     """Runs a program and reads the JSON object on its last line."""
-    environment = {**os.environ, **(env or {})}
     process = subprocess.run(
-        command, capture_output=True, check=False, text=True, env=environment, cwd=ROOT
+        command, capture_output=True, check=False, text=True, env=environment_with(env), cwd=ROOT
     )
     if process.returncode != 0:
         raise SystemExit(f"{command} failed:\n{process.stdout}{process.stderr}")
     result: dict[str, Any] = json.loads(process.stdout.strip().splitlines()[-1])
     return result
+
+
+def environment_with(env: dict[str, str] | None) -> dict[str, str]:
+    return {**os.environ, **(env or {})}
 
 
 @contextmanager
@@ -42,7 +46,7 @@ def serving(
     line, and its process id."""
     process = subprocess.Popen(
         command,
-        env={**os.environ, **(env or {})},
+        env=environment_with(env),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -7,6 +7,7 @@ import os
 import random
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -82,15 +83,49 @@ class Server:
         assert row is not None
         self._data = Path(row[0])
         version = (self._data / "PG_VERSION").read_text().strip()
-        self._pg_ctl = Path(f"/usr/lib/postgresql/{version}/bin/pg_ctl")
+        self._programs = Path(f"/usr/lib/postgresql/{version}/bin")
 
     def stop(self) -> None:
-        """As if the machine had lost its power."""
-        self._control("stop", "--mode=immediate")
+        """Without a checkpoint: its processes are killed, and its port refuses connections."""
+        self._control(self._data, "stop", "--mode=immediate")
 
     def start(self) -> None:
-        port = urlsplit(self.url).port
-        self._control("start", "--wait", f"--log={self._data}/again.log", f"--options=-p {port}")
+        self._start(self._data, urlsplit(self.url).port)
+
+    def is_running(self) -> bool:
+        return (self._data / "postmaster.pid").exists()
+
+    def promote(self) -> None:
+        """It followed another one, and takes writes itself from now on."""
+        self._control(self._data, "promote", "--wait")
+
+    def followed_by(self, data: Path, port: int) -> Server:
+        """A new server at this port that follows this one, with its copy in a folder that is not
+        there yet. From now on no commit here is said to be done before it is there."""
+        copy = ["--checkpoint=fast", "--write-recovery-conf", "--no-sync"]
+        self._run("pg_basebackup", f"--dbname={self.url}", f"--pgdata={data}", *copy)
+        self._start(data, port)
+        try:
+            with psycopg.connect(self.url, autocommit=True) as connection:
+                self._await(connection, "state = 'streaming'")
+                connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+                connection.execute("SELECT pg_reload_conf()")
+                self._await(connection, "sync_state = 'sync'")
+        except BaseException:
+            self._control(data, "stop", "--mode=immediate")
+            raise
+        place = urlsplit(self.url)
+        there = place.netloc.replace(f":{place.port}", f":{port}")
+        return Server(place._replace(netloc=there).geturl())
+
+    @staticmethod
+    def _await(connection: psycopg.Connection, holds: str) -> None:
+        """Waits until this is so of a server that follows."""
+        ends = time.monotonic() + 30
+        of_one = f"SELECT FROM pg_stat_replication WHERE {holds}".encode()
+        while not connection.execute(of_one).rowcount:
+            assert time.monotonic() < ends, f"not {holds}"
+            time.sleep(0.02)
 
     def drop_connections(self) -> int:
         """Ends all connections but this one, and says how many those were."""
@@ -101,11 +136,17 @@ class Server:
             )
             return ended.rowcount
 
-    def _control(self, *arguments: str) -> None:
+    def _start(self, data: Path, port: int | None) -> None:
+        self._control(data, "start", "--wait", f"--log={data}/again.log", f"--options=-p {port}")
+
+    def _control(self, data: Path, *arguments: str) -> None:
+        self._run("pg_ctl", f"--pgdata={data}", "--silent", *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
         # PostgreSQL refuses to run as root.
         user = "postgres" if os.getuid() == 0 else None
         subprocess.run(
-            [self._pg_ctl, f"--pgdata={self._data}", "--silent", *arguments],
+            [self._programs / program, *arguments],
             user=user,
             group=user,
             cwd="/",

@@ -7,7 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -103,7 +103,9 @@ class Sandbox:
 
     def exchanges(self) -> list[Exchange]:
         """The recorded requests since the last reset, oldest first."""
-        return [Exchange.read(logged) for logged in self.control("requests")["requests"]]
+        exchanges = [Exchange.read(logged) for logged in self.control("requests")["requests"]]
+        # Through a proxy of HTTP, which the sandbox stands in for as well, a path is a whole URL.
+        return [replace(it, path=it.path.removeprefix(self.url)) for it in exchanges]
 
     def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """A control call: ``POST`` with a body, ``GET`` without."""

@@ -20,12 +20,18 @@ FOLDER = ROOT / "tests" / "scenarios"
 def play_all(sandbox: Sandbox) -> Iterator[tuple[str, list[Exchange]]]:
     """Every scenario's name and what it put on the wire."""
     for file in sorted(FOLDER.glob("*.json")):
-        for scenario in json.loads(file.read_text()):
+        for scenario in of(file.stem):
             sandbox.reset()
             play(scenario, sandbox)
             # The visitor's page is no call of the API.
             calls = [call for call in sandbox.exchanges() if call.path.startswith("/api/")]
             yield scenario["name"], calls
+
+
+def of(file: str) -> list[dict[str, Any]]:
+    """The scenarios of one file."""
+    found: list[dict[str, Any]] = json.loads((FOLDER / f"{file}.json").read_text())
+    return found
 
 
 def play(scenario: dict[str, Any], sandbox: Sandbox) -> None:
@@ -68,6 +74,9 @@ def _make_client(
         options["store"] = store
     if options.get("seal_key") is not None:
         options["seal_key"] = bytes.fromhex(options["seal_key"])
+    for name in ("anonymous_proxy", "identified_proxy"):
+        if options.get(name) == "sandbox":
+            options[name] = sandbox.url
     return RelayPass(
         **{
             "api_key": sandbox.api_key if in_sandbox else sandbox.production_api_key,

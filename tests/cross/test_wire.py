@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import re
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import scenarios
 from programs import run_three_steps
 from sandbox import Exchange, Sandbox
 
@@ -136,6 +138,27 @@ def test_no_language_can_be_told_from_the_others(
             assert [_look(exchange) for exchange in theirs] == [
                 _look(exchange) for exchange in ours
             ]
+
+
+def test_strict_clients_look_as_others_do(running: Sandbox) -> None:
+    """Through the same ways out: names, their order, constants and lengths."""
+    name = "strict: a verification takes its pass from the pool when the answer is asked for"
+    [strict] = [it for it in scenarios.of("strict") if it["name"].startswith(name)]
+    standard = copy.deepcopy(strict)
+    standard["client"]["options"]["privacy"] = "standard"
+
+    def looks(scenario: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+        running.reset()
+        scenarios.play(scenario, running)
+        exchanges = [it for it in running.exchanges() if it.path.startswith("/api/")]
+        return {
+            step: [_look(exchange) for exchange in exchanges if exchange.step == step][:1]
+            for step in STEPS
+        }
+
+    ours, theirs = looks(strict), looks(standard)
+    assert all(theirs[step] for step in STEPS)
+    assert ours == theirs
 
 
 def test_the_comparison_sees_a_difference(wire: Wire) -> None:

@@ -147,16 +147,40 @@ def test_an_old_one_works_between_sessions(sandbox: Sandbox, server: str, old: l
         use(f"{url}?pool_size=2", sandbox)
 
 
-def test_too_few_connections_for_sessions_are_waited_for_in_vain(
-    sandbox: Sandbox, server: str, old: list[str]
+NONE_LEFT = "A pooler such as PgBouncer has no connection left: with pool_mode=session"
+
+
+def test_too_few_connections_for_sessions_are_named(
+    sandbox: Sandbox, server: str, old: list[str], tmp_path: Path
 ) -> None:
     session = {PREPARED: "default_pool_size = 1\n", "= transaction": "= session"}
     with pgbouncer(old, server, session) as through:
-        url = f"{through}?pool_size=1"
-        with running_gateway(sandbox.url, store=url, environment=SEAL_KEY) as first:
-            assert first.get("/readyz").status == 200
-            # The first one holds the only connection.
-            with running_gateway(sandbox.url, store=url, environment=SEAL_KEY) as second:
-                assert second.get("/readyz").status == 503
-                # It would wait for its store.
-                second.process.kill()
+        said = refused_for_want_of_connections(through, sandbox, tmp_path / "log")
+    assert "no new connection was ready in 4 seconds" in said
+
+
+def test_who_waited_longer_than_the_pooler_lets_anybody_wait_is_told_the_same(
+    sandbox: Sandbox, server: str, old: list[str], tmp_path: Path
+) -> None:
+    short = "default_pool_size = 1\nquery_wait_timeout = 1\n"
+    with pgbouncer(old, server, {PREPARED: short, "= transaction": "= session"}) as through:
+        said = refused_for_want_of_connections(through, sandbox, tmp_path / "log")
+    assert "query_wait_timeout" in said
+
+
+def refused_for_want_of_connections(through: str, sandbox: Sandbox, log: Path) -> str:
+    """What a gateway logs when another one holds the only connection of the pooler."""
+    url = f"{through}?pool_size=1&connect_timeout=1"
+    keys = {"RELAYPASS_API_KEY": sandbox.api_key, "RELAYPASS_GATEWAY_TOKEN": TOKEN, **SEAL_KEY}
+    with running_gateway(sandbox.url, store=url, environment=SEAL_KEY) as first:
+        assert first.get("/readyz").status == 200
+        with running_gateway(sandbox.url, store=url, environment=keys, log=log) as second:
+            assert second.get("/readyz").status == 503
+            operator = {"authorization": f"Bearer {TOKEN}"}
+            body = {"claim-type": "age_over18_verified", "reference": "order-1"}
+            assert second.post("/verifications", body, operator).status == 503
+            # It would wait for its store.
+            second.process.kill()
+    said = log.read_text()
+    assert NONE_LEFT in said
+    return said

@@ -63,16 +63,19 @@ def running_gateway(
     listen: str = "127.0.0.1:0",
     environment: Mapping[str, str] | None = None,
     log: int | IO[Any] | Path = subprocess.DEVNULL,
+    user: int | None = None,
+    program: Path = CLI,
 ) -> Iterator[Gateway]:
     """A gateway for as long as the block runs; it ends when its standard input closes.
 
     It sees no setting of the environment that the tests run in, only ``environment``. Its log goes
-    to ``log``; a gateway that does not start raises :class:`DoesNotStart`.
+    to ``log``; a gateway that does not start raises :class:`DoesNotStart`. It runs as ``user``, or
+    as whoever runs the tests.
     """
-    if not CLI.exists():
-        raise FileNotFoundError(f"{CLI} is not built: cargo build -p relaypass-cli")
+    if not program.exists():
+        raise FileNotFoundError(f"{program} is not built: cargo build -p relaypass-cli")
     clean = {name: value for name, value in os.environ.items() if not is_setting(name)}
-    command: list[str | Path] = [CLI, "gateway", "--until-stdin-closes", f"--listen={listen}"]
+    command: list[str | Path] = [program, "gateway", "--until-stdin-closes", f"--listen={listen}"]
     with _opened(log) as log_file:
         process = subprocess.Popen(
             [*command, f"--base-url={base_url}", f"--store={store}", *flags],
@@ -80,6 +83,9 @@ def running_gateway(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log_file,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
         )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -97,6 +97,7 @@ def read(answer: Answer, place: str) -> Members:
     (error,) = answer.json["errors"]
     members = {
         "error": error["code"],
+        "message": error["meta"].get("message", error["details"]),
         "status": answer.status,
         "retryable": error["meta"]["retryable"],
         "title": error["title"],
@@ -134,9 +135,9 @@ class Play:
 
     def make(self, step: Members) -> Any:
         """Does what a step says, and returns the result."""
-        arguments = {name: self._resolve(value) for name, value in step.get("with", {}).items()}
+        arguments = {name: self.resolve(value) for name, value in step.get("with", {}).items()}
         laid_over = step.get("client_options", {})
-        laid_over = {name: self._resolve(value) for name, value in laid_over.items()}
+        laid_over = {name: self.resolve(value) for name, value in laid_over.items()}
         place, _, name = step["do"].partition(".")
         match place, name:
             case "relays", _:
@@ -226,7 +227,14 @@ class Play:
                     pass
                 case "timeout" | "purchase_window":
                     flags.append(f"--{name.replace('_', '-')}-seconds={value}")
-                case "retries" | "pass_binding" | "pass_pool" | "privacy" | "encryption_form":
+                case (
+                    "retries"
+                    | "pass_binding"
+                    | "pass_pool"
+                    | "privacy"
+                    | "encryption_form"
+                    | "isolation"
+                ):
                     flags.append(f"--{name.replace('_', '-')}={value}")
                 case "decryption_key":
                     keys = value if isinstance(value, list) else [value]
@@ -236,8 +244,9 @@ class Play:
                     flags.append(f"--ca={self._file(value)}")
                 case "anonymous_proxy" | "identified_proxy":
                     # The sandbox takes what is sent to a proxy for itself.
-                    proxy = self._sandbox.url if value == "sandbox" else value
-                    environment[f"RELAYPASS_{name.upper()}"] = proxy
+                    proxies = value if isinstance(value, list) else [value]
+                    ours = [self._sandbox.url if it == "sandbox" else it for it in proxies]
+                    environment[f"RELAYPASS_{name.upper()}"] = ",".join(ours)
                 case "seal_key":
                     key = base64.b64encode(bytes.fromhex(value)).decode()
                     environment["RELAYPASS_SEAL_KEY"] = key
@@ -250,9 +259,12 @@ class Play:
         path.write_text(text)
         return path
 
-    def _resolve(self, value: Any) -> Any:
+    def resolve(self, value: Any) -> Any:
+        """What is named by ``$…`` is what a step has saved."""
         if isinstance(value, list):
-            return [self._resolve(item) for item in value]
+            return [self.resolve(item) for item in value]
+        if isinstance(value, dict):
+            return {name: self.resolve(member) for name, member in value.items()}
         if isinstance(value, str) and value.startswith("$"):
             return look_up(self.saved, value[1:])
         return value

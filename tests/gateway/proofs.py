@@ -174,11 +174,12 @@ def call(
     path: str,
     body: object = None,
     headers: dict[str, str] | None = None,
+    timeout: float = 60,
 ) -> Answer:
     """One request on a connection of its own. Bytes are sent as they are, all else as JSON."""
     data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     headers = ({} if data is None else {"content-type": "application/json"}) | (headers or {})
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=timeout)
     with contextlib.closing(connection):
         connection.request(method, path, data, headers)
         response = connection.getresponse()

@@ -71,6 +71,7 @@ SUBJECTS = {
     "pass_pool": "held ready",
     "pass_binding": "pass binding",
     "privacy": "strict",
+    "isolation": "--isolation",
     "seal_key": "seal key",
     "store": "--store",
 }
@@ -83,7 +84,7 @@ def is_about(said: str, described: dict[str, Any]) -> bool:
 
 
 def compare(play: Play, step: dict[str, Any], where: str) -> None:
-    expected = step["expect"]
+    expected: dict[str, Any] = play.resolve(step["expect"])
     actual, refused = outcome(play, step)
     ends_at = time.monotonic() + 20
     while step.get("until") and not is_so(actual, expected) and time.monotonic() < ends_at:

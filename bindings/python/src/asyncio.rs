@@ -11,6 +11,7 @@ use std::{mem, thread};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use relaypass::surface::no_threads;
 use tokio::task::AbortHandle;
 
 use crate::answer::Work;
@@ -18,7 +19,7 @@ use crate::caller::{called_by, Caller};
 use crate::exit;
 use crate::outcome::Outcome;
 use crate::per_process::{OfProcess, PerProcess};
-use crate::runtime::{no_threads, runtime};
+use crate::runtime::{runtime, unstarted};
 
 /// Starts the call in the name of `caller`, and returns what aborts it.
 pub(crate) fn start(
@@ -97,7 +98,7 @@ fn outbox() -> PyResult<&'static Sender<Letter>> {
         let (outbox, inbox) = mpsc::channel();
         let messenger = thread::Builder::new().name("relaypass-asyncio".to_owned());
         let started = messenger.spawn(move || bring(&inbox)).map(|_| outbox);
-        started.map_err(|error| no_threads(&error))
+        started.map_err(|error| unstarted(no_threads(&error)))
     })
 }
 

@@ -1,8 +1,8 @@
 //! The tokio runtime, once per process, and how Python waits for it.
 
 use std::cell::Cell;
+use std::mem;
 use std::time::Duration;
-use std::{io, mem};
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -11,6 +11,7 @@ use relaypass::surface;
 use tokio::runtime::Runtime;
 
 use crate::exit;
+use crate::outcome::Outcome;
 use crate::per_process::{PerProcess, Process};
 
 /// How long Ctrl-C may go unnoticed.
@@ -18,12 +19,10 @@ const SIGNALS_ARE_CHECKED_EVERY: Duration = Duration::from_millis(100);
 
 static RUNTIME: PerProcess<Runtime> = PerProcess::new();
 
-/// The runtime of this process. Nothing of it exists before the first call.
-///
-/// # Errors
-/// `RuntimeError` when the operating system has no threads or descriptors left.
+/// The runtime of this process. Nothing of it exists before the first call; [`unstarted`], when the
+/// operating system has no threads or descriptors left.
 pub(crate) fn runtime() -> PyResult<&'static Runtime> {
-    RUNTIME.get_or_try_make(|| surface::runtime().map_err(|error| no_threads(&error)))
+    RUNTIME.get_or_try_make(|| surface::runtime().map_err(unstarted))
 }
 
 /// Waits in this thread, while the others go on with Python, and looks for signals now and then, if
@@ -96,7 +95,7 @@ pub(crate) fn away<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> 
     done
 }
 
-/// Without threads or descriptors nothing works.
-pub(crate) fn no_threads(error: &io::Error) -> PyErr {
-    PyRuntimeError::new_err(surface::no_threads(error))
+/// A `RuntimeError` that holds the outcome, which `relaypass/outcomes.py` opens.
+pub(crate) fn unstarted(error: relaypass::Error) -> PyErr {
+    PyRuntimeError::new_err((Outcome(Some(Err(error))),))
 }

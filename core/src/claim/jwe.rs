@@ -87,6 +87,15 @@ impl<'a> Jwe<'a> {
     }
 }
 
+/// The content of a JWE under this key, if the text is one at all. For [`crate::fuzzing`].
+#[cfg(any(test, relaypass_fuzzing))]
+pub(crate) fn opened(
+    text: &str,
+    content_key: &[u8; CONTENT_KEY_LEN],
+) -> Option<Option<Zeroizing<Vec<u8>>>> {
+    Jwe::parse(text).map(|jwe| jwe.open(content_key))
+}
+
 /// Whether a payload has the outer form of a JWE: five parts of base64url.
 pub(super) fn has_its_form(payload: &str) -> bool {
     let is_part = |part: &str| {

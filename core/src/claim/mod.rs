@@ -18,6 +18,8 @@ use serde_json::Value;
 pub use decryption_keys::DecryptionKeys;
 pub use envelope::KeyForm;
 pub(crate) use envelope::{check_form, is_encrypted, Envelope};
+#[cfg(any(test, relaypass_fuzzing))]
+pub(crate) use jwe::opened as open_jwe;
 pub(crate) use keys::KEY_SIZES;
 pub use keys::{generate_key_pair, DecryptionKey, EncryptionKey};
 

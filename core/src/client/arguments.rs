@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    rules, Client, ClientBuilder, EncryptionForm, Environment, PassBinding, Privacy, Relays,
+    rules, Client, ClientBuilder, EncryptionForm, Environment, Isolation, PassBinding, Privacy,
+    Relays,
 };
 use crate::claim::DecryptionKeys;
 use crate::credential::SealKey;
@@ -22,8 +23,8 @@ use crate::store::{self, Store};
 /// `plain_options!(then)` calls `then!` with them. What a binding makes of `store`, `seal_keys` and
 /// `on_event` is its own.
 ///
-/// `environment` is `production` or `sandbox`, `pass_binding` is `claim_type` or `relay`,
-/// `encryption_form` is `auto`, `pem` or `jwk`, and `decryption_key` are private keys, each in PEM or as a
+/// `environment` is `production` or `sandbox`, `pass_binding` is `claim_type` or `relay`, `anonymous_proxy` are
+/// URLs, one or several in each text, `encryption_form` is `auto`, `pem` or `jwk`, and `decryption_key` are private keys, each in PEM or as a
 /// JWK, the newest first.
 #[doc(hidden)]
 #[macro_export]
@@ -38,7 +39,7 @@ macro_rules! plain_options {
             idle_timeout_seconds: Seconds => IDLE_TIMEOUT,
             retries: Whole => RETRIES,
             ca_pem: Text,
-            anonymous_proxy: SecretText,
+            anonymous_proxy: SecretTexts,
             identified_proxy: SecretText,
             decryption_key: SecretTexts,
             encryption_form: Text => ENCRYPTION_FORM,
@@ -47,6 +48,7 @@ macro_rules! plain_options {
             purchase_window_seconds: Seconds => PURCHASE_WINDOW,
             pass_pool: Whole => PASS_POOL,
             privacy: Text => PRIVACY,
+            isolation: Text => ISOLATION,
             background: Flag => BACKGROUND,
         }
     };
@@ -228,8 +230,9 @@ impl ClientArguments {
         if let Some(ca_pem) = &self.ca_pem {
             builder = builder.ca_pem(ca_pem.as_str());
         }
-        if let Some(proxy) = &self.anonymous_proxy {
-            builder = builder.anonymous_proxy(proxy.expose().as_str());
+        if let Some(proxies) = &self.anonymous_proxy {
+            let texts = proxies.iter().map(|text| text.expose().as_str());
+            builder = builder.anonymous_proxies(texts);
         }
         if let Some(proxy) = &self.identified_proxy {
             builder = builder.identified_proxy(proxy.expose().as_str());
@@ -267,6 +270,9 @@ impl ClientArguments {
         }
         if let Some(privacy) = &self.privacy {
             builder = builder.privacy(Privacy::parse(privacy)?);
+        }
+        if let Some(isolation) = &self.isolation {
+            builder = builder.isolation(Isolation::parse(isolation)?);
         }
         if let Some(background) = self.background {
             builder = builder.background(background);

@@ -13,7 +13,7 @@ use super::steps::Challenge;
 use super::Inner;
 use crate::claim::ClaimType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{now_ms, run};
+use crate::http::{now_ms, run, Way};
 use crate::outcome::Budget;
 use crate::pass::PendingPass;
 use crate::privacy::CommonHour;
@@ -30,10 +30,12 @@ impl Inner {
         &self,
         claim_type: &ClaimType,
         hour: Option<CommonHour>,
+        way: Way,
         budget: &Budget,
     ) -> Result<(Fetched, Option<u64>)> {
         let exchange = Challenge {
             inner: self,
+            lane: self.anonymous.by(way),
             claim_type,
         };
         let began = Instant::now();

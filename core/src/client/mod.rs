@@ -12,6 +12,7 @@ mod owner;
 mod persona;
 mod ports;
 mod privacy;
+mod proxies;
 mod relays;
 mod reporting;
 mod requests;
@@ -31,13 +32,15 @@ pub(crate) use owner::{Customer, Owner};
 pub(crate) use persona::AttemptResult;
 pub(crate) use persona::{AttemptOptions, Persona, Question};
 pub(crate) use ports::{Ports, SeenPurchases};
-pub use privacy::Privacy;
+pub use privacy::{Isolation, Privacy};
 pub use relays::Relays;
 pub use requests::{
     CreateRelay, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PassText, PrivacyPass, Relay,
     RelayToken,
 };
 pub(crate) use rules::{MOST_AHEAD, MOST_PASSES};
+#[cfg(any(test, relaypass_fuzzing))]
+pub(crate) use ways::host_of as proxy_host;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -54,7 +57,7 @@ use crate::claim::DecryptionKeys;
 use crate::credential::ApiKey;
 use crate::error::Result;
 use crate::events::{EventCounts, Listener};
-use crate::http::{AnonymousLane, Gates, IdentifiedLane, Route};
+use crate::http::{AnonymousLanes, Gates, IdentifiedLane, Route};
 use crate::privacy::SeenHours;
 use crate::store::{Sealer, Timed};
 
@@ -98,7 +101,7 @@ pub(crate) struct Inner {
     pub(crate) customer: Option<Customer>,
     /// The client that was built, if this one is its [`Client::on_behalf_of`] somebody else.
     pub(crate) built: Option<Arc<Inner>>,
-    pub(crate) anonymous: AnonymousLane,
+    pub(crate) anonymous: AnonymousLanes,
     pub(crate) identified: Option<IdentifiedLane>,
     /// The way of the call that names us, for whoever brings a key.
     pub(crate) identified_route: Route,

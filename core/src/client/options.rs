@@ -6,7 +6,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::form::{Accepted, EncryptionForm};
-use super::privacy::{check_strict, Privacy};
+use super::privacy::{check_strict, Isolation, Privacy};
+use super::proxies::{name_of, read_anonymous};
 use super::rules::{
     DEFAULT_IDLE_TIMEOUT, DEFAULT_PURCHASE_WINDOW, DEFAULT_RETRIES, DEFAULT_TIMEOUT,
     LONGEST_PURCHASE_WINDOW, LONGEST_TIMEOUT, MOST_PASSES, MOST_RETRIES,
@@ -18,8 +19,8 @@ use crate::credential::{ApiKey, SealKey};
 use crate::error::{Error, Result};
 use crate::events::Listener;
 use crate::http::{
-    parse_proxy, AnonymousLane, BaseUrl, IdentifiedLane, ReqwestTransport, Route, RouteOptions,
-    Transport,
+    parse_proxy, AnonymousLanes, BaseUrl, IdentifiedLane, NamedRoute, ReqwestTransport, Route,
+    RouteOptions, Transport,
 };
 use crate::secret::Secret;
 use crate::store::{Sealer, Store, Timed};
@@ -106,7 +107,7 @@ pub struct ClientBuilder {
     idle_timeout: Option<Duration>,
     retries: Option<u32>,
     ca_pem: Option<String>,
-    anonymous_proxy: Option<Secret<String>>,
+    anonymous_proxies: Option<Vec<Secret<String>>>,
     identified_proxy: Option<Secret<String>>,
     decryption_key: Option<DecryptionKeys>,
     encryption_form: EncryptionForm,
@@ -119,6 +120,7 @@ pub struct ClientBuilder {
     purchase_window: Option<Duration>,
     pass_pool: u32,
     privacy: Privacy,
+    isolation: Isolation,
     background: bool,
     listener: Option<Listener>,
     wrap_transport: Option<WrapTransport>,
@@ -176,9 +178,25 @@ impl ClientBuilder {
         self
     }
 
-    /// The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`.
-    pub fn anonymous_proxy(mut self, url: impl Into<String>) -> Self {
-        self.anonymous_proxy = Some(Secret::new(url.into()));
+    /// The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`. Or several, with
+    /// blanks or commas between them; a comma in a URL is written `%2C`.
+    ///
+    /// Of several, one is drawn for each verification when its relay is created, and serves all calls of that relay,
+    /// in every process that has the same list. A relay that only its caller keeps
+    /// ([`Client::relays`](crate::Client::relays)) is created by one that is drawn, and redeemed by one that this client
+    /// always takes for it. A challenge that is fetched for a purchase alone leaves by one that is drawn when the client
+    /// is made; those that a strict pool compares take one after the other. A proxy that does not answer is an error for
+    /// the calls that were given it, in every privacy: none leaves by another one, or directly. A new `start`, or
+    /// whatever is drawn for next, may be given another one. Proxies are told apart by scheme, user, host and port, not
+    /// by password; one that is there twice is refused, as are more than 100.
+    pub fn anonymous_proxy(self, url: impl Into<String>) -> Self {
+        self.anonymous_proxies([url])
+    }
+
+    /// [`ClientBuilder::anonymous_proxy`], as a list. An empty one is refused, and never means a direct connection.
+    pub fn anonymous_proxies(mut self, urls: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let urls = urls.into_iter().map(|url| Secret::new(url.into()));
+        self.anonymous_proxies = Some(urls.collect());
         self
     }
 
@@ -215,8 +233,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Puts something around each lane's transport, the built-in one too: to count and to time
-    /// requests. The [`Transport`] contract holds for what it returns.
+    /// Puts something around each lane's transport, the built-in one too, and around that of each of several
+    /// proxies: to count and to time requests. The [`Transport`] contract holds for what it returns.
     pub fn wrap_transports(
         mut self,
         wrap: impl Fn(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync + 'static,
@@ -305,6 +323,16 @@ impl ClientBuilder {
         self
     }
 
+    /// What anonymous calls of different relays share; by default open connections ([`Isolation::None`]), so that a
+    /// connection shows Persona whose relays are one client's. With [`Isolation::Relay`] they share no connection: each
+    /// anonymous call has a connection of its own, resumes no TLS session, and has random credentials through a SOCKS
+    /// proxy whose URL has none, so that Tor (`IsolateSOCKSAuth`) gives it a circuit of its own. It costs one TCP and
+    /// one TLS handshake for each anonymous call. [`Privacy::Strict`] isolates always, whatever is said here.
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
     /// Whether a task in the background drives open verifications on and fills the pool, about once
     /// a minute. By default it does not: call `recover` yourself. The task begins with the first
     /// call that needs the store, in the runtime of that call, and ends with the client, or when it is
@@ -359,22 +387,41 @@ impl ClientBuilder {
         }
         let identified_proxy = self.identified_proxy.as_ref();
         let identified_proxy = read_proxy(identified_proxy, "The identified proxy", &base_url)?;
-        let anonymous_proxy = self.anonymous_proxy.as_ref();
-        let anonymous_proxy = read_proxy(anonymous_proxy, "The anonymous proxy", &base_url)?;
         let identified_transport = self.identified_transport.as_ref();
-        let identified = self.open_lane(identified_transport, identified_proxy.as_ref(), true)?;
+        let identified = self.open_lane(
+            identified_transport,
+            &base_url,
+            identified_proxy.as_ref(),
+            true,
+        )?;
         let anonymous_transport = self.anonymous_transport.as_ref();
-        let anonymous = self.open_lane(anonymous_transport, anonymous_proxy.as_ref(), false)?;
+        // None: directly, or by the caller's own transport.
+        let anonymous_proxies: Vec<Option<Url>> = match &self.anonymous_proxies {
+            None => vec![None],
+            Some(texts) => (read_anonymous(texts, &base_url)?.into_iter())
+                .map(Some)
+                .collect(),
+        };
+        let open = |proxy: &Option<Url>| {
+            let transport =
+                self.open_lane(anonymous_transport, &base_url, proxy.as_ref(), false)?;
+            Ok(NamedRoute {
+                name: proxy.as_ref().map(name_of).unwrap_or_default(),
+                route: Route::new(transport, base_url.clone()),
+            })
+        };
+        let anonymous = anonymous_proxies.iter().map(open).collect::<Result<_>>()?;
+        let of_anonymous = |proxy: &Option<Url>| WayOut::of(anonymous_transport, proxy.as_ref());
         let ways = Ways {
-            anonymous: WayOut::of(anonymous_transport, anonymous_proxy.as_ref()),
+            anonymous: anonymous_proxies.iter().map(of_anonymous).collect(),
             identified: WayOut::of(identified_transport, identified_proxy.as_ref()),
+            is_isolated: self.is_isolated(),
             idle_timeout: self.read_idle_timeout()?,
         };
         if self.privacy.is_strict() {
             check_strict(self.pass_pool, self.pass_binding, &ways)?;
         }
         let identified = Route::new(identified, base_url.clone());
-        let anonymous = Route::new(anonymous, base_url.clone());
         let gates = Arc::default();
         let seen: Arc<Seen> = Arc::default();
         Ok(Client {
@@ -382,11 +429,11 @@ impl ClientBuilder {
                 customer: None,
                 built: None,
                 hosted_page: base_url.hosted_page(),
-                anonymous: AnonymousLane::new(
+                anonymous: AnonymousLanes::new(
                     anonymous,
                     &gates,
                     environment.as_str(),
-                    self.privacy.is_strict(),
+                    self.is_isolated(),
                 ),
                 privacy: self.privacy,
                 identified: api_key.map(|key| IdentifiedLane::new(identified.clone(), key, &gates)),
@@ -415,6 +462,10 @@ impl ClientBuilder {
         })
     }
 
+    fn is_isolated(&self) -> bool {
+        self.privacy.is_strict() || self.isolation == Isolation::Relay
+    }
+
     fn read_idle_timeout(&self) -> Result<Duration> {
         read_time("The idle timeout", self.idle_timeout, DEFAULT_IDLE_TIMEOUT)
     }
@@ -436,6 +487,7 @@ impl ClientBuilder {
     fn open_lane(
         &self,
         transport: Option<&Arc<dyn Transport>>,
+        base_url: &BaseUrl,
         proxy: Option<&Url>,
         resumption: bool,
     ) -> Result<Arc<dyn Transport>> {
@@ -450,11 +502,12 @@ impl ClientBuilder {
                  leave them out.",
             )),
             None => Arc::new(ReqwestTransport::new(&RouteOptions {
+                base_url,
                 proxy,
                 ca_pem: self.ca_pem.as_deref(),
                 idle_timeout: self.read_idle_timeout()?,
                 resumption,
-                isolates: self.privacy.is_strict() && !resumption,
+                isolates: self.is_isolated() && !resumption,
             })?),
         };
         Ok(match &self.wrap_transport {

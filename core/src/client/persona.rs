@@ -12,7 +12,7 @@ use crate::claim::{is_encrypted, Claim, ClaimType, Envelope, KeyForm};
 use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
-use crate::http::{ask_once, Attempt, Connection};
+use crate::http::{ask_once, Attempt, Connection, Way};
 use crate::outcome::Budget;
 use crate::pass::{PendingPass, PrivacyPassToken};
 use crate::privacy::CommonHour;
@@ -28,6 +28,8 @@ pub(crate) struct Question<'a> {
     pub(crate) key: IdempotencyKey,
     /// Keys of earlier questions.
     pub(crate) earlier_keys: Vec<IdempotencyKey>,
+    /// The relay's way out; none: this client's for it.
+    pub(crate) way: Option<Way>,
 }
 
 /// What one attempt is given.
@@ -52,14 +54,17 @@ pub(crate) trait Persona: Send + Sync {
     fn create<'a>(
         &'a self,
         claim_type: &'a ClaimType,
+        way: Way,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<Relay>>;
 
     /// Fetches a challenge and blinds a message for it: the state to finalize with, see
-    /// `PendingPass::save`.
+    /// `PendingPass::save`. `way`: that of the relay that it is bound to, or fetched beside; none: this client's for
+    /// that relay, or for what is signed at once.
     fn blind<'a>(
         &'a self,
         bound_to: &'a IssuePrivacyPass,
+        way: Option<Way>,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<StoredSecret>>;
 
@@ -74,6 +79,7 @@ pub(crate) trait Persona: Send + Sync {
         &'a self,
         claim_type: &'a ClaimType,
         hour: Option<CommonHour>,
+        way: Way,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<(Fetched, Option<u64>)>>;
 
@@ -127,19 +133,21 @@ impl Persona for Inner {
     fn create<'a>(
         &'a self,
         claim_type: &'a ClaimType,
+        way: Way,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<Relay>> {
-        Box::pin(self.create_relay(CreateRelay::new(claim_type.clone()), budget))
+        Box::pin(self.create_relay(CreateRelay::new(claim_type.clone()), way, budget))
     }
 
     fn blind<'a>(
         &'a self,
         bound_to: &'a IssuePrivacyPass,
+        way: Option<Way>,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<StoredSecret>> {
         Box::pin(async move {
             let began = Instant::now();
-            let pending = self.blind_message(bound_to, budget).await?;
+            let pending = self.blind_message(bound_to, way, budget).await?;
             if let IssuePrivacyPass::ClaimType(claim_type) = bound_to {
                 let left = budget.total.saturating_sub(began.elapsed());
                 self.see_issuer(claim_type, &pending, left).await;
@@ -152,9 +160,10 @@ impl Persona for Inner {
         &'a self,
         claim_type: &'a ClaimType,
         hour: Option<CommonHour>,
+        way: Way,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<(Fetched, Option<u64>)>> {
-        Box::pin(self.fetch_compared(claim_type, hour, budget))
+        Box::pin(self.fetch_compared(claim_type, hour, way, budget))
     }
 
     fn blind_for<'a>(&'a self, fetched: &'a Fetched) -> BoxFuture<'a, Result<StoredSecret>> {
@@ -210,8 +219,9 @@ impl Persona for Inner {
             let relay_secret = RelaySecret::parse(question.relay_secret.expose())?;
             // Its age was looked at when it was first presented; an answer outlives it.
             let pass = PrivacyPassToken::parse(question.pass.expose(), 0)?;
+            let by_token = || self.anonymous.of_relay(relay_token.as_str());
             let exchange = Redeem {
-                inner: self,
+                lane: self.anonymous.by(question.way.unwrap_or_else(by_token)),
                 relay_token: &relay_token,
                 relay_secret: &relay_secret,
                 privacy_pass_token: &pass,

@@ -17,6 +17,34 @@ pub enum Privacy {
     Strict,
 }
 
+/// What anonymous calls of different relays share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// Connections that are open already are used again, for whatever relay.
+    #[default]
+    None,
+    /// No connection: each anonymous call has one of its own. See
+    /// [`ClientBuilder::isolation`](crate::ClientBuilder::isolation).
+    Relay,
+}
+
+impl Isolation {
+    /// Reads `none` or `relay`.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "none" => Ok(Isolation::None),
+            "relay" => Ok(Isolation::Relay),
+            _ => Err(Error::invalid_argument(
+                "The isolation is \"none\" or \"relay\".",
+            )),
+        }
+    }
+}
+
 impl Privacy {
     /// Reads `standard` or `strict`.
     ///
@@ -54,17 +82,22 @@ pub(super) fn check_strict(pass_pool: u32, binding: PassBinding, ways: &Ways) ->
             "privacy = \"strict\" needs passes that can be bought ahead: leave pass_binding at \"claim_type\".",
         ));
     }
-    if matches!(ways.anonymous, WayOut::Direct) {
+    if ways.are_direct() {
         return Err(refused(
             "privacy = \"strict\" needs another way out for the calls that must not name you: set \
              anonymous_proxy, best to exits that many others use, such as Tor's.",
         ));
     }
     if ways.are_one() {
-        return Err(refused(match ways.anonymous {
+        return Err(refused(match ways.of_anonymous() {
             WayOut::Transport(_) => {
                 "privacy = \"strict\" needs different ways out for the two lanes: both have the same transport. \
                  Give each one of its own."
+            }
+            _ if ways.anonymous.len() > 1 => {
+                "privacy = \"strict\" needs different ways out for the two lanes: one of the proxies of \
+                 anonymous_proxy is on the host of identified_proxy. Leave it out of the list, or name another \
+                 identified_proxy."
             }
             _ => {
                 "privacy = \"strict\" needs different ways out for the two lanes: anonymous_proxy and \
@@ -94,8 +127,9 @@ mod tests {
     fn check(pass_pool: u32, binding: PassBinding, ways: [WayOut; 2]) -> (&'static str, String) {
         let [anonymous, identified] = ways;
         let ways = Ways {
-            anonymous,
+            anonymous: vec![anonymous],
             identified,
+            is_isolated: true,
             idle_timeout: Duration::ZERO,
         };
         match check_strict(pass_pool, binding, &ways) {
@@ -160,6 +194,20 @@ mod tests {
             assert_eq!(found, code, "{urls:?}");
             assert!(message.contains(says), "{message}");
         }
+    }
+
+    #[test]
+    fn strict_says_that_it_is_one_of_a_list() {
+        let of = |text: &str| WayOut::of(None, Url::parse(text).ok().as_ref());
+        let ways = Ways {
+            anonymous: ["http://a:1", "http://b:1"].map(of).to_vec(),
+            identified: of("http://b:2"),
+            is_isolated: true,
+            idle_timeout: Duration::ZERO,
+        };
+        let error = check_strict(1, PassBinding::ClaimType, &ways).expect_err("it is refused");
+        assert_eq!(error.code(), "privacy_refused");
+        assert!(error.to_string().contains("one of the proxies"), "{error}");
     }
 
     struct Own;

@@ -11,7 +11,7 @@ use super::steps::{Challenge, Create, RelayBoundChallenge};
 use super::{CreateRelay, Environment, Inner, IssuePrivacyPass, Relay};
 use crate::claim::DecryptionKeys;
 use crate::error::{Error, Result};
-use crate::http::{now_ms, run, IdentifiedLane};
+use crate::http::{now_ms, run, IdentifiedLane, Way};
 use crate::outcome::Budget;
 use crate::pass::{Challenge as DecodedChallenge, PendingPass};
 use crate::wire::ChallengeAnswer;
@@ -61,7 +61,7 @@ impl<'a> Relays<'a> {
         let budget = self.inner.budget(self.limit);
         let _call = (self.inner.lifecycle.begin_call())
             .map_err(|error| error.in_operation("relays.create"))?;
-        self.inner.create_relay(request, &budget).await
+        self.inner.create_relay(request, Way::Drawn, &budget).await
     }
 }
 
@@ -70,14 +70,17 @@ impl Inner {
     pub(super) async fn create_relay(
         &self,
         request: CreateRelay,
+        way: Way,
         budget: &Budget,
     ) -> Result<Relay> {
         let began = Instant::now();
+        let lane = self.anonymous.by(way);
         let own_keys = self.decryption_key.as_ref();
         let own_key = || own_keys.map(DecryptionKeys::encryption_key);
         let encryption_key = request.encryption_key.as_ref().or_else(own_key);
         let exchange = |form| Create {
             inner: self,
+            lane,
             claim_type: &request.claim_type,
             encryption_key,
             form,
@@ -125,10 +128,12 @@ impl Inner {
         })
     }
 
-    /// Step 2a: fetches a challenge and blinds a fresh nonce for it.
+    /// Step 2a: fetches a challenge and blinds a fresh nonce for it. `way`: that of the relay that the request names, or
+    /// is made beside; none: this client's for that relay, or for what is signed at once.
     pub(crate) async fn blind_message(
         &self,
         request: &IssuePrivacyPass,
+        way: Option<Way>,
         budget: &Budget,
     ) -> Result<PendingPass> {
         const OPERATION: &str = "relays.issue_privacy_pass";
@@ -136,6 +141,7 @@ impl Inner {
             IssuePrivacyPass::ClaimType(claim_type) => {
                 let exchange = Challenge {
                     inner: self,
+                    lane: self.anonymous.by(way.unwrap_or(Way::BeforeSignature)),
                     claim_type,
                 };
                 run(&exchange, budget).await
@@ -144,8 +150,9 @@ impl Inner {
                 relay_token,
                 relay_secret,
             } => {
+                let by_token = || self.anonymous.of_relay(relay_token.as_str());
                 let exchange = RelayBoundChallenge {
-                    inner: self,
+                    lane: self.anonymous.by(way.unwrap_or_else(by_token)),
                     relay_token,
                     relay_secret,
                 };

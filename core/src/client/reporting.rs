@@ -80,7 +80,9 @@ impl Inner {
     fn configured(&self, serves_callers: bool) -> Configured {
         let store = self.store_options.as_ref();
         Configured {
-            anonymous: (&self.ways.anonymous).into(),
+            anonymous: self.ways.of_anonymous().into(),
+            ways: self.ways.anonymous.len(),
+            is_isolated: self.ways.is_isolated,
             is_one_way: self.ways.are_one(),
             idle_timeout: self.ways.anonymous_idle_timeout(),
             purchases: self.purchases(),

@@ -11,6 +11,8 @@ pub(crate) const MOST_AHEAD: u32 = 100;
 
 /// More retries are never made.
 pub(super) const MOST_RETRIES: u32 = 10;
+/// Of anonymous proxies.
+pub(super) const MOST_PROXIES: usize = 100;
 pub(crate) const DEFAULT_RETRIES: u32 = 3;
 
 /// In seconds, as all times here.
@@ -48,6 +50,8 @@ pub(super) const PURCHASE_WINDOW: Rule =
     Rule::count(DEFAULT_PURCHASE_WINDOW, LONGEST_PURCHASE_WINDOW);
 pub(super) const PRIVACY: Rule = Rule::one_of(&[Plain::Text("standard"), Plain::Text("strict")])
     .by_default(Plain::Text("standard"));
+pub(super) const ISOLATION: Rule =
+    Rule::one_of(&[Plain::Text("none"), Plain::Text("relay")]).by_default(Plain::Text("none"));
 pub(super) const PASS_POOL: Rule = Rule::count(0, MOST_PASSES as u64);
 pub(super) const BACKGROUND: Rule = Rule::ANY.by_default(Plain::Flag(false));
 

@@ -16,6 +16,7 @@ use crate::wire::{
 /// Step 1.
 pub(super) struct Create<'a> {
     pub(super) inner: &'a Inner,
+    pub(super) lane: &'a AnonymousLane,
     pub(super) claim_type: &'a ClaimType,
     pub(super) encryption_key: Option<&'a EncryptionKey>,
     pub(super) form: KeyForm,
@@ -24,12 +25,13 @@ pub(super) struct Create<'a> {
 /// Step 2a, bound to a claim type.
 pub(super) struct Challenge<'a> {
     pub(super) inner: &'a Inner,
+    pub(super) lane: &'a AnonymousLane,
     pub(super) claim_type: &'a ClaimType,
 }
 
 /// Step 2a of the first generation, bound to a relay.
 pub(super) struct RelayBoundChallenge<'a> {
-    pub(super) inner: &'a Inner,
+    pub(super) lane: &'a AnonymousLane,
     pub(super) relay_token: &'a RelayToken,
     pub(super) relay_secret: &'a RelaySecret,
 }
@@ -42,7 +44,7 @@ pub(super) struct Sign<'a> {
 
 /// Step 3.
 pub(super) struct Redeem<'a> {
-    pub(super) inner: &'a Inner,
+    pub(super) lane: &'a AnonymousLane,
     pub(super) relay_token: &'a RelayToken,
     pub(super) relay_secret: &'a RelaySecret,
     pub(super) privacy_pass_token: &'a PrivacyPassToken,
@@ -61,7 +63,7 @@ impl Exchange for Create<'_> {
     const CALL: Call = Call::Create;
 
     fn lane(&self) -> &AnonymousLane {
-        &self.inner.anonymous
+        self.lane
     }
 
     fn request(&self, _: &IdempotencyKey) -> AnonymousRequest {
@@ -89,7 +91,7 @@ impl Exchange for Challenge<'_> {
     const CALL: Call = Call::Challenge;
 
     fn lane(&self) -> &AnonymousLane {
-        &self.inner.anonymous
+        self.lane
     }
 
     fn request(&self, _: &IdempotencyKey) -> AnonymousRequest {
@@ -107,7 +109,7 @@ impl Exchange for RelayBoundChallenge<'_> {
     const CALL: Call = Call::RelayBoundChallenge;
 
     fn lane(&self) -> &AnonymousLane {
-        &self.inner.anonymous
+        self.lane
     }
 
     fn request(&self, _: &IdempotencyKey) -> AnonymousRequest {
@@ -164,7 +166,7 @@ impl Exchange for Redeem<'_> {
     const CALL: Call = Call::Redeem;
 
     fn lane(&self) -> &AnonymousLane {
-        &self.inner.anonymous
+        self.lane
     }
 
     fn request(&self, key: &IdempotencyKey) -> AnonymousRequest {

@@ -12,8 +12,11 @@ use crate::privacy;
 /// Both lanes'.
 #[derive(Clone)]
 pub(super) struct Ways {
-    pub(super) anonymous: WayOut,
+    /// Never none; several are proxies.
+    pub(super) anonymous: Vec<WayOut>,
     pub(super) identified: WayOut,
+    /// Whether no two anonymous calls have one connection, as far as the connections are ours.
+    pub(super) is_isolated: bool,
     /// For how long an unused connection is used again, if the connections are ours.
     pub(super) idle_timeout: Duration,
 }
@@ -41,7 +44,7 @@ impl WayOut {
 
 /// Which host a proxy is on, however that is written, as far as that can be told without asking anybody: a name
 /// and the address that it stands for are two to us, but for those of this machine.
-fn host_of(proxy: &Url) -> String {
+pub(crate) fn host_of(proxy: &Url) -> String {
     let written = proxy.host_str().unwrap_or_default();
     // socks5h is no special scheme to the URL parser: its hosts come as they were written.
     let plain = Url::parse(&format!("http://{written}"));
@@ -69,21 +72,32 @@ fn address_of(address: IpAddr) -> String {
 const THIS_MACHINE: &str = "localhost";
 
 impl Ways {
-    /// Whether both lanes leave from one place. With other credentials, by another scheme or port, the
-    /// proxies of one host may still have one address for both.
+    /// Whether both lanes may leave from one place: with a list, if one of its proxies is there. With other
+    /// credentials, by another scheme or port, the proxies of one host may still have one address for both.
     pub(super) fn are_one(&self) -> bool {
-        match (&self.anonymous, &self.identified) {
+        let is_one = |anonymous: &WayOut| match (anonymous, &self.identified) {
             (WayOut::Direct, WayOut::Direct) => true,
             (WayOut::Proxy(one), WayOut::Proxy(other)) => one == other,
             // Two transports of the caller's may be anything.
             (WayOut::Transport(one), WayOut::Transport(other)) => one.ptr_eq(other),
             _ => false,
-        }
+        };
+        self.anonymous.iter().any(is_one)
+    }
+
+    /// Whether the calls that must not name us leave from this machine's own address.
+    pub(super) fn are_direct(&self) -> bool {
+        matches!(self.anonymous[..], [WayOut::Direct])
+    }
+
+    /// What kind of way the anonymous lane has. Several are of one kind.
+    pub(super) fn of_anonymous(&self) -> &WayOut {
+        &self.anonymous[0]
     }
 
     /// For how long an unused connection of the anonymous lane is used again, if it is ours.
     pub(super) fn anonymous_idle_timeout(&self) -> Option<Duration> {
-        match self.anonymous {
+        match self.of_anonymous() {
             WayOut::Direct | WayOut::Proxy(_) => Some(self.idle_timeout),
             WayOut::Transport(_) => None,
         }
@@ -111,8 +125,9 @@ mod tests {
         let read = |text: &str| Url::parse(text).expect("a URL");
         let [anonymous, identified] = [anonymous, identified].map(|text| text.map(read));
         let ways = Ways {
-            anonymous: WayOut::of(None, anonymous.as_ref()),
+            anonymous: vec![WayOut::of(None, anonymous.as_ref())],
             identified: WayOut::of(None, identified.as_ref()),
+            is_isolated: false,
             idle_timeout: Duration::ZERO,
         };
         ways.are_one()
@@ -134,6 +149,27 @@ mod tests {
         for other in [None, Some("socks5h://other:9050")] {
             assert!(!are_one(tor, other), "{other:?}");
             assert!(!are_one(other, tor), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_one_way_with_whatever_is_on_the_host_of_one_of_its_proxies() {
+        let of = |text: &str| WayOut::of(None, Some(&Url::parse(text).expect("a URL")));
+        let list = ["socks5h://a:1", "http://b:1", "http://c:1"].map(of);
+        for (identified, is_one) in [
+            (of("http://a:9"), true),
+            (of("http://C:1"), true),
+            (of("http://d:1"), false),
+            (WayOut::Direct, false),
+        ] {
+            let ways = Ways {
+                anonymous: list.to_vec(),
+                identified,
+                is_isolated: false,
+                idle_timeout: Duration::ZERO,
+            };
+            assert_eq!(ways.are_one(), is_one);
+            assert!(!ways.are_direct());
         }
     }
 
@@ -183,8 +219,9 @@ mod tests {
         let [one, other]: [Arc<dyn Transport>; 2] = [Arc::new(Own), Arc::new(Own)];
         let are_one = |anonymous, identified| {
             let ways = Ways {
-                anonymous: WayOut::of(Some(anonymous), None),
+                anonymous: vec![WayOut::of(Some(anonymous), None)],
                 identified: WayOut::of(Some(identified), None),
+                is_isolated: false,
                 idle_timeout: Duration::from_secs(20),
             };
             // It has connections of its own.

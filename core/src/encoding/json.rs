@@ -93,8 +93,10 @@ pub(crate) fn take_text(
     object: &mut Map<String, Value>,
     kebab: &str,
 ) -> Result<String, Unreadable> {
-    let names = [kebab.to_owned(), kebab.replace('-', "_"), camel_case(kebab)];
-    let value = names.iter().find_map(|name| object.remove(name));
+    let value = object
+        .remove(kebab)
+        .or_else(|| object.remove(&kebab.replace('-', "_")))
+        .or_else(|| object.remove(&camel_case(kebab)));
     match value {
         Some(Value::String(text)) if !text.is_empty() => Ok(text),
         _ => Err(Unreadable(format!(

@@ -10,7 +10,7 @@ use crate::outcome::{
     explain, explain_lasting, kind_of, may_pass, Answer, Call, Failure, NOT_ENABLED,
 };
 use crate::secret::{IdempotencyKey, Secret};
-use crate::wire::{decode_server_error, speaker, ResponseHead, ServerError, Speaker};
+use crate::wire::{decode_server_error, redacted, speaker, ResponseHead, ServerError, Speaker};
 
 /// One call to Persona: how to ask, and how to read the answer.
 pub(crate) trait Exchange: Sync {
@@ -65,7 +65,7 @@ pub(crate) async fn ask_once<E: Exchange>(
         let text = exchange.lane().scrub(&request, text);
         earlier_keys
             .iter()
-            .fold(text, |text, key| text.replace(key.expose(), "[redacted]"))
+            .fold(text, |text, key| redacted(text, key.expose()))
     });
     if let Err(attempt) = &attempted {
         if let Some((pause, rate_limit)) = attempt.wish_to_all() {
@@ -295,25 +295,23 @@ impl Attempt {
 
     /// The error of a single call.
     pub(crate) fn error(&self, call: Call, kind: ErrorKind) -> Error {
-        self.error_saying(self.text(explain(call, kind), kind), kind)
+        self.error_saying(call, explain(call, kind), kind)
     }
 
     /// The error of a call that is one of many for a verification.
     pub(crate) fn lasting_error(&self, call: Call, kind: ErrorKind) -> Error {
-        self.error_saying(self.text(explain_lasting(call, kind), kind), kind)
+        self.error_saying(call, explain_lasting(call, kind), kind)
     }
 
-    fn text(&self, usual: &'static str, kind: ErrorKind) -> &'static str {
-        match (self.answer, kind) {
+    fn error_saying(&self, call: Call, usual: &'static str, kind: ErrorKind) -> Error {
+        let text = match (self.answer, kind) {
             (Answer::NotEnabled(_), ErrorKind::PermissionDenied) => NOT_ENABLED,
             _ => usual,
-        }
-    }
-
-    fn error_saying(&self, message: &str, kind: ErrorKind) -> Error {
+        };
+        let message = format!("{}: {text}", call.step());
         let mut error = match &self.misread {
             Some(why) => Error::new(kind, format!("{message} What is wrong: {why}.")),
-            None => Error::new(kind, message),
+            None => Error::new(kind, message.as_str()),
         };
         if let Some(head) = &self.head {
             let texts = self.texts.clone();

@@ -30,7 +30,7 @@ impl BaseUrl {
             return refused("is not a URL; it looks like https://api.withpersona.com");
         };
         match (url.scheme(), url.host()) {
-            (_, None) => return refused("has no host"),
+            _ if names_nobody(url.host_str()) => return refused("has no host"),
             ("https", _) => {}
             ("http", Some(host)) if is_loopback(&host) => {}
             ("http", _) => {
@@ -54,6 +54,10 @@ impl BaseUrl {
         &self.0
     }
 
+    pub(super) fn url(&self) -> Url {
+        Url::parse(&self.0).expect("it was parsed before")
+    }
+
     /// The page for visitors: Persona's own, or that of whoever stands in for Persona.
     pub(crate) fn hosted_page(&self) -> String {
         match self.0.as_str() {
@@ -69,6 +73,11 @@ impl BaseUrl {
     fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
+}
+
+/// Whether a URL has no host, or only the dot that may stand at a name's end.
+pub(super) fn names_nobody(host: Option<&str>) -> bool {
+    host.is_none_or(|host| host.trim_end_matches('.').is_empty())
 }
 
 pub(super) fn is_loopback(host: &Host<&str>) -> bool {
@@ -102,6 +111,8 @@ pub(crate) trait Lane: Sync {
 pub(crate) struct Route {
     transport: Arc<Releasable<dyn Transport>>,
     base_url: BaseUrl,
+    /// Which of several proxies it leaves by, and how many those are.
+    place: Option<(usize, usize)>,
 }
 
 /// Create, challenge, redeem. There is no place for an API key.
@@ -125,6 +136,15 @@ impl Route {
         Self {
             transport: Arc::new(Releasable::new(transport)),
             base_url,
+            place: None,
+        }
+    }
+
+    /// The same as one of several proxies: which of how many, counted from one.
+    pub(super) fn placed(self, number: usize, count: usize) -> Self {
+        Self {
+            place: Some((number, count)),
+            ..self
         }
     }
 
@@ -147,14 +167,24 @@ impl Route {
                 description: "the client was closed".to_owned(),
             });
         };
-        transport.send(&url, request, connection, timeout).await
+        let sent = transport.send(&url, request, connection, timeout).await;
+        sent.map_err(|failure| self.locate(failure))
+    }
+
+    /// Says which of several proxies it was: not by what may be a secret.
+    fn locate(&self, failure: SendFailure) -> SendFailure {
+        match self.place {
+            None => failure,
+            Some((number, count)) => SendFailure {
+                description: format!("{}, through proxy {number} of {count}", failure.description),
+                ..failure
+            },
+        }
     }
 }
 
 impl AnonymousLane {
-    /// `environment`: its requests have a limit of their own.
-    pub(crate) fn new(route: Route, gates: &Arc<Gates>, environment: &str, isolates: bool) -> Self {
-        let gate = Gate::new(gates, &["environment", environment]);
+    pub(super) fn new(route: Route, gate: Gate, isolates: bool) -> Self {
         Self {
             route,
             gate,
@@ -162,13 +192,16 @@ impl AnonymousLane {
         }
     }
 
-    /// The same lane for requests of another environment.
-    pub(crate) fn of_environment(&self, gates: &Arc<Gates>, environment: &str) -> Self {
-        Self::new(self.route.clone(), gates, environment, self.isolates)
+    /// The same lane for requests under another limit.
+    pub(super) fn behind(&self, gate: Gate) -> Self {
+        Self {
+            gate,
+            ..self.clone()
+        }
     }
 
     /// Lets go of the connections.
-    pub(crate) fn release(&self) {
+    pub(super) fn release(&self) {
         self.route.release();
     }
 }
@@ -201,7 +234,10 @@ impl Lane for AnonymousLane {
             true => Connection::Fresh,
             false => connection,
         };
-        Box::pin((self.route).deliver(request.request(), connection, timeout))
+        Box::pin(async move {
+            let request = request.request();
+            self.route.deliver(request, connection, timeout).await
+        })
     }
 
     fn gate(&self) -> &Gate {
@@ -231,7 +267,7 @@ impl Lane for IdentifiedLane {
     }
 
     fn scrub(&self, request: &SignRequest, text: &str) -> String {
-        request.authorized(&self.api_key).scrub(text)
+        request.scrub(&self.api_key, text)
     }
 }
 
@@ -267,6 +303,15 @@ mod tests {
             assert_eq!(error.code(), "invalid_argument", "{bad}");
             assert!(!error.to_string().contains("canary"));
         }
+    }
+
+    #[test]
+    fn a_host_that_is_a_dot_is_none() {
+        for bad in ["https://.", "https://..:443/", "http://./", "unix:/socket"] {
+            let error = BaseUrl::parse(bad).unwrap_err();
+            assert!(error.to_string().contains("has no host"), "{bad}: {error}");
+        }
+        assert!(BaseUrl::parse("https://example.com.").is_ok());
     }
 
     #[test]

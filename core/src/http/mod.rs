@@ -1,5 +1,6 @@
 //! The way to Persona: two lanes that share nothing, and the one loop that asks again.
 
+mod anonymous_lanes;
 mod clock;
 mod exchange;
 mod gate;
@@ -9,6 +10,7 @@ mod retrying;
 mod transport;
 mod watched_body;
 
+pub(crate) use anonymous_lanes::{number_of, AnonymousLanes, NamedRoute, Way};
 pub(crate) use clock::now_ms;
 pub(crate) use exchange::{ask_once, Attempt, Exchange, Misread};
 pub(crate) use gate::Gates;

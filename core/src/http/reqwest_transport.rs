@@ -5,13 +5,14 @@ use std::io;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::Method;
 use rustls::client::Resumption;
 use rustls::ClientConfig;
-use url::Url;
+use url::{Position, Url};
 use zeroize::Zeroizing;
 
 use super::clock::now_ms;
-use super::lane::{is_loopback, BaseUrl};
+use super::lane::{is_loopback, names_nobody, BaseUrl};
 use super::transport::{
     Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
 };
@@ -22,10 +23,12 @@ use crate::future::BoxFuture;
 use crate::secret::rand_core::Rng;
 use crate::secret::{os_random, Secret};
 use crate::tls;
-use crate::wire::{Request, ResponseHead};
+use crate::wire::{Request, ResponseHead, CONSTANT_HEADERS};
 
 /// What makes one lane's route.
 pub(crate) struct RouteOptions<'a> {
+    /// Where it leads.
+    pub(crate) base_url: &'a BaseUrl,
     /// `http`, `https` or `socks5h`; none means a direct connection. Never the environment's.
     pub(crate) proxy: Option<&'a Url>,
     /// Certificates to trust beside the public ones, in PEM.
@@ -41,6 +44,8 @@ pub(crate) struct RouteOptions<'a> {
 
 /// One lane's connections: a pool of its own, TLS state of its own.
 pub(crate) struct ReqwestTransport {
+    /// What all requests' URLs begin with, read once.
+    base_url: Url,
     pooled: reqwest::Client,
     /// Never reuses a connection.
     fresh: reqwest::Client,
@@ -56,7 +61,8 @@ struct Isolated {
 
 impl Isolated {
     fn of(route: &RouteOptions<'_>) -> Result<Option<Self>> {
-        let takes_any = |proxy: &&Url| proxy.scheme() == "socks5h" && proxy.username().is_empty();
+        let has_own = |proxy: &Url| !proxy.username().is_empty() || proxy.password().is_some();
+        let takes_any = |proxy: &&Url| proxy.scheme() == "socks5h" && !has_own(proxy);
         let Some(proxy) = route.proxy.filter(|_| route.isolates).filter(takes_any) else {
             return Ok(None);
         };
@@ -91,6 +97,7 @@ impl ReqwestTransport {
             )
         };
         Ok(Self {
+            base_url: route.base_url.url(),
             pooled: client(usize::MAX)?,
             fresh: client(0)?,
             isolated: Isolated::of(route)?,
@@ -119,16 +126,18 @@ impl ReqwestTransport {
             (Connection::Fresh, None) => &self.fresh,
             (Connection::Fresh, Some(client)) => client,
         };
+        let url = read_url(url, &self.base_url).map_err(|_| SendFailure {
+            sent: Sent::Nothing,
+            cause: FailureCause::Network,
+            description: "the URL cannot be read".to_owned(),
+        })?;
         let (body, watch) = WatchedBody::new(request.body());
+        let mut sent = reqwest::Request::new(Method::POST, url);
+        *sent.headers_mut() = header_map(request);
+        *sent.body_mut() = Some(reqwest::Body::wrap(body));
+        *sent.timeout_mut() = Some(timeout);
         let failed = |error: reqwest::Error| describe(&error, watch.forbid());
-        let response = client
-            .post(url)
-            .headers(header_map(request))
-            .body(reqwest::Body::wrap(body))
-            .timeout(timeout)
-            .send()
-            .await;
-        let mut response = response.map_err(failed)?;
+        let mut response = client.execute(sent).await.map_err(failed)?;
         let head = read_head(&response);
         let announced = response.content_length();
         let Ok(capacity) = usize::try_from(announced.unwrap_or(LARGEST_BODY as u64)) else {
@@ -173,22 +182,28 @@ impl Transport for ReqwestTransport {
 pub(crate) fn parse_proxy(text: &str, what: &str, base_url: &BaseUrl) -> Result<Url> {
     let refused = |why: &str| Error::invalid_argument(format!("{what} {why}."));
     let url = Url::parse(text).map_err(|_| refused("is not a URL, like socks5h://host:port"))?;
-    match url.scheme() {
+    let scheme = url.scheme();
+    // socks5h is no special scheme to the URL parser: its hosts come as they were written, addresses too.
+    let written = url.host_str().unwrap_or_default();
+    let plain = Url::parse(&format!("http://{written}"));
+    let has_no_host =
+        written.is_empty() || (plain.as_ref()).is_ok_and(|plain| names_nobody(plain.host_str()));
+    if ["http", "https", "socks5h"].contains(&scheme) && has_no_host {
+        return Err(refused("has no host"));
+    }
+    match scheme {
         "socks5h" if !cfg!(feature = "socks") => return Err(refused(
             "is a SOCKS proxy, and this program was built without: build the crate relaypass with \
              its feature `socks`",
         )),
-        "http" | "https" | "socks5h" if url.host_str().is_some_and(|host| !host.is_empty()) => {}
+        "http" | "https" | "socks5h" => {}
         "socks5" | "socks4" | "socks4a" | "socks" => return Err(refused(
             "must use socks5h: other socks proxies look names up on this machine, where others \
                  can see it",
         )),
         _ => return Err(refused("must begin with http, https or socks5h")),
     }
-    // socks5h is no special scheme to the URL parser: its addresses come as names.
-    let address = url.host_str().unwrap_or_default();
-    let is_local = Url::parse(&format!("http://{address}"))
-        .is_ok_and(|plain| plain.host().is_some_and(|host| is_loopback(&host)));
+    let is_local = plain.is_ok_and(|plain| plain.host().is_some_and(|host| is_loopback(&host)));
     if !base_url.is_https() && !is_local {
         return Err(refused(
             "is on another machine, and the base URL is plain http: every secret would be readable \
@@ -236,23 +251,45 @@ fn tls_config(route: &RouteOptions<'_>) -> Result<ClientConfig> {
     Ok(config)
 }
 
+/// A URL of this client's own making. Reading its host is most of what reading a URL takes, and that is
+/// always the same.
+fn read_url(text: &str, base_url: &Url) -> std::result::Result<Url, url::ParseError> {
+    let path = text.strip_prefix(&base_url[..Position::BeforePath]);
+    match path.filter(|path| path.starts_with('/') && !path.contains(['?', '#'])) {
+        Some(path) => {
+            let mut url = base_url.clone();
+            url.set_path(path);
+            Ok(url)
+        }
+        None => Url::parse(text),
+    }
+}
+
 fn header_map(request: &Request) -> HeaderMap {
-    request
-        .headers()
-        .map(|(name, value)| {
-            let mut header = HeaderValue::from_str(value.expose())
-                .expect("header values were checked when their types were made");
-            header.set_sensitive(true);
-            (HeaderName::from_static(name), header)
-        })
-        .collect()
+    let own = request.own_headers();
+    // Two more come from the HTTP library.
+    let mut headers = HeaderMap::with_capacity(CONSTANT_HEADERS.len() + own.len() + 2);
+    for (name, value) in CONSTANT_HEADERS {
+        headers.append(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    for header in own {
+        let mut value = HeaderValue::from_str(header.value.expose())
+            .expect("header values were checked when their types were made");
+        value.set_sensitive(true);
+        headers.append(HeaderName::from_static(header.name), value);
+    }
+    headers
 }
 
 fn read_head(response: &reqwest::Response) -> ResponseHead {
     let header = |name: &str| {
         let values = response.headers().get_all(name).iter();
-        let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
-        (!texts.is_empty()).then(|| texts.join(", "))
+        let mut texts = values.filter_map(|value| value.to_str().ok());
+        let first = texts.next()?.to_owned();
+        Some(texts.fold(first, |texts, text| texts + ", " + text))
     };
     ResponseHead::read(response.status().as_u16(), header, now_ms())
 }
@@ -363,6 +400,23 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_whose_host_is_a_dot_has_none() {
+        let https = BaseUrl::parse(BaseUrl::PERSONA).unwrap();
+        for bad in [
+            "http://.:1",
+            "https://..",
+            "socks5h://.",
+            "socks5h://%2E",
+            "socks5h://。:1",
+            "socks5h:",
+        ] {
+            let error = parse_proxy(bad, "The proxy", &https).unwrap_err();
+            assert!(error.to_string().contains("has no host"), "{bad}: {error}");
+        }
+        assert!(parse_proxy("http://proxy.example.:1", "The proxy", &https).is_ok());
+    }
+
+    #[test]
     fn a_proxy_on_another_machine_does_not_get_to_read_plain_http() {
         let plain = BaseUrl::parse("http://127.0.0.1:1").unwrap();
         for good in [
@@ -378,6 +432,55 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "socks")]
+    #[test]
+    fn a_socks_proxy_that_is_given_credentials_or_half_of_them_gets_no_others() {
+        let base_url = BaseUrl::parse(BaseUrl::PERSONA).unwrap();
+        let gets_random_ones = |own: &str| {
+            let proxy = Url::parse(&format!("socks5h://{own}tor:9050")).unwrap();
+            let route = RouteOptions {
+                base_url: &base_url,
+                proxy: Some(&proxy),
+                ca_pem: None,
+                idle_timeout: Duration::ZERO,
+                resumption: false,
+                isolates: true,
+            };
+            Isolated::of(&route).unwrap().is_some()
+        };
+        assert!(gets_random_ones(""));
+        for own in ["user:secret@", "user@", ":secret@"] {
+            assert!(!gets_random_ones(own), "{own}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_read_as_if_it_were_read_whole() {
+        for base in [
+            "https://example.com",
+            "http://127.0.0.1:1/prefix/",
+            "https://[::1]:2",
+        ] {
+            let base_url = BaseUrl::parse(base).unwrap();
+            for path in [
+                "/api/privacy/v1/relays",
+                "/a%2F..%2Fb/c",
+                "/a/../b/./c%20d",
+                "/ä?b#c",
+                "@elsewhere/a",
+                ":9/a",
+                "",
+            ] {
+                let text = format!("{}{path}", base_url.as_str());
+                assert_eq!(
+                    read_url(&text, &base_url.url()),
+                    Url::parse(&text),
+                    "{text}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn a_ca_that_is_no_certificate_is_refused() {
         for pem in [
@@ -386,6 +489,7 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
         ] {
             let route = RouteOptions {
+                base_url: &BaseUrl::parse(BaseUrl::PERSONA).unwrap(),
                 proxy: None,
                 ca_pem: Some(pem),
                 idle_timeout: Duration::from_secs(1),

@@ -107,7 +107,11 @@ pub(crate) fn explain_lasting(call: Call, kind: ErrorKind) -> &'static str {
             "Persona does not know the key that its own challenge named, after an answer was lost; \
              only reissue buys another pass."
         }
-        (ErrorKind::Conflict | ErrorKind::Unprocessable, Sign) => {
+        (ErrorKind::Conflict, Sign) => {
+            "Another request is in the way; nothing is lost. Ask again later: the same request is \
+             repeated."
+        }
+        (ErrorKind::Unprocessable, Sign) => {
             "Persona refuses to sign the pass; only reissue asks under a new key."
         }
         (ErrorKind::OutcomeUnknown, Sign) => {

@@ -31,5 +31,17 @@ pub(crate) enum Call {
     Redeem,
 }
 
+impl Call {
+    /// How an error's message begins: a call of the caller's may make several of these.
+    pub(crate) fn step(self) -> &'static str {
+        match self {
+            Call::Create => "Creating the relay",
+            Call::Challenge | Call::RelayBoundChallenge => "Fetching the challenge",
+            Call::Sign => "Buying the pass",
+            Call::Redeem => "Redeeming the pass",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -157,6 +157,16 @@ fn a_key_is_open_until_something_may_have_left_and_lost_until_it_is_resolved() {
 }
 
 #[test]
+fn buying_and_redeeming_never_read_alike() {
+    let steps = ALL_CALLS.map(Call::step);
+    assert_eq!(steps[1], steps[2], "both fetch a challenge");
+    for (index, step) in steps.iter().enumerate() {
+        let others = steps.iter().filter(|other| *other == step).count();
+        assert_eq!(others, if matches!(index, 1 | 2) { 2 } else { 1 }, "{step}");
+    }
+}
+
+#[test]
 fn every_error_explains_itself() {
     for call in ALL_CALLS {
         for &kind in Kind::ALL {

@@ -1,7 +1,9 @@
 //! The challenge: what a pass is bound to.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
 use time::OffsetDateTime;
 
@@ -50,25 +52,22 @@ impl Challenge {
     }
 
     pub(super) fn from_object(object: Box<RawValue>) -> Result<Self, Malformed> {
-        let Ok(Value::Object(members)) = serde_json::from_str(object.get()) else {
-            return Err(Malformed("the challenge is not a JSON object"));
-        };
-        if members.get("token_type").and_then(Value::as_u64) != Some(BLIND_RSA) {
+        let members = Members::read(object.get())?;
+        if members.token_type.and_then(read) != Some(BLIND_RSA) {
             return Err(Malformed(
                 "the challenge is not for a blind RSA token (type 2)",
             ));
         }
-        let text = |name| {
-            members
-                .get(name)
-                .and_then(Value::as_str)
+        let text = |member: Option<_>| {
+            member
+                .and_then(read::<Cow<'_, str>>)
                 .filter(|text| !text.is_empty())
         };
-        let mac = text("mac")
+        let mac = text(members.mac)
             .ok_or(Malformed("the challenge has no mac"))?
-            .to_owned();
-        let expires_at_ms = text("expires_at")
-            .and_then(parse_time)
+            .into_owned();
+        let expires_at_ms = text(members.expires_at)
+            .and_then(|time| parse_time(&time))
             .ok_or(Malformed("the challenge has no readable expires_at"))?;
         Ok(Self {
             object,
@@ -91,6 +90,32 @@ impl Challenge {
     pub fn expires_at_ms(&self) -> u64 {
         self.expires_at_ms
     }
+}
+
+/// The members that are looked at, of whatever kind they are.
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(borrow)]
+    token_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    mac: Option<&'a RawValue>,
+    #[serde(borrow)]
+    expires_at: Option<&'a RawValue>,
+}
+
+impl<'a> Members<'a> {
+    fn read(object: &'a str) -> Result<Self, Malformed> {
+        // An array would be read, too, as the members in their order.
+        let members = object.trim_start().starts_with('{');
+        let members = members.then(|| serde_json::from_str(object).ok()).flatten();
+        members.ok_or(Malformed(
+            "the challenge is not a JSON object, or names a member twice",
+        ))
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(member: &'a RawValue) -> Option<T> {
+    serde_json::from_str(member.get()).ok()
 }
 
 fn parse_time(text: &str) -> Option<u64> {
@@ -134,11 +159,28 @@ mod tests {
         assert!(with("2", r#""m""#, r#""soon""#).is_err());
         assert!(with("2", r#""m""#, "5").is_err());
         assert!(decode("[2]").is_err());
+        assert!(decode(&format!(r#"[2,"m",{time}]"#)).is_err());
+        let twice = r#"{"token_type":2,"mac":"m","mac":"n","expires_at":"2026-05-18T18:00:00Z"}"#;
+        assert!(decode(twice).is_err());
         assert!(decode("not json").is_err());
         assert!(decode(r#"{"token_type":2,"expires_at":"2026-05-18T18:00:00Z"}"#).is_err());
         assert!(Challenge::decode("***").is_err());
         assert!(Challenge::decode(&encode_base64url(b"\xff\xff")).is_err());
         assert!(Challenge::decode(&"A".repeat(LONGEST + 1)).is_err());
+    }
+
+    #[test]
+    fn an_unknown_member_may_stand_twice_and_hold_anything() {
+        for unknown in [
+            r#""x":1,"x":2"#,
+            r#""x":{"mac":"n","mac":"o","y":[{"token_type":1}]}"#,
+        ] {
+            let known = r#""token_type":2,"mac":"m","expires_at":"2026-05-18T18:00:00Z""#;
+            let object = format!("{{{unknown},{known}}}");
+            let challenge = decode(&object).unwrap();
+            assert_eq!(challenge.object().get(), object);
+            assert_eq!(challenge.mac(), "m");
+        }
     }
 
     proptest! {

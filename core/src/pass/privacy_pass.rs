@@ -1,8 +1,9 @@
 //! The finished pass.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::Value;
 
 use super::Challenge;
 use crate::encoding::{decode_base64url, encode_base64url};
@@ -81,13 +82,28 @@ impl PrivacyPassToken {
             return None;
         }
         let json = Secret::new(decode_base64url(text)?);
-        let pass: Value = serde_json::from_slice(json.expose()).ok()?;
-        for name in ["token_nonce", "signature", "key_id"] {
-            pass.get(name)?.as_str().filter(|text| !text.is_empty())?;
+        // An array would be read, too, as the members in their order.
+        let is_object = json.expose().trim_ascii_start().starts_with(b"{");
+        let members = || serde_json::from_slice::<Members<'_>>(json.expose()).ok();
+        let pass = is_object.then(members).flatten()?;
+        let texts = [&pass.token_nonce, &pass.signature, &pass.key_id];
+        if texts.iter().any(|text| text.is_empty()) {
+            return None;
         }
-        let challenge = serde_json::value::to_raw_value(pass.get("challenge")?).ok()?;
-        Challenge::from_object(challenge).ok()
+        Challenge::from_object(pass.challenge.to_owned()).ok()
     }
+}
+
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(borrow)]
+    token_nonce: Cow<'a, str>,
+    #[serde(borrow)]
+    signature: Cow<'a, str>,
+    #[serde(borrow)]
+    key_id: Cow<'a, str>,
+    #[serde(borrow)]
+    challenge: &'a RawValue,
 }
 
 #[cfg(test)]

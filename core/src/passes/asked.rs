@@ -16,7 +16,7 @@ const MOST: usize = 16;
 
 /// The claim types, and when each was asked for last, about.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Asked(BTreeMap<String, u64>);
+pub(crate) struct Asked(BTreeMap<String, u64>);
 
 impl Asked {
     /// With one more; none if that is known well enough.

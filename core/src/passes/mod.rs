@@ -12,13 +12,19 @@ mod census;
 mod common_pool;
 mod given_back;
 mod hours;
+#[cfg(test)]
+mod matchers_file;
 mod pool;
 mod purchase;
 mod record;
 mod renewal;
 
+#[cfg(any(test, relaypass_fuzzing))]
+pub(crate) use asked::Asked;
 pub(crate) use census::Buying;
 pub(crate) use common_pool::new_common_key;
+#[cfg(test)]
+pub(crate) use matchers_file::matchers_file;
 pub(crate) use pool::{new_pool_key, Looked};
 pub(crate) use purchase::{Attempts, Bought, Purchase};
 pub(crate) use record::{BoughtIn, PaidPass, Pooled, PooledState};

@@ -8,9 +8,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::http::Way;
 use crate::privacy::CommonHour;
 use crate::privacy::Fetched;
-use crate::privacy::MARGIN;
 use crate::records::{Stored, DAY, MINUTE, SECOND};
 use crate::secret::rand_core::CryptoRng;
 
@@ -42,6 +42,12 @@ pub(crate) struct Renewal {
     wanted: u32,
     /// When the challenge is fetched, by one of those who share the store: twice, minutes apart.
     fetch_at: Vec<u64>,
+    /// What gives the order in which fetches take the ways out: each attempt takes the next one.
+    #[serde(default)]
+    ways: u64,
+    /// How many attempts at a fetch were begun.
+    #[serde(default)]
+    fetches: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fetched: Option<Fetched>,
     /// When a pass is bought, in seconds after the hour's beginning, the soonest last.
@@ -108,12 +114,13 @@ impl Renewal {
         if rest < LEAST || !Self::is_wanted(hour, (target, left)) {
             return None;
         }
-        let first = now.max(hour.begins() + MARGIN) + below(rest / 6, random);
+        let first = now.max(hour.opens()) + below(rest / 6, random);
         let second = first + rest / 12 + below(rest / 6, random);
         Some(Self {
             meant: target,
             wanted: target,
             fetch_at: vec![first, second],
+            ways: random.next_u64(),
             ..Self::nothing(hour)
         })
     }
@@ -135,6 +142,8 @@ impl Renewal {
             meant: 0,
             wanted: 0,
             fetch_at: Vec::new(),
+            ways: 0,
+            fetches: 0,
             fetched: None,
             buy_at: Vec::new(),
             bought: 0,
@@ -161,6 +170,7 @@ impl Renewal {
             }
             let mut fetching = self.clone();
             fetching.fetch_at[0] = now + FETCH_AGAIN;
+            fetching.fetches = fetching.fetches.saturating_add(1);
             return Due::Fetch(fetching);
         }
         match (&self.fetched, self.buy_at.last()) {
@@ -173,6 +183,12 @@ impl Renewal {
             }
             _ => Due::Nothing,
         }
+    }
+
+    /// By which way out the fetch that was begun last leaves: those that are compared by different ones, if there are
+    /// several and they answer. One that failed is made again by the next, which may be that of the other fetch.
+    pub(crate) fn way(&self) -> Way {
+        Way::InTurn(self.ways, self.fetches)
     }
 
     /// The plan when a fetch brought this, and so many of a pool of `target` passes are left. Only now it is sure
@@ -212,7 +228,7 @@ impl Renewal {
             let rest = rest(self.hour, now).saturating_sub(LAST);
             let most = u32::try_from(rest / LEAST_PAUSE).unwrap_or(u32::MAX);
             // A clock may have been set back since.
-            let begin = now.max(self.hour.begins() + MARGIN);
+            let begin = now.max(self.hour.opens());
             let moment = |_| begin + below(rest, random) - self.hour.begins();
             let seconds = |at: u64| u32::try_from(at / SECOND).expect("an hour has 3,600");
             after.buy_at = (0..self.wanted.min(most))
@@ -267,7 +283,7 @@ impl Renewal {
     pub(crate) fn left_to_others(&self, obstacle: Obstacle) -> Self {
         let mut left = self.with_failure(obstacle);
         if let Some(first) = left.fetch_at.first_mut() {
-            *first = self.hour.begins() + MARGIN;
+            *first = self.hour.opens();
         }
         left
     }
@@ -293,8 +309,7 @@ impl Renewal {
 
 /// How much is left of an hour for what is sent in it.
 fn rest(hour: CommonHour, now: u64) -> u64 {
-    let begin = now.max(hour.begins() + MARGIN);
-    (hour.ends() - MARGIN).saturating_sub(begin)
+    hour.closes().saturating_sub(now.max(hour.opens()))
 }
 
 fn below(most: u64, random: &mut impl CryptoRng) -> u64 {
@@ -314,8 +329,10 @@ impl Stored for Renewal {
 
 #[cfg(test)]
 mod tests {
+    use super::super::matchers_file;
     use super::*;
     use crate::privacy::Sighting;
+    use crate::privacy::MARGIN;
     use crate::records::HOUR;
     use crate::secret::os_random;
 
@@ -391,6 +408,26 @@ mod tests {
             let twice = after(&once, "a", second);
             assert_eq!(twice.buy_at.len(), 10);
         }
+    }
+
+    #[test]
+    fn each_attempt_at_a_fetch_takes_the_next_way() {
+        let plan = plan(hour(), 0, hour().begins());
+        let [first, second] = fetches(&plan);
+        let Way::InTurn(order, before) = plan.way() else {
+            panic!("fetches take turns");
+        };
+        let begun = |plan: &Renewal, at| match plan.due(hour(), at) {
+            Due::Fetch(fetching) => fetching,
+            other => panic!("a fetch is due, not {other:?}"),
+        };
+        let failed = begun(&plan, first);
+        assert_eq!(failed.way(), Way::InTurn(order, before + 1));
+        let again = begun(&failed, first + FETCH_AGAIN);
+        assert_eq!(again.way(), Way::InTurn(order, before + 2));
+        let once = after(&again, "a", first + FETCH_AGAIN);
+        let later = begun(&once, second.max(first + FETCH_AGAIN + 10 * MINUTE));
+        assert_eq!(later.way(), Way::InTurn(order, before + 3));
     }
 
     #[test]
@@ -555,17 +592,7 @@ mod tests {
 
     #[test]
     fn the_simulation_of_the_matcher_has_these_constants() {
-        const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/privacy/strict.json");
-        // The file is no part of the crate that is published.
-        let Ok(file) = std::fs::read_to_string(FILE) else {
-            let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-            assert!(
-                !std::path::Path::new(root).exists(),
-                "strict.json is missing"
-            );
-            return;
-        };
-        let file: serde_json::Value = serde_json::from_str(&file).expect("it is JSON");
+        let Some(file) = matchers_file() else { return };
         let seconds = |name: &str| file[name].as_u64().expect("a number") * SECOND;
         assert_eq!(
             (MARGIN, LAST, LEAST),

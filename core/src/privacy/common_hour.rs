@@ -63,6 +63,16 @@ impl CommonHour {
         self.begins().saturating_add(HOUR)
     }
 
+    /// From when on something may be sent in it. Records are no reason to overflow: theirs may say any hour.
+    pub(crate) fn opens(self) -> u64 {
+        self.begins().saturating_add(MARGIN)
+    }
+
+    /// Until when something may be sent in it.
+    pub(crate) fn closes(self) -> u64 {
+        self.ends() - MARGIN
+    }
+
     /// Whether it is the one of the week, in which every pool is bought anew.
     pub(crate) fn is_of_the_week(self) -> bool {
         self.0 % 7 == OF_THE_WEEK
@@ -81,7 +91,7 @@ impl CommonHour {
     pub(crate) fn may_ask(self, asked_since: Option<u64>, now: u64) -> bool {
         let is_within = |at: u64| self.begins() <= at && at < self.ends();
         match asked_since {
-            None => self.begins() + MARGIN <= now && now < self.ends() - MARGIN,
+            None => self.opens() <= now && now < self.closes(),
             Some(made_at) => is_within(made_at) && (is_within(now) || self.is_used_at(now)),
         }
     }
@@ -179,6 +189,7 @@ mod tests {
         assert_eq!(CommonHour::parse("x"), None);
         let last = CommonHour(u64::MAX);
         assert!(!last.is_used_at(TUESDAY) && last.is_used_until() == u64::MAX);
+        assert!(!last.may_ask(None, TUESDAY) && !last.may_ask(Some(TUESDAY), TUESDAY));
         let _ = (CommonHour::after(u64::MAX), CommonHour::before(0));
     }
 }

@@ -18,7 +18,9 @@ mod hours;
 mod report;
 mod sightings;
 
-pub(crate) use common_hour::{CommonHour, LATE, MARGIN};
+#[cfg(test)]
+pub(crate) use common_hour::MARGIN;
+pub(crate) use common_hour::{CommonHour, LATE};
 pub(crate) use fetched::Fetched;
 pub(crate) use hours::{Clock, Hours, InHour, SeenHours};
 pub(crate) use report::{Configured, Facts, IssuerSeen, Purchases, Seen, WayOut};

@@ -225,7 +225,11 @@ impl Sightings {
 
     /// By when the newest challenge that was seen ends, in milliseconds since the epoch.
     pub(crate) fn newest(&self) -> u64 {
-        let newest = |hours: &[Hour]| hours.last().map_or(0, |hour| hour.ends_in * HOUR);
+        let newest = |hours: &[Hour]| {
+            hours
+                .last()
+                .map_or(0, |hour| hour.ends_in.saturating_mul(HOUR))
+        };
         newest(&self.hours).max(newest(&self.bought_in))
     }
 
@@ -302,6 +306,20 @@ mod tests {
         let before = sightings.clone();
         sightings.note(&it, NOW + 1);
         assert_eq!(sightings, before);
+    }
+
+    #[test]
+    fn an_hour_of_a_damaged_record_is_no_reason_to_overflow() {
+        let hour =
+            |ends_in| format!(r#"[{{"ends_in":{ends_in},"challenge":"c","key":"k","fetches":2}}]"#);
+        for (hours, bought_in) in [(u64::MAX, 1), (1, u64::MAX), (u64::MAX / 2, 0)] {
+            let (hours, bought_in) = (hour(hours), hour(bought_in));
+            let record = format!(r#"{{"hours":{hours},"bought_in":{bought_in},"keys":[]}}"#);
+            let mut sightings: Sightings = serde_json::from_str(&record).expect("a record");
+            assert_eq!(sightings.newest(), u64::MAX);
+            sightings.note(&seen(1, "a", "key"), NOW);
+            assert!(sightings.summary().is_confirmed);
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod world;
 pub(crate) use evidence::Evidence;
 pub(crate) use name_key::NameKey;
 pub(crate) use stored_secret::StoredSecret;
+#[cfg(any(test, relaypass_fuzzing))]
+pub(crate) use vault::reread;
 #[cfg(test)]
 pub(crate) use vault::GRACE;
 pub(crate) use vault::{Changed, Format, Loaded, Stored, Vault};

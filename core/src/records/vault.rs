@@ -286,6 +286,15 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     }
 }
 
+/// A content as it is written, after it was read from these bytes. For [`crate::fuzzing`].
+///
+/// # Errors
+/// `store` when it cannot be read.
+#[cfg(any(test, relaypass_fuzzing))]
+pub(crate) fn reread<T: Stored>(bytes: &[u8]) -> Result<Vec<u8>> {
+    decode::<T>(bytes).map(|content| encode(&content).to_vec())
+}
+
 /// Asking such a store again would never end.
 fn refused_in_vain() -> Error {
     Error::new(

@@ -62,8 +62,7 @@ pub enum Begun<T> {
 impl<T: Send + 'static> Driven<T> {
     /// Polls the call once, on this thread, unless it is a long one.
     pub fn begin(self) -> Begun<T> {
-        // tokio panics where it is refused a thread.
-        self.begin_within(caught_now(shared_runtime))
+        self.begin_within(shared_runtime())
     }
 
     fn begin_within(self, runtime: Result<&'static Runtime>) -> Begun<T> {

@@ -1,6 +1,7 @@
 //! The one runtime of a process in which other languages call.
 
 use std::future::Future;
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
@@ -19,19 +20,28 @@ pub(super) const THREAD_NAME: &str = "relaypass";
 /// Starts a runtime, whose threads are named. To be called when it is first needed.
 ///
 /// # Errors
-/// When the operating system has no threads or descriptors left.
-pub fn runtime() -> io::Result<Runtime> {
+/// `internal`, when the operating system has no threads or descriptors left.
+pub fn runtime() -> Result<Runtime> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    Builder::new_multi_thread()
-        .worker_threads(cores.min(MOST_WORKERS))
-        .thread_name(THREAD_NAME)
-        .enable_all()
-        .build()
+    let build = || {
+        Builder::new_multi_thread()
+            .worker_threads(cores.min(MOST_WORKERS))
+            .thread_name(THREAD_NAME)
+            .enable_all()
+            .build()
+    };
+    // Where it is refused its first thread, tokio panics.
+    let built = catch_unwind(build).unwrap_or_else(|_| {
+        let limits = "the system gives it none (ulimit -u, the container's limit of pids)";
+        Err(io::Error::other(limits))
+    });
+    built.map_err(|error| no_threads(&error))
 }
 
-/// Says why there is no runtime.
-pub fn no_threads(error: &io::Error) -> String {
-    format!("relaypass cannot start its threads: {error}")
+/// Says why nothing works: nothing was done.
+pub fn no_threads(error: &io::Error) -> Error {
+    let text = format!("relaypass cannot start its threads: {error}");
+    Error::new(ErrorKind::Internal, text)
 }
 
 /// The runtime of a process that does not fork: the first call starts it. It is never dropped: what
@@ -46,14 +56,13 @@ pub(super) fn shared_runtime() -> Result<&'static Runtime> {
 
 fn kept(
     shared: &Mutex<Option<&'static Runtime>>,
-    start: impl FnOnce() -> io::Result<Runtime>,
+    start: impl FnOnce() -> Result<Runtime>,
 ) -> Result<&'static Runtime> {
     let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(runtime) = *shared {
         return Ok(runtime);
     }
-    let started = start().map_err(|error| Error::new(ErrorKind::Internal, no_threads(&error)))?;
-    Ok(*shared.insert(Box::leak(Box::new(started))))
+    Ok(*shared.insert(Box::leak(Box::new(start()?))))
 }
 
 /// Runs work on a runtime; dropping the future that waits for it ends the work.
@@ -66,7 +75,7 @@ pub(super) async fn spawned<T: Send + 'static>(
     match task.await {
         Ok(value) => value,
         Err(stopped) => match stopped.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
+            Ok(panic) => resume_unwind(panic),
             Err(_) => unreachable!("only dropping this future aborts the task"),
         },
     }
@@ -87,7 +96,10 @@ mod tests {
     #[test]
     fn what_cannot_start_is_an_error_and_tried_anew_and_what_started_stays() {
         let shared = Mutex::new(None);
-        let refused = kept(&shared, || Err(io::Error::other("no descriptors"))).unwrap_err();
+        let refused = kept(&shared, || {
+            Err(no_threads(&io::Error::other("no descriptors")))
+        });
+        let refused = refused.unwrap_err();
         assert_eq!(refused.code(), "internal");
         let text = "relaypass cannot start its threads: no descriptors";
         assert!(refused.to_string().contains(text), "{refused}");

@@ -7,7 +7,7 @@ use super::calls::{
 use crate::claim::ClaimType;
 use crate::client::{Client, MOST_PASSES};
 use crate::error::Result;
-use crate::verification::{Completion, StartVerification, Verification, VerificationId};
+use crate::verification::{Completion, StartVerification, Verification};
 
 impl StartArguments {
     /// Checks the arguments.
@@ -43,8 +43,8 @@ impl Call for CompleteArguments {
     type Answer = Completion;
 
     async fn make(self, client: &Client, seconds: Option<f64>) -> Result<Completion> {
-        let id = VerificationId::parse(self.id)?;
         let verifications = client.verifications().within_seconds(seconds)?;
+        let id = verifications.read_id(self.id)?;
         verifications
             .complete(&id, self.reissue == Some(true))
             .await
@@ -58,9 +58,9 @@ impl Call for GetArguments {
     type Answer = Verification;
 
     async fn make(self, client: &Client, seconds: Option<f64>) -> Result<Verification> {
-        let id = VerificationId::parse(self.id)?;
         let verifications = client.verifications().within_seconds(seconds)?;
         let verifications = verifications.themed_as(self.theme.as_deref())?;
+        let id = verifications.read_id(self.id)?;
         verifications.get(&id).await
     }
 }
@@ -71,8 +71,8 @@ impl Call for ForgetArguments {
     type Answer = ();
 
     async fn make(self, client: &Client, seconds: Option<f64>) -> Result<()> {
-        let id = VerificationId::parse(self.id)?;
         let verifications = client.verifications().within_seconds(seconds)?;
+        let id = verifications.read_id(self.id)?;
         verifications.forget(&id).await
     }
 }
@@ -133,5 +133,45 @@ impl Call for CountArguments {
         let claim_type = ClaimType::parse(self.claim_type)?;
         let passes = client.passes().within_seconds(seconds)?;
         passes.count(&claim_type).await.map(u64::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::calls::run;
+    use super::*;
+    use crate::store::MemoryStore;
+
+    async fn refusals(client: &Client) -> [&'static str; 3] {
+        let id = String::from("no id");
+        let complete = CompleteArguments {
+            id: id.clone(),
+            reissue: None,
+        };
+        let get = GetArguments {
+            id: id.clone(),
+            theme: None,
+        };
+        let forget = ForgetArguments { id };
+        [
+            run(complete, client, None).await.map(|_| ()),
+            run(get, client, None).await.map(|_| ()),
+            run(forget, client, None).await,
+        ]
+        .map(|refused| refused.expect_err("it is none").code())
+    }
+
+    #[tokio::test]
+    async fn a_malformed_id_hides_nothing_that_is_wrong_with_the_client() {
+        let without = Client::builder().build().expect("a client");
+        assert_eq!(refusals(&without).await, ["invalid_argument"; 3]);
+        let client = Client::builder().api_key("persona_sandbox_x");
+        let client = client.store(Arc::new(MemoryStore::default())).build();
+        let client = client.expect("a client");
+        assert_eq!(refusals(&client).await, ["not_found"; 3]);
+        client.close(None).await.expect("it closes");
+        assert_eq!(refusals(&client).await, ["closed"; 3]);
     }
 }

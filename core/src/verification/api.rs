@@ -13,7 +13,8 @@ impl VerificationId {
     /// Reads an id that [`Verifications::start`](super::Verifications::start) returned.
     ///
     /// # Errors
-    /// `invalid_argument` for anything that is no lower-case UUID.
+    /// `not_found` for anything that is no lower-case UUID: such an id often comes from a URL, and
+    /// leads nowhere.
     pub fn parse(text: impl Into<String>) -> Result<Self> {
         let text = text.into();
         let well_formed = text.len() == 36
@@ -22,9 +23,10 @@ impl VerificationId {
                 _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
             });
         if !well_formed {
-            return Err(Error::invalid_argument(
+            return Err(Error::new(
+                ErrorKind::NotFound,
                 "This is no id of a verification: it must be the text that start returned, \
-                 unchanged.",
+                 unchanged. The store was not asked.",
             ));
         }
         Ok(Self(text))

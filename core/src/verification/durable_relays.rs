@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::Engine;
-use crate::client::{Client, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PrivacyPass};
+use crate::client::{
+    Client, GenerateClaim, GeneratedClaim, IssuePrivacyPass, PrivacyPass, RelayToken,
+};
 use crate::error::{Error, ErrorKind, ResponseInfo, Result, UnopenedClaim};
-use crate::http::now_ms;
+use crate::http::{now_ms, number_of};
 use crate::pass::PrivacyPassToken;
 use crate::privacy::PrivacyReport;
 use crate::records::{NameKey, StoredSecret};
@@ -61,8 +63,13 @@ impl DurableRelays<'_> {
             let engine = self.engine()?;
             let api_key = inner.signing_lane()?.api_key();
             let parts = [api_key.expose(), idempotency_key];
-            let id = self.id(&engine, "purchase", &parts).await?;
-            let pass = engine.buy(id, &request).await?;
+            let names = self.names(&engine).await?;
+            let id = names.id("purchase", &parts);
+            let way = match &request {
+                IssuePrivacyPass::Relay { relay_token, .. } => Some(way(&names, relay_token)),
+                IssuePrivacyPass::ClaimType(_) => None,
+            };
+            let pass = engine.buy(id, &request, way).await?;
             Ok(PrivacyPass {
                 privacy_pass_token: PrivacyPassToken::parse(pass.expose(), now_ms())?,
                 info: ResponseInfo::default(),
@@ -101,8 +108,10 @@ impl DurableRelays<'_> {
             let engine = self.engine()?;
             let relay = (&request.relay_token, &request.relay_secret);
             let parts = [relay.0.as_str(), relay.1.expose(), text];
-            let id = self.id(&engine, "redemption", &parts).await?;
-            let (payload, token_consumed) = engine.redeem(id, relay, pass).await?;
+            let names = self.names(&engine).await?;
+            let id = names.id("redemption", &parts);
+            let way = way(&names, &request.relay_token);
+            let (payload, token_consumed) = engine.redeem(id, relay, pass, way).await?;
             let claim_payload = Secret::new(payload.expose().to_owned());
             let claim = inner.read_claim(payload.expose(), &request).await;
             let claim = claim.map_err(|error| {
@@ -171,12 +180,16 @@ impl DurableRelays<'_> {
         Engine::of(inner, self.limit)
     }
 
-    /// What a step is called in the store. The key is read each time: a worker that went on with one
+    /// What gives steps their names in the store. It is read each time: a worker that went on with one
     /// that is no longer there would do again what others did.
-    async fn id(&self, engine: &Engine, step: &str, parts: &[&str]) -> Result<String> {
-        let name_key = NameKey::of(&engine.ports.vault, &mut engine.ports.random()).await?;
-        Ok(name_key.id(step, parts))
+    async fn names(&self, engine: &Engine) -> Result<NameKey> {
+        NameKey::of(&engine.ports.vault, &mut engine.ports.random()).await
     }
+}
+
+/// What gives a relay's way in all steps that name it, in whatever process: Persona, who made the token, cannot tell it.
+fn way(names: &NameKey, relay_token: &RelayToken) -> u64 {
+    number_of(&names.id("way", &[relay_token.as_str()]))
 }
 
 #[cfg(test)]
@@ -184,7 +197,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::client::RelayToken;
     use crate::credential::RelaySecret;
     use crate::encoding::encode_base64url;
     use crate::records::{Changed, Vault};
@@ -247,7 +259,8 @@ mod tests {
         ];
         let kept = client.durable_relays();
         let engine = kept.engine().expect("there is a store");
-        let id = kept.id(&engine, "redemption", &parts).await.expect("an id");
+        let names = kept.names(&engine).await.expect("a key");
+        let id = names.id("redemption", &parts);
         let given = State::Given {
             payload: StoredSecret::new(PAYLOAD),
             consumed: true,

@@ -50,6 +50,8 @@ mod upkeep;
 
 pub use api::{Completion, StartVerification, Status, Theme, Verification, VerificationId};
 pub use durable_relays::DurableRelays;
+#[cfg(any(test, relaypass_fuzzing))]
+pub(crate) use {engine::Reference, record::Durable as DurableRecord};
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -186,16 +188,17 @@ impl Verifications<'_> {
     /// a pass in the pool the verification is pending.
     ///
     /// `reissue`: accept that another pass may be billed, after an error that left it to you
-    /// (`pass_rejected`; `conflict`, `unprocessable`, `outcome_unknown` or `protocol` while buying
-    /// the pass). Otherwise it changes nothing.
+    /// (`pass_rejected`; `unprocessable`, `outcome_unknown` or `protocol` while buying the pass).
+    /// A `conflict` needs none: call again. Otherwise it changes nothing.
     ///
     /// # Errors
+    /// The message begins with the step at which Persona was asked: "Buying the pass: …".
     /// * `not_found`: the store has no such verification, or Persona does not know its relay;
     ///   `invalid_argument`: it is of the other environment.
-    /// * `authentication`, `permission_denied`, `rate_limited`, `server_error`, `timeout`, `network`,
-    ///   `store`: nothing is lost; call again when the cause is mended.
-    /// * `pass_rejected`, and while buying `conflict`, `unprocessable`, `protocol`: call with
-    ///   `reissue`, or start another verification.
+    /// * `authentication`, `permission_denied`, `conflict`, `rate_limited`, `server_error`, `timeout`,
+    ///   `network`, `store`: nothing is lost; call again when the cause is mended.
+    /// * `pass_rejected`, and while buying `unprocessable`, `protocol`: call with `reissue`, or start
+    ///   another verification.
     /// * `outcome_unknown`: nobody can tell whether a pass was billed or is spent.
     /// * `decryption`, `claim_mismatch`: the answer came and cannot be opened or accepted. It is
     ///   kept, and comes with the error ([`Error::unopened_claim`]).
@@ -224,6 +227,18 @@ impl Verifications<'_> {
         };
         get.await
             .map_err(|error: Error| error.in_operation("verifications.get"))
+    }
+
+    /// [`VerificationId::parse`], for an id that came with a call: a client that is closed, or that has no
+    /// store, is told of first, as it is for an id that is one.
+    ///
+    /// # Errors
+    /// `invalid_argument` without a store; `closed`; `not_found`.
+    #[doc(hidden)]
+    pub fn read_id(&self, text: impl Into<String>) -> Result<VerificationId> {
+        let _call = self.begin_call()?;
+        self.engine()?;
+        VerificationId::parse(text)
     }
 
     /// Deletes what is stored of a verification. A pass that is certainly unspent goes to the pool;

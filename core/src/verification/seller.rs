@@ -13,7 +13,7 @@ use crate::client::{
 use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
-use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent};
+use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent, Way};
 use crate::outcome::Budget;
 use crate::privacy::CommonHour;
 use crate::privacy::{Fetched, Sighting};
@@ -98,7 +98,12 @@ impl Persona for Seller {
         Ok(())
     }
 
-    fn create<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Relay>> {
+    fn create<'a>(
+        &'a self,
+        _: &'a ClaimType,
+        _: Way,
+        _: &'a Budget,
+    ) -> BoxFuture<'a, Result<Relay>> {
         let makes_none = self.makes_no_relay.load(Ordering::Relaxed);
         Box::pin(async move {
             if makes_none {
@@ -117,6 +122,7 @@ impl Persona for Seller {
     fn blind<'a>(
         &'a self,
         _: &'a IssuePrivacyPass,
+        _: Option<Way>,
         _: &'a Budget,
     ) -> BoxFuture<'a, Result<StoredSecret>> {
         Box::pin(async {
@@ -163,6 +169,7 @@ impl Persona for Seller {
         &'a self,
         _: &'a ClaimType,
         _: Option<CommonHour>,
+        _: Way,
         _: &'a Budget,
     ) -> BoxFuture<'a, Result<(Fetched, Option<u64>)>> {
         Box::pin(async {

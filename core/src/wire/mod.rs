@@ -16,4 +16,4 @@ pub(crate) use answer::{
 pub(crate) use head::parse_private_token_challenge;
 pub use head::ResponseHead;
 pub use request::Request;
-pub(crate) use request::{AnonymousRequest, SentKey, SignRequest};
+pub(crate) use request::{redacted, AnonymousRequest, SentKey, SignRequest, CONSTANT_HEADERS};

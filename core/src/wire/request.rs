@@ -1,5 +1,7 @@
 //! The requests, byte for byte.
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -10,7 +12,7 @@ use crate::secret::{IdempotencyKey, Secret};
 /// The headers that every request carries, the same in all languages and all versions of this
 /// library, so that they tell nobody apart. Relay is the same in all published API versions; this
 /// is the newest.
-const CONSTANT_HEADERS: [(&str, &str); 5] = [
+pub(crate) const CONSTANT_HEADERS: [(&str, &str); 5] = [
     ("accept", "application/json"),
     ("content-type", "application/json"),
     ("key-inflection", "kebab"),
@@ -18,16 +20,35 @@ const CONSTANT_HEADERS: [(&str, &str); 5] = [
     ("user-agent", "relaypass"),
 ];
 
+/// The same, as [`Request::headers`] tells them.
+static TOLD: LazyLock<[(&str, Secret<String>); 5]> =
+    LazyLock::new(|| CONSTANT_HEADERS.map(|(name, value)| (name, Secret::new(value.to_owned()))));
+
 /// One HTTP request: always a `POST` with a JSON body.
 ///
 /// It has no place for the API key; the identified lane adds that when it sends.
 #[derive(Clone)]
 pub struct Request {
     path: String,
-    headers: Vec<(&'static str, Secret<String>)>,
+    /// Those that not every request has.
+    own_headers: Vec<SecretHeader>,
     body: Vec<u8>,
-    /// The secrets that stand in the headers, bare: what [`Request::scrub`] looks for.
-    secrets: Vec<Secret<String>>,
+}
+
+/// A header that holds a secret.
+#[derive(Clone)]
+pub(crate) struct SecretHeader {
+    pub(crate) name: &'static str,
+    pub(crate) value: Secret<String>,
+    /// What stands before the secret: `Bearer `.
+    prefix: &'static str,
+}
+
+impl SecretHeader {
+    /// The secret alone.
+    fn secret(&self) -> &str {
+        &self.value.expose()[self.prefix.len()..]
+    }
 }
 
 /// The encryption key of a relay, or none, in the one form or the other: the body is closed to both.
@@ -159,29 +180,32 @@ impl SignRequest {
             .clone()
             .with_secret("authorization", "Bearer ", api_key.expose())
     }
+
+    /// As [`Request::scrub`], of the authorized request.
+    pub(crate) fn scrub(&self, api_key: &ApiKey, text: &str) -> String {
+        redacted(self.0.scrub(text), api_key.expose())
+    }
 }
 
 impl Request {
     fn new(path: String, body: &impl Serialize) -> Self {
-        let headers = CONSTANT_HEADERS
-            .iter()
-            .map(|(name, value)| (*name, Secret::new((*value).to_owned())))
-            .collect();
         Self {
             path,
-            headers,
+            own_headers: Vec::new(),
             body: serde_json::to_vec(body).expect("strings and booleans are always JSON"),
-            secrets: Vec::new(),
         }
     }
 
     /// Adds a header that holds a secret, with what stands before it.
-    fn with_secret(mut self, name: &'static str, prefix: &str, secret: &str) -> Self {
+    fn with_secret(mut self, name: &'static str, prefix: &'static str, secret: &str) -> Self {
         let mut value = Secret::new(String::with_capacity(prefix.len() + secret.len()));
         value.append(prefix);
         value.append(secret);
-        self.headers.push((name, value));
-        self.secrets.push(Secret::new(secret.to_owned()));
+        self.own_headers.push(SecretHeader {
+            name,
+            value,
+            prefix,
+        });
         self
     }
 
@@ -192,7 +216,14 @@ impl Request {
 
     /// Names and values of the headers, in the order of sending.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &Secret<String>)> {
-        self.headers.iter().map(|(name, value)| (*name, value))
+        let own = self.own_headers.iter();
+        let told = TOLD.iter().map(|(name, value)| (*name, value));
+        told.chain(own.map(|header| (header.name, &header.value)))
+    }
+
+    /// Those that follow [`CONSTANT_HEADERS`].
+    pub(crate) fn own_headers(&self) -> &[SecretHeader] {
+        &self.own_headers
     }
 
     /// The body: JSON.
@@ -203,14 +234,20 @@ impl Request {
     /// Replaces every secret of this request that stands in `text`: servers and proxies like to
     /// repeat what they were sent, and their texts end up in errors and logs.
     pub(crate) fn scrub(&self, text: &str) -> String {
-        self.secrets
-            .iter()
-            .map(|secret| secret.expose().as_str())
-            // What is this short is no secret, and taking it out would only garble the text.
-            .filter(|secret| secret.len() >= 6)
-            .fold(text.to_owned(), |text, secret| {
-                text.replace(secret, "[redacted]")
-            })
+        (self.own_headers.iter()).fold(text.to_owned(), |text, header| {
+            redacted(text, header.secret())
+        })
+    }
+}
+
+/// A text without a secret.
+pub(crate) fn redacted(text: String, secret: &str) -> String {
+    // What is this short is no secret, and taking it out would only garble the text. What is longer
+    // than the text is not looked for: a pass is long, and most texts are short.
+    let may_stand_there = (6..=text.len()).contains(&secret.len());
+    match may_stand_there && text.contains(secret) {
+        true => text.replace(secret, "[redacted]"),
+        false => text,
     }
 }
 

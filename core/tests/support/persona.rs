@@ -73,6 +73,15 @@ impl Persona {
         post(&url, "application/json", body.to_string()).await;
     }
 
+    /// The next call of this step is answered with a wish for a pause, in seconds.
+    pub async fn ask_for_pause(&self, step: &str, seconds: u32) {
+        let url = format!("{}/_sandbox/faults", self.0.ready().url);
+        let headers = json!({"retry-after": seconds.to_string()});
+        let fault = json!({"step": step, "fault": "status", "status": 429, "headers": headers});
+        let body = json!({"faults": [fault]});
+        post(&url, "application/json", body.to_string()).await;
+    }
+
     /// Changes how Persona behaves.
     pub async fn settings(&self, changed: Value) {
         let url = format!("{}/_sandbox/settings", self.0.ready().url);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{copy_bidirectional, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 /// A proxy that counts what goes through it: HTTP with absolute URLs, or SOCKS 5.
 pub async fn start_proxy(socks: bool) -> (SocketAddr, Arc<AtomicUsize>) {
@@ -28,11 +29,63 @@ pub async fn start_proxy(socks: bool) -> (SocketAddr, Arc<AtomicUsize>) {
     (address, count)
 }
 
-async fn serve_http(mut stream: TcpStream) -> Option<()> {
+/// An HTTP proxy that notes the path of the first request on each connection.
+pub struct NotingProxy {
+    address: SocketAddr,
+    paths: Arc<Mutex<Vec<String>>>,
+    serving: JoinHandle<()>,
+}
+
+impl NotingProxy {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let paths = Arc::<Mutex<Vec<String>>>::default();
+        let noted = paths.clone();
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let noted = noted.clone();
+                tokio::spawn(async move {
+                    let (_, path) = whither(&stream).await?;
+                    noted.lock().unwrap().push(path);
+                    serve_http(stream).await
+                });
+            }
+        });
+        Self {
+            address,
+            paths,
+            serving,
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn paths(&self) -> Vec<String> {
+        self.paths.lock().unwrap().clone()
+    }
+
+    /// Nobody listens there any more.
+    pub async fn die(self) {
+        self.serving.abort();
+        let _ = self.serving.await;
+    }
+}
+
+/// Which host a request with an absolute URL is for, and which path there.
+async fn whither(stream: &TcpStream) -> Option<(String, String)> {
     let mut head = vec![0; 4096];
     let length = stream.peek(&mut head).await.ok()?;
     let text = String::from_utf8_lossy(&head[..length]).into_owned();
-    let host = text.split("://").nth(1)?.split('/').next()?.to_owned();
+    let url = text.split("://").nth(1)?.split(' ').next()?;
+    let (host, path) = url.split_once('/')?;
+    Some((host.to_owned(), format!("/{path}")))
+}
+
+async fn serve_http(mut stream: TcpStream) -> Option<()> {
+    let (host, _) = whither(&stream).await?;
     let mut upstream = TcpStream::connect(host).await.ok()?;
     copy_bidirectional(&mut stream, &mut upstream).await.ok()?;
     Some(())

@@ -81,6 +81,31 @@ extension RelayPass {
 }
 
 extension RelayPass {
+  /// What anonymous calls of different relays share.
+  ///
+  /// ```swift
+  /// let options = RelayPassOptions(anonymousProxy: "socks5h://127.0.0.1:9050", isolation: .relay)
+  /// ```
+  public struct Isolation: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    /// The name, the same in every language of relaypass.
+    public let rawValue: String
+
+    /// An isolation by its name.
+    public init(rawValue: String) {
+      self.rawValue = rawValue
+    }
+
+    /// Connections that are open already are used again, for whatever relay.
+    public static let none = Isolation(rawValue: "none")
+    /// No connection, see ``RelayPassOptions/isolation``.
+    public static let relay = Isolation(rawValue: "relay")
+
+    /// The name.
+    public var description: String { rawValue }
+  }
+}
+
+extension RelayPass {
   /// In which form Persona gets the encryption key, and a claim comes back.
   ///
   /// ```swift

@@ -31,7 +31,13 @@ public struct RelayPassOptions: Sendable {
   public var retries: Int?
   /// Certificates to trust beside the public ones, in PEM: a company's own authority.
   public var caPEM: String?
-  /// The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`.
+  /// The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`. Or several,
+  /// with blanks or commas between them; a comma in a URL is `%2C`.
+  ///
+  /// One of several is drawn for each verification and serves all calls of its relay, in every process
+  /// that has the same list. One that does not answer is an error for those that were given it: no call
+  /// leaves by another one, or directly. Refused are more than 100, and two that differ at most in the
+  /// password.
   public var anonymousProxy: String?
   /// The way out for the one call that names us.
   public var identifiedProxy: String?
@@ -76,6 +82,13 @@ public struct RelayPassOptions: Sendable {
   /// could tell Persona whose a pass is, is refused (``RelayPassError/Code/privacyRefused``). A redemption
   /// waits up to 2 seconds, and a pass that was shown is shown for no other relay.
   public var privacy: RelayPass.Privacy?
+  /// What anonymous calls of different relays share; the default is ``RelayPass/Isolation/none``.
+  ///
+  /// With ``RelayPass/Isolation/relay`` relays share no connection: each anonymous call has one of its
+  /// own, and through a SOCKS proxy whose URL has no credentials random ones, so that Tor gives it a
+  /// circuit of its own. It costs a TCP and a TLS handshake for each anonymous call.
+  /// ``RelayPass/Privacy/strict`` isolates always.
+  public var isolation: RelayPass.Isolation?
   /// Whether to drive open verifications on and fill the pool, about once a minute, from the first
   /// call that needs the store for as long as the client lives; the default is `false`.
   ///
@@ -107,6 +120,7 @@ public struct RelayPassOptions: Sendable {
     purchaseWindow: Duration? = nil,
     passPool: Int? = nil,
     privacy: RelayPass.Privacy? = nil,
+    isolation: RelayPass.Isolation? = nil,
     background: Bool? = nil,
     onEvent: (@Sendable (RelayPassEvent) throws -> Void)? = nil
   ) {
@@ -128,6 +142,7 @@ public struct RelayPassOptions: Sendable {
     self.purchaseWindow = purchaseWindow
     self.passPool = passPool
     self.privacy = privacy
+    self.isolation = isolation
     self.background = background
     self.onEvent = onEvent
   }
@@ -141,7 +156,7 @@ public struct RelayPassOptions: Sendable {
       idleTimeoutSeconds: idleTimeout?.inSeconds,
       retries: retries.map(Int64.init),
       caPem: caPEM,
-      anonymousProxy: anonymousProxy,
+      anonymousProxy: anonymousProxy.map { [$0] },
       identifiedProxy: identifiedProxy,
       decryptionKey: decryptionKey?.privateTexts,
       encryptionForm: encryptionForm?.rawValue,
@@ -150,6 +165,7 @@ public struct RelayPassOptions: Sendable {
       purchaseWindowSeconds: purchaseWindow?.inSeconds,
       passPool: passPool.map(Int64.init),
       privacy: privacy?.rawValue,
+      isolation: isolation?.rawValue,
       background: background,
       storeUrl: store?.url,
       store: store?.object.map { StoreAdapter($0, keep: Calls.keep) },
@@ -189,6 +205,7 @@ extension RelayPassOptions: CustomStringConvertible, CustomDebugStringConvertibl
         "purchaseWindow": purchaseWindow as Any,
         "passPool": passPool as Any,
         "privacy": privacy as Any,
+        "isolation": isolation as Any,
         "background": background as Any,
       ],
       displayStyle: .struct)

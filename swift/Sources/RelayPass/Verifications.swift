@@ -66,16 +66,17 @@ public struct Verifications: Sendable {
   /// - Parameters:
   ///   - id: ``Verification/id``.
   ///   - reissue: Accepts that another pass may be billed, after an error that left it to you: pass
-  ///     rejected; conflict, unprocessable, unknown outcome or protocol while buying the pass.
-  ///     Otherwise it changes nothing.
+  ///     rejected; unprocessable, unknown outcome or protocol while buying the pass. A conflict
+  ///     needs none: call again. Otherwise it changes nothing.
   ///   - timeout: How long the whole call may take, retries and the store included.
-  /// - Throws: ``RelayPassError``: `notFound` for an id that the store does not have;
-  ///   `invalidArgument` for one of the other environment. `authentication`, `permissionDenied`,
-  ///   `rateLimited`, `serverError`, `timeout`, `network`, `store`: nothing is lost; call again
-  ///   when the cause is mended. `passRejected`, and while buying `conflict`, `unprocessable`,
-  ///   `protocolViolation`: call with `reissue`, or start another one. `outcomeUnknown`: nobody can
-  ///   tell whether a pass was billed or is spent. `decryption`, `claimMismatch`: the answer came
-  ///   and is no good; it is kept, and ``RelayPassError/claimPayload`` has it.
+  /// - Throws: ``RelayPassError``: `notFound` for an id that the store does not have, or that is
+  ///   none; `invalidArgument` for one of the other environment. `authentication`,
+  ///   `permissionDenied`, `conflict`, `rateLimited`, `serverError`, `timeout`, `network`, `store`:
+  ///   nothing is lost; call again when the cause is mended. `passRejected`, and while buying
+  ///   `unprocessable`, `protocolViolation`: call with `reissue`, or start another one.
+  ///   `outcomeUnknown`: nobody can tell whether a pass was billed or is spent. `decryption`,
+  ///   `claimMismatch`: the answer came and is no good; it is kept, and
+  ///   ``RelayPassError/claimPayload`` has it.
   public func complete(
     _ id: String,
     reissue: Bool = false,

@@ -115,7 +115,7 @@ import func RelayPassGenerated.uniffiForeignFutureHandleCountRelaypassFfi
         switch what {
         case "refused":
           let error = await thrown { _ = try await client.verifications.get("no id") }
-          #expect(code(of: error) == "invalid_argument")
+          #expect(code(of: error) == "not_found")
         default:
           let code = what == "throws" ? RelayPassError.Code.store : .notFound
           do {

@@ -149,7 +149,9 @@ private final class Player {
     case "ca_pem": options.caPEM = value.string!
     // The sandbox takes what is sent to a proxy for itself.
     case "anonymous_proxy":
-      options.anonymousProxy = value == "sandbox" ? sandbox.url : value.string!
+      let proxies = value.array ?? [value]
+      options.anonymousProxy = proxies.map { $0 == "sandbox" ? sandbox.url : $0.string! }
+        .joined(separator: " ")
     case "identified_proxy": options.identifiedProxy = value.string!
     case "store": options.store = value == "host" ? .custom(hostStore) : .url(value.string!)
     case "seal_key": options.sealKeys = [Data(hex: value.string!)]
@@ -157,6 +159,7 @@ private final class Player {
     case "purchase_window": options.purchaseWindow = .seconds(value.number!)
     case "pass_pool": options.passPool = value.int!
     case "privacy": options.privacy = RelayPass.Privacy(rawValue: value.string!)
+    case "isolation": options.isolation = RelayPass.Isolation(rawValue: value.string!)
     default: throw Broken("the scenario has the option \(option), which this runner does not know")
     }
   }
@@ -278,6 +281,7 @@ private final class Player {
       case .result(let result): result
       case .error(let error):
         .object([
+          "message": .string(error.message),
           "status": JSON(error.status),
           "retryable": .bool(error.retryable),
           "operation": .string(error.operation),

@@ -64,6 +64,7 @@ private let ownTypes = [
   "environment: text": "RelayPass.Environment",
   "passBinding: text": "RelayPass.PassBinding",
   "privacy: text": "RelayPass.Privacy",
+  "isolation: text": "RelayPass.Isolation",
   "status: text": "VerificationStatus",
   "kind: text": "RelayPassEvent.Kind",
   "code: text": "RelayPassError.Code",

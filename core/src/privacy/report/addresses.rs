@@ -1,6 +1,6 @@
 //! Where calls leave from.
 
-use super::facts::{Facts, WayOut};
+use super::facts::{Facts, Purchases, WayOut};
 use super::figures::{measured, Row, OWN_PROXY};
 use super::{PrivacyCode, PrivacyFinding, PrivacySeverity};
 
@@ -15,6 +15,11 @@ pub(super) fn one_address(facts: &Facts) -> Option<PrivacyFinding> {
         WayOut::Direct => {
             "Both lanes leave from this machine's own address: the calls that must not name you \
              come from where the call with your API key comes from."
+        }
+        WayOut::Proxy if configured.ways > 1 => {
+            "One of the proxies of the calls that must not name you is on the same host as that of the call \
+             with your API key: Persona sees those that are given it come from the same place, unless the \
+             proxy takes care that they do not."
         }
         WayOut::Proxy => {
             "Both lanes leave through a proxy on the same host: Persona sees the calls that must not \
@@ -58,7 +63,28 @@ pub(super) fn own_address(facts: &Facts) -> Option<PrivacyFinding> {
 
 pub(super) fn proxy_crowd(facts: &Facts) -> Option<PrivacyFinding> {
     let configured = &facts.configured;
-    let way_out = configured.anonymous.name();
+    let users = match configured.ways {
+        ..=1 => format!(
+            "relaypass cannot see who else uses the {} of the calls that must not name you. One that only \
+             you use is an address of your own.",
+            configured.anonymous.name()
+        ),
+        several => format!(
+            "relaypass cannot see who else uses the {several} proxies of the calls that must not name you. One \
+             that only you use is an address of your own."
+        ),
+    };
+    let beside_the_key = match (configured.ways, &configured.purchases) {
+        (..=1, _) | (_, Purchases::InCommonHours) => "",
+        _ => {
+            " A challenge that is fetched for a purchase alone leaves always by the same one, and is signed at once: \
+             by time Persona may join that exit to your API key."
+        }
+    };
+    let one_only = match configured.ways {
+        ..=1 => "",
+        _ => " A list of proxies was not measured.",
+    };
     (!configured.is_direct()).then(|| PrivacyFinding {
         code: PrivacyCode::ProxyCrowd,
         severity: PrivacySeverity::Medium,
@@ -66,12 +92,9 @@ pub(super) fn proxy_crowd(facts: &Facts) -> Option<PrivacyFinding> {
         links:
             "your relays with each other, and so with your API key, if nobody else uses this way \
                 out",
-        why: format!(
-            "relaypass cannot see who else uses the {way_out} of the calls that must not name you. \
-             One that only you use is an address of your own."
-        ),
+        why: users + beside_the_key,
         evidence: format!(
-            "Measured through a proxy that only one customer uses: {}.",
+            "Measured through a proxy that only one customer uses: {}.{one_only}",
             OWN_PROXY.customers()
         ),
         change: Some("Make sure that many others use the same exits, as they do Tor's."),

@@ -14,8 +14,12 @@ pub(crate) struct Facts {
 pub(crate) struct Configured {
     /// By which way the calls leave that must not name the customer.
     pub(crate) anonymous: WayOut,
-    /// Whether the call that names the customer leaves by the same.
+    /// How many such ways there are.
+    pub(crate) ways: usize,
+    /// Whether the call that names the customer leaves by the same, or by one of them.
     pub(crate) is_one_way: bool,
+    /// Whether each anonymous call asks for a connection of its own.
+    pub(crate) is_isolated: bool,
     /// For how long an unused connection is used again, if the connections are ours.
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) purchases: Purchases,
@@ -116,6 +120,14 @@ impl Configured {
     /// Whether what Persona could join is refused.
     pub(super) fn is_strict(&self) -> bool {
         matches!(self.purchases, Purchases::InCommonHours)
+    }
+
+    /// The way of the calls that must not name the customer, in a sentence: `this proxy`, or `these 3 proxies`.
+    pub(super) fn way_out(&self) -> String {
+        match self.ways {
+            ..=1 => format!("this {}", self.anonymous.name()),
+            several => format!("these {several} proxies"),
+        }
     }
 
     /// Whether the calls that must not name the customer leave from this machine's own address.

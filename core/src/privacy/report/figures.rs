@@ -151,16 +151,23 @@ impl Row {
 
 /// `Measured`, under which condition, and for which way out.
 pub(super) fn measured(condition: &str, figures: &str, configured: &Configured) -> String {
-    let way_out = configured.anonymous.name();
+    let way_out = configured.way_out();
     if configured.is_direct() {
         format!("Measured{condition}: {figures}.")
     } else if configured.is_one_way {
-        format!("Measured{condition}, for one address and not for this {way_out}: {figures}.")
+        format!("Measured{condition}, for one address and not for {way_out}: {figures}.")
     } else {
         let alone = OWN_PROXY.many_customers();
+        // The rows of strict privacy were measured so.
+        let shared = match configured.is_isolated && !configured.is_strict() {
+            true => {
+                " What was measured are relays that share connections; this client's share none."
+            }
+            false => "",
+        };
         format!(
-            "Measured{condition}: {figures}. That holds if many others use the exits of this {way_out}; \
-             else the matcher names {alone}."
+            "Measured{condition}: {figures}. That holds if many others use the exits of {way_out}; \
+             else the matcher names {alone}.{shared}"
         )
     }
 }

@@ -8,7 +8,7 @@ use super::{PrivacyCode, PrivacyFinding, PrivacySeverity};
 
 pub(super) fn shared_connections(facts: &Facts) -> Option<PrivacyFinding> {
     let configured = &facts.configured;
-    if configured.is_strict() {
+    if configured.is_isolated {
         return own_transport_may_share(facts);
     }
     // What an address tells already, connections add nothing to.
@@ -38,11 +38,13 @@ pub(super) fn shared_connections(facts: &Facts) -> Option<PrivacyFinding> {
                  seconds.",
                 time.as_secs_f64()
             ),
-            Some("Do not make idle_timeout longer: a connection that is used again for longer joins more relays."),
+            Some("Set isolation to \"relay\": each anonymous call then has a connection of its own. Else do not make \
+                  idle_timeout longer: a connection that is used again for longer joins more relays."),
         ),
         None => (
             "Calls of several relays may share connections: your transport decides.".to_owned(),
-            None,
+            Some("Set isolation to \"relay\", and have your transport open a connection for each call that asks for \
+                  a fresh one."),
         ),
     };
     Some(PrivacyFinding {
@@ -56,7 +58,7 @@ pub(super) fn shared_connections(facts: &Facts) -> Option<PrivacyFinding> {
     })
 }
 
-/// A strict client asks for a connection of its own for each anonymous call. A transport of the caller's may
+/// An isolated client asks for a connection of its own for each anonymous call. A transport of the caller's may
 /// give it another one.
 fn own_transport_may_share(facts: &Facts) -> Option<PrivacyFinding> {
     let is_ours = facts.configured.idle_timeout.is_some();

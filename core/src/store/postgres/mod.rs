@@ -60,7 +60,12 @@ const SCAN_DUE: &str = "SELECT key FROM relaypass_records \
 /// before is used again, and the write is tried once more over a new one: the address may lead to
 /// another server. Reads that come before the first write may still be answered by the old one.
 ///
-/// **PgBouncer** works from 1.21 on, with `max_prepared_statements` above zero.
+/// **PgBouncer** works from 1.21 on, with `max_prepared_statements` above zero. A pooler that has no
+/// connection left answers nothing, and the error says what such a pooler needs.
+///
+/// **A new connection**, with its first answer, is waited for as long as `connect_timeout` for each host
+/// of the URL, and 3 seconds more. A client waits for its store as long as its `store_timeout` (10
+/// seconds): with several hosts, `connect_timeout` must be small enough for all of them.
 ///
 /// **After a fork** the child makes connections of its own.
 ///

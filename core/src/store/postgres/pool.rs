@@ -4,20 +4,32 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Hook, HookError, Manager, Object, Pool, PoolError};
+use deadpool_postgres::{
+    ConfigConnectImpl, Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
+    Runtime, TimeoutType,
+};
+use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::Row;
+use tokio_postgres::{Client, Config, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::per_process::PerProcess;
 use super::refusals;
 use super::url::Settings;
+use crate::future::BoxFuture;
 use crate::store::table::POSTGRES_DDL;
 use crate::store::StoreError;
 
 /// A connection that rested longer is not trusted: firewalls forget such ones without a word, and a
 /// swap over it would hang.
 const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// How much longer than for a network a new connection is waited for, its first answer included. A pooler
+/// whose own connections are all taken lets everybody in and says nothing. With one host and the usual
+/// `connect_timeout` that is less than a client waits for its store, so that the reason is told.
+const FIRST_ANSWER: Duration = Duration::from_secs(3);
 
 /// How often a statement is repeated that had no effect, for certain.
 const REPEATS: usize = 4;
@@ -142,11 +154,10 @@ impl Connections {
     ) -> Result<Result<Vec<Row>, tokio_postgres::Error>, StoreError> {
         let lent = self.lend().await?;
         let connection = lent.connection();
-        let rows = async {
-            let statement = connection.prepare_cached(sql).await?;
-            connection.query(&statement, parameters).await
+        let rows = match connection.prepare_cached(sql).await {
+            Ok(statement) => connection.query(&statement, parameters).await,
+            Err(cause) => Err(cause),
         };
-        let rows = rows.await;
         if !rows
             .as_ref()
             .is_err_and(|cause| is_broken(cause) || takes_no_writes(cause))
@@ -161,6 +172,9 @@ impl Connections {
             Ok(connection) => Ok(Lent(Some(connection))),
             Err(PoolError::Backend(cause)) => {
                 Err(refusals::no_connection(self.settings.tls_in_words, cause))
+            }
+            Err(PoolError::Timeout(TimeoutType::Create)) => {
+                Err(refusals::no_start(longest_start(&self.settings.config)))
             }
             Err(cause) => Err(StoreError::caused_by(
                 "Cannot get a connection to PostgreSQL.",
@@ -198,9 +212,13 @@ impl Drop for Lent {
 
 fn make_pool(settings: &Settings, refused: &Arc<Refused>) -> Pool {
     let refused = Arc::clone(refused);
-    let manager = Manager::new(settings.config.clone(), settings.tls.clone());
+    let tls = settings.tls.clone();
+    let connect = Answering(ConfigConnectImpl { tls });
+    let manager = Manager::from_connect(settings.config.clone(), connect, ManagerConfig::default());
     Pool::builder(manager)
         .max_size(settings.pool_size)
+        .runtime(Runtime::Tokio1)
+        .create_timeout(Some(longest_start(&settings.config)))
         .pre_recycle(Hook::sync_fn(move |_, metrics| {
             if refused.concerns(metrics.age()) {
                 return Err(HookError::message("another of its time takes no writes"));
@@ -211,7 +229,35 @@ fn make_pool(settings: &Settings, refused: &Arc<Refused>) -> Pool {
             Ok(())
         }))
         .build()
-        .expect("a pool without time limits needs no timer")
+        .expect("it has what its time limit needs")
+}
+
+/// Makes connections on which a first statement was answered. It names no table: others may have locks on
+/// those, for as long as they like.
+struct Answering(ConfigConnectImpl<MakeRustlsConnect>);
+
+impl Connect for Answering {
+    fn connect(
+        &self,
+        config: &Config,
+    ) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), tokio_postgres::Error>> {
+        let connected = self.0.connect(config);
+        Box::pin(async move {
+            let (client, task) = connected.await?;
+            // Nobody waits any longer, and no answer comes: then nothing of it may stay.
+            let task = AbortOnDropHandle::new(task);
+            client.simple_query("SELECT 1").await?;
+            Ok((client, task.detach()))
+        })
+    }
+}
+
+/// How long a new connection is waited for: the `connect_timeout` is for each of the hosts.
+fn longest_start(config: &Config) -> Duration {
+    let hosts = (config.get_hosts().len()).max(config.get_hostaddrs().len());
+    let hosts = u32::try_from(hosts).unwrap_or(u32::MAX);
+    let network = config.get_connect_timeout().copied().unwrap_or_default();
+    network.saturating_mul(hosts).saturating_add(FIRST_ANSWER)
 }
 
 /// The server says that the statement had no effect, because another was in its way.

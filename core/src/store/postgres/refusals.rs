@@ -4,6 +4,7 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::Error;
@@ -16,12 +17,34 @@ const LONGEST_MESSAGE: usize = 300;
 
 /// There is no connection.
 pub(super) fn no_connection(tls_in_words: &str, cause: Error) -> StoreError {
-    let advice = advice_on_connecting(&cause);
+    let advice = match waited_in_vain(&cause) {
+        true => format!(" {NONE_LEFT}"),
+        false => advice_on_connecting(&cause).to_owned(),
+    };
     let text = format!(
         "Cannot connect to PostgreSQL ({tls_in_words}): {}.{advice}",
         in_words(&cause)
     );
     StoreError::caused_by(text, cause)
+}
+
+/// No connection came about on which anything was answered, though nobody refused one.
+pub(super) fn no_start(waited: Duration) -> StoreError {
+    let seconds = waited.as_secs_f64();
+    StoreError::new(format!(
+        "PostgreSQL does not answer: no new connection was ready in {seconds} seconds. Either a server \
+         hangs or cannot be reached, or it is this: {NONE_LEFT}"
+    ))
+}
+
+const NONE_LEFT: &str =
+    "A pooler such as PgBouncer has no connection left: with pool_mode=session, its default_pool_size must \
+     be at least pool_size (in the store's URL) times the number of processes.";
+
+/// Whether PgBouncer says that a client has waited for one for longer than it lets anybody wait.
+fn waited_in_vain(cause: &Error) -> bool {
+    let said = cause.as_db_error();
+    said.is_some_and(|said| said.message().contains("query_wait_timeout"))
 }
 
 /// A statement was refused, or its connection broke.
@@ -46,6 +69,7 @@ pub(super) fn failed(cause: Error, is_broken: bool) -> StoreError {
             "A pooler such as PgBouncer lost a prepared statement. It needs version 1.21 or later and \
              max_prepared_statements above 0, or pool_mode=session."
         }
+        _ if waited_in_vain(&cause) => NONE_LEFT,
         _ if is_broken => "The connection to PostgreSQL broke.",
         _ => "PostgreSQL refused a statement.",
     };
@@ -56,19 +80,20 @@ pub(super) fn failed(cause: Error, is_broken: bool) -> StoreError {
 pub(super) fn not_created(cause: Error) -> StoreError {
     let advice = match cause.code() {
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            " Let the owner of the schema create it, or GRANT CREATE on the schema to this user. If it \
+            "Let the owner of the schema create it, or GRANT CREATE on the schema to this user. If it \
              is there already, this user does not see it: GRANT USAGE on its schema."
         }
         Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
-            " This server takes no writes: it is a replica, or set to read-only."
+            "This server takes no writes: it is a replica, or set to read-only."
         }
+        _ if waited_in_vain(&cause) => NONE_LEFT,
         _ => "",
     };
     let text = format!(
-        "PostgreSQL refused to create the table relaypass_records: {}.{advice}",
+        "PostgreSQL refused to create the table relaypass_records: {}. {advice}",
         in_words(&cause)
     );
-    StoreError::caused_by(text, cause)
+    StoreError::caused_by(text.trim_end().to_owned(), cause)
 }
 
 fn advice_on_connecting(cause: &Error) -> &'static str {

@@ -11,8 +11,9 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// What only Rust has: its own traits, and what the gateway's limits need.
-const ONLY_RUST: [&str; 4] = [
+const ONLY_RUST: [&str; 5] = [
     "count_open",
+    "anonymous_proxies",
     "anonymous_transport",
     "identified_transport",
     "wrap_transports",
@@ -200,7 +201,7 @@ fn chosen(name: &str, choice: &str) -> ClientArguments {
     // What strict privacy needs beside.
     ClientArguments {
         pass_pool: Some(1),
-        anonymous_proxy: Some(Secret::new("http://127.0.0.1:1".to_owned())),
+        anonymous_proxy: Some(vec![Secret::new("http://127.0.0.1:1".to_owned())]),
         ..arguments
     }
 }

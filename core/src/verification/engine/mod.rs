@@ -11,6 +11,8 @@ mod stepping;
 mod strictly;
 
 pub(super) use pooling::STOPPED;
+#[cfg(any(test, relaypass_fuzzing))]
+pub(crate) use starting::Reference;
 
 use super::machine::{Goal, Run};
 use super::record::{record_key, Durable, Purpose, State};

@@ -30,7 +30,7 @@ impl Engine {
     async fn buy_pooled_now(&self, claim_type: &ClaimType, most: Option<u32>) -> Result<bool> {
         let ports = &self.ports;
         let bound_to = IssuePrivacyPass::ClaimType(claim_type.clone());
-        let blinded = ports.persona.blind(&bound_to, &ports.left()).await?;
+        let blinded = ports.persona.blind(&bound_to, None, &ports.left()).await?;
         let (now, environment) = (ports.now(), ports.environment.as_str());
         let claim_type = claim_type.as_str();
         let purchase = Purchase::new(blinded, now, &mut ports.random());

@@ -7,11 +7,13 @@ use crate::claim::ClaimType;
 use crate::client::{Environment, MOST_PASSES};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
+use crate::http::Way;
 use crate::outcome::needs_mending;
 use crate::passes::{BoughtIn, Differs, Due, Obstacle, Pooled, PooledState, Purchase, Renewal};
 use crate::privacy::Fetched;
 use crate::privacy::{Clock, CommonHour, InHour};
 use crate::records::{Changed, Loaded};
+use crate::secret::rand_core::Rng;
 use crate::verification::machine::{Goal, Run};
 
 impl Engine {
@@ -164,8 +166,8 @@ impl Engine {
     ) -> Result<Option<Loaded<Renewal>>> {
         let engine = self.for_one_call();
         let ports = &engine.ports;
-        let fetched = engine.fetch_in(hour, of).await;
         let plan = &fetching.content;
+        let fetched = engine.fetch_in(hour, of, plan.way()).await;
         let (after, told) = match fetched {
             // It is not this hour: when it is, somebody plans it anew.
             Ok(fetched) if !hour.gives(&fetched.seen) => {
@@ -198,7 +200,8 @@ impl Engine {
     }
 
     /// Fetches the challenge once more, before a process buys that has not done so in this hour: the plan says what
-    /// time it was for whoever fetched before, and nothing of this process's clock.
+    /// time it was for whoever fetched before, and nothing of this process's clock. By a way that is drawn: one that is
+    /// dead costs a minute, and not the hour.
     async fn measure(
         &self,
         hour: CommonHour,
@@ -210,7 +213,7 @@ impl Engine {
             return Ok(None);
         };
         let engine = self.for_one_call();
-        let refusal = match engine.fetch_in(hour, of).await {
+        let refusal = match engine.fetch_in(hour, of, Way::Drawn).await {
             Ok(fetched) => {
                 engine.ports.check_clock(hour)?;
                 if !hour.gives(&fetched.seen) {
@@ -230,9 +233,15 @@ impl Engine {
     }
 
     /// Fetches the challenge, and notes what Persona's clock says.
-    pub(super) async fn fetch_in(&self, hour: CommonHour, of: &ClaimType) -> Result<Fetched> {
+    pub(super) async fn fetch_in(
+        &self,
+        hour: CommonHour,
+        of: &ClaimType,
+        way: Way,
+    ) -> Result<Fetched> {
         let ports = &self.ports;
-        let (fetched, hers) = (ports.persona).fetch(of, Some(hour), &ports.left()).await?;
+        let left = ports.left();
+        let (fetched, hers) = (ports.persona).fetch(of, Some(hour), way, &left).await?;
         ports.saw_clock(hour, hers);
         Ok(fetched)
     }
@@ -292,8 +301,10 @@ impl Engine {
         if ports.environment != Environment::Sandbox || count == 0 {
             return Ok(0);
         }
-        let (first, _) = ports.persona.fetch(of, None, &ports.left()).await?;
-        let (fetched, _) = ports.persona.fetch(of, None, &ports.left()).await?;
+        let number = ports.random().next_u64();
+        let way = |turn| Way::InTurn(number, turn);
+        let (first, _) = (ports.persona.fetch(of, None, way(0), &ports.left())).await?;
+        let (fetched, _) = (ports.persona.fetch(of, None, way(1), &ports.left())).await?;
         if first != fetched {
             return Err(two_challenges());
         }

@@ -4,6 +4,7 @@ use super::Engine;
 use crate::claim::ClaimType;
 use crate::error::Result;
 use crate::events::EventKind;
+use crate::http::Way;
 use crate::passes::{Obstacle, Renewal, Shortfall};
 use crate::privacy::{Clock, CommonHour, InHour};
 
@@ -60,7 +61,9 @@ impl Engine {
     async fn knows_the_time(&self, hour: CommonHour, claim_type: &str) -> Result<bool> {
         if self.ports.clock_in(hour) == Clock::Unmeasured {
             let engine = self.for_one_call();
-            let _ = engine.fetch_in(hour, &ClaimType::parse(claim_type)?).await;
+            let _ = engine
+                .fetch_in(hour, &ClaimType::parse(claim_type)?, Way::Drawn)
+                .await;
         }
         Ok(self.ports.clock_in(hour) == Clock::Agrees)
     }

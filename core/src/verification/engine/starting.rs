@@ -10,6 +10,7 @@ use crate::claim::ClaimType;
 use crate::client::{IssuePrivacyPass, Owner, PassBinding};
 use crate::encoding::encode_hex;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::Way;
 use crate::outcome::Budget;
 use crate::passes::Purchase;
 use crate::records::{Changed, Loaded, NameKey, Stored, StoredSecret, KEEP_FINISHED};
@@ -24,7 +25,7 @@ const CHALLENGE_GRACE: Duration = Duration::from_secs(2);
 
 /// What leads from a caller's reference to a verification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Reference {
+pub(crate) struct Reference {
     pub(super) id: String,
     expires_at: u64,
 }
@@ -131,13 +132,18 @@ impl Engine {
         let owner = ports.owner().await?;
         let relay_bound = self.binding == PassBinding::Relay;
         let left = ports.left();
-        let (relay, provision) =
-            tokio::join!(ports.persona.create(&request.claim_type, &left), async {
+        // Kept with the relay, and not with the reference: whoever begins anew may leave by another way.
+        let number = ports.random().next_u64();
+        let way = Way::Of(number);
+        let (relay, provision) = tokio::join!(
+            ports.persona.create(&request.claim_type, way, &left),
+            async {
                 match relay_bound || self.is_strict {
                     true => Provision::None,
-                    false => self.provide(owner.as_ref(), &request.claim_type).await,
+                    false => self.provide(owner.as_ref(), &request.claim_type, way).await,
                 }
-            },);
+            },
+        );
         let (relay, now) = (relay?, ports.now());
         if self.is_strict {
             // Persona knows the claim type: a pool of it can be bought.
@@ -176,6 +182,7 @@ impl Engine {
                 session_access_token: StoredSecret::new(
                     relay.relay_session_access_token.expose().as_str(),
                 ),
+                way: Some(number),
             }),
             state,
             buy_at,
@@ -214,8 +221,9 @@ impl Engine {
         }
     }
 
-    /// What comes first: a pass of the pool, or a challenge to buy one.
-    async fn provide(&self, owner: Option<&Owner>, claim_type: &ClaimType) -> Provision {
+    /// What comes first: a pass of the pool, or a challenge to buy one. That leaves by the relay's way: time joins the
+    /// two, and by another one it would show two exits of one client.
+    async fn provide(&self, owner: Option<&Owner>, claim_type: &ClaimType, way: Way) -> Provision {
         // Neither is worth failing for: what is missing here is made up for later.
         if let Ok(Some(key)) = (self.ports).find_pooled(owner, claim_type.as_str()).await {
             return Provision::Pooled(key);
@@ -226,7 +234,8 @@ impl Engine {
             attempt: self.ports.budget.attempt.min(CHALLENGE_GRACE),
             ..self.ports.left()
         };
-        match self.ports.persona.blind(&bound_to, &budget).await {
+        let blinded = (self.ports.persona).blind(&bound_to, Some(way), &budget);
+        match blinded.await {
             Ok(blinded) => Provision::Blinded(blinded),
             Err(_) => Provision::None,
         }

@@ -5,6 +5,7 @@ use super::{unknown_id, Engine, Progress};
 use crate::client::{IssuePrivacyPass, RelayToken};
 use crate::credential::RelaySecret;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
+use crate::http::Way;
 use crate::passes::{Attempts, Purchase};
 use crate::records::{Changed, Loaded, StoredSecret};
 use crate::secret::IdempotencyKey;
@@ -12,26 +13,35 @@ use crate::verification::machine::{first_request, Event, Goal, Run};
 use crate::verification::record::{record_key, Beginning, Durable, Purpose, State, StoredRelay};
 
 impl Engine {
-    /// Buys a pass under this id, or finds the one that was bought.
+    /// Buys a pass under this id, or finds the one that was bought. `way`: the number of the relay's, if it is bound
+    /// to one.
     pub(crate) async fn buy(
         &self,
         id: String,
         bound_to: &IssuePrivacyPass,
+        way: Option<u64>,
     ) -> Result<StoredSecret> {
         let engine = self.for_one_call();
         engine.ports.persona.check_can_issue()?;
-        engine.buy_now(id, bound_to).await
+        engine.buy_now(id, bound_to, way).await
     }
 
-    async fn buy_now(&self, id: String, bound_to: &IssuePrivacyPass) -> Result<StoredSecret> {
+    async fn buy_now(
+        &self,
+        id: String,
+        bound_to: &IssuePrivacyPass,
+        way: Option<u64>,
+    ) -> Result<StoredSecret> {
         let began = self.ports.now();
         let stored = match self.find_step(&id).await? {
             Some(there) => there,
             None => {
                 self.check_sells_to_callers()?;
-                let blinded = (self.ports.persona.blind(bound_to, &self.ports.left())).await?;
+                let left = self.ports.left();
+                let blinded = (self.ports.persona).blind(bound_to, way.map(Way::Of), &left);
+                let blinded = blinded.await?;
                 let purchase = Purchase::new(blinded, self.ports.now(), &mut self.ports.random());
-                let (relay, claim_type) = names(bound_to);
+                let (relay, claim_type) = names(bound_to, way);
                 let state = State::Issuing { purchase };
                 self.begin_step(Purpose::Purchase, id, relay, claim_type, state)
                     .await?
@@ -44,7 +54,11 @@ impl Engine {
             IssuePrivacyPass::Relay {
                 relay_token,
                 relay_secret,
-            } => stored.0.content.relay == Some(kept(relay_token, relay_secret)),
+            } => {
+                let relay = stored.0.content.relay.as_ref();
+                // Whatever gives its way: that of an older record was another, or none.
+                relay.is_some_and(|relay| *relay == kept(relay_token, relay_secret, relay.way))
+            }
         };
         if !same || stored.0.content.environment != self.ports.environment.as_str() {
             return Err(Error::invalid_argument(
@@ -65,9 +79,10 @@ impl Engine {
     ) -> Result<(StoredSecret, ResponseInfo)> {
         self.check_sells_to_callers()?;
         self.ports.persona.check_can_issue()?;
-        let blinded = (self.ports.persona.blind(bound_to, &self.ports.left())).await?;
+        let left = self.ports.left();
+        let blinded = (self.ports.persona.blind(bound_to, None, &left)).await?;
         let purchase = Purchase::new(blinded, self.ports.now(), &mut self.ports.random());
-        let (relay, claim_type) = names(bound_to);
+        let (relay, claim_type) = names(bound_to, None);
         let state = State::Issuing { purchase };
         let record = self.step(Purpose::Purchase, String::new(), relay, claim_type, state);
         let run = Run::new(Goal::Pass, self.ports.now());
@@ -89,7 +104,7 @@ impl Engine {
         self.wait_by_chance().await;
         let now = self.ports.now();
         let state = first_request(pass, key, now, &mut self.ports.random());
-        let relay = Some(kept(relay_token, relay_secret));
+        let relay = Some(kept(relay_token, relay_secret, None));
         let record = self.step(Purpose::Redemption, String::new(), relay, "", state);
         let mut run = Run::new(Goal::Answer, now);
         if key.is_some() {
@@ -115,17 +130,16 @@ impl Engine {
     }
 
     /// Redeems a pass under this id, or finds what was answered: the payload, and whether the pass
-    /// is spent. A pass that cannot be redeemed (any more) begins nothing.
+    /// is spent. A pass that cannot be redeemed (any more) begins nothing. `way`: the number of the relay's.
     pub(crate) async fn redeem(
         &self,
         id: String,
-        (relay_token, relay_secret): (&RelayToken, &RelaySecret),
+        relay: (&RelayToken, &RelaySecret),
         pass: Result<StoredSecret>,
+        way: u64,
     ) -> Result<(StoredSecret, bool)> {
         let engine = self.for_one_call();
-        engine
-            .redeem_now(id, (relay_token, relay_secret), pass)
-            .await
+        engine.redeem_now(id, relay, pass, way).await
     }
 
     async fn redeem_now(
@@ -133,6 +147,7 @@ impl Engine {
         id: String,
         (relay_token, relay_secret): (&RelayToken, &RelaySecret),
         pass: Result<StoredSecret>,
+        way: u64,
     ) -> Result<(StoredSecret, bool)> {
         // Before the request is made and stored: what it is answered is of this call.
         let mut began = self.ports.now();
@@ -147,7 +162,7 @@ impl Engine {
             None => {
                 let now = self.ports.now();
                 let state = first_request(pass?, None, now, &mut self.ports.random());
-                let relay = Some(kept(relay_token, relay_secret));
+                let relay = Some(kept(relay_token, relay_secret, Some(way)));
                 self.begin_step(Purpose::Redemption, id, relay, "", state)
                     .await?
             }
@@ -219,21 +234,22 @@ impl Engine {
 }
 
 /// What a purchase is bound to, as its record says it.
-fn names(bound_to: &IssuePrivacyPass) -> (Option<StoredRelay>, &str) {
+fn names(bound_to: &IssuePrivacyPass, way: Option<u64>) -> (Option<StoredRelay>, &str) {
     match bound_to {
         IssuePrivacyPass::ClaimType(claim_type) => (None, claim_type.as_str()),
         IssuePrivacyPass::Relay {
             relay_token,
             relay_secret,
-        } => (Some(kept(relay_token, relay_secret)), ""),
+        } => (Some(kept(relay_token, relay_secret, way)), ""),
     }
 }
 
-fn kept(relay_token: &RelayToken, relay_secret: &RelaySecret) -> StoredRelay {
+fn kept(relay_token: &RelayToken, relay_secret: &RelaySecret, way: Option<u64>) -> StoredRelay {
     StoredRelay {
         token: StoredSecret::new(relay_token.as_str()),
         secret: StoredSecret::new(relay_secret.expose()),
         session_access_token: StoredSecret::new(""),
+        way,
     }
 }
 
@@ -265,9 +281,26 @@ mod tests {
         let engine = engine(Arc::new(MemoryStore::new()), seller.clone());
         let claim_type = ClaimType::parse("age_over18_verified").expect("a claim type");
         let bound_to = IssuePrivacyPass::ClaimType(claim_type);
-        let pass = engine.buy("purchase/1".to_owned(), &bound_to).await;
+        let pass = engine.buy("purchase/1".to_owned(), &bound_to, None).await;
         assert_eq!(pass.expect("a pass").expose(), "pass");
         let left = *seller.left_for_signature.lock().expect("nobody panicked");
         assert_eq!(left, Some(TOTAL - challenge));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_purchase_is_found_again_whatever_gave_its_way_and_for_no_other_relay() {
+        let engine = engine(Arc::new(MemoryStore::new()), Arc::new(Seller::default()));
+        let bound_to = |secret| IssuePrivacyPass::Relay {
+            relay_token: RelayToken::parse("relay").expect("a token"),
+            relay_secret: RelaySecret::parse(secret).expect("a secret"),
+        };
+        let (id, same, other) = ("purchase/1", bound_to("secret"), bound_to("other"));
+        for way in [None, Some(1), Some(2)] {
+            let pass = engine.buy(id.to_owned(), &same, way).await;
+            assert_eq!(pass.expect("a pass").expose(), "pass");
+        }
+        let refused = engine.buy(id.to_owned(), &other, None).await;
+        let refused = refused.expect_err("it is another relay");
+        assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
     }
 }

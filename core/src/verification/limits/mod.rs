@@ -241,6 +241,7 @@ pub(super) async fn put(
             token: StoredSecret::new("relay"),
             secret: StoredSecret::new("secret"),
             session_access_token: StoredSecret::new("session"),
+            way: None,
         }),
         state,
         buy_at: None,

@@ -12,6 +12,7 @@ use crate::claim::KeyForm;
 use crate::client::rules::LONGEST_PURCHASE_WINDOW;
 use crate::client::Owner;
 use crate::error::ErrorKind;
+use crate::http::{number_of, Way};
 use crate::passes::{new_common_key, new_pool_key, PaidPass, Purchase};
 use crate::records::{Evidence, StoredSecret, DAY, LEASE, MINUTE, SECOND};
 use crate::secret::rand_core::CryptoRng;
@@ -123,6 +124,10 @@ pub(crate) struct StoredRelay {
     pub(super) token: StoredSecret,
     pub(super) secret: StoredSecret,
     pub(super) session_access_token: StoredSecret,
+    /// What gives the way out of its calls. Those of older records, and of callers who keep everything themselves, have
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) way: Option<u64>,
 }
 
 /// How far it is.
@@ -267,6 +272,13 @@ impl Durable {
         let ends_at = believed.unwrap_or(0).saturating_add(SESSION);
         self.session_ends_at = self.session_ends_at.max(ends_at);
         self
+    }
+
+    /// By which way out its relay's calls leave; none: it is kept nowhere, and a client finds the way by the relay.
+    pub(super) fn way(&self) -> Option<Way> {
+        let number = self.relay.as_ref().and_then(|relay| relay.way);
+        let by_id = || (!self.id.is_empty()).then(|| number_of(&self.id));
+        number.or_else(by_id).map(Way::Of)
     }
 
     pub(super) fn id(&self) -> &str {

@@ -16,6 +16,7 @@ use crate::client::{
 };
 use crate::error::{ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
+use crate::http::Way;
 use crate::outcome::Budget;
 use crate::passes::{Pooled, PooledState};
 use crate::privacy::CommonHour;
@@ -48,13 +49,19 @@ impl Persona for Generous {
         Ok(())
     }
 
-    fn create<'a>(&'a self, _: &'a ClaimType, _: &'a Budget) -> BoxFuture<'a, Result<Relay>> {
+    fn create<'a>(
+        &'a self,
+        _: &'a ClaimType,
+        _: Way,
+        _: &'a Budget,
+    ) -> BoxFuture<'a, Result<Relay>> {
         unreachable!("every record has its relay")
     }
 
     fn blind<'a>(
         &'a self,
         _: &'a IssuePrivacyPass,
+        _: Option<Way>,
         _: &'a Budget,
     ) -> BoxFuture<'a, Result<StoredSecret>> {
         Box::pin(async { Ok(StoredSecret::new("blinded")) })
@@ -64,6 +71,7 @@ impl Persona for Generous {
         &'a self,
         _: &'a ClaimType,
         _: Option<CommonHour>,
+        _: Way,
         _: &'a Budget,
     ) -> BoxFuture<'a, Result<(Fetched, Option<u64>)>> {
         unreachable!("nobody was strict")
@@ -241,6 +249,25 @@ async fn every_verification_of_0_1_0_is_completed() {
     assert!(completed >= 26, "only {completed} records were found");
 }
 
+/// 0.1.0 knew of one way out only, and its records say nothing of it.
+#[test]
+fn a_relay_of_0_1_0_has_one_way_whoever_reads_its_record() {
+    let mut read = 0;
+    for (name, record) in records() {
+        if record["relay"].is_null() {
+            continue;
+        }
+        assert!(record["relay"]["way"].is_null(), "{name}");
+        let way = || {
+            let record: Durable = serde_json::from_value(record.clone()).expect("a record");
+            record.way()
+        };
+        assert!(way().is_some() && way() == way(), "{name}");
+        read += 1;
+    }
+    assert!(read >= 20, "only {read} records were found");
+}
+
 /// 0.1.0 sent its keys in PEM and did not say so; what is written today says it of a JWK.
 #[tokio::test]
 async fn an_encrypted_verification_is_opened_in_the_form_of_its_key() {
@@ -284,7 +311,7 @@ async fn every_step_of_0_1_0_is_carried_on() {
         assert_eq!(there.content.id(), "id");
         let claim_type = ClaimType::parse("age").expect("a claim type");
         let bound_to = IssuePrivacyPass::ClaimType(claim_type);
-        let pass = engine.buy("id".to_owned(), &bound_to).await;
+        let pass = engine.buy("id".to_owned(), &bound_to, None).await;
         assert_eq!(pass.expect(name).expose(), "pass");
     }
     for (name, record) in records {
@@ -295,7 +322,7 @@ async fn every_step_of_0_1_0_is_carried_on() {
         let relay_token = crate::client::RelayToken::parse("token").expect("a token");
         let relay_secret = crate::credential::RelaySecret::parse("secret").expect("a secret");
         let pass = Ok(StoredSecret::new("pass"));
-        let given = (engine.redeem("id".to_owned(), (&relay_token, &relay_secret), pass)).await;
+        let given = (engine.redeem("id".to_owned(), (&relay_token, &relay_secret), pass, 0)).await;
         let (payload, consumed) = given.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(consumed, "{name}");
         let keys = persona.keys.lock().expect("nobody panicked").clone();

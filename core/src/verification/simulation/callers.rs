@@ -13,6 +13,7 @@ use super::server::Server;
 use super::setting::claim_type;
 use super::town::{Town, ALL, AWAKE, CALM};
 use crate::client::{IssuePrivacyPass, PassBinding, Relay};
+use crate::http::Way;
 use crate::records::{StoredSecret, World, HOUR, MINUTE};
 use crate::verification::engine::Engine;
 use crate::verification::record::record_key;
@@ -69,7 +70,10 @@ impl Town {
             Some(relay) => relay,
             None => {
                 let ports = &engine.ports;
-                let created = ports.persona.create(&claim_type(), &ports.budget).await;
+                let created = ports
+                    .persona
+                    .create(&claim_type(), Way::Drawn, &ports.budget)
+                    .await;
                 let Ok(created) = created else { return false };
                 self.with_caller(caller, |it| {
                     it.relay.get_or_insert(Arc::new(created)).clone()
@@ -91,7 +95,7 @@ impl Town {
                     is_strict: false,
                     ..engine.clone()
                 };
-                match seller.buy(purchase(caller), &bound_to).await {
+                match seller.buy(purchase(caller), &bound_to, None).await {
                     Ok(pass) => pass.expose().to_owned(),
                     Err(error) => return !error.retryable(),
                 }
@@ -100,7 +104,7 @@ impl Town {
         let known = self.with_caller(caller, |it| it.pass.get_or_insert(pass.clone()).clone());
         assert_eq!(known, pass, "another pass for the same id");
         let names = (&relay.relay_token, &relay.relay_secret);
-        let redeemed = engine.redeem(redemption(caller), names, Ok(StoredSecret::new(pass)));
+        let redeemed = engine.redeem(redemption(caller), names, Ok(StoredSecret::new(pass)), 0);
         match redeemed.await {
             Ok((payload, consumed)) => {
                 let claim = format!("{} {consumed}", payload.expose());

@@ -21,6 +21,7 @@ use super::setting::{claim_type, Setting};
 use crate::client::{IssuePrivacyPass, PassBinding, Relay};
 use crate::error::{ErrorKind, Result};
 use crate::events::EventKind;
+use crate::http::Way;
 use crate::records::{StoredSecret, World, HOUR, MINUTE};
 use crate::verification::engine::Engine;
 use crate::verification::record::record_key;
@@ -122,12 +123,12 @@ impl Caller {
                         relay_secret: secret.clone(),
                     },
                 };
-                let pass = engine.buy(id, &bound_to).await?;
+                let pass = engine.buy(id, &bound_to, None).await?;
                 Ok(pass.expose().to_owned())
             }
             Step::Redemption(_) => {
                 let pass = StoredSecret::new(self.pass.clone());
-                let (payload, consumed) = engine.redeem(id, (token, secret), Ok(pass)).await?;
+                let (payload, consumed) = engine.redeem(id, (token, secret), Ok(pass), 0).await?;
                 Ok(answer(payload.expose(), consumed))
             }
         }
@@ -200,13 +201,16 @@ pub(super) fn prepare(step: Step, setting: &Arc<Setting>, executor: &mut Executo
     let puts = got.clone();
     setting.sim.spawn(0, async move {
         let ports = &engine.ports;
-        let relay = ports.persona.create(&claim_type(), &ports.budget).await;
+        let relay = ports
+            .persona
+            .create(&claim_type(), Way::Drawn, &ports.budget)
+            .await;
         let pass = match step {
             Step::Purchase(_) => String::new(),
             Step::Redemption(_) => {
                 let bound_to = IssuePrivacyPass::ClaimType(claim_type());
                 let id = "purchase/before".to_owned();
-                let bought = engine.buy(id, &bound_to).await;
+                let bought = engine.buy(id, &bound_to, None).await;
                 let bought = bought.expect("nothing is wrong yet");
                 bought.expose().to_owned()
             }
@@ -365,13 +369,16 @@ fn the_pass_is_still_good(setting: &Arc<Setting>, caller: &Caller, executor: &mu
     let puts = redeemed.clone();
     setting.sim.spawn(103, async move {
         let ports = &engine.ports;
-        let relay = ports.persona.create(&claim_type(), &ports.budget).await;
+        let relay = ports
+            .persona
+            .create(&claim_type(), Way::Drawn, &ports.budget)
+            .await;
         let relay = relay.expect("nothing is in its way");
         let token = relay.relay_token.as_str();
         (server.lock().expect("not poisoned")).finish(token, sim.now());
         let id = "redemption/another".to_owned();
         let relay = (&relay.relay_token, &relay.relay_secret);
-        let given = engine.redeem(id, relay, Ok(pass)).await;
+        let given = engine.redeem(id, relay, Ok(pass), 0).await;
         let (payload, consumed) = given.expect("the pass is still good");
         *puts.lock().expect("not poisoned") = Some(answer(payload.expose(), consumed));
     });

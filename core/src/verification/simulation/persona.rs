@@ -16,7 +16,7 @@ use crate::credential::RelaySecret;
 use crate::encoding::Unreadable;
 use crate::error::{Error, ErrorKind, ResponseInfo, Result};
 use crate::future::BoxFuture;
-use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent};
+use crate::http::{Attempt, FailureCause, Misread, SendFailure, Sent, Way};
 use crate::outcome::Budget;
 use crate::privacy::CommonHour;
 use crate::privacy::{Fetched, Sighting};
@@ -43,6 +43,7 @@ impl Persona for SimulatedPersona {
     fn create<'a>(
         &'a self,
         claim_type: &'a ClaimType,
+        _: Way,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<Relay>> {
         Box::pin(async move {
@@ -72,6 +73,7 @@ impl Persona for SimulatedPersona {
     fn blind<'a>(
         &'a self,
         bound_to: &'a IssuePrivacyPass,
+        _: Option<Way>,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<StoredSecret>> {
         Box::pin(async move {
@@ -95,6 +97,7 @@ impl Persona for SimulatedPersona {
         &'a self,
         _: &'a ClaimType,
         _: Option<CommonHour>,
+        _: Way,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<(Fetched, Option<u64>)>> {
         Box::pin(async move {

@@ -86,7 +86,7 @@ fn a_machine_that_sleeps_before_it_asks_for_a_signature_asks_under_a_new_key() {
     };
     let buy = |engine: Engine| async move {
         let bound_to = IssuePrivacyPass::ClaimType(claim_type());
-        engine.buy("purchase/1".to_owned(), &bound_to).await
+        engine.buy("purchase/1".to_owned(), &bound_to, None).await
     };
     let probe = setting(Vec::new());
     done(&probe, RIGHT, (BEGIN, BEGIN + MINUTE), buy).expect("a pass");

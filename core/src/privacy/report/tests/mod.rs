@@ -22,6 +22,8 @@ fn best() -> Facts {
     Facts {
         configured: Configured {
             anonymous: WayOut::Proxy,
+            ways: 1,
+            is_isolated: false,
             is_one_way: false,
             idle_timeout: Some(Duration::from_secs(20)),
             purchases: bought(120, 50, true, false),
@@ -56,7 +58,10 @@ fn seen(change: impl FnOnce(&mut Seen)) -> Facts {
 
 /// A strict client, with what others would be told of.
 fn strict(change: impl FnOnce(&mut Facts)) -> Facts {
-    let mut facts = configured(|it| it.purchases = Purchases::InCommonHours);
+    let mut facts = configured(|it| {
+        it.purchases = Purchases::InCommonHours;
+        it.is_isolated = true;
+    });
     change(&mut facts);
     facts
 }
@@ -268,6 +273,35 @@ fn all_kinds() -> Vec<(Facts, &'static [&'static str])> {
                 "refunded_passes",
             ],
         ),
+        (
+            configured(|it| it.is_isolated = true),
+            &["bought_within_window", "bought_ahead", "proxy_crowd"],
+        ),
+        (
+            configured(|it| {
+                it.is_isolated = true;
+                it.anonymous = WayOut::Transport;
+                it.idle_timeout = None;
+            }),
+            &[
+                "bought_within_window",
+                "bought_ahead",
+                "shared_connections",
+                "proxy_crowd",
+            ],
+        ),
+        (
+            configured(|it| {
+                it.ways = 3;
+                it.is_one_way = true;
+            }),
+            &[
+                "one_address",
+                "bought_within_window",
+                "bought_ahead",
+                "proxy_crowd",
+            ],
+        ),
         (strict(|_| {}), &["proxy_crowd"]),
         (
             strict(|facts| facts.seen.inconsistencies = 1),
@@ -346,9 +380,9 @@ fn each_configuration_and_each_sight_has_its_findings_beside_those_that_remain()
             assert!(own.contains(&code), "{code} is missing: {facts:?}");
         }
         own.retain(|code| !ALWAYS.contains(code));
-        // Who is not strict shares connections, whatever else is configured.
+        // Who is not isolated shares connections, whatever else is configured.
         let shares = own.iter().position(|code| *code == "shared_connections");
-        if !facts.configured.is_strict() {
+        if !facts.configured.is_isolated {
             own.remove(shares.expect("connections are shared"));
         }
         assert_eq!(own, expected, "{facts:?}");
@@ -395,6 +429,19 @@ fn a_window_and_a_pool_are_told_as_they_are_configured() {
     assert!(of(300, 0).contains("within 300 seconds"));
     assert!(of(120, 7).contains("a pool of 7"));
     assert!(of(120, 7).contains("Measured with a pool of 50"));
+}
+
+#[test]
+fn of_several_proxies_it_is_told_that_one_may_be_joined_to_the_api_key() {
+    let says = |mut facts: Facts, ways| {
+        facts.configured.ways = ways;
+        let findings = PrivacyReport::of(&facts).findings.into_iter();
+        let mut whys = findings.map(|finding| finding.why);
+        whys.any(|why| why.contains("join that exit to your API key"))
+    };
+    assert!(says(best(), 2) && !says(best(), 1));
+    // What it buys is not signed at once.
+    assert!(!says(strict(|_| {}), 2));
 }
 
 #[test]

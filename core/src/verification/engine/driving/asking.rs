@@ -192,6 +192,7 @@ impl Drive<'_> {
             earlier_keys: (lost.iter())
                 .map(|request| request.key.as_key())
                 .collect::<Result<_>>()?,
+            way: record.way(),
         };
         let persona = &self.engine.ports.persona;
         Ok(match persona.redeem(asked, self.options()).await? {

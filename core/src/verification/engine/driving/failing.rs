@@ -21,11 +21,24 @@ impl Drive<'_> {
     /// The attempt that failed, as an error. What is stored can go on from here.
     pub(super) fn failure(&self, kind: ErrorKind) -> Error {
         match (&self.failed, &self.shelf) {
-            (None, _) => Error::new(kind, "The call's time was up before anything was sent."),
+            (None, _) => {
+                let step = self.next_call().step();
+                let what = "the call's time was up before anything was sent.";
+                Error::new(kind, format!("{step}: {what}"))
+            }
             (Some((call, attempt)), Shelf::Nowhere) => self.last_failure(*call, attempt, kind),
             (Some((call, attempt)), _) => {
                 (attempt.lasting_error(*call, kind)).with_retryable(attempt.may_pass(*call, kind))
             }
+        }
+    }
+
+    /// What would have been asked of Persona.
+    fn next_call(&self) -> Call {
+        match &self.stored.content.state {
+            State::Created { .. } => Call::Challenge,
+            State::Issuing { .. } => Call::Sign,
+            _ => Call::Redeem,
         }
     }
 

@@ -270,7 +270,13 @@ impl Drive<'_> {
                 self.check_buys_now().await?;
                 let bound_to = self.engine.bound_to(record)?;
                 self.retry = 0;
-                Event::Blinded(ports.persona.blind(&bound_to, &ports.left()).await?)
+                // A challenge for a claim type names no relay, and is signed at once.
+                let way = match bound_to {
+                    IssuePrivacyPass::Relay { .. } => record.way(),
+                    IssuePrivacyPass::ClaimType(_) => None,
+                };
+                let left = ports.left();
+                Event::Blinded(ports.persona.blind(&bound_to, way, &left).await?)
             }
             Effect::Sign | Effect::Redeem if self.has_slept() => return self.look_again().await,
             Effect::Sign => self.sign().await?,

@@ -2,15 +2,7 @@
 
 use super::*;
 use crate::client::MOST_PASSES;
-
-/// No part of the crate that is published, and always there in the repository.
-fn file() -> Option<serde_json::Value> {
-    const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let file = std::fs::read_to_string(format!("{REPOSITORY}/tests/privacy/strict.json"));
-    let is_published = !std::path::Path::new(&format!("{REPOSITORY}/Cargo.toml")).exists();
-    assert!(file.is_ok() || is_published, "strict.json is missing");
-    Some(serde_json::from_str(&file.ok()?).expect("it is JSON"))
-}
+use crate::passes::matchers_file;
 
 fn number(value: &serde_json::Value) -> u64 {
     value.as_u64().expect("it is a number")
@@ -18,7 +10,7 @@ fn number(value: &serde_json::Value) -> u64 {
 
 #[test]
 fn the_common_hour_is_that_of_the_file() {
-    let Some(file) = file() else { return };
+    let Some(file) = matchers_file() else { return };
     let day = TUESDAY / DAY;
     let it = CommonHour::after(TUESDAY);
     assert_eq!(
@@ -37,7 +29,7 @@ fn the_common_hour_is_that_of_the_file() {
 
 #[tokio::test(start_paused = true)]
 async fn a_week_goes_as_the_matcher_plays_it() {
-    let Some(file) = file() else { return };
+    let Some(file) = matchers_file() else { return };
     let shop = Shop::at(TUESDAY);
     let worker = shop.worker();
     want(&worker).await;

@@ -51,6 +51,7 @@ impl Worker {
                 token: StoredSecret::new("token"),
                 secret: StoredSecret::new("secret"),
                 session_access_token: StoredSecret::new("session"),
+                way: None,
             }),
             state,
             buy_at: None,

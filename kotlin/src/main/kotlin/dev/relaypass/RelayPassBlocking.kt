@@ -111,6 +111,9 @@ public class RelayPassBlocking internal constructor(
         /** See [RelayPassOptions.anonymousProxy]. */
         public fun anonymousProxy(url: String?): Builder = apply { options.anonymousProxy = url }
 
+        /** See [RelayPassOptions.anonymousProxies]. `null`: none. */
+        public fun anonymousProxies(urls: List<String>?): Builder = apply { options.anonymousProxies = urls }
+
         /** See [RelayPassOptions.identifiedProxy]. */
         public fun identifiedProxy(url: String?): Builder = apply { options.identifiedProxy = url }
 
@@ -161,6 +164,9 @@ public class RelayPassBlocking internal constructor(
 
         /** See [RelayPassOptions.privacy]. */
         public fun privacy(privacy: Privacy?): Builder = apply { options.privacy = privacy }
+
+        /** See [RelayPassOptions.isolation]. */
+        public fun isolation(isolation: Isolation?): Builder = apply { options.isolation = isolation }
 
         /** See [RelayPassOptions.background]. */
         public fun background(background: Boolean): Builder = apply { options.background = background }

@@ -54,8 +54,24 @@ public class RelayPassOptions {
     /** Certificates to trust beside the public ones, in PEM: a company's own authority. */
     public var caPem: String? = null
 
-    /** The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`. */
-    public var anonymousProxy: String? = null
+    /**
+     * The way out for the calls that must not name us: `http://`, `https://` or `socks5h://`. Several stand in
+     * [anonymousProxies], or in one text with blanks or commas between them (a comma in a URL is `%2C`).
+     */
+    public var anonymousProxy: String?
+        get() = anonymousProxies?.firstOrNull()
+        set(url) {
+            anonymousProxies = url?.let(::listOf)
+        }
+
+    /**
+     * Several ways out for the calls that must not name us. One of them is drawn for each verification and
+     * serves all calls of its relay, in every process that has the same list. One that does not answer is an
+     * error for those that were given it: no call leaves by another one, or directly. `null`, the default: none.
+     * Refused are an empty list, which never means a direct connection, more than 100, and two that differ at
+     * most in the password.
+     */
+    public var anonymousProxies: List<String>? = null
 
     /** The way out for the one call that names us. */
     public var identifiedProxy: String? = null
@@ -130,6 +146,14 @@ public class RelayPassOptions {
     public var privacy: Privacy? = null
 
     /**
+     * What anonymous calls of different relays share; the default is [Isolation.NONE]. With [Isolation.RELAY]
+     * relays share no connection: each anonymous call has one of its own, and through a SOCKS proxy whose URL
+     * has no credentials random ones, so that Tor gives it a circuit of its own. It costs a TCP and a TLS
+     * handshake for each anonymous call. [Privacy.STRICT] isolates always.
+     */
+    public var isolation: Isolation? = null
+
+    /**
      * Whether to drive open verifications on and fill the pool, about once a minute, from the first call
      * that needs the store for as long as the client is open; the default is `false`. What the process
      * was doing there when it ended is done by the next one, as after a crash.
@@ -156,7 +180,7 @@ public class RelayPassOptions {
             idleTimeoutSeconds = idleTimeout?.toDouble(SECONDS),
             retries = retries?.toLong(),
             caPem = caPem,
-            anonymousProxy = anonymousProxy,
+            anonymousProxy = anonymousProxies,
             identifiedProxy = identifiedProxy,
             decryptionKey = decryptionKeys?.map { it.privateJwk },
             encryptionForm = encryptionForm?.code,
@@ -168,6 +192,7 @@ public class RelayPassOptions {
             purchaseWindowSeconds = purchaseWindow?.toDouble(SECONDS),
             passPool = passPool?.toLong(),
             privacy = privacy?.code,
+            isolation = isolation?.code,
             background = background,
             onEvent = onEvent?.let(::ListenerAdapter),
         )

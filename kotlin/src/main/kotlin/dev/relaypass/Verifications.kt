@@ -68,15 +68,15 @@ public class Verifications internal constructor(
      * ```
      *
      * @param reissue accepts that another pass may be billed, after an error that left it to you: pass
-     * rejected; conflict, unprocessable, unknown outcome or protocol while buying the pass. Otherwise it
-     * changes nothing.
-     * @throws NotFoundException for an id that the store does not have; [InvalidArgumentException] for
-     * one of the other environment.
-     * @throws AuthenticationException or [PermissionDeniedException], [RateLimitedException],
-     * [ServerException], [RequestTimeoutException], [NetworkException], [StoreException]: nothing is
-     * lost. Call again when the cause is mended.
-     * @throws PassRejectedException or, while buying, [ConflictException], [UnprocessableException],
-     * [ProtocolException]: call with [reissue], or start another one.
+     * rejected; unprocessable, unknown outcome or protocol while buying the pass. A conflict needs none:
+     * call again. Otherwise it changes nothing.
+     * @throws NotFoundException for an id that the store does not have, or that is none;
+     * [InvalidArgumentException] for one of the other environment.
+     * @throws AuthenticationException or [PermissionDeniedException], [ConflictException],
+     * [RateLimitedException], [ServerException], [RequestTimeoutException], [NetworkException],
+     * [StoreException]: nothing is lost. Call again when the cause is mended.
+     * @throws PassRejectedException or, while buying, [UnprocessableException], [ProtocolException]: call
+     * with [reissue], or start another one.
      * @throws OutcomeUnknownException nobody can tell whether a pass was billed or is spent.
      * @throws DecryptionException or [ClaimMismatchException]: the answer came and is no good. It is
      * kept, and the exception's `claimPayload` has it.

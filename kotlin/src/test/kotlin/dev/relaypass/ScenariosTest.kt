@@ -131,7 +131,7 @@ class ScenariosTest {
                 retries = options["retries"]?.jsonPrimitive?.int
                 caPem = options.textOrNull("ca_pem")
                 // The sandbox takes what is sent to a proxy for itself.
-                anonymousProxy = options.textOrNull("anonymous_proxy").let { if (it == "sandbox") sandbox.url else it }
+                anonymousProxies = options["anonymous_proxy"]?.let(::textsOf)?.map { if (it == "sandbox") sandbox.url else it }
                 identifiedProxy = options.textOrNull("identified_proxy")
                 options["decryption_key"]?.let { decryptionKeys = keysOf(it) }
                 encryptionForm =
@@ -144,6 +144,7 @@ class ScenariosTest {
                 purchaseWindow = (options["purchase_window"]?.jsonPrimitive?.double ?: 0.0).seconds
                 passPool = options["pass_pool"]?.jsonPrimitive?.int
                 privacy = options.textOrNull("privacy")?.let { code -> Privacy.entries.first { it.code == code } }
+                isolation = options.textOrNull("isolation")?.let { code -> Isolation.entries.first { it.code == code } }
                 onEvent = { event -> told += event.kind }
             }.also { checkKnown(options, KNOWN_OPTIONS) }
         }
@@ -163,7 +164,7 @@ class ScenariosTest {
     }
 
     /**
-     * Four options are enums here: a text that is none of theirs cannot be said, which is better than an
+     * Five options are enums here: a text that is none of theirs cannot be said, which is better than an
      * error. That the core refuses it is checked past them.
      */
     private fun refuseWhatCannotBeSaid(options: JsonObject) {
@@ -172,13 +173,15 @@ class ScenariosTest {
         val encryptionForm =
             options.textOrNull("encryption_form")?.takeIf { it !in EncryptionForm.entries.map(EncryptionForm::code) }
         val privacy = options.textOrNull("privacy")?.takeIf { it !in Privacy.entries.map(Privacy::code) }
-        if (environment != null || passBinding != null || encryptionForm != null || privacy != null) {
+        val isolation = options.textOrNull("isolation")?.takeIf { it !in Isolation.entries.map(Isolation::code) }
+        if (listOf(environment, passBinding, encryptionForm, privacy, isolation).any { it != null }) {
             CoreClient(
                 RelayPassOptions().lower().copy(
                     environment = environment,
                     passBinding = passBinding,
                     encryptionForm = encryptionForm,
                     privacy = privacy,
+                    isolation = isolation,
                 ),
             )
         }
@@ -276,7 +279,14 @@ class ScenariosTest {
 
 private val KNOWN_OPTIONS =
     setOf("environment", "timeout", "retries", "decryption_key", "encryption_form", "ca_pem", "anonymous_proxy", "identified_proxy") +
-        setOf("store", "seal_key", "pass_binding", "purchase_window", "pass_pool", "privacy")
+        setOf("store", "seal_key", "pass_binding", "purchase_window", "pass_pool", "privacy", "isolation")
+
+/** One text, or a list of them. */
+private fun textsOf(given: JsonElement): List<String> =
+    when (given) {
+        is JsonArray -> given.map { it.jsonPrimitive.content }
+        else -> listOf(given.jsonPrimitive.content)
+    }
 
 /** One key, or a list of them: in PEM, as the JSON of a JWK, or as its members. */
 private fun keysOf(given: JsonElement): List<EncryptionKey> =
@@ -485,6 +495,7 @@ private fun PrivacyFinding.members() =
 
 private fun RelayPassException.members() =
     buildJsonObject {
+        put("message", message)
         put("status", status)
         put("retryable", retryable)
         put("operation", operation)

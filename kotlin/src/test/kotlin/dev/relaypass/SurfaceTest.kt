@@ -80,7 +80,9 @@ class SurfaceTest {
                             mapOf("name" to JsonPrimitive(name), "list" to JsonPrimitive(isList), "optional" to JsonPrimitive(isOptional)),
                     ),
                 )
-            listOf(changed(name, false, true), changed(name + "s", true, true))
+            // Proxies, and keys.
+            val plural = if (name.endsWith("xy")) name.dropLast(1) + "ies" else name + "s"
+            listOf(changed(name, false, true), changed(plural, true, true))
         }
 
     private fun texts(vararg path: String) =
@@ -377,6 +379,7 @@ class SurfaceTest {
                 "environment: text" to listOf(Environment::class),
                 "passBinding: text" to listOf(PassBinding::class),
                 "privacy: text" to listOf(Privacy::class),
+                "isolation: text" to listOf(Isolation::class),
                 "status: text" to listOf(VerificationStatus::class),
                 "kind: text" to listOf(EventKind::class),
                 "PrivacyFinding.code: text" to listOf(PrivacyCode::class),
