@@ -202,6 +202,34 @@ async fn a_start_shows_one_exit_to_whoever_sees_create_and_challenge_at_one_time
 }
 
 #[tokio::test]
+async fn a_challenge_that_start_did_not_get_is_fetched_again_through_the_relays_proxy() {
+    let persona = Persona::start().await;
+    let proxies = two_proxies().await;
+    let client = persona.client().store(Arc::new(MemoryStore::new()));
+    let client = client.purchase_window(Duration::from_secs(600));
+    let client = through(client, &proxies).build().unwrap();
+    let all = |proxies: &[NotingProxy]| calls(proxies, CHALLENGE).iter().sum::<usize>();
+    for _ in 0..8 {
+        let (created, asked) = (calls(&proxies, CREATE), calls(&proxies, CHALLENGE));
+        let before = all(&proxies);
+        persona.fault("challenge", "drop_before_commit", 1).await;
+        start(&client).await.unwrap();
+        let way = since(&created, &proxies, CREATE);
+        let again = async {
+            while all(&proxies) < before + 2 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let limit = Duration::from_secs(60);
+        tokio::time::timeout(limit, again)
+            .await
+            .expect("it is asked again");
+        assert_eq!(since(&asked, &proxies, CHALLENGE), way);
+    }
+    persona.stop().await;
+}
+
+#[tokio::test]
 async fn challenges_that_are_signed_at_once_show_one_exit_beside_the_api_key() {
     let persona = Persona::start().await;
     let proxies = two_proxies().await;

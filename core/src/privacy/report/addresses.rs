@@ -75,7 +75,17 @@ pub(super) fn proxy_crowd(facts: &Facts) -> Option<PrivacyFinding> {
         ),
     };
     let beside_the_key = match (configured.ways, &configured.purchases) {
-        (..=1, _) | (_, Purchases::InCommonHours) => "",
+        (..=1, _) => "",
+        (_, Purchases::InCommonHours) => {
+            " A process that buys what another one has fetched the challenge for fetches it, too, right before, by one \
+             that is drawn: by time Persona may join that exit to your API key."
+        }
+        (_, Purchases::ForVerifications { window, is_bound, .. })
+            if *is_bound || window.is_zero() =>
+        {
+            " Challenges leave by the proxy of their relay, and are signed at once: by time Persona may join each \
+             of these exits to your API key."
+        }
         _ => {
             " A challenge that is fetched for a purchase alone leaves always by the same one, and is signed at once: \
              by time Persona may join that exit to your API key."

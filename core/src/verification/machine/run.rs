@@ -76,6 +76,13 @@ impl Run {
         waits && record.is_put_off_for(now).is_some()
     }
 
+    /// Whether a challenge that is fetched now is fetched beside the creation of its relay, and not for the
+    /// purchase: that waits for its moment, or was to be made at once.
+    pub(in crate::verification) fn is_beside_its_relay(&self, record: &Durable, now: u64) -> bool {
+        let is_of_a_relay = record.purpose == Purpose::Verification && record.relay.is_some();
+        is_of_a_relay && (record.buy_at.is_none() || self.is_put_off(record, now))
+    }
+
     /// Whether a strict worker has to make this verification a strict one.
     pub(super) fn takes_over(&self, record: &Durable) -> bool {
         let is_open = record.purpose == Purpose::Verification && !record.is_closed();

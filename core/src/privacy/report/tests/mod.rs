@@ -437,11 +437,21 @@ fn of_several_proxies_it_is_told_that_one_may_be_joined_to_the_api_key() {
         facts.configured.ways = ways;
         let findings = PrivacyReport::of(&facts).findings.into_iter();
         let mut whys = findings.map(|finding| finding.why);
-        whys.any(|why| why.contains("join that exit to your API key"))
+        whys.any(|why| why.contains("to your API key") && why.contains("by time Persona may join"))
     };
     assert!(says(best(), 2) && !says(best(), 1));
-    // What it buys is not signed at once.
-    assert!(!says(strict(|_| {}), 2));
+    assert!(says(strict(|_| {}), 2) && !says(strict(|_| {}), 1));
+    // Each relay's exit, where challenges are signed at once or are bound to relays.
+    for purchases in [bought(0, 0, true, false), bought(120, 0, true, true)] {
+        let facts = |ways| {
+            let mut facts = configured(|it| it.purchases = purchases.clone());
+            facts.configured.ways = ways;
+            PrivacyReport::of(&facts).to_string()
+        };
+        let said = facts(2).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("each of these exits"), "{said}");
+        assert!(!facts(1).contains("each of these"));
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Drive<'_> {
     /// What would have been asked of Persona.
     fn next_call(&self) -> Call {
         match &self.stored.content.state {
-            State::Created { .. } => Call::Challenge,
+            State::Created { pooled: None } if !self.stored.content.is_strict() => Call::Challenge,
             State::Issuing { .. } => Call::Sign,
             _ => Call::Redeem,
         }

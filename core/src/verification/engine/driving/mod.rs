@@ -270,11 +270,10 @@ impl Drive<'_> {
                 self.check_buys_now().await?;
                 let bound_to = self.engine.bound_to(record)?;
                 self.retry = 0;
-                // A challenge for a claim type names no relay, and is signed at once.
-                let way = match bound_to {
-                    IssuePrivacyPass::Relay { .. } => record.way(),
-                    IssuePrivacyPass::ClaimType(_) => None,
-                };
+                // Of what names the relay, by itself or by its time, Persona sees one way out.
+                let names_its_relay = matches!(bound_to, IssuePrivacyPass::Relay { .. })
+                    || self.run.is_beside_its_relay(record, ports.now());
+                let way = names_its_relay.then(|| record.way()).flatten();
                 let left = ports.left();
                 Event::Blinded(ports.persona.blind(&bound_to, way, &left).await?)
             }
