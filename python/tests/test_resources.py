@@ -17,7 +17,7 @@ import asyncio, os, resource, sys, time, relaypass
 url, key, store, limit = sys.argv[1:]
 what = getattr(resource, limit)
 usual = resource.getrlimit(what)
-options = dict(api_key=key, base_url=url, purchase_window=0, retries=0)
+options = dict(api_key=key, base_url=url, purchase_window=0, retries=0, background=False)
 client = relaypass.RelayPass(**options, store=store)
 TYPE = "age_over18_verified"
 
