@@ -133,7 +133,7 @@ Secrets, from the environment only; NAME_FILE names a file to read it from inste
   RELAYPASS_GATEWAY_TOKEN    what callers of the verification endpoints and of GET /privacy show as
                              bearer token
   RELAYPASS_ANONYMOUS_PROXY  the way out for the calls that must not name anybody. Several, separated
-                             by commas or blanks: each relay has one
+                             by commas or blanks: each verification has one
   RELAYPASS_IDENTIFIED_PROXY the way out for the call that names its caller";
 
 /// Who needs which, and how it stops.

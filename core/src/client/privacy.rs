@@ -120,9 +120,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::future::BoxFuture;
-    use crate::http::{Connection, Response, SendFailure, Transport};
-    use crate::wire::Request;
+    use crate::http::{Transport, Unused};
 
     fn check(pass_pool: u32, binding: PassBinding, ways: [WayOut; 2]) -> (&'static str, String) {
         let [anonymous, identified] = ways;
@@ -210,23 +208,9 @@ mod tests {
         assert!(error.to_string().contains("one of the proxies"), "{error}");
     }
 
-    struct Own;
-
-    impl Transport for Own {
-        fn send<'a>(
-            &'a self,
-            _: &'a str,
-            _: &'a Request,
-            _: Connection,
-            _: Duration,
-        ) -> BoxFuture<'a, Result<Response, SendFailure>> {
-            unreachable!("nothing is sent")
-        }
-    }
-
     #[test]
     fn one_transport_for_both_lanes_is_one_way_out() {
-        let [one, other]: [Arc<dyn Transport>; 2] = [Arc::new(Own), Arc::new(Own)];
+        let [one, other]: [Arc<dyn Transport>; 2] = [Arc::new(Unused), Arc::new(Unused)];
         let of = |transports: [&Arc<dyn Transport>; 2]| {
             let ways = transports.map(|transport| WayOut::of(Some(transport), None));
             check(1, PassBinding::ClaimType, ways)

@@ -117,9 +117,7 @@ impl From<&WayOut> for privacy::WayOut {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::future::BoxFuture;
-    use crate::http::{Connection, Response, SendFailure};
-    use crate::wire::Request;
+    use crate::http::Unused;
 
     fn are_one(anonymous: Option<&str>, identified: Option<&str>) -> bool {
         let read = |text: &str| Url::parse(text).expect("a URL");
@@ -200,23 +198,9 @@ mod tests {
         }
     }
 
-    struct Own;
-
-    impl Transport for Own {
-        fn send<'a>(
-            &'a self,
-            _: &'a str,
-            _: &'a Request,
-            _: Connection,
-            _: Duration,
-        ) -> BoxFuture<'a, Result<Response, SendFailure>> {
-            unreachable!("nothing is sent")
-        }
-    }
-
     #[test]
     fn one_transport_of_ones_own_is_one_way_and_of_two_nothing_is_said() {
-        let [one, other]: [Arc<dyn Transport>; 2] = [Arc::new(Own), Arc::new(Own)];
+        let [one, other]: [Arc<dyn Transport>; 2] = [Arc::new(Unused), Arc::new(Unused)];
         let are_one = |anonymous, identified| {
             let ways = Ways {
                 anonymous: vec![WayOut::of(Some(anonymous), None)],

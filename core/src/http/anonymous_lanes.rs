@@ -151,24 +151,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::future::BoxFuture;
     use crate::http::lane::Lane;
-    use crate::http::{BaseUrl, Connection, Response, SendFailure, Transport};
-    use crate::wire::{AnonymousRequest, Request};
-
-    struct Unused;
-
-    impl Transport for Unused {
-        fn send<'a>(
-            &'a self,
-            _: &'a str,
-            _: &'a Request,
-            _: Connection,
-            _: Duration,
-        ) -> BoxFuture<'a, Result<Response, SendFailure>> {
-            unreachable!("nothing is sent")
-        }
-    }
+    use crate::http::{BaseUrl, Connection, Unused};
+    use crate::wire::AnonymousRequest;
 
     fn lanes(names: &[&str]) -> AnonymousLanes {
         let base_url = BaseUrl::parse(BaseUrl::PERSONA).expect("it is good");

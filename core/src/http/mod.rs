@@ -17,6 +17,8 @@ pub(crate) use gate::Gates;
 pub(crate) use lane::{AnonymousLane, BaseUrl, IdentifiedLane, Route};
 pub(crate) use reqwest_transport::{parse_proxy, ReqwestTransport, RouteOptions};
 pub(crate) use retrying::run;
+#[cfg(test)]
+pub(crate) use transport::Unused;
 pub use transport::{
     Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
 };

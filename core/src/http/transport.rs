@@ -87,3 +87,20 @@ impl std::fmt::Display for SendFailure {
 }
 
 impl std::error::Error for SendFailure {}
+
+/// For tests: one that nothing is sent by.
+#[cfg(test)]
+pub(crate) struct Unused;
+
+#[cfg(test)]
+impl Transport for Unused {
+    fn send<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a Request,
+        _: Connection,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Response, SendFailure>> {
+        unreachable!("nothing is sent")
+    }
+}
