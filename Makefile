@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` and `make test`. Both install what they need inside this
 # folder (target/, .venv/, node/node_modules/, .cache/) and say clearly what only the system can give.
 
-.PHONY: help build demo test soak fuzz simulate lint bench first-run audit dist dist-check dist-twice clean
+.PHONY: help build demo test soak fuzz loom simulate lint bench first-run audit dist dist-check dist-twice clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
@@ -20,6 +20,9 @@ soak: build  ## the gateway's proofs at full length: thousands of requests, a mi
 
 fuzz:  ## what reads bytes of strangers, FUZZ_SECONDS (60) for each target; needs a nightly compiler
 	@tests/fuzz
+
+loom:  ## what threads share, in every order in which they may meet: the models of docs/reliability.md
+	@tests/loom
 
 simulate:  ## SEEDS=n random worlds; a failure says how to play its seed again
 	@SIMULATION=usual SIMULATION_SEEDS=$(or $(SEEDS),1000) cargo test -p relaypass --lib random_worlds::random_worlds -- --nocapture

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from debian import Archive
 from example import EXPECTED, example
+from place import ROOMS, whole
 from platforms import DIST
-from rooms import ROOMS, whole
 from running import Failed
 
 PACKAGES = [

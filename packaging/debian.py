@@ -14,7 +14,10 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 class Archive:
     """One suite for one architecture, with an apt of its own in a folder."""
 
-    def __init__(self, folder: Path, suite: str, architecture: str = "amd64") -> None:
+    def __init__(
+        self, folder: Path, suite: str, architecture: str = "amd64", kind: str = "deb"
+    ) -> None:
+        """`kind` is "deb", or "deb-src" for what packages are built from."""
         if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
             raise SystemExit("This needs the apt and dpkg of a Debian.")
         parts = ("etc/apt.conf.d", "etc/preferences.d", "lists/partial", "cache/archives/partial")
@@ -22,7 +25,7 @@ class Archive:
             (folder / part).mkdir(parents=True, exist_ok=True)
         # Nothing is installed, so that dependencies come along, too.
         (folder / "status").write_text("")
-        source = f"deb [signed-by={KEYRING}] {mirror()} {suite} main\n"
+        source = f"{kind} [signed-by={KEYRING}] {mirror()} {suite} main\n"
         (folder / "etc" / "sources.list").write_text(source)
         (folder / "apt.conf").write_text(
             f'Dir "{folder}"; Dir::Etc "{folder}/etc"; Dir::State "{folder}";\n'
@@ -44,6 +47,12 @@ class Archive:
         # In the name of a file an epoch is left out, and a colon would not be one.
         (package,) = self.folder.glob(f"{name}_{version.split(':')[-1]}_*.deb")
         return package
+
+    def source(self, name: str) -> Path:
+        """What a package is built from, as its makers have it: without Debian's changes."""
+        self.apt("--download-only", "source", name)
+        (archive,) = self.folder.glob(f"{name}_*.orig.tar.*z")
+        return archive
 
     def unpack(self, names: list[str], root: Path) -> None:
         """Packages, and all that they depend on, into a folder."""

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from example import EXPECTED, example
+from place import Room
 from platforms import DIST, Target
-from rooms import Room
 from staging import wheel_platforms
 
 # The README's example printed what it should.
@@ -63,7 +63,7 @@ def _wheel(target: Target, room: Room, environment: dict[str, str]) -> str:
         with zipfile.ZipFile(_packed("wheel", name)) as archive:
             archive.extractall(folder)
         variables = {**room.environment, **environment, "PYTHONPATH": folder}
-        program = [*room.prefix, room.python, "-c", example("python")]
+        program = [*room.prefix, *room.interpreter, room.python, "-c", example("python")]
         return _flow(_said(program, variables))
 
 
@@ -79,7 +79,8 @@ def _npm(target: Target, room: Room, environment: dict[str, str]) -> str:
             (Path(folder) / "package").rename(modules / package)
         program = Path(folder) / "flow.mjs"
         program.write_text(example("js"), encoding="utf-8")
-        return _flow(_said([*room.prefix, room.node, program], room.environment | environment))
+        command = [*room.prefix, *room.interpreter, room.node, program]
+        return _flow(_said(command, room.environment | environment))
 
 
 def _library(target: Target, room: Room) -> str:

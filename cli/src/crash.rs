@@ -113,7 +113,10 @@ fn spawn(ready: &Ready, folder: &Path, arguments: &[&str]) -> Result<Child, Box<
         .args(arguments)
         .env("RELAYPASS_BASE_URL", &ready.url)
         .env("RELAYPASS_API_KEY", &ready.production_api_key)
-        .env("RELAYPASS_STORE", format!("sqlite://{}", file.display()))
+        .env(
+            "RELAYPASS_STORE",
+            store::sqlite_url(&file.display().to_string()),
+        )
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())

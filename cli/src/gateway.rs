@@ -10,10 +10,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use relaypass::{DecryptionKeys, EncryptionForm, Isolation, PassBinding, Privacy, Secret};
+use relaypass::given::items;
+use relaypass::{store, DecryptionKeys, EncryptionForm, Isolation, PassBinding, Privacy, Secret};
 use relaypass_gateway::{Gateway, Limits, OperatorToken, Options, PrivacyReport, StartError, Tls};
 
-use crate::settings::{read, secret};
+use crate::settings::{self, count, listen, read, secret, time};
 use crate::CommandResult;
 
 /// Every setting is a flag or an environment variable; the flag wins. Secrets are read from the
@@ -49,17 +50,17 @@ pub(crate) struct Arguments {
     ca: Option<PathBuf>,
     /// File of a private key, in PEM or as a JWK, that opens the claims of the verification endpoints.
     /// Several, separated by commas, to rotate: the first is sent, all open
-    #[arg(long, env = "RELAYPASS_DECRYPTION_KEY_FILE", value_delimiter = ',')]
-    decryption_key_file: Vec<PathBuf>,
+    #[arg(long, env = "RELAYPASS_DECRYPTION_KEY_FILE")]
+    decryption_key_file: Vec<String>,
     /// In which form Persona gets the encryption key of the verification endpoints: pem, jwk, or auto,
     /// the one that she takes
     #[arg(long, env = "RELAYPASS_ENCRYPTION_FORM", default_value = "auto")]
     encryption_form: String,
     /// Seconds that one request to Persona may take
-    #[arg(long, env = "RELAYPASS_TIMEOUT_SECONDS", default_value_t = 10.0)]
+    #[arg(long, env = "RELAYPASS_TIMEOUT_SECONDS", default_value_t = 10.0, value_parser = settings::seconds)]
     timeout_seconds: f64,
     /// How often a failed request to Persona is asked again, 0 to 10
-    #[arg(long, env = "RELAYPASS_RETRIES", default_value_t = 3)]
+    #[arg(long, env = "RELAYPASS_RETRIES", default_value_t = 3, value_parser = count::<u32>)]
     retries: u32,
     /// What verifications bind their passes to: claim_type, or relay (Persona's first generation)
     #[arg(long, env = "RELAYPASS_PASS_BINDING", default_value = "claim_type")]
@@ -69,11 +70,11 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         env = "RELAYPASS_PURCHASE_WINDOW_SECONDS",
-        default_value_t = 120.0
+        default_value_t = 120.0, value_parser = settings::seconds
     )]
     purchase_window_seconds: f64,
     /// How many passes to hold ready for the verification endpoints, 0 to 1000 for each claim type
-    #[arg(long, env = "RELAYPASS_PASS_POOL", default_value_t = 0)]
+    #[arg(long, env = "RELAYPASS_PASS_POOL", default_value_t = 0, value_parser = count::<u32>)]
     pass_pool: u32,
     /// How far the gateway goes so that Persona cannot tell whose a relay is: standard, or strict, which
     /// needs --pass-pool and a proxy for anonymous calls, and sells no passes to callers
@@ -84,25 +85,31 @@ pub(crate) struct Arguments {
     #[arg(long, env = "RELAYPASS_ISOLATION", default_value = "none")]
     isolation: String,
     /// How many calls are worked on at once; more are refused with 503
-    #[arg(long, env = "RELAYPASS_MAX_CALLS", default_value_t = 512)]
+    #[arg(long, env = "RELAYPASS_MAX_CALLS", default_value_t = 512, value_parser = count::<usize>)]
     max_calls: usize,
     /// How many connections are open at once; more wait
-    #[arg(long, env = "RELAYPASS_MAX_CONNECTIONS", default_value_t = 16_384)]
+    #[arg(long, env = "RELAYPASS_MAX_CONNECTIONS", default_value_t = 16_384, value_parser = count::<usize>)]
     max_connections: usize,
     /// The largest request body, in bytes
-    #[arg(long, env = "RELAYPASS_MAX_BODY", default_value_t = 65_536)]
+    #[arg(long, env = "RELAYPASS_MAX_BODY", default_value_t = 65_536, value_parser = count::<usize>)]
     max_body: usize,
     /// Seconds a client may take to send a request's head, or leave a connection idle
-    #[arg(long, env = "RELAYPASS_HEAD_SECONDS", default_value_t = 30.0)]
+    #[arg(long, env = "RELAYPASS_HEAD_SECONDS", default_value_t = 30.0, value_parser = settings::seconds)]
     head_seconds: f64,
     /// Seconds a client may take to send a request's body
-    #[arg(long, env = "RELAYPASS_BODY_SECONDS", default_value_t = 10.0)]
+    #[arg(long, env = "RELAYPASS_BODY_SECONDS", default_value_t = 10.0, value_parser = settings::seconds)]
     body_seconds: f64,
     /// Seconds a stop waits for what is in flight
-    #[arg(long, env = "RELAYPASS_GRACE_SECONDS", default_value_t = 35.0)]
+    #[arg(long, env = "RELAYPASS_GRACE_SECONDS", default_value_t = 35.0, value_parser = settings::seconds)]
     grace_seconds: f64,
     /// How to write the log, on standard error
-    #[arg(long, env = "RELAYPASS_LOG_FORMAT", value_enum, default_value = "json")]
+    #[arg(
+        long,
+        env = "RELAYPASS_LOG_FORMAT",
+        value_enum,
+        ignore_case = true,
+        default_value = "json"
+    )]
     log_format: logging::Format,
     /// What to log: a level, or directives such as relaypass=debug,warn
     #[arg(long, env = "RELAYPASS_LOG", default_value = "info")]
@@ -201,9 +208,8 @@ impl Arguments {
             Some(url) => Some(Secret::new(url.clone())),
             None => secret("RELAYPASS_STORE")?,
         };
-        let store = match given.as_ref().map(|url| url.expose().as_str()) {
-            Some("memory" | "memory:") => "memory:".to_owned(),
-            Some(url) => url.to_owned(),
+        let store = match &given {
+            Some(url) => url.expose().clone(),
             None => {
                 if purpose == Purpose::Serve {
                     make_folder(&self.data)?;
@@ -244,7 +250,7 @@ impl Arguments {
                 .as_deref()
                 .map(|path| read("--ca", path).map(|pem| pem.to_string()))
                 .transpose()?,
-            timeout: Some(seconds("--timeout-seconds", self.timeout_seconds)?),
+            timeout: Some(time("--timeout-seconds", self.timeout_seconds)?),
             retries: Some(self.retries),
             pass_binding: PassBinding::parse(&self.pass_binding)
                 .map_err(|error| format!("--pass-binding: {error}"))?,
@@ -266,23 +272,15 @@ impl Arguments {
 
     fn decryption_keys(&self) -> Result<Option<DecryptionKeys>, String> {
         const FLAG: &str = "--decryption-key-file";
-        if self.decryption_key_file.is_empty() {
+        let mut names = Vec::new();
+        for list in &self.decryption_key_file {
+            let more = items(list);
+            names.extend(
+                more.map_err(|place| format!("{FLAG}: file {place} of the list has no name"))?,
+            );
+        }
+        if names.is_empty() {
             return Ok(None);
-        }
-        let names = self
-            .decryption_key_file
-            .iter()
-            .map(|path| path.to_string_lossy());
-        // Blanks after a comma are no part of a name, and a comma at the end is no file.
-        let mut names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
-        if names.len() > 1 {
-            names.pop_if(|last| last.is_empty());
-        }
-        if let Some(index) = names.iter().position(String::is_empty) {
-            return Err(format!(
-                "{FLAG}: file {} of the list has no name",
-                index + 1
-            ));
         }
         let texts = names.iter().map(|name| read(FLAG, Path::new(name)));
         let texts: Vec<Secret<String>> = texts
@@ -325,28 +323,14 @@ impl Arguments {
         let connections = open_files::allow(connections);
         Ok(Limits {
             body: more_than_none("--max-body", self.max_body)?,
-            head_time: seconds("--head-seconds", self.head_seconds)?,
-            body_time: seconds("--body-seconds", self.body_seconds)?,
+            head_time: time("--head-seconds", self.head_seconds)?,
+            body_time: time("--body-seconds", self.body_seconds)?,
             calls: more_than_none("--max-calls", self.max_calls)?,
             connections,
-            shutdown_grace: seconds("--grace-seconds", self.grace_seconds)?,
+            shutdown_grace: time("--grace-seconds", self.grace_seconds)?,
             ..Limits::default()
         })
     }
-}
-
-fn listen(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        "it takes an address and a port, such as 127.0.0.1:8480, or [::]:8480 for every address"
-            .to_owned()
-    })
-}
-
-fn seconds(flag: &str, seconds: f64) -> Result<Duration, String> {
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|time| *time > Duration::ZERO && *time <= Duration::from_secs(3600))
-        .ok_or_else(|| format!("{flag} must be more than 0 and at most 3600 seconds"))
 }
 
 /// Which flag or variable is at fault, and how.
@@ -384,10 +368,5 @@ fn make_folder(path: &Path) -> Result<(), String> {
 fn sqlite_url(path: &Path) -> Result<String, String> {
     let path = std::path::absolute(path).map_err(|error| format!("--data: {error}"))?;
     let text = path.to_str().ok_or("--data: the path is not UTF-8")?;
-    // As `relaypass::store::open` decodes it.
-    let encoded = text
-        .replace('%', "%25")
-        .replace('?', "%3F")
-        .replace('#', "%23");
-    Ok(format!("sqlite://{encoded}"))
+    Ok(store::sqlite_url(text))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use relaypass::given::{read_host_url, UrlForm};
 use reqwest::Url;
 
 use crate::settings::read;
@@ -70,16 +71,20 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     Err(format!("{url} answered {status}{}", details.unwrap_or_default()).into())
 }
 
+const GATEWAYS: UrlForm = UrlForm {
+    schemes: &["http", "https"],
+    default_scheme: Some("http"),
+    begins_with: "http:// or https://",
+    like: "http://127.0.0.1:8480",
+};
+
 /// The address of a gateway: a URL, or its host and port.
 fn address(given: &str) -> Result<Url, String> {
-    let url = match given.contains("://") {
-        true => Url::parse(given),
-        false => Url::parse(&format!("http://{given}")),
-    };
-    // A URL may hold a password.
-    url.ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or_else(|| "the address is no URL, like http://127.0.0.1:8480".to_owned())
+    let url = read_host_url(given, &GATEWAYS).map_err(|why| format!("the address {why}"))?;
+    match url.query().is_some() || url.fragment().is_some() {
+        true => Err("the address must not hold a query or a fragment".to_owned()),
+        false => Ok(url),
+    }
 }
 
 /// The endpoint that is asked, to be printed: without the user and password that a URL may hold.
@@ -102,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_has_no_password() {
-        let url = address("http://u:canary@h:1/base?canary#canary").unwrap();
+        let url = address("http://u:canary@h:1/base").unwrap();
         assert_eq!(named(url, "healthz"), "http://h:1/base/healthz");
         let url = address("[::1]:8480").unwrap();
         assert_eq!(named(url, "readyz"), "http://[::1]:8480/readyz");
@@ -118,17 +123,20 @@ mod tests {
         ] {
             assert_eq!(address(given).unwrap().as_str(), url);
         }
-        for given in [
-            "",
-            "ftp://h",
-            "unix:///run/x",
-            "http://",
-            ":8480",
-            "http://u:canary@[h",
+        for (given, words) in [
+            ("", "is empty"),
+            ("ftp://h", "must begin with http"),
+            ("unix:///run/x", "must begin with http"),
+            ("http://", "has no host"),
+            (":8480", "has no host"),
+            ("http://u:canary@[h", "without its `]`"),
+            // It would stand before the endpoint's path.
+            ("http://h:1/?canary", "a query"),
+            ("h:1/#canary", "a fragment"),
         ] {
             let error = address(given).unwrap_err();
             assert!(
-                error.contains("no URL") && !error.contains("canary"),
+                error.contains(words) && !error.contains("canary"),
                 "{given}: {error}"
             );
         }

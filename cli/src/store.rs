@@ -91,9 +91,11 @@ async fn prune(url: &str) -> CommandResult {
 }
 
 async fn check(url: String) -> CommandResult {
-    let opened = store::open(&url)?;
+    let opened = BuiltInStore::open(&url)?;
     // A memory store is another one each time it is opened.
-    let reopen = (url != "memory:").then(|| -> conformance::Reopen {
+    let is_kept = !matches!(opened, BuiltInStore::Memory(_));
+    let opened = opened.store();
+    let reopen = is_kept.then(|| -> conformance::Reopen {
         Box::new(move || {
             let reopened = store::open(&url);
             Box::pin(async move {

@@ -1,6 +1,8 @@
 //! A lock that is held for microseconds, and that nobody waits for in the child of a fork.
 
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::TryLockError;
+
+use crate::sync::{spin_loop, yield_now, Mutex, MutexGuard};
 
 /// So often a lock is tried, half of them at once and half after others had a turn.
 const MOST_TRIES: usize = 200;
@@ -12,8 +14,8 @@ pub(crate) fn lock_briefly<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
         match mutex.try_lock() {
             Ok(guard) => return Some(guard),
             Err(TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
-            Err(TryLockError::WouldBlock) if tries < MOST_TRIES / 2 => std::hint::spin_loop(),
-            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            Err(TryLockError::WouldBlock) if tries < MOST_TRIES / 2 => spin_loop(),
+            Err(TryLockError::WouldBlock) => yield_now(),
         }
     }
     None

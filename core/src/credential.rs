@@ -3,7 +3,9 @@
 use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM_SIV, NONCE_LEN};
 use zeroize::Zeroizing;
 
+use crate::encoding::decode_base64_any;
 use crate::error::{Error, ErrorKind, Result};
+use crate::given;
 use crate::secret::rand_core::CryptoRng;
 use crate::secret::{IdempotencyKey, Secret};
 
@@ -14,12 +16,20 @@ use crate::secret::{IdempotencyKey, Secret};
 pub struct ApiKey(Secret<String>);
 
 impl ApiKey {
-    /// Checks the key's form: 1 to 512 visible ASCII characters.
+    /// Reads a key of 1 to 512 visible ASCII characters, without blanks, line ends and quotes around it.
     ///
     /// # Errors
-    /// `invalid_argument` for spaces, control characters, other scripts, or nothing at all.
+    /// `invalid_argument` for blanks, control characters or other scripts in it, for nothing at all, and
+    /// for what is something else or more than the key.
     pub fn parse(text: impl Into<String>) -> Result<Self> {
-        Ok(Self(header_secret(text.into(), "the API key", 512)?))
+        let text = Secret::new(text.into());
+        let refused = |why: &str| Error::invalid_argument(format!("The API key {why}."));
+        let key = given::secret(text.expose()).map_err(refused)?;
+        let key = given::without_escaped_ends(key);
+        match why_no_api_key(key) {
+            Some(why) => Err(refused(why)),
+            None => Ok(Self(header_secret(key.to_owned(), "the API key", 512)?)),
+        }
     }
 
     pub(crate) fn expose(&self) -> &str {
@@ -64,6 +74,24 @@ pub struct SealKey(Secret<[u8; SealKey::LEN]>);
 impl SealKey {
     /// The key's length in bytes.
     pub const LEN: usize = 32;
+
+    /// Reads a key in base64, of either alphabet, padded or not, without what stands around it.
+    ///
+    /// # Errors
+    /// `invalid_argument`, with what was seen instead, and nothing of it.
+    pub fn parse(text: &str) -> Result<Self> {
+        let refused = |seen: &str| {
+            Error::invalid_argument(format!(
+                "A seal key is 32 bytes in base64, such as `openssl rand -base64 32` makes; this {seen}."
+            ))
+        };
+        let text = given::secret(text).map_err(refused)?;
+        let text = given::without_escaped_ends(text);
+        let bytes = Secret::new(decode_base64_any(text).unwrap_or_default());
+        <[u8; Self::LEN]>::try_from(bytes.expose().as_slice())
+            .map(Self::new)
+            .map_err(|_| refused(&why_no_seal_key(text, bytes.expose())))
+    }
 
     /// Takes a key of 32 random bytes.
     pub fn new(bytes: [u8; Self::LEN]) -> Self {
@@ -132,6 +160,57 @@ impl SealKey {
     }
 }
 
+/// What was seen in the place of base64 of 32 bytes; `bytes` are what it decodes to, if to anything.
+fn why_no_seal_key(text: &str, bytes: &[u8]) -> String {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_odd = |sign: char| !(sign.is_ascii_alphanumeric() || "+/-_=".contains(sign));
+    let again = std::str::from_utf8(bytes).ok().and_then(decode_base64_any);
+    let is_twice = again
+        .map(Secret::new)
+        .is_some_and(|key| key.expose().len() == SealKey::LEN);
+    if is_hex && digits.len() == 2 * SealKey::LEN {
+        return "is hexadecimal".to_owned();
+    } else if text.starts_with("base64:") {
+        return "begins with `base64:`, which is no part of it".to_owned();
+    } else if is_twice {
+        return "was encoded twice: decode it once".to_owned();
+    } else if text.ends_with(';') {
+        return "has a semicolon: several keys are separated by commas".to_owned();
+    } else if let Some(why) = given::why_not_visible(text) {
+        return why.to_owned();
+    } else if text.contains(is_odd) {
+        return "has a character that base64 does not have".to_owned();
+    }
+    match bytes.len() {
+        0 => "is no whole base64: a letter is missing or too many".to_owned(),
+        len => format!("has {len} bytes"),
+    }
+}
+
+/// What is not of Persona's keys, which have letters, digits, `_` and `-`, and is of what was around one.
+fn why_no_api_key(text: &str) -> Option<&'static str> {
+    let is_hex = |pair: &[u8]| pair.iter().all(u8::is_ascii_hexdigit);
+    let mut after_percent = text.split('%').skip(1).map(str::as_bytes);
+    if text.ends_with([',', ';']) {
+        Some("ends with a comma or semicolon, which is of the line that it stood in")
+    } else if text.contains(['"', '\'', '`']) {
+        Some("has a quote in it")
+    } else if text.contains("://") {
+        Some("is a URL, and no key")
+    } else if text.starts_with(['/', '~']) || text.starts_with("./") {
+        Some("is the name of a file: give what is in it")
+    } else if after_percent.any(|after| after.get(..2).is_some_and(is_hex)) {
+        Some("is percent-encoded: decode it first")
+    } else if text.contains('\\') {
+        Some("has a backslash in it: give it without escapes")
+    } else if matches!(text, "persona_production_" | "persona_sandbox_") {
+        Some("is cut off: give all of it")
+    } else {
+        None
+    }
+}
+
 /// Checks a text that will travel in a header: its length, and visible ASCII only.
 fn header_secret(text: String, what: &str, longest: usize) -> Result<Secret<String>> {
     let text = Secret::new(text);
@@ -153,14 +232,10 @@ pub(crate) fn check_visible(text: &str, what: &str, longest: usize) -> Result<()
             capital(what)
         )));
     }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Error::invalid_argument(format!(
-            "{} has a space, a control character or a character outside ASCII; is a line break \
-             left at its end?",
-            capital(what)
-        )));
+    match given::why_not_visible(text) {
+        Some(why) => Err(Error::invalid_argument(format!("{} {why}.", capital(what)))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn capital(what: &str) -> String {
@@ -172,53 +247,4 @@ fn capital(what: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secret::os_random;
-
-    #[test]
-    fn a_secret_does_not_show_in_debug() {
-        let key = ApiKey::parse("persona_sandbox_canary").unwrap();
-        let secret = RelaySecret::parse("canary").unwrap();
-        let once = IdempotencyKey::random(&mut os_random());
-        let seal = SealKey::new([7; 32]);
-        let shown = format!("{key:?} {secret:?} {once:?} {seal:?}");
-        assert!(!shown.contains("canary"), "{shown}");
-        assert!(!shown.contains(once.expose()), "{shown}");
-        assert!(!shown.contains('7'), "{shown}");
-    }
-
-    #[test]
-    fn a_key_that_could_smuggle_a_header_is_refused_without_being_repeated() {
-        for bad in [
-            "",
-            "canary\n",
-            "canary key",
-            "canary\u{7f}",
-            "canaryé",
-            "\tcanary",
-        ] {
-            let error = ApiKey::parse(bad).unwrap_err();
-            assert_eq!(error.code(), "invalid_argument");
-            assert!(!error.to_string().contains("canary"));
-        }
-        assert!(ApiKey::parse("k".repeat(513)).is_err());
-        assert!(ApiKey::parse("k".repeat(512)).is_ok());
-    }
-
-    #[test]
-    fn sealed_state_opens_only_with_its_key_and_context_and_unchanged() {
-        let rng = &mut os_random();
-        let key = SealKey::random(rng);
-        let sealed = key.seal(b"state", b"context", rng);
-        assert_eq!(&key.open(&sealed, b"context").unwrap()[..], b"state");
-        assert!(key.open(&sealed, b"other").is_err());
-        assert!(SealKey::random(rng).open(&sealed, b"context").is_err());
-        for index in 0..sealed.len() {
-            let mut changed = sealed.clone();
-            changed[index] ^= 1;
-            assert!(key.open(&changed, b"context").is_err());
-        }
-        assert!(key.open(&sealed[..5], b"context").is_err());
-    }
-}
+mod tests;

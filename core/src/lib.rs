@@ -59,6 +59,7 @@ mod secret;
 pub mod store;
 #[doc(hidden)]
 pub mod surface;
+mod sync;
 #[cfg(test)]
 #[path = "../tests/support/vectors.rs"]
 mod test_vectors;

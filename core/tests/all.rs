@@ -10,6 +10,7 @@ mod issuer;
 mod lanes;
 mod logs;
 mod postgres_refusals;
+mod postgres_round_trips;
 mod privacy_report;
 mod purchase_window;
 mod references;

@@ -90,12 +90,22 @@ fn sqlite_works_in_parent_and_children() {
 /// not be cleared away by the next process that opens the file.
 #[test]
 fn sqlite_in_an_orphaned_child_holds_locks_of_its_own() {
-    if !in_own_process(
-        "fork::sqlite_in_an_orphaned_child_holds_locks_of_its_own",
-        &[],
-    ) {
-        return;
+    let name = "fork::sqlite_in_an_orphaned_child_holds_locks_of_its_own";
+    if in_own_process(name, &[]) {
+        an_orphan_keeps_what_it_stored(false);
     }
+}
+
+/// It lets the store go that it inherited, before it uses any, and opens one of its own.
+#[test]
+fn sqlite_in_an_orphaned_child_that_drops_its_parents_store_first_holds_locks_of_its_own() {
+    let name = "fork::sqlite_in_an_orphaned_child_that_drops_its_parents_store_first_holds_locks_of_its_own";
+    if in_own_process(name, &[]) {
+        an_orphan_keeps_what_it_stored(true);
+    }
+}
+
+fn an_orphan_keeps_what_it_stored(drops_first: bool) {
     let name = format!("relaypass-fork-orphan-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);
     std::fs::create_dir(&folder).unwrap();
@@ -109,6 +119,13 @@ fn sqlite_in_an_orphaned_child_holds_locks_of_its_own() {
         // SAFETY: as in `in_child`.
         if unsafe { libc::fork() } == 0 {
             let orphan = || {
+                let store = match drops_first {
+                    true => {
+                        drop(store);
+                        open(&url).unwrap()
+                    }
+                    false => store,
+                };
                 while std::os::unix::process::parent_id() == parent {
                     std::thread::yield_now();
                 }
@@ -189,6 +206,57 @@ fn sqlite_says_so_when_it_was_at_work_in_the_moment_of_the_fork() {
     locker.execute_batch("COMMIT").unwrap();
     assert!(runtime.block_on(swap(&*store, Some(2))));
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What a child inherits is its parent's, also where SQLite may not be used any more.
+#[cfg(target_os = "linux")]
+#[test]
+fn sqlite_closes_nothing_of_a_parent_that_was_at_work() {
+    if !in_own_process(
+        "fork::sqlite_closes_nothing_of_a_parent_that_was_at_work",
+        &[],
+    ) {
+        return;
+    }
+    let name = format!("relaypass-fork-closes-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir(&folder).unwrap();
+    let open_file = |file: &str| open(&format!("sqlite://{}/{file}", folder.display())).unwrap();
+    let (busy, idle) = (open_file("busy.db"), open_file("idle.db"));
+    let runtime = runtime();
+    assert!(runtime.block_on(swap(&*busy, None)) && runtime.block_on(swap(&*idle, None)));
+    // A lock that keeps the next swap at work.
+    let locker = rusqlite::Connection::open(folder.join("busy.db")).unwrap();
+    locker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut waiting = Box::pin(swap(&*busy, Some(1)));
+    let begun = runtime.block_on(async {
+        let limit = std::time::Duration::from_millis(100);
+        tokio::time::timeout(limit, waiting.as_mut()).await.is_err()
+    });
+    assert!(begun);
+    drop(waiting);
+    let mut idle = Some(idle);
+    assert!(in_child(|| {
+        let idle = idle.take();
+        async move {
+            let before = open_files("idle.db");
+            let refused = idle.as_ref().unwrap().load("key").await.is_err();
+            drop(idle);
+            refused && before > 0 && open_files("idle.db") == before
+        }
+    }));
+    locker.execute_batch("COMMIT").unwrap();
+    assert!(runtime.block_on(swap(&**idle.as_ref().unwrap(), Some(1))));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// How many files with this in their names the process has open.
+#[cfg(target_os = "linux")]
+fn open_files(name: &str) -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let targets = open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+    let is_it = |target: &std::path::PathBuf| target.to_string_lossy().contains(name);
+    targets.filter(is_it).count()
 }
 
 #[test]

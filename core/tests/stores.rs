@@ -330,8 +330,9 @@ async fn the_due_index_is_used_and_needs_no_sorting() {
 /// The statement as it stands in the source: it is no part of the public API.
 fn relaypass_scan_due() -> String {
     let source = include_str!("../src/store/postgres/mod.rs");
-    let (_, statement) = source.split_once("const SCAN_DUE: &str = \"").unwrap();
-    let (statement, _) = statement.split_once("\";").unwrap();
+    let (_, statement) = source.split_once("const SCAN_DUE: Statement").unwrap();
+    let (_, statement) = statement.split_once("sql: \"").unwrap();
+    let (statement, _) = statement.split_once("\",\n").unwrap();
     statement.replace("\\\n", "")
 }
 

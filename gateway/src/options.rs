@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relaypass::{
-    tls, DecryptionKeys, EncryptionForm, Isolation, PassBinding, Privacy, SealKey, Secret,
+    given, tls, DecryptionKeys, EncryptionForm, Isolation, PassBinding, Privacy, SealKey, Secret,
 };
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::InconsistentKeys::Unknown;
@@ -129,17 +129,23 @@ impl Default for Limits {
 pub struct OperatorToken(Secret<String>);
 
 impl OperatorToken {
-    /// Takes a token of 16 to 512 visible ASCII characters.
+    /// Reads a token of 16 to 512 visible ASCII characters, without blanks, line ends and quotes around it.
     ///
     /// # Errors
     /// For anything else: a short one can be guessed.
     pub fn parse(text: &str) -> Result<Self, StartError> {
-        let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !(16..=512).contains(&text.len()) || !is_visible {
-            return Err(StartError::new(
-                "token",
-                "must have 16 to 512 visible ASCII characters",
+        let refused = |why: &str| StartError::new("token", why);
+        let text = given::secret(text).map_err(refused)?;
+        if let Some(why) = given::why_not_visible(text) {
+            return Err(refused(why));
+        }
+        if text.ends_with("\\n") {
+            return Err(refused(
+                "ends with a line break that was written as backslash and n: take it off",
             ));
+        }
+        if !(16..=512).contains(&text.len()) {
+            return Err(refused("must have 16 to 512 visible ASCII characters"));
         }
         Ok(Self(Secret::new(text.to_owned())))
     }
@@ -250,3 +256,77 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_read_as_meant_or_refused_truly() {
+        let token = "canary-0123456789";
+        for form in [
+            "¤",
+            "¤\n",
+            " ¤\r\n",
+            "\u{feff}¤",
+            "\"¤\"",
+            "'¤'",
+            "“¤”",
+            "`¤`",
+            "\\\"¤\\\"",
+            "\u{200b}¤\u{a0}",
+        ] {
+            let read = OperatorToken::parse(&form.replace('¤', token));
+            assert!(read.is_ok_and(|read| read.matches(token)), "{form:?}");
+        }
+        // Whatever a generator of passwords makes.
+        for odd in [
+            "abc=def==0123456789",
+            "A=bcdef0123456789",
+            "/abc+def/01234567==",
+            "a,b;c:d!e?f*g(h)0",
+            "\"abc0123456789defg",
+            "$2y$10$abcdefghijkl",
+            "a\\nb\\tc0123456789",
+            "x%41y%420123456789",
+        ] {
+            let read = OperatorToken::parse(odd);
+            assert!(read.is_ok_and(|read| read.matches(odd)), "{odd:?}");
+        }
+        for (form, words) in [
+            ("", "is empty"),
+            ("''", "is empty"),
+            ("canary", "16 to 512"),
+            ("Bearer ¤", "`Bearer`"),
+            ("Authorization: Bearer ¤", "whole line of a header"),
+            ("RELAYPASS_GATEWAY_TOKEN=¤", "give what follows the `=`"),
+            ("export TOKEN=¤", "give what follows the `=`"),
+            ("GATEWAY_TOKEN: ¤", "give what follows the `=`"),
+            ("{\"token\": \"¤\"}", "is JSON"),
+            ("$RELAYPASS_GATEWAY_TOKEN", "nothing has replaced"),
+            ("${RELAYPASS_GATEWAY_TOKEN}", "nothing has replaced"),
+            ("{{ .Values.gateway.token }}", "nothing has replaced"),
+            ("%RELAYPASS_GATEWAY_TOKEN%", "nothing has replaced"),
+            ("<the gateway's token>", "gap that was to be filled"),
+            ("op://vault/gateway/token", "nothing has fetched it"),
+            ("****************", "is masked"),
+            ("canary-0123456...", "shortened with dots"),
+            ("¤\\n", "written as backslash and n"),
+            ("¤ ¤", "a blank in it"),
+            ("¤ # ours", "a blank in it"),
+            ("¤\n¤", "a line break in it"),
+            ("canary\u{200b}-0123456789", "nobody sees"),
+            ("canäry-0123456789", "outside ASCII"),
+            ("\"¤\",\"¤\"", "has quotes around it and within"),
+            ("-----BEGIN CERTIFICATE-----\n¤", "in PEM"),
+        ] {
+            let Err(error) = OperatorToken::parse(&form.replace('¤', token)) else {
+                panic!("{form:?} is to be refused: {words}");
+            };
+            assert!(error.message().contains(words), "{form:?}: {error}");
+            assert!(!error.message().contains("canary"), "{form:?}: {error}");
+        }
+        assert!(OperatorToken::parse(&"x".repeat(512)).is_ok());
+        assert!(OperatorToken::parse(&"x".repeat(513)).is_err());
+    }
+}

@@ -11,9 +11,17 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as 
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use opentelemetry_sdk::Resource;
+use relaypass::given::{read_host_url, UrlForm};
 use tokio::runtime::Handle;
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt as _};
 use tracing_subscriber::registry::LookupSpan;
+
+const COLLECTORS: UrlForm = UrlForm {
+    schemes: &["http", "https"],
+    default_scheme: None,
+    begins_with: "http:// or https://",
+    like: "http://127.0.0.1:4318/v1/traces",
+};
 
 /// Where spans go. When it is dropped, those that are left are sent.
 pub struct Traces {
@@ -27,6 +35,8 @@ impl Traces {
     /// # Errors
     /// What is wrong with the endpoint.
     pub fn begin(endpoint: &str) -> Result<Self, String> {
+        let endpoint = read_host_url(endpoint, &COLLECTORS)
+            .map_err(|why| format!("the endpoint for traces {why}"))?;
         // A collector is the operator's own, and so may be the authority that the machine trusts. An
         // image without any certificates has the public ones that come with this program.
         let without_certificates = |_| {
@@ -45,7 +55,7 @@ impl Traces {
                 client,
                 runtime: Handle::current(),
             })
-            .with_endpoint(endpoint)
+            .with_endpoint(endpoint.as_str())
             .build()
             .map_err(|error| format!("the endpoint for traces cannot be used: {error}"))?;
         let resource = Resource::builder().with_service_name("relaypass-gateway");

@@ -68,7 +68,7 @@ def test_a_refused_port_is_called_that() -> None:
     assert status == 1
     assert "nothing listens there (connection refused)" in said
     status, said = health("not a URL")
-    assert (status, "is no URL" in said) == (1, True)
+    assert (status, "the address has a blank in it" in said) == (1, True)
 
 
 @contextmanager

@@ -5,24 +5,9 @@
 //! interpreter ends, and that must not unwind a frame of Rust (see [`crate::exit`]).
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
-use pyo3::prelude::*;
-
-use crate::per_process::PerProcess;
-
-/// What a thread of Python's is asked to do for a store: it takes what this makes, a method to
-/// call, or an object to let go of.
-pub(crate) type Errand = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
-
-/// What stores are asked in this process.
-pub(crate) fn errands() -> &'static Inbox<Errand> {
-    static ERRANDS: PerProcess<Inbox<Errand>> = PerProcess::new();
-    ERRANDS.get_or_make(|| Inbox::new(MOST_STORE_THREADS))
-}
-
-/// So many methods of stores run at once; the others wait for their turn.
-const MOST_STORE_THREADS: usize = 256;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// A queue, and the threads that serve it.
 pub(crate) struct Inbox<T> {
@@ -41,10 +26,14 @@ struct State<T> {
 }
 
 /// More threads than this do not wait for work; the others end.
-const MOST_IDLE: usize = 8;
+const MOST_IDLE: usize = if cfg!(all(test, relaypass_loom)) {
+    1
+} else {
+    8
+};
 
 impl<T> Inbox<T> {
-    pub(crate) const fn new(most_threads: usize) -> Self {
+    pub(crate) fn new(most_threads: usize) -> Self {
         Self {
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
@@ -120,3 +109,127 @@ impl<T> Inbox<T> {
 
 /// Whether the thread that took work must start another.
 pub(crate) type MustStartAnother = bool;
+
+#[cfg(all(test, relaypass_loom))]
+mod models {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::Arc;
+
+    use loom::thread::{spawn, yield_now, JoinHandle};
+
+    use super::*;
+    use crate::sync::play;
+
+    enum Work {
+        /// A method that never returns.
+        Endless,
+        Short,
+        /// The thread that takes it ends.
+        Last,
+    }
+
+    struct Served {
+        inbox: Inbox<Work>,
+        done: AtomicUsize,
+        threads: AtomicUsize,
+    }
+
+    impl Served {
+        /// An inbox that a first thread serves.
+        fn new(most_threads: usize) -> (Arc<Self>, JoinHandle<()>) {
+            let served = Arc::new(Self {
+                inbox: Inbox::new(most_threads),
+                done: AtomicUsize::new(0),
+                threads: AtomicUsize::new(0),
+            });
+            assert!(served.inbox.needs_first_thread());
+            let thread = served.start();
+            (served, thread)
+        }
+
+        fn start(self: &Arc<Self>) -> JoinHandle<()> {
+            let before = self.threads.fetch_add(1, SeqCst);
+            assert!(before < self.inbox.most_threads);
+            let served = self.clone();
+            spawn(move || served.serve())
+        }
+
+        /// What `_serve_stores` of `callbacks.py` does.
+        fn serve(self: Arc<Self>) {
+            while let Some((work, must_start_another)) = self.inbox.next() {
+                if must_start_another && !matches!(work, Work::Last) {
+                    self.start();
+                } else if must_start_another {
+                    self.inbox.thread_failed();
+                }
+                match work {
+                    Work::Short => self.done.fetch_add(1, SeqCst),
+                    Work::Endless => {
+                        self.done.fetch_add(1, SeqCst);
+                        return;
+                    }
+                    Work::Last => {
+                        self.inbox.thread_failed();
+                        break;
+                    }
+                };
+            }
+            self.threads.fetch_sub(1, SeqCst);
+        }
+
+        /// Loom fails the model where this never comes to its end.
+        fn wait_for(&self, done: usize) {
+            while self.done.load(SeqCst) < done {
+                yield_now();
+            }
+        }
+    }
+
+    #[test]
+    fn what_never_ends_keeps_nobody_else_waiting() {
+        play(|| {
+            let (served, thread) = Served::new(2);
+            let other = served.clone();
+            let other = spawn(move || other.inbox.put(Work::Endless));
+            served.inbox.put(Work::Endless);
+            other.join().unwrap();
+            thread.join().unwrap();
+            served.wait_for(2);
+        });
+    }
+
+    #[test]
+    fn a_thread_that_ends_leaves_nothing_undone() {
+        play(|| {
+            let (served, thread) = Served::new(2);
+            served.inbox.put(Work::Short);
+            served.inbox.put(Work::Short);
+            served.wait_for(2);
+            assert!(served.inbox.is_served(), "one stays");
+            while served.inbox.is_served() {
+                served.inbox.put(Work::Last);
+                yield_now();
+            }
+            thread.join().unwrap();
+            let state = served.inbox.state();
+            assert_eq!((state.threads, state.idle), (0, 0));
+        });
+    }
+
+    #[test]
+    fn one_of_those_who_come_at_once_starts_the_first_thread() {
+        play(|| {
+            let inbox = Arc::new(Inbox::<()>::new(1));
+            let coming = [(); 2].map(|()| {
+                let inbox = inbox.clone();
+                spawn(move || inbox.needs_first_thread())
+            });
+            let here = inbox.needs_first_thread();
+            let first = coming.map(|thread| thread.join().unwrap());
+            assert_eq!(first.iter().chain([&here]).filter(|it| **it).count(), 1);
+            // It could not be started: the next one who comes may.
+            inbox.thread_failed();
+            assert!(inbox.needs_first_thread());
+        });
+    }
+}

@@ -17,9 +17,11 @@ mod asyncio;
 mod call;
 mod caller;
 mod client;
+mod errands;
 mod errors;
 mod events;
 mod exit;
+mod gate;
 #[cfg(feature = "test-hooks")]
 mod hooks;
 mod inbox;
@@ -30,6 +32,7 @@ mod released;
 mod runtime;
 mod store;
 mod store_answer;
+mod sync;
 mod testing;
 
 use pyo3::exceptions::PyImportError;
@@ -48,7 +51,7 @@ mod native {
         events::{event_thread_failed, events_need_thread, next_event, report_unraisable},
         keys::{generate_key_pair, open_claim, read_jwk, read_key_pair},
         outcome::Outcome,
-        per_process::process_number,
+        process_number,
         store::{next_store_call, store_needs_thread, store_thread_failed, StoreCall},
         testing::check_store,
     };
@@ -62,6 +65,12 @@ mod native {
         crate::hooks::add(module)?;
         crate::exit::watch(module)
     }
+}
+
+/// For threads of Python's, which end in a forked child.
+#[pyfunction(name = "process")]
+pub(crate) fn process_number() -> u64 {
+    per_process::Process::current().0
 }
 
 /// Threads and the gate at exit belong to one interpreter, and pyo3's objects, too. Python 3.12 and

@@ -9,10 +9,10 @@
 use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::{io, process, ptr};
 
-use pyo3::prelude::*;
+use crate::sync::atomic::AtomicPtr;
 
 /// A process, told from its parent and its children. Its number alone does not tell: a child in a
 /// pid namespace of its own may have its parent's, and numbers of processes that ended are given
@@ -84,12 +84,6 @@ fn emptied_by_fork() -> Option<&'static AtomicU64> {
     None
 }
 
-/// For threads of Python's, which end in a forked child.
-#[pyfunction(name = "process")]
-pub(crate) fn process_number() -> u64 {
-    Process::current().0
-}
-
 /// A value of the process that made it. A forked child has a copy, which it neither sees nor drops.
 pub(crate) struct OfProcess<T> {
     process: Process,
@@ -136,6 +130,7 @@ pub(crate) struct PerProcess<T> {
 }
 
 impl<T: Send + Sync> PerProcess<T> {
+    #[cfg(not(all(test, relaypass_loom)))]
     pub(crate) const fn new() -> Self {
         Self {
             slot: AtomicPtr::new(ptr::null_mut()),
@@ -184,11 +179,106 @@ impl<T: Send + Sync> PerProcess<T> {
 
 impl<T> Drop for PerProcess<T> {
     fn drop(&mut self) {
-        let made = *self.slot.get_mut();
+        let made = self.slot.load(Ordering::Relaxed);
         if !made.is_null() {
             // SAFETY: the pointer came from `Box::into_raw`, the slot, which is gone after this,
             // was its only owner, and `&mut self` proves that no reference is left.
             drop(unsafe { Box::from_raw(made) });
         }
+    }
+}
+
+#[cfg(all(test, relaypass_loom))]
+mod models {
+    use std::sync::Arc;
+
+    use loom::cell::Cell;
+    use loom::thread::spawn;
+
+    use super::*;
+    use crate::sync::play;
+
+    /// What is made for a process. Loom notices who sees it before it is whole.
+    struct Made {
+        whole: Cell<bool>,
+        dropped: Arc<AtomicU32>,
+    }
+
+    // SAFETY: the cell is loom's, which fails the model where two threads are in it in no order.
+    unsafe impl Sync for Made {}
+    unsafe impl Send for Made {}
+
+    impl Drop for Made {
+        fn drop(&mut self) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Three threads ask at once; how many were made, and how many of them dropped with the slot.
+    fn ask_at_once(inherited: Option<Made>) -> [u32; 2] {
+        let (made, dropped) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let inherited = inherited.map(|value| {
+            Box::into_raw(Box::new(OfProcess {
+                process: Process(Process::current().0 - 1),
+                value: ManuallyDrop::new(value),
+            }))
+        });
+        let parents = inherited.unwrap_or(ptr::null_mut());
+        let slot = Arc::new(PerProcess {
+            slot: AtomicPtr::new(parents),
+            owns: PhantomData,
+        });
+        let ask = {
+            let (made, dropped) = (made.clone(), dropped.clone());
+            move |slot: &PerProcess<Made>| {
+                let value = slot.get_or_make(|| {
+                    made.fetch_add(1, Ordering::Relaxed);
+                    let whole = Cell::new(false);
+                    whole.set(true);
+                    Made {
+                        whole,
+                        dropped: dropped.clone(),
+                    }
+                });
+                assert!(value.whole.get());
+                ptr::from_ref(value) as usize
+            }
+        };
+        let asking = [(); 2].map(|()| {
+            let (slot, ask) = (slot.clone(), ask.clone());
+            spawn(move || ask(&slot))
+        });
+        let seen = ask(&slot);
+        for thread in asking {
+            assert_eq!(thread.join().unwrap(), seen, "all have the same");
+        }
+        drop(slot);
+        if !parents.is_null() {
+            // SAFETY: the slot has left it alone, and nobody else knows it.
+            drop(unsafe { Box::from_raw(parents) });
+        }
+        [&made, &dropped].map(|count| count.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn all_who_ask_at_once_get_the_same_whole_value_and_no_other_is_left() {
+        play(|| {
+            let [made, dropped] = ask_at_once(None);
+            assert_eq!(made, dropped);
+        });
+    }
+
+    #[test]
+    fn the_parents_value_is_neither_given_nor_dropped() {
+        play(|| {
+            let of_parent = Arc::new(AtomicU32::new(0));
+            let inherited = Made {
+                whole: Cell::new(false),
+                dropped: of_parent.clone(),
+            };
+            let [made, dropped] = ask_at_once(Some(inherited));
+            assert_eq!(made, dropped);
+            assert_eq!(of_parent.load(Ordering::Relaxed), 0);
+        });
     }
 }

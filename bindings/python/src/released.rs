@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 
-use crate::inbox::errands;
+use crate::errands::errands;
 use crate::per_process::OfProcess;
 
 /// What a store's method raised, on its way back to the caller. It is here once.

@@ -14,8 +14,9 @@ use relaypass::surface::{HostStore, Thrown};
 use tokio::sync::oneshot;
 
 use crate::caller::Caller;
+use crate::errands::errands;
 use crate::exit;
-use crate::inbox::{errands, MustStartAnother};
+use crate::inbox::MustStartAnother;
 use crate::per_process::OfProcess;
 use crate::released::{lock, Raised, Released};
 use crate::runtime::away;

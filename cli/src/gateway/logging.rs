@@ -1,5 +1,6 @@
 //! The gateway's log, on standard error, and its traces.
 
+use relaypass::given::{items, meant};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -20,13 +21,7 @@ pub(super) struct Logging {
 }
 
 pub(super) fn begin(arguments: &super::Arguments) -> Result<Logging, String> {
-    let wrong =
-        || "--log takes a level (off, info), or directives (relaypass=debug,warn)".to_owned();
-    // Nothing at all would be silence, which is called `off`.
-    let given = Some(arguments.log.trim()).filter(|given| !given.is_empty());
-    let filter: Targets = given
-        .and_then(|given| given.parse().ok())
-        .ok_or_else(wrong)?;
+    let filter = filter(&arguments.log)?;
     let output = fmt::layer().with_writer(std::io::stderr);
     let output = match arguments.log_format {
         Format::Json => output
@@ -53,5 +48,86 @@ pub(super) fn begin(arguments: &super::Arguments) -> Result<Logging, String> {
     {
         registry.init();
         Ok(Logging {})
+    }
+}
+
+/// Reads what to log.
+fn filter(text: &str) -> Result<Targets, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let wrong = |why: &str| {
+        format!(
+            "--log {why}. It takes a level ({}), or directives (relaypass=debug,warn)",
+            LEVELS.join(", ")
+        )
+    };
+    // Nothing at all would be silence, which is called `off`.
+    if meant(text).is_empty() {
+        return Err(wrong("is empty"));
+    }
+    let directives =
+        items(text).map_err(|place| wrong(&format!("has nothing at place {place}")))?;
+    for directive in &directives {
+        let (name, level) = directive.split_once('=').unwrap_or((directive, directive));
+        let is_level = LEVELS.iter().any(|known| level.eq_ignore_ascii_case(known))
+            || matches!(level.as_bytes(), [b'0'..=b'5']);
+        // A word that is no level is a target: all the others would be silent.
+        let is_ours = name.starts_with("relaypass") && !name.replace("::", "").contains(':');
+        if !is_level && (name != level || !is_ours) {
+            // Whatever is longer may be a secret in the wrong place.
+            let is_word = level.len() <= 8 && level.bytes().all(|it| it.is_ascii_alphabetic());
+            return Err(wrong(&match is_word {
+                true => format!("has the level {level:?}, which there is not"),
+                false => "has a level which there is not".to_owned(),
+            }));
+        }
+    }
+    directives
+        .join(",")
+        .parse()
+        .map_err(|_| wrong("cannot be read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_logged_is_read_or_refused() {
+        for text in [
+            "info",
+            "INFO",
+            " warn ",
+            "\"debug\"",
+            "off",
+            "relaypass=debug,warn",
+            "warn, relaypass=trace",
+            "relaypass",
+            "relaypass_gateway::app=debug",
+            "hyper=error,info,",
+            "3",
+            "relaypass=5",
+        ] {
+            assert!(filter(text).is_ok(), "{text}");
+        }
+        for (text, words) in [
+            ("", "is empty"),
+            ("''", "is empty"),
+            ("warning", "which there is not"),
+            ("verbose", "off, error, warn, info, debug, trace"),
+            ("true", "which there is not"),
+            ("hyper", "which there is not"),
+            ("relaypass=loud", "which there is not"),
+            ("relaypass=", "which there is not"),
+            ("relaypass:debug", "which there is not"),
+            ("info;debug", "which there is not"),
+            ("info,,debug", "nothing at place 2"),
+            ("info debug", "which there is not"),
+            ("6", "which there is not"),
+            ("RELAYPASS_API_KEY=persona_canary_1", "which there is not"),
+        ] {
+            let error = filter(text).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+            assert!(!error.contains("canary"), "{text}: {error}");
+        }
     }
 }

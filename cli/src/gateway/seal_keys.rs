@@ -3,19 +3,14 @@
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::general_purpose::STANDARD;
 use base64::Engine as _;
+use relaypass::given::{items, secret};
 use relaypass::store::BuiltInStore;
 use relaypass::{os_random, rand_core::Rng, IdempotencyKey, SealKey, Secret};
 use zeroize::Zeroizing;
 
 const NAME: &str = "RELAYPASS_SEAL_KEY";
-
-const LENIENT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
 /// The keys that the environment names.
 pub(super) fn given() -> Result<Option<Vec<SealKey>>, String> {
@@ -25,19 +20,23 @@ pub(super) fn given() -> Result<Option<Vec<SealKey>>, String> {
     parse_list(text.expose()).map(Some)
 }
 
-/// A comma at the end is no key; an empty place before another is a key that is missing.
+/// Commas, blanks or line ends stand between keys. An empty place between commas is a key that is missing.
 fn parse_list(text: &str) -> Result<Vec<SealKey>, String> {
-    let text = text.trim();
-    let keys = text
-        .strip_suffix(',')
-        .unwrap_or(text)
-        .split(',')
-        .enumerate();
-    keys.map(|(index, key)| match key.trim() {
-        "" => Err(format!("{NAME}: key {} of the list is empty", index + 1)),
-        key => parse(NAME, key),
-    })
-    .collect()
+    let missing = |place| format!("{NAME}: key {place} of the list is empty");
+    let mut keys = Vec::new();
+    for item in items(text).map_err(missing)? {
+        match parse(NAME, item) {
+            Ok(key) => keys.push(key),
+            // A whole line of a file of variables, or the like, has a reason of its own.
+            Err(why) if secret(item).is_err() => return Err(why),
+            Err(_) => {
+                for key in item.split_whitespace() {
+                    keys.push(parse(NAME, key)?);
+                }
+            }
+        }
+    }
+    Ok(keys)
 }
 
 /// The file of a SQLite store, beside which its key is if the environment has none.
@@ -96,7 +95,7 @@ fn sync_folder(path: &Path) {
 fn read(path: &Path) -> Result<Option<SealKey>, String> {
     let named = path.display();
     match std::fs::read_to_string(path) {
-        Ok(text) => parse(&named.to_string(), text.trim()).map(Some),
+        Ok(text) => parse(&named.to_string(), &text).map(Some),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("{named} cannot be read: {error}")),
     }
@@ -113,18 +112,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 fn parse(setting: &str, text: &str) -> Result<SealKey, String> {
-    let text = text.trim();
-    // Whatever wrote it: 32 bytes are the same ones in either alphabet, padded or not.
-    let bytes = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text));
-    let bytes = Secret::new(bytes.unwrap_or_default());
-    let bytes = <[u8; SealKey::LEN]>::try_from(bytes.expose().as_slice());
-    bytes.map(SealKey::new).map_err(|_| {
-        let is_hex = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-        let seen = if is_hex { ", and this is hexadecimal" } else { "" };
-        format!(
-            "{setting}: a seal key is 32 bytes in base64, such as `openssl rand -base64 32` makes{seen}"
-        )
-    })
+    SealKey::parse(text).map_err(|error| format!("{setting}: {}", error.message()))
 }
 
 #[cfg(test)]
@@ -192,6 +180,11 @@ mod tests {
             (key.clone(), 1),
             (format!("{key},"), 1),
             (format!("{key}, {key},\n"), 2),
+            (format!("{key}\n{key}\n"), 2),
+            (format!("{key} {key}"), 2),
+            (format!("\"{key}\",\"{key}\""), 2),
+            (format!("[\"{key}\", \"{key}\"]"), 2),
+            (format!("'{key},{key}'"), 2),
         ] {
             assert_eq!(parse_list(&text).unwrap().len(), count, "{text:?}");
         }
@@ -203,6 +196,19 @@ mod tests {
             let error = parse_list(&text).err().unwrap();
             let words = format!("key {number} of the list is empty");
             assert!(error.contains(&words), "{error}");
+        }
+        for (text, words) in [
+            (format!("{key};{key}"), "base64 does not have"),
+            (format!("{key},x"), "no whole base64"),
+            (format!("{key} x"), "no whole base64"),
+            (format!("RELAYPASS_SEAL_KEY={key}"), "whole line"),
+            (format!("export SEAL_KEY={key}"), "whole line"),
+        ] {
+            let error = parse_list(&text).err().unwrap();
+            assert!(
+                error.starts_with(NAME) && error.contains(words),
+                "{text}: {error}"
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 //! Stores with many rows: a client on one, and rows that are written behind its back. A million by the
 //! store itself would take too long.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use relaypass::store::{Record, Store};
 use relaypass::{ClaimType, Client, ClientBuilder, Environment, StartVerification, Status};
@@ -73,13 +73,15 @@ pub async fn start_one(client: &Client, store: &dyn Store) -> String {
     }
 }
 
-/// `is_over`: its session, too, so that Persona is asked.
+/// `is_over`: its session, too, an hour ago, so that Persona is asked. (A week ago, nobody would be.)
 pub async fn make_due(store: &dyn Store, key: &str, is_over: bool) {
     let record = store.load(key).await.expect("loads").expect("is there");
     let mut content = content(&record);
     content["due_at"] = json!(1);
     if is_over {
-        content["session_ends_at"] = json!(1);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.expect("a clock after 1970").as_millis();
+        content["session_ends_at"] = json!(u64::try_from(now).expect("not so late") - 3_600_000);
     }
     // Whoever bought its pass has only just left it.
     content["leased_until"] = Value::Null;

@@ -9,7 +9,10 @@ use aws_lc_rs::rsa::{KeyPair, KeyPairComponents, PublicKeyComponents};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::encoding::{decode_base64url_strict, encode_base64url, parse_unique_object, wipe};
+use super::jwk_text::{json_of, why_no_json};
+use crate::encoding::{
+    decode_base64url_strict, encode_base64url, parse_unique_object, wipe, Unreadable,
+};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -21,18 +24,6 @@ const LONGEST: usize = 16_384;
 
 /// The members that hold something of a private key, a symmetric one included.
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-
-/// Whether a text can be a JWK, and no PEM.
-pub(super) fn is_json(text: &str) -> bool {
-    without_mark(text).starts_with('{')
-}
-
-/// A JSON text without the byte order mark that editors put before it.
-fn without_mark(text: &str) -> &str {
-    text.trim_start()
-        .trim_start_matches('\u{feff}')
-        .trim_start()
-}
 
 /// Writes a public key: its modulus and exponent, big-endian without leading zeros.
 pub(super) fn write_public(n: &[u8], e: &[u8]) -> String {
@@ -133,8 +124,13 @@ impl Jwk {
         if text.len() > LONGEST {
             return Err(unreadable("it is too long"));
         }
-        let members = parse_unique_object(without_mark(text).trim_end().as_bytes());
-        let mut members = members.map_err(|unreadable_json| unreadable(&unreadable_json.0))?;
+        let json = json_of(text);
+        let text = json.as_ref().map_or(text, |json| json.as_str());
+        let members = parse_unique_object(text.as_bytes());
+        let mut members = members.map_err(|Unreadable(why)| {
+            let true_reason = why_no_json(text).filter(|_| text.trim_start().starts_with('{'));
+            unreadable(true_reason.unwrap_or(&why))
+        })?;
         // Some libraries write what is not there as null.
         members.retain(|_, value| !value.is_null());
         let jwk = Self { what, members };
@@ -142,8 +138,20 @@ impl Jwk {
             return Err(jwk.refused("it is a set of keys; give one of them"));
         }
         let said = |name: &str| jwk.members.get(name);
-        if said("kty").and_then(Value::as_str) != Some("RSA") {
-            return Err(jwk.refused("its kty is not RSA"));
+        match said("kty").map(Value::as_str) {
+            Some(Some("RSA")) => {}
+            Some(Some("EC" | "OKP")) => {
+                return Err(jwk.refused("it is a key on a curve, and its kty is not RSA"))
+            }
+            Some(Some("oct")) => {
+                return Err(jwk.refused("it is a symmetric key, and its kty is not RSA"))
+            }
+            Some(_) => return Err(jwk.refused("its kty is not RSA")),
+            None => {
+                return Err(jwk.refused(
+                    "it has no kty. If the key is one of its members, give that member alone",
+                ))
+            }
         }
         if said("alg").is_some_and(|alg| alg != ALGORITHM) {
             return Err(jwk.refused("its alg is not RSA-OAEP-256"));
@@ -181,11 +189,25 @@ impl Jwk {
 
     /// A Base64urlUInt (RFC 7518 section 2).
     fn number(&self, name: &str) -> Result<Zeroizing<Vec<u8>>> {
-        let text = self.members.get(name).and_then(Value::as_str);
-        let number = text.and_then(decode_base64url_strict).map(Zeroizing::new);
-        number
-            .filter(|number| !number.is_empty())
-            .ok_or_else(|| self.refused(&format!("its {name} is missing, or no base64url number")))
+        let text = match self.members.get(name) {
+            Some(Value::String(text)) => text.as_str(),
+            Some(_) => return Err(self.refused(&format!("its {name} is no text"))),
+            None => return Err(self.refused(&format!("it has no {name}"))),
+        };
+        let number = decode_base64url_strict(text).map(Zeroizing::new);
+        number.filter(|number| !number.is_empty()).ok_or_else(|| {
+            let why = match text {
+                "" => "is empty",
+                _ if text.contains("...") || text.contains('…') => "is shortened with dots",
+                _ if text.contains('*') => "is masked",
+                _ if text.contains(['+', '/', '=']) => {
+                    "is in base64 with `+`, `/` or `=`, and not in base64url without padding"
+                }
+                _ if text.contains(char::is_whitespace) => "has a blank in it",
+                _ => "is no base64url number",
+            };
+            self.refused(&format!("its {name} {why}"))
+        })
     }
 
     fn refused(&self, why: &str) -> Error {

@@ -16,6 +16,7 @@ use rsa::traits::PublicKeyParts;
 use rsa::PublicKey;
 use zeroize::Zeroizing;
 
+use super::jwk_text::json_of;
 use super::{jwk, key_text};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -35,9 +36,9 @@ impl EncryptionKey {
     /// # Errors
     /// `invalid_argument` for anything else.
     pub fn parse(text: &str) -> Result<Self> {
-        match jwk::is_json(text) {
-            true => Self::from_jwk(text),
-            false => Self::from_pem(text),
+        match json_of(text) {
+            Some(json) => Self::from_jwk(&json),
+            None => Self::from_pem(text),
         }
     }
 
@@ -125,9 +126,9 @@ impl DecryptionKey {
     /// # Errors
     /// `invalid_argument` for anything else.
     pub fn parse(text: &str) -> Result<Self> {
-        match jwk::is_json(text) {
-            true => Self::from_jwk(text),
-            false => Self::from_pem(text),
+        match json_of(text) {
+            Some(json) => Self::from_jwk(&json),
+            None => Self::from_pem(text),
         }
     }
 

@@ -6,6 +6,7 @@ mod envelope;
 mod faults;
 mod jwe;
 mod jwk;
+mod jwk_text;
 mod key_text;
 mod keys;
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! made are finished.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -16,6 +16,7 @@ use crate::moment::Moment;
 use crate::pass::reserve::{Reserve, BATCH};
 use crate::pass::{Challenge, Malformed, PendingPass, TokenKey};
 use crate::secret::os_random;
+use crate::sync::Mutex;
 
 /// So many keys are known at once. An issuer has one for each claim type and environment.
 const MOST_KEYS: usize = 16;
@@ -115,7 +116,7 @@ impl KnownKey {
 
     /// Makes more factors, elsewhere, and sees to it that they are wiped.
     fn refill(self: &Arc<Self>) {
-        let filling = Filling(self.clone());
+        let filling = Filling(Some(self.clone()));
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
@@ -133,36 +134,43 @@ pub(super) fn refused(what: &str) -> Error {
     Error::protocol(format!("Persona's challenge is no good: {what}."))
 }
 
-/// Somebody makes factors, or has given it up.
-struct Filling(Arc<KnownKey>);
+/// Somebody makes factors, or gives it up when this is dropped. None: they are made.
+struct Filling(Option<Arc<KnownKey>>);
 
 impl Filling {
     /// Returns who wipes what becomes too old, if nobody does yet.
-    fn fill(self) -> Option<Watch> {
+    fn fill(mut self) -> Option<Watch> {
+        let known = self.0.clone()?;
         let began = Moment::present();
-        let public_key = self.0.key.public_key();
+        let public_key = known.key.public_key();
         let factors = public_key.factors(BATCH, &mut os_random());
-        self.0.reserve.put(factors, &began);
-        let watches = self.0.reserve.watch(&began);
-        watches.then(|| Watch(Arc::downgrade(&self.0)))
+        // From here on another may make more, and that is not to be given up when this is dropped.
+        self.0 = None;
+        known.reserve.put(factors, &began);
+        let watches = known.reserve.watch(&began);
+        watches.then(|| Watch(Arc::downgrade(&known)))
     }
 }
 
 impl Drop for Filling {
     fn drop(&mut self) {
-        self.0.reserve.give_up(&Moment::present());
+        if let Some(known) = &self.0 {
+            known.reserve.give_up(&Moment::present());
+        }
     }
 }
 
-/// The one who wipes factors when they are too old, until there are none.
+/// The one who wipes factors when they are too old, until there are none: then it is nobody's.
 struct Watch(Weak<KnownKey>);
 
 impl Watch {
-    async fn wipe_in_time(self) {
+    async fn wipe_in_time(mut self) {
         let stale_in = || self.0.upgrade()?.reserve.wipe_stale(&Moment::present());
         while let Some(left) = stale_in() {
             tokio::time::sleep(left).await;
         }
+        // From here on another may watch, and that is not to be ended when this is dropped.
+        self.0 = Weak::new();
     }
 }
 
@@ -185,7 +193,7 @@ mod tests {
     use super::*;
     use crate::encoding::encode_base64url;
 
-    fn random_key(size: KeySize) -> String {
+    pub(super) fn random_key(size: KeySize) -> String {
         let pair = KeyPair::generate(size).unwrap();
         encode_base64url(pair.public_key().as_der().unwrap().as_ref())
     }
@@ -295,5 +303,98 @@ mod tests {
             }
         }
         panic!("this thread was busy with it");
+    }
+}
+
+#[cfg(all(test, relaypass_loom))]
+mod models {
+    use std::sync::LazyLock;
+    use std::time::Duration;
+
+    use aws_lc_rs::rsa::KeySize;
+    use futures_util::FutureExt as _;
+
+    use super::tests::random_key;
+    use super::*;
+    use crate::sync::{play, spawn};
+
+    static KEY: LazyLock<String> = LazyLock::new(|| random_key(KeySize::Rsa2048));
+    static TOKEN_KEY: LazyLock<TokenKey> =
+        LazyLock::new(|| TokenKey::decode(&KEY, "id").expect("it is one"));
+
+    fn known() -> Arc<KnownKey> {
+        Arc::new(KnownKey {
+            key: TOKEN_KEY.clone(),
+            reserve: Reserve::default(),
+        })
+    }
+
+    #[test]
+    fn all_who_see_a_key_at_once_share_what_is_made_ahead_for_it() {
+        play(|| {
+            let keys = Arc::new(TokenKeys::default());
+            let decoding = [(); 2].map(|()| {
+                let keys = keys.clone();
+                spawn(move || keys.decode(&KEY, "id").unwrap())
+            });
+            let known = keys.decode(&KEY, "id").unwrap();
+            for thread in decoding {
+                assert!(Arc::ptr_eq(&known, &thread.join().unwrap()));
+            }
+            assert_eq!(lock_briefly(&keys.0).unwrap().len(), 1);
+        });
+    }
+
+    /// Two who make factors at once would leave more than one of them makes, beside those that were few.
+    #[test]
+    fn one_at_a_time_makes_factors() {
+        play(|| {
+            let known = known();
+            known.reserve.take(&Moment::present());
+            let taking = [(); 3].map(|()| {
+                let known = known.clone();
+                spawn(move || {
+                    if known.reserve.take(&Moment::present()).refill {
+                        Filling(Some(known)).fill();
+                    }
+                })
+            });
+            for thread in taking {
+                thread.join().unwrap();
+            }
+            assert!(known.reserve.len() <= BATCH / 2 + BATCH);
+        });
+    }
+
+    #[test]
+    fn while_there_are_factors_one_watches_them() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let _runtime = runtime.enter();
+        play(|| {
+            let known = known();
+            let now = Moment::present();
+            let stale = Moment {
+                clock: now.clock - Duration::from_secs(60),
+                ..now
+            };
+            let factors = known.key.public_key().factors(1, &mut os_random());
+            known.reserve.put(factors, &stale);
+            assert!(known.reserve.watch(&now));
+            let watching = |watch: Watch| {
+                let mut wiping = Box::pin(watch.wipe_in_time());
+                let is_over = (&mut wiping).now_or_never().is_some();
+                (!is_over).then_some(wiping)
+            };
+            let first = Watch(Arc::downgrade(&known));
+            let first = spawn(move || watching(first));
+            let filling = Filling(Some(known.clone()));
+            let filling = spawn(move || filling.fill().and_then(watching));
+            let watches = [first, filling].map(|thread| thread.join().unwrap());
+            assert_eq!(watches.iter().flatten().count(), 1);
+            assert!(known.reserve.is_watched(&Moment::present()));
+        });
     }
 }

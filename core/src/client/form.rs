@@ -1,12 +1,15 @@
 //! In which form the encryption key is sent: Persona's newest docs take a JWK where the older ones
 //! take PEM, and which of the two a server takes on a given day is not published.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::Arc;
 
+use crate::brief_lock::lock_briefly;
 use crate::claim::KeyForm;
 use crate::error::{Error, ErrorKind, Result};
+use crate::given::one_of;
+use crate::sync::{process_wide, Mutex};
 use crate::wire::LONGEST_TEXT;
 
 /// In which form an encryption key is sent to Persona, and a claim is expected back.
@@ -29,14 +32,12 @@ impl EncryptionForm {
     /// # Errors
     /// `invalid_argument` for anything else.
     pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "auto" => Ok(EncryptionForm::Auto),
-            "pem" => Ok(EncryptionForm::Pem),
-            "jwk" => Ok(EncryptionForm::Jwk),
-            _ => Err(Error::invalid_argument(
-                "The encryption form is \"auto\", \"pem\" or \"jwk\".",
-            )),
-        }
+        let names = [
+            ("auto", EncryptionForm::Auto),
+            ("pem", EncryptionForm::Pem),
+            ("jwk", EncryptionForm::Jwk),
+        ];
+        one_of("The encryption form", text, &names)
     }
 
     /// The one form that there is, if there is one.
@@ -77,8 +78,13 @@ pub(crate) struct Accepted(Arc<AtomicU8>);
 impl Accepted {
     /// What is known of this address.
     pub(super) fn at(base_url: &str) -> Self {
-        static KNOWN: LazyLock<Mutex<HashMap<String, Accepted>>> = LazyLock::new(Mutex::default);
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        process_wide! {
+            static KNOWN: Mutex<BTreeMap<String, Accepted>> = Mutex::new(BTreeMap::new());
+        }
+        // In the child of a fork another thread may have held it: then this client learns by itself.
+        let Some(mut known) = lock_briefly(&KNOWN) else {
+            return Self(Arc::default());
+        };
         let accepted = known.entry(base_url.to_owned());
         accepted.or_insert_with(|| Self(Arc::default())).clone()
     }
@@ -186,7 +192,7 @@ mod tests {
         ] {
             assert_eq!(EncryptionForm::parse(text).unwrap().fixed(), fixed);
         }
-        for bad in ["", "PEM", "jwe", "none"] {
+        for bad in ["", "der", "jwe", "none"] {
             assert_eq!(
                 EncryptionForm::parse(bad).unwrap_err().code(),
                 "invalid_argument"

@@ -18,6 +18,7 @@ use crate::claim::DecryptionKeys;
 use crate::credential::{ApiKey, SealKey};
 use crate::error::{Error, Result};
 use crate::events::Listener;
+use crate::given::one_of;
 use crate::http::{
     parse_proxy, AnonymousLanes, BaseUrl, IdentifiedLane, NamedRoute, ReqwestTransport, Route,
     RouteOptions, Transport,
@@ -41,13 +42,11 @@ impl Environment {
     /// # Errors
     /// `invalid_argument` for anything else.
     pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "production" => Ok(Environment::Production),
-            "sandbox" => Ok(Environment::Sandbox),
-            _ => Err(Error::invalid_argument(
-                "The environment is \"production\" or \"sandbox\".",
-            )),
-        }
+        let names = [
+            ("production", Environment::Production),
+            ("sandbox", Environment::Sandbox),
+        ];
+        one_of("The environment", text, &names)
     }
 
     /// `production` or `sandbox`.
@@ -87,13 +86,11 @@ impl PassBinding {
     /// # Errors
     /// `invalid_argument` for anything else.
     pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "claim_type" => Ok(PassBinding::ClaimType),
-            "relay" => Ok(PassBinding::Relay),
-            _ => Err(Error::invalid_argument(
-                "The pass binding is \"claim_type\" or \"relay\".",
-            )),
-        }
+        let names = [
+            ("claim_type", PassBinding::ClaimType),
+            ("relay", PassBinding::Relay),
+        ];
+        one_of("The pass binding", text, &names)
     }
 }
 

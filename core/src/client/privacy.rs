@@ -4,6 +4,7 @@
 use super::options::PassBinding;
 use super::ways::{WayOut, Ways};
 use crate::error::{Error, ErrorKind, Result};
+use crate::given::one_of;
 
 /// How far a client goes so that Persona cannot tell whose a relay is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,13 +36,8 @@ impl Isolation {
     /// # Errors
     /// `invalid_argument` for anything else.
     pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "none" => Ok(Isolation::None),
-            "relay" => Ok(Isolation::Relay),
-            _ => Err(Error::invalid_argument(
-                "The isolation is \"none\" or \"relay\".",
-            )),
-        }
+        let names = [("none", Isolation::None), ("relay", Isolation::Relay)];
+        one_of("The isolation", text, &names)
     }
 }
 
@@ -51,13 +47,8 @@ impl Privacy {
     /// # Errors
     /// `invalid_argument` for anything else.
     pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "standard" => Ok(Privacy::Standard),
-            "strict" => Ok(Privacy::Strict),
-            _ => Err(Error::invalid_argument(
-                "The privacy is \"standard\" or \"strict\".",
-            )),
-        }
+        let names = [("standard", Privacy::Standard), ("strict", Privacy::Strict)];
+        one_of("The privacy", text, &names)
     }
 
     pub(crate) fn is_strict(self) -> bool {

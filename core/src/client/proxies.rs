@@ -6,6 +6,7 @@ use url::Url;
 
 use super::rules::MOST_PROXIES;
 use crate::error::{Error, Result};
+use crate::given::{items, meant};
 use crate::http::{parse_proxy, BaseUrl};
 use crate::secret::Secret;
 
@@ -19,16 +20,22 @@ const SOCKS_PORT: u16 = 1080;
 /// `invalid_argument` if there is none, or more than 100, for one that is none, and for one that is there twice. A list
 /// that is empty by mistake must not mean a direct connection.
 pub(super) fn read_anonymous(texts: &[Secret<String>], base_url: &BaseUrl) -> Result<Vec<Url>> {
-    let separates = |sign: char| sign.is_whitespace() || sign == ',';
-    let split = |text: &'_ Secret<String>| -> Vec<Secret<String>> {
-        let urls = text.expose().split(separates).filter(|url| !url.is_empty());
-        urls.map(|url| Secret::new(url.to_owned())).collect()
-    };
-    let texts: Vec<_> = texts.iter().flat_map(split).collect();
-    let count = texts.len();
+    let mut urls = Vec::new();
+    // What is empty is not set.
+    let texts = texts.iter().map(|text| text.expose().as_str());
+    for text in texts.filter(|text| !meant(text).is_empty()) {
+        let items = items(text).map_err(|place| {
+            Error::invalid_argument(format!(
+                "The list of anonymous proxies has nothing at its place {place}: a proxy is missing \
+                 there, or there is a comma too many."
+            ))
+        })?;
+        urls.extend(items.into_iter().flat_map(str::split_whitespace).map(meant));
+    }
+    let count = urls.len();
     if count == 0 {
         return Err(Error::invalid_argument(
-            "The anonymous proxy is not a URL, like socks5h://host:port.",
+            "The anonymous proxy is empty: it looks like socks5h://host:port.",
         ));
     }
     if count > MOST_PROXIES {
@@ -38,12 +45,12 @@ pub(super) fn read_anonymous(texts: &[Secret<String>], base_url: &BaseUrl) -> Re
     }
     let mut proxies = Vec::with_capacity(count);
     let mut names = BTreeSet::new();
-    for (index, text) in texts.iter().enumerate() {
+    for (index, url) in urls.into_iter().enumerate() {
         let what = match count {
             1 => "The anonymous proxy".to_owned(),
             _ => format!("Anonymous proxy {} of {count}", index + 1),
         };
-        let proxy = parse_proxy(text.expose(), &what, base_url)?;
+        let proxy = parse_proxy(url, &what, base_url)?;
         if !names.insert(name_of(&proxy)) {
             let why = "is there twice: proxies are told apart by scheme, user, host and port, not by password";
             return Err(Error::invalid_argument(format!("{what} {why}.")));
@@ -84,6 +91,13 @@ mod tests {
             &["http://one:1,socks5h://two:2"],
             &[" http://one:1 ,\n socks5h://two:2,\n"],
             &["", "http://one:1,", " socks5h://two:2"],
+            &["http://one:1\nsocks5h://two:2\n"],
+            &["\"http://one:1\", \"socks5h://two:2\""],
+            &["'http://one:1,socks5h://two:2'"],
+            &["\"http://one:1\" \"socks5h://two:2\""],
+            &["[\"http://one:1\", \"socks5h://two:2\"]"],
+            &["\u{feff}http://one:1,\u{200b}socks5h://two:2\r\n"],
+            &["“http://one:1”, “socks5h://two:2”"],
         ] {
             assert_eq!(read(texts).expect("they are good"), both, "{texts:?}");
         }
@@ -101,13 +115,22 @@ mod tests {
         let many = (1..=101).map(|port| format!("http://one:{port} "));
         let many: String = many.collect();
         for (texts, says) in [
-            (&[][..], "is not a URL"),
-            (&[""], "is not a URL"),
-            (&[" , "], "is not a URL"),
-            (&["tor:9050"], "The anonymous proxy must begin"),
+            (&[][..], "is empty"),
+            (&[""], "is empty"),
+            (&[" , "], "nothing at its place 1"),
+            (&["http://one:1,,http://two:1"], "nothing at its place 2"),
+            (&["http://one:1", ",socks5h://two:2"], "nothing at its place 1"),
+            (&["http://one:1;http://two:1"], "more than one URL"),
+            (&["http://one:1;"], "comma or semicolon"),
+            (&["http://one:1 and http://two:1"], "proxy 2 of 3 has no scheme"),
+            (&["PROXIES=http://a:canary@one:1"], "must begin with http"),
+            (&["MY_PROXIES=http://a:canary@one:1"], "whole line"),
+            (&["http://a:canary@one:1 # ours"], "proxy 2 of 3 has no scheme"),
+            (&["$PROXY_A,$PROXY_B"], "proxy 1 of 2 is the name of a variable"),
+            (&["tor:9050"], "The anonymous proxy has no scheme"),
             (
                 &["http://one:1", "tor"],
-                "Anonymous proxy 2 of 2 is not a URL",
+                "Anonymous proxy 2 of 2 has no scheme",
             ),
             (
                 &["http://one:1,socks5://canary@two:2"],
@@ -123,8 +146,12 @@ mod tests {
                 "proxy 2 of 2 is there twice: proxies are told apart by scheme, user, host and port, not by password",
             ),
             (
-                &["socks5h://tor:1080", "socks5h://TOR/path?query#fragment"],
+                &["socks5h://tor:1080", "socks5h://TOR"],
                 "proxy 2 of 2 is there twice",
+            ),
+            (
+                &["socks5h://tor:1080", "socks5h://other/path?query#fragment"],
+                "proxy 2 of 2 must not hold a path",
             ),
             (&[many.as_str()], "At most 100"),
         ] {

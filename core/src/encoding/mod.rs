@@ -3,6 +3,7 @@
 mod base64;
 mod hex;
 mod json;
+mod marks;
 pub(crate) mod pem;
 mod percent;
 
@@ -11,4 +12,5 @@ pub(crate) use base64::{
 };
 pub(crate) use hex::{encode_hex, push_hex};
 pub(crate) use json::{member, parse_object, parse_unique_object, take_text, wipe, Unreadable};
+pub(crate) use marks::is_invisible;
 pub(crate) use percent::percent_encode;

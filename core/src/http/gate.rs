@@ -2,7 +2,7 @@
 //! pauses, not only the call that was told.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::error::RateLimit;
 use crate::secret::os_random;
 use crate::secret::rand_core::Rng;
+use crate::sync::Mutex;
 
 /// A gate stays closed for so long at most. Persona counts requests by the minute; and whoever could
 /// silence a client for longer would see which requests, of which lane, begin again together.
@@ -142,5 +143,34 @@ mod tests {
         waits.sort_unstable();
         assert!(waits[0] >= pause && waits[99] <= pause + WIDEST_SPREAD);
         assert!(waits[99] - waits[0] > Duration::from_secs(2), "{waits:?}");
+    }
+}
+
+#[cfg(all(test, relaypass_loom))]
+mod models {
+    use super::*;
+    use crate::sync::{play, spawn};
+
+    #[test]
+    fn of_two_pauses_that_are_asked_for_at_once_the_longer_one_holds() {
+        play(|| {
+            let gates = Arc::default();
+            let [gate, other] = ["one", "other"].map(|name| Gate::new(&gates, &[name]));
+            let closing = [20, 40].map(|seconds| {
+                let gate = gate.clone();
+                spawn(move || {
+                    gate.close(Duration::from_secs(seconds), None);
+                    assert!(gate
+                        .held()
+                        .is_some_and(|pause| pause.opens_in + 1 > seconds));
+                })
+            });
+            other.close(Duration::from_secs(10), None);
+            for thread in closing {
+                thread.join().unwrap();
+            }
+            assert!(gate.held().is_some_and(|pause| pause.opens_in > 30));
+            assert!(other.held().is_some());
+        });
     }
 }

@@ -14,8 +14,16 @@ use super::transport::{Connection, FailureCause, Response, SendFailure, Sent, Tr
 use crate::credential::ApiKey;
 use crate::error::{Error, Result};
 use crate::future::BoxFuture;
+use crate::given::{read_host_url, UrlForm};
 use crate::releasable::Releasable;
 use crate::wire::{AnonymousRequest, Request, SignRequest};
+
+const PERSONAS: UrlForm = UrlForm {
+    schemes: &["https", "http"],
+    default_scheme: None,
+    begins_with: "https://",
+    like: BaseUrl::PERSONA,
+};
 
 /// Where Persona is: `https`, or `http` on loopback.
 #[derive(Clone, Debug)]
@@ -26,20 +34,16 @@ impl BaseUrl {
 
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let refused = |why: &str| Err(Error::invalid_argument(format!("The base URL {why}.")));
-        let Ok(url) = Url::parse(text) else {
-            return refused("is not a URL; it looks like https://api.withpersona.com");
+        let url = match read_host_url(text, &PERSONAS) {
+            Ok(url) => url,
+            Err(why) => return refused(&why),
         };
-        match (url.scheme(), url.host()) {
-            _ if names_nobody(url.host_str()) => return refused("has no host"),
-            ("https", _) => {}
-            ("http", Some(host)) if is_loopback(&host) => {}
-            ("http", _) => {
-                return refused(
-                    "must begin with https: plain http would show every secret on the way (only \
-                     loopback addresses may do without)",
-                )
-            }
-            _ => return refused("must begin with https"),
+        let is_local = url.host().is_some_and(|host| is_loopback(&host));
+        if url.scheme() == "http" && !is_local {
+            return refused(
+                "must begin with https: plain http would show every secret on the way (only loopback \
+                 addresses may do without)",
+            );
         }
         if !url.username().is_empty() || url.password().is_some() {
             return refused("must not hold a user name or password");
@@ -73,11 +77,6 @@ impl BaseUrl {
     fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
-}
-
-/// Whether a URL has no host, or only the dot that may stand at a name's end.
-pub(super) fn names_nobody(host: Option<&str>) -> bool {
-    host.is_none_or(|host| host.trim_end_matches('.').is_empty())
 }
 
 pub(super) fn is_loopback(host: &Host<&str>) -> bool {
@@ -307,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_host_that_is_a_dot_is_none() {
-        for bad in ["https://.", "https://..:443/", "http://./", "unix:/socket"] {
+        for bad in ["https://.", "https://..:443/", "http://./", "https://"] {
             let error = BaseUrl::parse(bad).unwrap_err();
             assert!(error.to_string().contains("has no host"), "{bad}: {error}");
         }

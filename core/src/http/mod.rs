@@ -7,6 +7,8 @@ mod gate;
 mod lane;
 mod reqwest_transport;
 mod retrying;
+#[cfg(test)]
+mod texts;
 mod transport;
 mod watched_body;
 

@@ -12,7 +12,7 @@ use url::{Position, Url};
 use zeroize::Zeroizing;
 
 use super::clock::now_ms;
-use super::lane::{is_loopback, names_nobody, BaseUrl};
+use super::lane::{is_loopback, BaseUrl};
 use super::transport::{
     Connection, FailureCause, Response, SendFailure, Sent, Transport, LARGEST_BODY,
 };
@@ -20,6 +20,7 @@ use super::watched_body::WatchedBody;
 use crate::encoding::encode_hex;
 use crate::error::{Error, Result};
 use crate::future::BoxFuture;
+use crate::given::{read_host_url, UrlForm};
 use crate::secret::rand_core::Rng;
 use crate::secret::{os_random, Secret};
 use crate::tls;
@@ -173,6 +174,16 @@ impl Transport for ReqwestTransport {
     }
 }
 
+/// The socks proxies that are refused have their own reason.
+const PROXIES: UrlForm = UrlForm {
+    schemes: &[
+        "http", "https", "socks5h", "socks5", "socks4", "socks4a", "socks",
+    ],
+    default_scheme: None,
+    begins_with: "http://, https:// or socks5h://",
+    like: "socks5h://host:port",
+};
+
 /// Reads a proxy's URL.
 ///
 /// # Errors
@@ -181,28 +192,27 @@ impl Transport for ReqwestTransport {
 /// machine when Persona is spoken to without TLS.
 pub(crate) fn parse_proxy(text: &str, what: &str, base_url: &BaseUrl) -> Result<Url> {
     let refused = |why: &str| Error::invalid_argument(format!("{what} {why}."));
-    let url = Url::parse(text).map_err(|_| refused("is not a URL, like socks5h://host:port"))?;
-    let scheme = url.scheme();
-    // socks5h is no special scheme to the URL parser: its hosts come as they were written, addresses too.
-    let written = url.host_str().unwrap_or_default();
-    let plain = Url::parse(&format!("http://{written}"));
-    let has_no_host =
-        written.is_empty() || (plain.as_ref()).is_ok_and(|plain| names_nobody(plain.host_str()));
-    if ["http", "https", "socks5h"].contains(&scheme) && has_no_host {
-        return Err(refused("has no host"));
-    }
-    match scheme {
-        "socks5h" if !cfg!(feature = "socks") => return Err(refused(
-            "is a SOCKS proxy, and this program was built without: build the crate relaypass with \
-             its feature `socks`",
-        )),
+    let url = read_host_url(text, &PROXIES).map_err(|why| refused(&why))?;
+    match url.scheme() {
+        "socks5h" if !cfg!(feature = "socks") => {
+            return Err(refused(
+                "is a SOCKS proxy, and this program was built without: build the crate relaypass \
+                 with its feature `socks`",
+            ))
+        }
         "http" | "https" | "socks5h" => {}
-        "socks5" | "socks4" | "socks4a" | "socks" => return Err(refused(
+        _ => return Err(refused(
             "must use socks5h: other socks proxies look names up on this machine, where others \
                  can see it",
         )),
-        _ => return Err(refused("must begin with http, https or socks5h")),
     }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err(refused(
+            "must not hold a path, a query or a fragment, which no proxy sees",
+        ));
+    }
+    // socks5h is no special scheme to the URL parser: addresses are names to it.
+    let plain = Url::parse(&format!("http://{}", url.host_str().unwrap_or_default()));
     let is_local = plain.is_ok_and(|plain| plain.host().is_some_and(|host| is_loopback(&host)));
     if !base_url.is_https() && !is_local {
         return Err(refused(
@@ -408,7 +418,7 @@ mod tests {
             "socks5h://.",
             "socks5h://%2E",
             "socks5h://。:1",
-            "socks5h:",
+            "socks5h://",
         ] {
             let error = parse_proxy(bad, "The proxy", &https).unwrap_err();
             assert!(error.to_string().contains("has no host"), "{bad}: {error}");

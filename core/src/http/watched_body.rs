@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -14,6 +13,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::transport::Sent;
+use crate::sync::atomic::{AtomicU8, Ordering};
 
 const UNSENT: u8 = 0;
 const SENT: u8 = 1;
@@ -117,5 +117,27 @@ mod tests {
         assert_eq!(watch.forbid(), Sent::Nothing);
         assert!(!take(&mut body));
         assert_eq!(watch.forbid(), Sent::Nothing);
+    }
+}
+
+#[cfg(all(test, relaypass_loom))]
+mod models {
+    use super::*;
+    use crate::sync::{play, spawn};
+
+    #[test]
+    fn what_is_said_not_to_have_been_sent_is_never_sent() {
+        play(|| {
+            let (mut body, watch) = WatchedBody::new(b"{}");
+            let connection = spawn(move || {
+                let mut context = Context::from_waker(std::task::Waker::noop());
+                let frame = Pin::new(&mut body).poll_frame(&mut context);
+                matches!(frame, Poll::Ready(Some(Ok(_))))
+            });
+            let sent = watch.forbid();
+            let was_taken = connection.join().unwrap();
+            assert_eq!(was_taken, sent == Sent::Perhaps);
+            assert_eq!(watch.forbid(), sent);
+        });
     }
 }

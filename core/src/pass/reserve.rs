@@ -7,15 +7,20 @@
 //! ("Blinding factors are made ahead").
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::Factor;
 use crate::brief_lock::lock_briefly;
 use crate::moment::{Moment, Process};
+use crate::sync::{Mutex, MutexGuard};
 
 /// So many factors are made together.
-pub const BATCH: usize = 64;
+pub const BATCH: usize = if cfg!(all(test, relaypass_loom)) {
+    2
+} else {
+    64
+};
 /// With so many left, more are made.
 const LOW: usize = BATCH / 2;
 /// How old a factor becomes at most.

@@ -83,7 +83,7 @@ pub(crate) enum Bought {
     /// Store this, then ask again after a pause.
     AgainAs(Purchase, EventKind),
     /// Drop the purchase, fetch the challenge again and blind anew.
-    BlindAgain,
+    BlindAgain(Option<EventKind>),
     /// Permission is denied: store this, which asks under a new key later, and stop.
     Denied(Purchase, Option<EventKind>),
     /// Stop; the purchase is as stored.
@@ -218,8 +218,11 @@ impl Purchase {
             Meaning::Denied => Bought::Fail(ErrorKind::PermissionDenied),
             // What may have been billed under a key before is evidence: it is kept.
             Meaning::KeyGone if self.rotations > 0 => stuck(ErrorKind::NotFound),
-            // Nothing was signed under the key: it was its first answer, or is provably a stored one.
-            Meaning::KeyGone if !was_lost || history.is_replayed() => Bought::BlindAgain,
+            Meaning::KeyGone if !was_lost => Bought::BlindAgain(None),
+            // Provably a stored answer: nothing was signed under the key, as far as we understand her.
+            Meaning::KeyGone if history.is_replayed() => {
+                Bought::BlindAgain(Some(EventKind::PossibleDoubleCharge))
+            }
             Meaning::KeyGone if history.looks() < 2 && may_retry => Bought::Again,
             // No second look yet: later the same.
             Meaning::KeyGone if history.looks() < 2 && !was_gone => {

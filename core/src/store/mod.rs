@@ -22,6 +22,8 @@ pub use built_in::BuiltInStore;
 pub(crate) use built_in::AT_ONCE;
 pub use error::StoreError;
 pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use open::sqlite_url;
 pub(crate) use open::store_failed;
 pub use open::{create_table, open, postgres_ddl, sqlite_ddl};
 #[cfg(feature = "postgres")]

@@ -13,8 +13,12 @@ use super::PostgresStore;
 #[cfg(feature = "sqlite")]
 use super::SqliteStore;
 use super::{BuiltInStore, Store, StoreError};
+#[cfg(feature = "sqlite")]
+use crate::encoding::percent_encode;
 use crate::error::{Error, ErrorKind, Result};
-use crate::given::meant;
+#[cfg(feature = "sqlite")]
+use crate::given::why_in_one_line;
+use crate::given::{meant, stands_for_another};
 
 /// Opens the store at `url`. Nothing is connected or created yet.
 ///
@@ -57,6 +61,14 @@ pub fn sqlite_ddl() -> &'static str {
     SQLITE_DDL
 }
 
+/// The URL of the SQLite file at this path, as [`open`] reads it.
+#[doc(hidden)]
+#[cfg(feature = "sqlite")]
+pub fn sqlite_url(path: &str) -> String {
+    let parts: Vec<_> = path.split('/').map(percent_encode).collect();
+    format!("sqlite:{}", parts.join("/"))
+}
+
 pub(super) enum Location {
     Memory,
     #[cfg(feature = "sqlite")]
@@ -71,6 +83,7 @@ impl Location {
         let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
         match scheme.to_ascii_lowercase().as_str() {
             "memory" if rest.is_empty() => Ok(Self::Memory),
+            "" if rest.eq_ignore_ascii_case("memory") => Ok(Self::Memory),
             "memory" => Err(Error::invalid_argument(
                 "The store's URL is `memory:` and nothing more.",
             )),
@@ -82,10 +95,13 @@ impl Location {
             "sqlite" => Err(left_out("SQLite", "sqlite")),
             #[cfg(not(feature = "postgres"))]
             "postgres" | "postgresql" => Err(left_out("PostgreSQL", "postgres")),
-            scheme => Err(Error::invalid_argument(format!(
-                "The store's URL must begin with memory:, sqlite:, postgres:// or postgresql://{}.",
-                habit_of(scheme, rest)
-            ))),
+            scheme => Err(Error::invalid_argument(match stands_for_another(url) {
+                Some(why) => format!("The store's URL {why}."),
+                None => format!(
+                    "The store's URL must begin with memory:, sqlite:, postgres:// or postgresql://{}.",
+                    habit_of(scheme, rest)
+                ),
+            })),
         }
     }
 }
@@ -94,14 +110,36 @@ impl Location {
 fn habit_of(scheme: &str, rest: &str) -> &'static str {
     match scheme {
         "" if rest.is_empty() => "; it is empty",
-        "" if rest == "memory" => "; in memory it is `memory:`",
         "" if rest.starts_with(':') || rest.starts_with("memory") => "; in memory it is `memory:`",
+        "mem" | "inmemory" | "in-memory" => "; in memory it is `memory:`",
+        _ if is_like_a_path(scheme, rest) => {
+            "; a SQLite file is sqlite:///absolute/path or sqlite:relative/path"
+        }
+        _ if scheme.contains("host=") || rest.to_ascii_lowercase().contains("host=") => {
+            ": keywords such as host= are written as postgres://user:password@host/database"
+        }
+        "psql" => ", without the name of the program that reads it",
+        scheme if scheme.starts_with("psql ") => ", without the name of the program that reads it",
+        "sqlite3" | "file+sqlite" => "; a SQLite file is sqlite:///absolute/path",
+        "pgsql" | "pg" | "postgis" | "timescaledb" | "cockroachdb" | "cockroach" => {
+            "; for PostgreSQL it is postgres://"
+        }
         "jdbc" => ", without JDBC's `jdbc:`, and with the user and password before the host",
         "file" => ", not with `file:`; a SQLite file is sqlite:///absolute/path",
         // SQLAlchemy's.
         scheme if scheme.contains('+') => ", without the name of a driver after `+`",
         _ => "",
     }
+}
+
+/// The name of a file without a scheme, of Windows as well.
+fn is_like_a_path(scheme: &str, rest: &str) -> bool {
+    let ends = |with: &&str| rest.to_ascii_lowercase().ends_with(*with);
+    let is_drive = scheme.len() == 1 && rest.starts_with(['\\', '/']);
+    let is_path = scheme.is_empty()
+        && (rest.starts_with(['/', '.', '~', '\\'])
+            || [".db", ".sqlite", ".sqlite3", ".db3"].iter().any(ends));
+    is_drive || is_path
 }
 
 /// What was not compiled in.
@@ -115,48 +153,100 @@ fn left_out(database: &str, feature: &str) -> Error {
 
 #[cfg(feature = "sqlite")]
 fn sqlite_path(rest: &str) -> Result<PathBuf> {
-    let wrong = |what| Err(Error::invalid_argument(format!("The SQLite URL {what}")));
+    match file_of(meant(rest), cfg!(windows)) {
+        Ok(path) => Ok(PathBuf::from(path)),
+        Err(what) => Err(Error::invalid_argument(format!("The SQLite URL {what}"))),
+    }
+}
+
+/// The name of the file. On Windows, `\` separates folders as well, and a drive may stand first.
+#[cfg(feature = "sqlite")]
+fn file_of(rest: &str, on_windows: bool) -> std::result::Result<String, &'static str> {
     // SQLite's own names for it. As a file's name they would be no accident, and nobody's wish.
     if rest.contains(":memory:")
         || rest.contains("mode=memory")
         || matches!(rest, "memory" | "memory:")
     {
-        return wrong("names no file. The store in memory is `memory:`.");
+        return Err("names no file. The store in memory is `memory:`.");
     }
     let path = match rest.strip_prefix("//") {
         Some(path) if path.starts_with('/') => path,
-        Some("") => return wrong("names no file. The store in memory is `memory:`."),
+        Some("") => return Err("names no file. The store in memory is `memory:`."),
         Some(_) => {
-            return wrong(
-                "has two slashes: it is sqlite:///absolute/path, or sqlite:relative/path.",
-            )
+            return Err("has two slashes: it is sqlite:///absolute/path, or sqlite:relative/path.")
         }
         None => rest,
     };
     if path.contains(['?', '#']) {
-        return wrong("takes no parameters; in a path, `?` is %3F and `#` is %23.");
+        return Err("takes no parameters; in a path, `?` is %3F and `#` is %23.");
+    }
+    if let Some(why) = why_no_path(path, on_windows) {
+        return Err(why);
     }
     let Ok(path) = percent_decode_str(path).decode_utf8() else {
-        return wrong("is not UTF-8 when its percent-encoding is decoded.");
+        return Err(
+            "is not UTF-8 when its percent-encoding is decoded; a `%` of the path is written as %25.",
+        );
     };
     if path.contains('\0') {
-        return wrong("has a zero character in its path.");
+        return Err("has a zero character in its path.");
     }
     let relative = path.trim_start_matches('/');
-    if relative == "~" || relative.starts_with("~/") {
-        return wrong(
-            "begins its path with `~`, which only a shell replaces: write the folder out.",
-        );
-    }
-    if relative.starts_with('$') {
-        return wrong(
-            "begins its path with a variable, which only a shell replaces: write it out.",
-        );
+    let has_drive = relative
+        .as_bytes()
+        .first()
+        .is_some_and(u8::is_ascii_alphabetic)
+        && relative[1..].starts_with(":/");
+    match (has_drive, on_windows) {
+        (true, false) => return Err("names a drive, which only Windows has."),
+        (true, true) => return Ok(relative.to_owned()),
+        (false, _) => {}
     }
     if path.is_empty() || path.ends_with('/') || matches!(&*path, "." | "..") {
-        return wrong("names no file.");
+        return Err("names no file.");
     }
-    Ok(PathBuf::from(&*path))
+    // SQLAlchemy writes four slashes for what is three here.
+    Ok(match path.starts_with("//") {
+        true => format!("/{relative}"),
+        false => path.into_owned(),
+    })
+}
+
+/// What a path has, before its percent-encoding is decoded, that nobody means.
+#[cfg(feature = "sqlite")]
+fn why_no_path(path: &str, on_windows: bool) -> Option<&'static str> {
+    let relative = path.trim_start_matches('/');
+    let is_hex = |after: &&str| {
+        let pair = after.as_bytes().get(..2);
+        pair.is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+    };
+    // A blank within a name is of it, and so is what joins and parts letters in some scripts.
+    let without_blanks = path.replace([' ', '\u{3000}', '\u{200c}', '\u{200d}'], "");
+    if relative == "~" || relative.starts_with("~/") {
+        Some("begins its path with `~`, which only a shell replaces: write the folder out.")
+    } else if relative.starts_with('$') || relative.contains("${") || relative.contains("{{") {
+        Some("has a variable in its path, which only a shell replaces: write it out.")
+    } else if relative.starts_with('<') {
+        Some("has a gap in it that was to be filled.")
+    } else if why_in_one_line(&without_blanks).is_some() {
+        Some(
+            "has a line break in it, or a sign that nobody sees: type it anew, or copy it from \
+             elsewhere.",
+        )
+    } else if !path.split('%').skip(1).all(|after| is_hex(&after)) {
+        Some("has a `%` that encodes nothing: a `%` of the path is written as %25.")
+    } else if path.contains('\\') && !on_windows {
+        Some(
+            "has a backslash in it: folders are separated by `/`, and a backslash of a name is \
+             written as %5C.",
+        )
+    } else if path.contains(['"', '`']) {
+        Some("has a quote in its path: one of a name is written as %22 or %60.")
+    } else if path.ends_with([',', ';']) {
+        Some("ends with a comma or semicolon: one of a name is written as %2C or %3B.")
+    } else {
+        None
+    }
 }
 
 pub(crate) fn store_failed(error: StoreError) -> Error {
@@ -169,121 +259,4 @@ pub(crate) fn store_failed(error: StoreError) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::{Record, Swap};
-
-    fn path(url: &str) -> PathBuf {
-        match Location::parse(url) {
-            Ok(Location::Sqlite(path)) => path,
-            _ => panic!("{url}"),
-        }
-    }
-
-    #[test]
-    fn a_path_is_absolute_with_three_slashes_and_relative_without() {
-        assert_eq!(path("sqlite:///a/b%20c.db"), PathBuf::from("/a/b c.db"));
-        assert_eq!(path("sqlite:/a/b"), PathBuf::from("/a/b"));
-        assert_eq!(path("sqlite:a/b%3f%25"), PathBuf::from("a/b?%"));
-    }
-
-    #[test]
-    fn what_stands_around_a_url_is_no_part_of_it() {
-        for url in [
-            "sqlite:a/b",
-            " sqlite:a/b\r\n",
-            "\"sqlite:a/b\"",
-            "'sqlite:a/b'",
-            "\u{feff}sqlite:a/b",
-            "SQLite:a/b",
-        ] {
-            assert_eq!(path(url), PathBuf::from("a/b"));
-        }
-        for url in ["memory:", " memory:\n", "\"memory:\"", "MEMORY:"] {
-            assert!(
-                matches!(Location::parse(url), Ok(Location::Memory)),
-                "{url}"
-            );
-        }
-        for url in [
-            "postgres://u@h/d\n",
-            "'postgresql://u@h/d'",
-            "Postgres://u@h/d",
-        ] {
-            assert!(
-                matches!(Location::parse(url), Ok(Location::Postgres(_))),
-                "{url}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_url_that_cannot_be_right_is_refused_with_the_reason_and_not_repeated() {
-        for (url, words) in [
-            ("", "it is empty"),
-            ("\"\"", "it is empty"),
-            ("canary", "begin with"),
-            ("/canary/x.sqlite", "begin with"),
-            ("redis://:canary@h", "begin with"),
-            (
-                "jdbc:postgresql://h/d?user=u&password=canary",
-                "without JDBC",
-            ),
-            (
-                "postgresql+asyncpg://u:canary@h/d",
-                "without the name of a driver",
-            ),
-            ("sqlite+aiosqlite:///canary", "without the name of a driver"),
-            ("file:canary.db", "not with `file:`"),
-            ("memory", "in memory it is `memory:`"),
-            (":memory:", "in memory it is `memory:`"),
-            ("memory:canary", "memory:"),
-            ("memory://", "memory:"),
-            ("sqlite://canary/x", "two slashes"),
-            ("sqlite://./canary", "two slashes"),
-            ("sqlite:", "no file"),
-            ("sqlite:///", "no file"),
-            ("sqlite:.", "no file"),
-            ("sqlite:canary/", "no file"),
-            ("sqlite://", "store in memory is `memory:`"),
-            ("sqlite::memory:", "store in memory is `memory:`"),
-            ("sqlite:///:memory:", "store in memory is `memory:`"),
-            ("sqlite://:memory:", "store in memory is `memory:`"),
-            ("sqlite:memory", "store in memory is `memory:`"),
-            (
-                "sqlite:///file::memory:?cache=shared",
-                "store in memory is `memory:`",
-            ),
-            ("sqlite:canary?mode=memory", "store in memory is `memory:`"),
-            ("sqlite:~/canary", "only a shell replaces"),
-            ("sqlite:///~/canary", "only a shell replaces"),
-            ("sqlite:$HOME/canary", "only a shell replaces"),
-            ("sqlite:///canary?mode=ro", "parameters"),
-            ("sqlite:canary#1", "parameters"),
-            ("sqlite:canary%00", "zero"),
-            ("sqlite:canary%ff", "UTF-8"),
-            ("postgres://u:canary@h/d?x=y", "`x`"),
-            ("postgres://u:p@canary@h/d", "%40"),
-            ("postgres:u:canary", "postgres://"),
-        ] {
-            let error = open(url).err().expect(url);
-            assert_eq!(error.code(), "invalid_argument");
-            assert!(error.message().contains(words), "{url}: {error}");
-            assert!(!format!("{error} {error:?}").contains("canary"), "{url}");
-        }
-    }
-
-    #[tokio::test]
-    async fn two_memory_stores_share_nothing() {
-        let (one, other) = (open("memory:").unwrap(), open("memory:").unwrap());
-        let record = Record {
-            value: vec![1],
-            version: 1,
-            due_at: None,
-            expires_at: None,
-        };
-        let swap = one.compare_and_swap("key", None, Some(record)).await;
-        assert_eq!(swap.unwrap(), Swap::Done);
-        assert!(other.load("key").await.unwrap().is_none());
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use crate::claim::{Claim, ClaimType};
 use crate::credential::check_visible;
 use crate::error::{Error, ErrorKind, Result};
+use crate::given::one_of;
 use crate::secret::Secret;
 
 /// The name of a verification: a random UUID. It is no secret, and says nothing about the person.
@@ -89,14 +90,12 @@ impl Theme {
     /// # Errors
     /// `invalid_argument` for anything else.
     pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "light" => Ok(Theme::Light),
-            "dark" => Ok(Theme::Dark),
-            "auto" => Ok(Theme::Auto),
-            _ => Err(Error::invalid_argument(
-                "The theme is \"light\", \"dark\" or \"auto\".",
-            )),
-        }
+        let names = [
+            ("light", Theme::Light),
+            ("dark", Theme::Dark),
+            ("auto", Theme::Auto),
+        ];
+        one_of("The theme", text, &names)
     }
 
     /// `light`, `dark` or `auto`.
@@ -175,4 +174,83 @@ pub struct Completion {
     pub status: Status,
     /// The claim, with passed and failed.
     pub claim: Option<Claim>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d";
+
+    /// An id comes from a URL and leads to one record. One that is nearly right leads nowhere: two texts
+    /// for one record would be two names for it, in logs, caches and rate limits.
+    #[test]
+    fn an_id_is_taken_as_start_returned_it_or_not_found() {
+        assert_eq!(VerificationId::parse(ID).unwrap().as_str(), ID);
+        let bare = ID.replace('-', "");
+        let forms = [
+            String::new(),
+            " ".to_owned(),
+            "0".to_owned(),
+            "null".to_owned(),
+            "undefined".to_owned(),
+            "None".to_owned(),
+            "{id}".to_owned(),
+            ":id".to_owned(),
+            "[object Object]".to_owned(),
+            ".".to_owned(),
+            "..".to_owned(),
+            "../passes".to_owned(),
+            ID.to_uppercase(),
+            ID.replace('a', "A"),
+            bare.clone(),
+            bare.to_uppercase(),
+            format!("{{{ID}}}"),
+            format!("({ID})"),
+            format!("<{ID}>"),
+            format!("\"{ID}\""),
+            format!("'{ID}'"),
+            format!("urn:uuid:{ID}"),
+            format!("verification/{ID}"),
+            format!("/{ID}"),
+            format!("{ID}/"),
+            format!("{ID}/complete"),
+            format!("{ID}?x=1"),
+            format!("{ID}#x"),
+            format!("{ID}.json"),
+            format!("{ID},"),
+            format!("{ID}\n"),
+            format!("{ID}\r\n"),
+            format!("{ID} "),
+            format!(" {ID}"),
+            format!("{ID}%20"),
+            format!("{ID}\0"),
+            format!("\u{feff}{ID}"),
+            format!("{ID}\u{200b}"),
+            format!("{ID}{ID}"),
+            format!("{ID}0"),
+            ID[1..].to_owned(),
+            ID[..35].to_owned(),
+            ID.replace('-', "_"),
+            ID.replace('-', "–"),
+            ID.replace('-', " "),
+            ID.replace('-', "%2D"),
+            ID.replace('4', "４"),
+            ID.replace('a', "g"),
+            ID.replace('a', "а"),
+            ID.replace('0', "O"),
+            ID.replacen('-', "", 1),
+            format!("{}-{}", &bare[..16], &bare[16..]),
+            "' OR 1=1 --".to_owned(),
+        ];
+        for text in forms {
+            let error = VerificationId::parse(text.as_str()).expect_err(&text);
+            assert_eq!(error.code(), "not_found", "{text:?}");
+            assert!(
+                error.message().contains("the text that start returned"),
+                "{error}"
+            );
+            assert!(!error.message().contains(&bare[..8]), "{error}");
+        }
+    }
 }

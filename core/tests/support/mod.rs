@@ -1,5 +1,6 @@
 //! What tests of several subjects need.
 
+pub mod link;
 pub mod own_process;
 pub mod persona;
 pub mod proxy;

@@ -74,7 +74,7 @@ private suspend fun threeSteps(key: EncryptionKey) {
 private suspend fun misuse(key: EncryptionKey) {
     val pem = key.privateKeyPem
     val secret = apiKey
-    refused { client { apiKey = "$secret\n" } }
+    refused { client { apiKey = "$secret\nx" } }
     refused { client { baseUrl = "http://$secret@127.0.0.1" } }
     refused { client { baseUrl = "x$secret" } }
     refused { client { identifiedProxy = "ftp://$secret@127.0.0.1" } }

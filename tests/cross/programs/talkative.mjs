@@ -59,7 +59,7 @@ async function misuse(key) {
   const relays = new RelayPass(options).relays;
   const pem = key.privateKeyPem;
   for (const wrong of [
-    () => new RelayPass({ ...options, apiKey: `${apiKey}\n` }),
+    () => new RelayPass({ ...options, apiKey: `${apiKey}\nx` }),
     () => new RelayPass({ ...options, environment: apiKey }),
     () => new RelayPass({ ...options, baseUrl: `http://${apiKey}@127.0.0.1` }),
     () => new RelayPass({ ...options, baseUrl: `x${apiKey}` }),

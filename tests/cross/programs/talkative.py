@@ -97,7 +97,7 @@ async def three_steps_at_once(key: EncryptionKey) -> None:
 def misuse(key: EncryptionKey) -> None:
     """Secrets where they do not belong: the complaint must not repeat them."""
     for wrong in (
-        lambda: RelayPass(**{**OPTIONS, "api_key": f"{OPTIONS['api_key']}\n"}),
+        lambda: RelayPass(**{**OPTIONS, "api_key": f"{OPTIONS['api_key']}\nx"}),
         lambda: RelayPass(**OPTIONS, environment=OPTIONS["api_key"]),
         lambda: RelayPass(**{**OPTIONS, "base_url": f"http://{OPTIONS['api_key']}@127.0.0.1"}),
         lambda: RelayPass(api_key=OPTIONS["api_key"], base_url=f"x{OPTIONS['api_key']}"),

@@ -85,7 +85,7 @@ func misuse(_ key: EncryptionKey) async throws {
   let pem = key.privateKeyPEM
   let relays = try RelayPass(.init(apiKey: apiKey, baseURL: baseURL)).relays
   let options: [RelayPassOptions] = [
-    .init(apiKey: "\(apiKey)\n", baseURL: baseURL),
+    .init(apiKey: "\(apiKey)\nx", baseURL: baseURL),
     .init(apiKey: apiKey, baseURL: baseURL, environment: RelayPass.Environment(rawValue: apiKey)),
     .init(apiKey: apiKey, baseURL: "http://\(apiKey)@127.0.0.1"),
     .init(apiKey: apiKey, baseURL: "x\(apiKey)"),

@@ -201,3 +201,201 @@ fn what_is_no_private_key_is_called_what_it_is() {
     let error = EncryptionKey::from_pem(&public.replace("PUBLIC KEY", "CERTIFICATE")).unwrap_err();
     assert!(error.message().contains("openssl x509"), "{error}");
 }
+
+/// Base64 as `base64 -w0` writes it.
+fn base64(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+/// The key that every table here begins with.
+static KEY: std::sync::LazyLock<DecryptionKey> =
+    std::sync::LazyLock::new(|| generate_key_pair(2048).unwrap());
+
+/// JSON with one member changed, or without it.
+fn with(jwk: &str, name: &str, value: serde_json::Value) -> String {
+    let mut members: serde_json::Map<_, _> = serde_json::from_str(jwk).unwrap();
+    match value {
+        serde_json::Value::Null => members.remove(name),
+        value => members.insert(name.to_owned(), value),
+    };
+    serde_json::to_string(&members).unwrap()
+}
+
+/// As `jq .` writes it.
+fn pretty(jwk: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(jwk).unwrap();
+    serde_json::to_string_pretty(&value).unwrap()
+}
+
+#[test]
+fn keys_are_read_as_meant_in_every_wrapping() {
+    let (pem, jwk) = (KEY.to_pem().expose().clone(), KEY.to_jwk().expose().clone());
+    let escaped = |text: &str| {
+        let quoted = serde_json::to_string(text).unwrap();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    let n = serde_json::from_str::<serde_json::Value>(&jwk).unwrap()["n"].clone();
+    let n = n.as_str().unwrap();
+    for (name, text) in [
+        ("JWK", jwk.clone()),
+        ("JWK, pretty", pretty(&jwk)),
+        ("JWK, pretty, CRLF", pretty(&jwk).replace('\n', "\r\n")),
+        ("JWK, a mark before it", format!("\u{feff}{jwk}")),
+        ("JWK, blanks around", format!(" \n\t{jwk}\r\n")),
+        ("JWK, in typographic quotes", format!("“{jwk}”")),
+        ("JWK, in single quotes", format!("'{jwk}'\n")),
+        ("JWK, in backticks", format!("`{jwk}`")),
+        ("JWK, escaped", escaped(&jwk)),
+        (
+            "JWK, as a text of JSON",
+            serde_json::to_string(&jwk).unwrap(),
+        ),
+        (
+            "JWK, pretty, as a text of JSON",
+            serde_json::to_string(&pretty(&jwk)).unwrap(),
+        ),
+        (
+            "JWK, pretty, escaped line ends",
+            pretty(&jwk).replace('\n', "\\n"),
+        ),
+        ("JWK, in base64", base64(&jwk)),
+        ("JWK, pretty, in base64", base64(&pretty(&jwk))),
+        ("JWK, in base64, in lines", base64(&jwk).replace('Q', "Q\n")),
+        (
+            "JWK, in base64, in quotes",
+            format!("\"{}\"\n", base64(&jwk)),
+        ),
+        (
+            "JWK, in base64 without padding",
+            base64(&jwk).replace('=', ""),
+        ),
+        (
+            "JWK, its n in lines",
+            jwk.replace(n, &format!("{}\n{}", &n[..64], &n[64..])),
+        ),
+        ("JWK, with a name", with(&jwk, "kid", "2026".into())),
+        (
+            "JWK, without alg and use",
+            with(&with(&jwk, "alg", ().into()), "use", ().into()),
+        ),
+        (
+            "JWK, with what others write",
+            with(&jwk, "ext", true.into()),
+        ),
+        ("PEM", pem.clone()),
+        (
+            "PEM, as a text of JSON",
+            serde_json::to_string(&pem).unwrap(),
+        ),
+        ("PEM, in base64", base64(&pem)),
+        ("PEM, in base64, in quotes", format!("'{}'", base64(&pem))),
+        (
+            "PEM, in a line of a file of variables",
+            format!("DECRYPTION_KEY=\"{}\"", escaped(&pem)),
+        ),
+        (
+            "PEM, in YAML",
+            format!(
+                "key: |\n{}",
+                pem.replace("\n", "\n  ").replacen('-', "  -", 1)
+            ),
+        ),
+        (
+            "PEM, in JSON",
+            format!("{{\"private_key\": \"{}\"}}", escaped(&pem)),
+        ),
+    ] {
+        match DecryptionKey::parse(&text) {
+            Ok(read) => assert_eq!(read.encryption_key(), KEY.encryption_key(), "{name}"),
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_no_key_is_refused_truly() {
+    let jwk = KEY.to_jwk().expose().clone();
+    let members: serde_json::Value = serde_json::from_str(&jwk).unwrap();
+    let (n, d) = (
+        members["n"].as_str().unwrap(),
+        members["d"].as_str().unwrap(),
+    );
+    let canary = &d[8..40];
+    for (words, text) in [
+        ("is empty", String::new()),
+        ("is empty", "\"\"".to_owned()),
+        (
+            "not the name of its file",
+            "/run/secrets/key.jwk".to_owned(),
+        ),
+        ("nothing has replaced", "$DECRYPTION_KEY".to_owned()),
+        ("nothing has replaced", "${DECRYPTION_KEY}".to_owned()),
+        ("nothing has replaced", "{{ .Values.key }}".to_owned()),
+        ("typographic", jwk.replace('"', "”")),
+        ("quotes are single", jwk.replace('"', "'")),
+        (
+            "names are without quotes",
+            jwk.replace("\"kty\"", "kty")
+                .replacen("{\"", "{kty: \"RSA\", \"", 1),
+        ),
+        ("is cut off", jwk[..jwk.len() - 1].to_owned()),
+        ("is cut off", jwk[..jwk.len() / 2].to_owned()),
+        ("shortened with dots", jwk.replace(&d[40..], "...")),
+        ("shortened with dots", jwk.replace(&d[40..], "…")),
+        ("stands after its last }", format!("{jwk},")),
+        ("stands after its last }", format!("{jwk};")),
+        ("stands after its last }", format!("{jwk} // ours")),
+        ("comma before its last }", jwk.replace('}', ",}")),
+        ("a comment", jwk.replacen('{', "{/* ours */", 1)),
+        (
+            "names a member twice",
+            jwk.replacen('{', "{\"kty\":\"RSA\",", 1),
+        ),
+        ("set of keys", format!("{{\"keys\":[{jwk}]}}")),
+        ("give that member alone", format!("{{\"key\":{jwk}}}")),
+        ("it has no kty", with(&jwk, "kty", ().into())),
+        ("on a curve", with(&jwk, "kty", "EC".into())),
+        ("on a curve", with(&jwk, "kty", "OKP".into())),
+        ("symmetric", with(&jwk, "kty", "oct".into())),
+        ("kty is not RSA", with(&jwk, "kty", "rsa".into())),
+        ("alg is not RSA-OAEP-256", with(&jwk, "alg", "RS256".into())),
+        ("use is not enc", with(&jwk, "use", "sig".into())),
+        (
+            "for something else",
+            with(&jwk, "key_ops", serde_json::json!(["sign"])),
+        ),
+        ("it has no n", with(&jwk, "n", ().into())),
+        ("its n is empty", with(&jwk, "n", "".into())),
+        ("its e is no text", with(&jwk, "e", 65537.into())),
+        ("it has no q", with(&jwk, "q", ().into())),
+        ("public key", with(&jwk, "d", ().into())),
+        ("not in base64url", with(&jwk, "n", format!("{n}==").into())),
+        (
+            "not in base64url",
+            with(&jwk, "n", n.replace('-', "+").replace('_', "/").into()),
+        ),
+        (
+            "has a blank in it",
+            with(&jwk, "n", format!("{} {}", &n[..9], &n[9..]).into()),
+        ),
+        ("masked", with(&jwk, "d", "********".into())),
+        ("no base64url number", with(&jwk, "n", "ß".into())),
+        (
+            "do not belong together",
+            with(&jwk, "d", members["p"].clone()),
+        ),
+        ("not JSON", jwk.replacen("\":\"", "\"\"", 1)),
+        ("XML", "<RSAKeyValue><Modulus>x".to_owned()),
+        ("OpenSSH", "ssh-rsa AAAAB3Nza x@y".to_owned()),
+        ("no BEGIN and END", base64("x").replace("eA==", "MIIEvQ==")),
+        ("is not in PEM", base64("somebody's password")),
+    ] {
+        let Err(error) = DecryptionKey::parse(&text) else {
+            panic!("to be refused: {words}");
+        };
+        assert_eq!(error.code(), "invalid_argument");
+        assert!(error.message().contains(words), "{words}: {error}");
+        assert!(!format!("{error} {error:?}").contains(canary), "{words}");
+    }
+}

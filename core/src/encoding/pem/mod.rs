@@ -15,6 +15,7 @@ use rsa::pkcs8::der::pem::decode_vec;
 use zeroize::Zeroizing;
 
 use super::base64::decode_base64_any;
+use super::marks::is_invisible;
 use diagnosis::{looks_like_a_marker, what_it_is_instead};
 
 const BEGIN: &str = "-----BEGIN";
@@ -24,8 +25,6 @@ const DASHES: &str = "-----";
 const LONGEST_LABEL: usize = 64;
 /// How wide lines are in the strict form (RFC 7468 section 2).
 const LINE: usize = 64;
-/// Invisible, and left behind by editors and pages.
-const INVISIBLE: [char; 4] = ['\u{feff}', '\u{200b}', '\u{200c}', '\u{2060}'];
 
 /// A block between BEGIN and END.
 pub(crate) struct Section {
@@ -89,7 +88,7 @@ fn plain(text: &str) -> Zeroizing<String> {
                 _ => plain.push('\\'),
             },
             '\n' | '\r' => end_line(&mut plain, &mut line),
-            letter if INVISIBLE.contains(&letter) => {}
+            letter if is_invisible(letter) => {}
             letter if letter.is_whitespace() => plain.push(' '),
             letter => plain.push(letter),
         }

@@ -6,31 +6,57 @@ mod pool;
 mod refusals;
 mod url;
 
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::Row;
 
 use super::table::{from_column, row_limit, to_column};
 use super::{BoxFuture, Record, Store, StoreError, Swap, Upkeep};
-use pool::{Again, Connections};
+use pool::{Again, Connections, Statement};
 
-const LOAD: &str =
-    "SELECT value, version, due_at, expires_at FROM relaypass_records WHERE key = $1";
-const INSERT: &str = "INSERT INTO relaypass_records (key, value, version, due_at, expires_at) \
-     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key) DO NOTHING RETURNING version";
-const UPDATE: &str = "UPDATE relaypass_records \
-     SET value = $3, version = $4, due_at = $5, expires_at = $6 \
-     WHERE key = $1 AND version = $2 RETURNING version";
-const DELETE: &str =
-    "DELETE FROM relaypass_records WHERE key = $1 AND version = $2 RETURNING version";
+const LOAD: Statement = Statement {
+    sql: "SELECT value, version, due_at, expires_at FROM relaypass_records WHERE key = $1",
+    types: &[Type::TEXT],
+};
+const INSERT: Statement = Statement {
+    sql: "INSERT INTO relaypass_records (key, value, version, due_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key) DO NOTHING RETURNING version",
+    types: &[Type::TEXT, Type::BYTEA, Type::INT8, Type::INT8, Type::INT8],
+};
+const UPDATE: Statement = Statement {
+    sql: "UPDATE relaypass_records \
+         SET value = $3, version = $4, due_at = $5, expires_at = $6 \
+         WHERE key = $1 AND version = $2 RETURNING version",
+    types: &[
+        Type::TEXT,
+        Type::INT8,
+        Type::BYTEA,
+        Type::INT8,
+        Type::INT8,
+        Type::INT8,
+    ],
+};
+const DELETE: Statement = Statement {
+    sql: "DELETE FROM relaypass_records WHERE key = $1 AND version = $2 RETURNING version",
+    types: &[Type::TEXT, Type::INT8],
+};
 // What is checked twice may have been written anew in between.
-const DELETE_EXPIRED: &str = "DELETE FROM relaypass_records WHERE expires_at < $1 AND key IN \
-     (SELECT key FROM relaypass_records WHERE expires_at < $1 LIMIT $2) RETURNING key";
-const SCAN: &str = "SELECT key FROM relaypass_records \
-     WHERE key >= $1 AND key < $1 || chr(127) ORDER BY key LIMIT $2";
+const DELETE_EXPIRED: Statement = Statement {
+    sql: "DELETE FROM relaypass_records WHERE expires_at < $1 AND key IN \
+         (SELECT key FROM relaypass_records WHERE expires_at < $1 LIMIT $2) RETURNING key",
+    types: &[Type::INT8, Type::INT8],
+};
+const SCAN: Statement = Statement {
+    sql: "SELECT key FROM relaypass_records \
+         WHERE key >= $1 AND key < $1 || chr(127) ORDER BY key LIMIT $2",
+    types: &[Type::TEXT, Type::INT8],
+};
 // Said so that only the index on `due_at` fits: with the primary key, the cost would follow the
 // number of all records.
-const SCAN_DUE: &str = "SELECT key FROM relaypass_records \
-     WHERE due_at <= $1 AND left(key, length($2)) = $2 ORDER BY due_at, key LIMIT $3";
+const SCAN_DUE: Statement = Statement {
+    sql: "SELECT key FROM relaypass_records \
+         WHERE due_at <= $1 AND left(key, length($2)) = $2 ORDER BY due_at, key LIMIT $3",
+    types: &[Type::INT8, Type::TEXT, Type::INT8],
+};
 
 /// A store in a PostgreSQL database, version 12 or later, over a pool of connections.
 ///
@@ -49,8 +75,9 @@ const SCAN_DUE: &str = "SELECT key FROM relaypass_records \
 /// * `create_table=true`: creates the table when it is found missing.
 /// * `connect_timeout` and `tcp_user_timeout`, in seconds: 5 and 10 if they are not given.
 ///
-/// A statement is on the server's disk when it returns, unless the server is set up otherwise
-/// (`synchronous_commit`). With several hosts only one that takes writes is used.
+/// Each call is one statement, a transaction of its own, and one round trip to the server. It is on the
+/// server's disk when it returns, unless the server is set up otherwise (`synchronous_commit`). With
+/// several hosts only one that takes writes is used.
 ///
 /// **When a connection breaks**, it is replaced. `load` and `scan` are then tried once more; a swap
 /// is not, since nobody knows whether it happened: it fails. What the server says it has rolled
@@ -102,12 +129,12 @@ impl PostgresStore {
 
     async fn swapped(
         &self,
-        sql: &'static str,
+        statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Swap, StoreError> {
         let rows = self
             .connections
-            .query(sql, parameters, Again::Never)
+            .query(statement, parameters, Again::Never)
             .await?;
         Ok(if rows.is_empty() {
             Swap::Refused
@@ -122,7 +149,7 @@ impl PostgresStore {
     pub(super) async fn delete_expired(&self, now: u64, most: usize) -> Result<usize, StoreError> {
         let (now, most) = (i64::try_from(now).unwrap_or(i64::MAX), row_limit(most));
         let parameters: [&(dyn ToSql + Sync); 2] = [&now, &most];
-        let deleted = (self.connections).query(DELETE_EXPIRED, &parameters, Again::Once);
+        let deleted = (self.connections).query(&DELETE_EXPIRED, &parameters, Again::Once);
         Ok(deleted.await?.len())
     }
 }
@@ -144,7 +171,7 @@ impl Store for PostgresStore {
 
     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
         Box::pin(async move {
-            let rows = self.connections.query(LOAD, &[&key], Again::Once).await?;
+            let rows = self.connections.query(&LOAD, &[&key], Again::Once).await?;
             rows.first().map(record).transpose()
         })
     }
@@ -159,7 +186,7 @@ impl Store for PostgresStore {
             let expected = column("version", expected)?;
             let Some(new) = new else {
                 return match expected {
-                    Some(version) => self.swapped(DELETE, &[&key, &version]).await,
+                    Some(version) => self.swapped(&DELETE, &[&key, &version]).await,
                     None => Ok(match self.load(key).await? {
                         None => Swap::Done,
                         Some(_) => Swap::Refused,
@@ -172,13 +199,13 @@ impl Store for PostgresStore {
             let expires_at = column("expires_at", new.expires_at)?;
             match expected {
                 None => {
-                    self.swapped(INSERT, &[&key, value, &version, &due_at, &expires_at])
+                    self.swapped(&INSERT, &[&key, value, &version, &due_at, &expires_at])
                         .await
                 }
                 Some(expected) => {
                     let parameters: [&(dyn ToSql + Sync); 6] =
                         [&key, &expected, value, &version, &due_at, &expires_at];
-                    self.swapped(UPDATE, &parameters).await
+                    self.swapped(&UPDATE, &parameters).await
                 }
             }
         })
@@ -198,12 +225,12 @@ impl Store for PostgresStore {
                 Some(due) => {
                     let parameters: [&(dyn ToSql + Sync); 3] = [&due, &prefix, &limit];
                     self.connections
-                        .query(SCAN_DUE, &parameters, Again::Once)
+                        .query(&SCAN_DUE, &parameters, Again::Once)
                         .await?
                 }
                 None => {
                     self.connections
-                        .query(SCAN, &[&prefix, &limit], Again::Once)
+                        .query(&SCAN, &[&prefix, &limit], Again::Once)
                         .await?
                 }
             };

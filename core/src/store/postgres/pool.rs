@@ -1,16 +1,19 @@
 //! The pool, and what is tried again when.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
     ConfigConnectImpl, Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
-    Runtime, TimeoutType,
+    QueueMode, Runtime, TimeoutType,
 };
+use futures_util::future::join;
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::AbortOnDropHandle;
@@ -93,7 +96,7 @@ impl Connections {
     /// The rows of one statement, which is a transaction of its own.
     pub(super) async fn query(
         &self,
-        sql: &'static str,
+        statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
         again: Again,
     ) -> Result<Vec<Row>, StoreError> {
@@ -102,7 +105,7 @@ impl Connections {
         let mut may_create = self.settings.create_table;
         let mut elsewhere = true;
         loop {
-            let cause = match self.attempt(sql, parameters).await? {
+            let cause = match self.attempt(statement, parameters).await? {
                 Ok(rows) => return Ok(rows),
                 Err(cause) => cause,
             };
@@ -149,15 +152,11 @@ impl Connections {
     /// Outer error: no connection. Inner error: the statement.
     async fn attempt(
         &self,
-        sql: &'static str,
+        statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Result<Vec<Row>, tokio_postgres::Error>, StoreError> {
         let lent = self.lend().await?;
-        let connection = lent.connection();
-        let rows = match connection.prepare_cached(sql).await {
-            Ok(statement) => connection.query(&statement, parameters).await,
-            Err(cause) => Err(cause),
-        };
+        let rows = statement.run(lent.connection(), parameters).await;
         if !rows
             .as_ref()
             .is_err_and(|cause| is_broken(cause) || takes_no_writes(cause))
@@ -185,6 +184,41 @@ impl Connections {
 
     fn pool(&self) -> &Pool {
         self.pool.value(|| make_pool(&self.settings, &self.refused))
+    }
+}
+
+/// A statement, and the types of its parameters, which the server then need not be asked for.
+pub(super) struct Statement {
+    pub(super) sql: &'static str,
+    pub(super) types: &'static [Type],
+}
+
+impl Statement {
+    /// Its rows, in one round trip. They are here when it is committed: the server says that it is ready
+    /// again only after that.
+    ///
+    /// On a connection that does not know it yet it does not wait for being prepared: it goes out by
+    /// itself, right behind what prepares it for the next time.
+    async fn run(
+        &self,
+        connection: &Object,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let mut preparing = pin!(connection.prepare_typed_cached(self.sql, self.types));
+        if let Some(prepared) = preparing.as_mut().now_or_never() {
+            return connection.query(&prepared?, parameters).await;
+        }
+        let types = self.types.iter().cloned();
+        let typed: Vec<_> = parameters.iter().copied().zip(types).collect();
+        let (prepared, rows) = join(preparing, connection.query_typed(self.sql, &typed)).await;
+        match (prepared, rows) {
+            // It worked, but the next one will not, and might even meet somebody else's.
+            (Err(cause), Ok(_)) if refusals::is_lost_by_a_pooler(&cause) => Err(cause),
+            // The server's last words go to the first that waits for any; the statement did not run.
+            (Err(cause), Err(lost)) if lost.code().is_none() && is_broken(&cause) => Err(cause),
+            // What became of the statement is told by its own answer alone.
+            (_, rows) => rows,
+        }
     }
 }
 
@@ -217,6 +251,9 @@ fn make_pool(settings: &Settings, refused: &Arc<Refused>) -> Pool {
     let manager = Manager::from_connect(settings.config.clone(), connect, ManagerConfig::default());
     Pool::builder(manager)
         .max_size(settings.pool_size)
+        // The one that was used last: in turn, each would rest too long where calls are rare, and be
+        // replaced, which takes as many round trips as several calls.
+        .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .create_timeout(Some(longest_start(&settings.config)))
         .pre_recycle(Hook::sync_fn(move |_, metrics| {

@@ -47,6 +47,15 @@ fn waited_in_vain(cause: &Error) -> bool {
     said.is_some_and(|said| said.message().contains("query_wait_timeout"))
 }
 
+/// Whether a prepared statement is not there, or another one is in its place: behind a pooler that gives
+/// each transaction another connection of the server.
+pub(super) fn is_lost_by_a_pooler(cause: &Error) -> bool {
+    matches!(
+        cause.code(),
+        Some(&SqlState::INVALID_SQL_STATEMENT_NAME | &SqlState::DUPLICATE_PSTATEMENT)
+    )
+}
+
 /// A statement was refused, or its connection broke.
 pub(super) fn failed(cause: Error, is_broken: bool) -> StoreError {
     let what = match cause.code() {
@@ -65,7 +74,7 @@ pub(super) fn failed(cause: Error, is_broken: bool) -> StoreError {
         Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
             "This PostgreSQL server takes no writes: it is a replica, or set to read-only."
         }
-        Some(&SqlState::INVALID_SQL_STATEMENT_NAME | &SqlState::DUPLICATE_PSTATEMENT) => {
+        _ if is_lost_by_a_pooler(&cause) => {
             "A pooler such as PgBouncer lost a prepared statement. It needs version 1.21 or later and \
              max_prepared_statements above 0, or pool_mode=session."
         }

@@ -10,6 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::parameters::Own;
 use crate::error::{Error, Result};
+use crate::given::{has_template, why_in_one_line};
 use crate::tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,6 +33,15 @@ pub(super) fn parse(url: &str) -> Result<Settings> {
     {
         return Err(wrong("it must begin with postgres:// or postgresql://."));
     }
+    // As in `options=-c search_path=relay`: what is meant is plain.
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let query = query.replace(' ', "");
+    if let Some(why) = why_in_one_line(place).or_else(|| why_in_one_line(&query)) {
+        return Err(wrong(&format!("it {why}.")));
+    }
+    if let Some(why) = what_is_left_to_fill(rest) {
+        return Err(wrong(why));
+    }
     // The driver takes everything before the first `@` for user and password.
     if let Some((credentials, _)) = rest.split_once('@') {
         if credentials.contains(['/', '?', '#']) {
@@ -50,6 +60,7 @@ pub(super) fn parse(url: &str) -> Result<Settings> {
         ));
     }
     let (own, passed_on) = Own::parse(query)?;
+    check_place(place, &passed_on)?;
 
     let mut config: Config = format!("postgres://{place}?{}", passed_on.join("&"))
         .parse()
@@ -94,6 +105,103 @@ pub(super) fn parse(url: &str) -> Result<Settings> {
     })
 }
 
+/// What the pages of databases write where something is to be filled in.
+fn what_is_left_to_fill(rest: &str) -> Option<&'static str> {
+    let place = rest.split('?').next().unwrap_or(rest);
+    let credentials = place
+        .rsplit_once('@')
+        .map_or("", |(credentials, _)| credentials);
+    let password = credentials
+        .split_once(':')
+        .map_or("", |(_, password)| password);
+    if has_template(rest) {
+        Some("it has a variable or a template in it that nothing has replaced.")
+    } else if credentials.split(':').any(is_gap) {
+        Some("it has a gap in its user or password that was to be filled, such as [YOUR-PASSWORD].")
+    } else if !password.is_empty() && password.chars().all(|sign| matches!(sign, '*' | '•')) {
+        Some("its password is masked: copy it from where it can be seen.")
+    } else if place.len() > credentials.len() && place[credentials.len()..].contains('\\') {
+        Some("it has a backslash after its user and password: `/` is written the other way.")
+    } else if place.ends_with([',', ';', '"', '\'']) {
+        Some("it ends with a comma, semicolon or quote, which is of the line that it stood in.")
+    } else {
+        None
+    }
+}
+
+fn is_gap(part: &str) -> bool {
+    let within = |open, close| part.starts_with(open) && part.ends_with(close);
+    within('[', ']') || within('<', '>')
+}
+
+/// Checks hosts, ports and database, of which the driver reads some that nobody means.
+fn check_place(place: &str, parameters: &[&str]) -> Result<()> {
+    let (credentials, place) = place.split_once('@').unwrap_or(("", place));
+    let (hosts, database) = place.split_once('/').unwrap_or((place, ""));
+    if database.contains('/') {
+        return Err(wrong(
+            "it has a second `/` after its host: a `/` in a database's name is written as %2F.",
+        ));
+    }
+    let has = |name: &str| {
+        let mut names = parameters
+            .iter()
+            .filter_map(|parameter| parameter.split('=').next());
+        names.any(|given| given == name)
+    };
+    for (name, is_before) in [
+        ("user", !credentials.is_empty()),
+        ("password", credentials.contains(':')),
+        ("host", !hosts.is_empty()),
+        ("dbname", !database.is_empty()),
+    ] {
+        if is_before && has(name) {
+            return Err(wrong(&format!(
+                "it has `{name}` twice, before its parameters and among them: leave one out."
+            )));
+        }
+    }
+    // The driver would have two ports for one host.
+    if !hosts.is_empty() && has("port") {
+        return Err(wrong(
+            "its port stands behind its host, as in host:5432, and not among its parameters.",
+        ));
+    }
+    for host in hosts.split(',').filter(|_| !hosts.is_empty()) {
+        if host.is_empty() {
+            return Err(wrong(
+                "it has a comma too many among its hosts, or one is missing.",
+            ));
+        }
+        let port = match host.rfind(']') {
+            Some(end) => &host[end + 1..],
+            None if host.matches(':').count() > 1 => return Err(wrong(
+                "it has more than one `:` in its host: an IPv6 address stands in brackets, like \
+                     [::1].",
+            )),
+            None => &host[host.find(':').unwrap_or(host.len())..],
+        };
+        check_port(port)?;
+        if host.contains('$') {
+            return Err(wrong(
+                "it has a variable for its host that nothing has replaced.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A port with its colon, or nothing.
+fn check_port(port: &str) -> Result<()> {
+    match port.strip_prefix(':').map(str::parse::<u32>) {
+        None => Ok(()),
+        Some(Ok(1..=65_535)) => Ok(()),
+        Some(Ok(_)) => Err(wrong("its port is not from 1 to 65535.")),
+        Some(Err(_)) if port == ":" => Err(wrong("it has a `:` and no port after it.")),
+        Some(Err(_)) => Err(wrong("its `port` is no number.")),
+    }
+}
+
 fn is_on_this_machine(config: &Config) -> bool {
     let addresses = config.get_hostaddrs();
     if !addresses.is_empty() {
@@ -114,137 +222,4 @@ pub(super) fn wrong(what: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(url: &str) -> String {
-        let error = parse(url).err().expect(url);
-        assert_eq!(error.code(), "invalid_argument");
-        error.to_string()
-    }
-
-    fn ssl_mode(url: &str) -> SslMode {
-        parse(url).unwrap().config.get_ssl_mode()
-    }
-
-    #[test]
-    fn a_server_elsewhere_is_verified_unless_the_url_says_otherwise() {
-        assert_eq!(ssl_mode("postgres://u:p@db.example/d"), SslMode::Require);
-        for mode in ["require", "verify-ca", "verify-full"] {
-            let url = format!("postgresql://u@db/d?sslmode={mode}");
-            assert_eq!(ssl_mode(&url), SslMode::Require);
-        }
-        assert_eq!(
-            ssl_mode("postgres://u@db/d?sslmode=prefer"),
-            SslMode::Prefer
-        );
-        assert_eq!(
-            ssl_mode("postgres://u@db/d?sslmode=disable"),
-            SslMode::Disable
-        );
-        assert_eq!(ssl_mode("postgres://u@localhost,db/d"), SslMode::Require);
-        assert_eq!(
-            ssl_mode("postgres://u@localhost/d?hostaddr=192.0.2.1"),
-            SslMode::Require
-        );
-        for here in ["localhost", "127.0.0.1", "[::1]", "%2Frun%2Fpostgresql"] {
-            let url = format!("postgres://u@{here}:5432/d");
-            assert_eq!(ssl_mode(&url), SslMode::Disable);
-        }
-    }
-
-    #[test]
-    fn a_refusal_says_what_is_wrong() {
-        for (url, words) in [
-            ("mysql://u@h/d", "begin with"),
-            ("postgres:///d", "no host"),
-            ("postgres://u@h/d?sslmode=allow", "sslmode"),
-            ("postgres://u@h/d?pool_size=0", "pool_size"),
-            ("postgres://u@h/d?pool_size=many", "pool_size"),
-            ("postgres://u@h/d?create_table=1", "create_table"),
-            ("postgres://u@h/d?sslrootcert=/no/such/file", "sslrootcert"),
-            ("postgres://u@h:port/d", "`port`"),
-            ("postgres://u@h/d?connect_timeout=soon", "connect_timeout"),
-            (
-                "postgres://u@h/d?application_name=a&colour=blue",
-                "the parameter `colour` is unknown",
-            ),
-            (
-                "postgres://u@h/d?sslcert=x",
-                "the parameter `sslcert` is unknown",
-            ),
-            (
-                "postgres://u@h/d?password=p&sslkey=x",
-                "the parameter `sslkey` is unknown",
-            ),
-            (
-                "postgres://u@h/d?host=",
-                "the parameter `host` has no value",
-            ),
-            ("postgres://u@h/d?Colour=blue", "parameter 1 is unknown"),
-            ("postgres://u@h/d?password=a&b=c", "parameter 2 is unknown"),
-            ("postgres://u@h/d?schema=x", "options=-csearch_path"),
-            ("postgres://u@h/d?ssl=true", "it is sslmode"),
-            (
-                "postgres://u@h/d?colour=blue",
-                "There are create_table, pool_size",
-            ),
-            ("postgres://u:p@x@h/d", "%40"),
-            ("postgres://u@d:p@h/d", "%40"),
-            ("postgres://u:p@x@h", "%40"),
-            ("postgres://h/d?application_name=a@b", "percent-encoded"),
-        ] {
-            let text = refused(url);
-            assert!(text.contains(words), "{url}: {text}");
-        }
-    }
-
-    #[test]
-    fn no_refusal_repeats_a_password() {
-        for url in [
-            "postgres://u:canary@h/d?sslmode=x",
-            "postgres://u:ca?canary@h/d",
-            "postgres://u:c/canary@h/d",
-            "postgres://u:p@canary@h:1x/d",
-            "postgres://u:p@x/canary@h/d",
-            "postgres://u:p@x#canary@h/d",
-            "postgres://u:p@x?canary=1@h/d",
-            "postgres://u@h/d?password=p&canary",
-            "postgres://u@h/d?password=p&canary=1",
-            "postgres://u@h/d?password=canary&port=x",
-            "postgres://u@h/d?port=canary",
-            "postgres://u:canary@h:canary/d",
-            "postgres://u:%ffcanary@[h/d",
-            "canary",
-        ] {
-            let error = parse(url).err().expect(url);
-            assert!(!format!("{error} {error:?}").contains("canary"), "{url}");
-        }
-    }
-
-    #[test]
-    fn what_libpq_takes_is_taken() {
-        let config = parse("postgresql:///d?host=/tmp&user=postgres&sslmode=disable")
-            .unwrap()
-            .config;
-        assert_eq!(config.get_user(), Some("postgres"));
-        assert_eq!(config.get_dbname(), Some("d"));
-        // A mail address as a name, elsewhere than before the host.
-        parse("postgres://u@h/d?application_name=a@b").unwrap();
-    }
-
-    #[test]
-    fn what_the_url_says_wins_over_our_own_choices() {
-        let settings = parse(
-            "postgres://u:p%40@h/d?pool_size=3&create_table=true&connect_timeout=7\
-             &application_name=mine",
-        )
-        .unwrap();
-        assert_eq!(settings.pool_size, 3);
-        assert!(settings.create_table);
-        let config = settings.config;
-        assert_eq!(config.get_password(), Some(&b"p@"[..]));
-        assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(7)));
-        assert_eq!(config.get_application_name(), Some("mine"));
-    }
-}
+mod tests;

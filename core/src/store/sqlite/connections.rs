@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -13,6 +13,7 @@ use super::threads::on_a_thread;
 use super::writing::Queue;
 use crate::store::table::SQLITE_DDL;
 use crate::store::StoreError;
+use crate::sync::{Mutex, MutexGuard};
 
 /// How long other processes may keep the file locked before a method gives up.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(8);
@@ -199,6 +200,11 @@ impl Connections {
         self.idle().clear();
     }
 
+    #[cfg(all(test, relaypass_loom))]
+    pub(super) fn has_idle(&self) -> bool {
+        !self.idle().is_empty()
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
         // A vector that is pushed to and popped from is whole even after a panic.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
@@ -257,7 +263,9 @@ fn same(cause: &rusqlite::Error) -> rusqlite::Error {
 fn create_private(path: &Path) {
     // To close a file lets go of all locks that this process has on it, SQLite's too. So nobody may be
     // in SQLite with it before the one who made it has closed it: everybody passes here first.
-    static CREATING: Mutex<()> = Mutex::new(());
+    // Std's in loom's builds, too: loom's lives no longer than a play.
+    #[allow(unused_qualifications)]
+    static CREATING: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -302,12 +310,12 @@ fn file_id(path: &Path) -> std::io::Result<Option<FileId>> {
 impl Drop for Connections {
     fn drop(&mut self) {
         let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if process::is_ours() {
-            let _at_work = AtWork::begin();
-            idle.clear();
-        } else {
-            // A parent's, whose locks are not ours to let go.
-            std::mem::forget(std::mem::take(idle));
+        let idle = std::mem::take(idle);
+        match AtWork::begin() {
+            // A parent's are closed, too, before this process opens any: SQLite would rely on locks of theirs.
+            Ok(_at_work) => drop(idle),
+            // The parent was at work, and left SQLite half done.
+            Err(_) => std::mem::forget(idle),
         }
     }
 }

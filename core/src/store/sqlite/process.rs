@@ -8,18 +8,27 @@
 //! fork; if one was, its thread is gone, its state is half done, and SQLite may not be used any
 //! more in this child.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use super::connections::Connections;
 use crate::store::StoreError;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
+use crate::sync::{process_wide, Mutex};
 
-/// The process that the rest of this speaks of; 0 before the first use.
-static PROCESS: AtomicU32 = AtomicU32::new(0);
-static AT_WORK: AtomicUsize = AtomicUsize::new(0);
-static UNUSABLE: AtomicBool = AtomicBool::new(false);
-/// Held for moments when a store is made, and in a child's first use of one.
-static ALL: Mutex<Vec<Weak<Connections>>> = Mutex::new(Vec::new());
+process_wide! {
+    /// The process that the rest of this speaks of; 0 before the first use.
+    static PROCESS: AtomicU32 = AtomicU32::new(0);
+}
+process_wide! {
+    static AT_WORK: AtomicUsize = AtomicUsize::new(0);
+}
+process_wide! {
+    static UNUSABLE: AtomicBool = AtomicBool::new(false);
+}
+process_wide! {
+    /// Held for moments when a store is made, and in a child's first use of one.
+    static ALL: Mutex<Vec<Weak<Connections>>> = Mutex::new(Vec::new());
+}
 
 /// Somebody uses SQLite, or waits for a turn to.
 pub(super) struct AtWork(());
@@ -63,12 +72,66 @@ fn take_over() {
     if is_ours() {
         return; // Another thread was quicker.
     }
+    // The last of one may be ours, and what it begins when it is dropped must find the process taken over.
+    let inherited: Vec<_> = all.iter().filter_map(Weak::upgrade).collect();
     if AT_WORK.load(SeqCst) == 0 {
-        for connections in all.iter().filter_map(Weak::upgrade) {
+        for connections in &inherited {
             connections.close_idle();
         }
     } else {
         UNUSABLE.store(true, SeqCst);
     }
     PROCESS.store(std::process::id(), SeqCst);
+}
+
+#[cfg(all(test, relaypass_loom))]
+mod models {
+    use std::time::Duration;
+
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::sync::{play, spawn};
+
+    /// A store that this process inherited from its parent, with a connection.
+    fn inherited() -> Arc<Connections> {
+        let connections = Connections::new("store.db".into(), "", false, Duration::ZERO);
+        connections.give_back(Connection::open_in_memory().expect("there is memory"));
+        PROCESS.store(std::process::id() + 1, SeqCst);
+        connections
+    }
+
+    #[test]
+    fn no_thread_of_a_child_begins_before_what_it_inherited_is_closed() {
+        play(|| {
+            let connections = inherited();
+            let beginning = [(); 2].map(|()| {
+                let connections = connections.clone();
+                spawn(move || {
+                    let _at_work = AtWork::begin().expect("the parent was idle");
+                    assert!(!connections.has_idle());
+                })
+            });
+            let _at_work = AtWork::begin().expect("the parent was idle");
+            assert!(!connections.has_idle());
+            for thread in beginning {
+                thread.join().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn no_thread_of_a_child_begins_if_its_parent_was_at_work() {
+        play(|| {
+            let connections = inherited();
+            AT_WORK.store(1, SeqCst);
+            let beginning = [(); 2].map(|()| spawn(|| AtWork::begin().is_err()));
+            assert!(AtWork::begin().is_err());
+            assert!(beginning
+                .map(|thread| thread.join().unwrap())
+                .iter()
+                .all(|it| *it));
+            assert!(connections.has_idle(), "it is the parent's");
+        });
+    }
 }

@@ -1,12 +1,13 @@
 //! Work on a thread that may block.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::store::StoreError;
+use crate::sync::Mutex;
 
 /// Does `work` on a thread that may block, and waits for it. Once begun it ends, even if nobody
 /// waits for it any more; if it has not begun by then, it never does, and lets go of what it holds:
@@ -63,5 +64,49 @@ impl<W> Slot<W> {
 impl<W> Drop for Slot<W> {
     fn drop(&mut self) {
         drop(self.take());
+    }
+}
+
+#[cfg(all(test, relaypass_loom))]
+mod models {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use super::*;
+    use crate::sync::{play, spawn};
+
+    struct Work {
+        begun: Arc<AtomicUsize>,
+        gone: Arc<AtomicUsize>,
+    }
+
+    impl Drop for Work {
+        fn drop(&mut self) {
+            self.gone.fetch_add(1, SeqCst);
+        }
+    }
+
+    #[test]
+    fn what_nobody_waits_for_has_begun_by_then_or_never_does() {
+        play(|| {
+            let (begun, gone) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+            let work = Work {
+                begun: begun.clone(),
+                gone: gone.clone(),
+            };
+            let slot = Slot(Arc::new(Mutex::new(Some(work))));
+            let queued = Slot(Arc::clone(&slot.0));
+            let thread = spawn(move || {
+                if let Some(work) = queued.take() {
+                    work.begun.fetch_add(1, SeqCst);
+                }
+            });
+            let place = Arc::clone(&slot.0);
+            drop(slot);
+            assert!(place.lock().unwrap().is_none(), "nobody takes it any more");
+            let was_gone = gone.load(SeqCst) == 1;
+            thread.join().unwrap();
+            assert_eq!(gone.load(SeqCst), 1);
+            assert!(was_gone || begun.load(SeqCst) == 1);
+        });
     }
 }

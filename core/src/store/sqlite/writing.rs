@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -15,6 +15,7 @@ use super::connections::{Connections, Trouble};
 use super::process::AtWork;
 use super::threads::{begin, BROKEN_OFF};
 use crate::store::StoreError;
+use crate::sync::{Mutex, MutexGuard};
 
 /// So many writes go into one transaction.
 const LARGEST_BATCH: usize = 64;
@@ -63,6 +64,20 @@ impl Queue {
         let batch: Vec<_> = waiting.drain(..size).collect();
         queued.is_served = !batch.is_empty();
         batch
+    }
+
+    /// Has what waits written, until nothing does. Returned are the last answers, which are to be given;
+    /// none where another thread serves.
+    fn serve(&self, mut write: impl FnMut(Vec<Waiting>) -> Vec<Answer>) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        let mut batch = self.next(false);
+        while !batch.is_empty() {
+            answers.into_iter().for_each(Answer::give);
+            // Whoever waits for a write that panics is told by the end of its channel.
+            answers = catch_unwind(AssertUnwindSafe(|| write(batch))).unwrap_or_default();
+            batch = self.next(true);
+        }
+        answers
     }
 
     /// Each gets a transaction of its own, before all others.
@@ -117,20 +132,10 @@ impl Connections {
         let Ok(at_work) = AtWork::begin() else {
             return;
         };
-        let mut batch = self.writes.next(false);
-        while !batch.is_empty() {
-            // Whoever waits for a write that panics is told by the end of its channel.
-            let answers = catch_unwind(AssertUnwindSafe(|| self.write_batch(batch)));
-            let answers = answers.unwrap_or_default();
-            batch = self.writes.next(true);
-            if batch.is_empty() {
-                drop(self);
-                drop(at_work);
-                answers.into_iter().for_each(Answer::give);
-                return;
-            }
-            answers.into_iter().for_each(Answer::give);
-        }
+        let last = self.writes.serve(|batch| self.write_batch(batch));
+        drop(self);
+        drop(at_work);
+        last.into_iter().for_each(Answer::give);
     }
 
     fn write_batch(&self, batch: Vec<Waiting>) -> Vec<Answer> {
@@ -196,5 +201,7 @@ enum Failure {
     OfAll(Trouble),
 }
 
+#[cfg(all(test, relaypass_loom))]
+mod models;
 #[cfg(test)]
 mod tests;

@@ -162,14 +162,14 @@ pub(super) fn not_signed(
             let state = State::Issuing { purchase };
             Decision::store(record.moved(state, now, random), Effect::Again).noting(notice)
         }
-        Bought::BlindAgain => {
+        Bought::BlindAgain(notice) => {
             let effect = match std::mem::replace(&mut run.blinded_again, true) {
                 false => Effect::Continue,
                 true => Effect::Fail(ErrorKind::NotFound),
             };
             let state = State::Created { pooled: None };
             run.attempts = None;
-            Decision::store(record.moved_in_vain(state, now, random), effect)
+            Decision::store(record.moved_in_vain(state, now, random), effect).noting_if(notice)
         }
         Bought::Denied(purchase, notice) => {
             let state = State::Issuing { purchase };

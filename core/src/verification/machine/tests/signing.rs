@@ -220,13 +220,14 @@ fn a_key_that_is_gone_gives_up_a_lost_answer_only_where_it_is_provably_stored() 
             true => {
                 assert_eq!(effect, Effect::Continue);
                 assert_eq!(worker.record.state, State::Created { pooled: None });
+                assert_eq!(worker.notices, [EventKind::PossibleDoubleCharge]);
             }
             false => {
                 assert_eq!(effect, Effect::Fail(ErrorKind::NotFound));
                 assert_eq!(worker.stuck(), Some(ErrorKind::NotFound));
+                assert_eq!(worker.notices, []);
             }
         }
-        assert_eq!(worker.notices, []);
     }
 }
 

@@ -1,6 +1,12 @@
 //! Settings that the environment holds, or files that it names: for what must not be a flag, which
 //! every user of a machine can see.
 
+mod listening;
+mod numbers;
+
+pub(crate) use listening::listen;
+pub(crate) use numbers::{count, seconds, time};
+
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -65,7 +71,14 @@ pub(crate) fn read(setting: &str, path: &Path) -> Result<Zeroizing<String>, Stri
             "{setting} takes the name of a file, and was given what belongs into it"
         ));
     }
-    given::read_file(path).map_err(|error| format!("{setting}: {named} {error}"))
+    let meant = Path::new(meant(&named));
+    given::read_file(meant)
+        // A name may begin or end with a blank. What is no file but a pipe is read once.
+        .or_else(|error| match meant == path {
+            true => Err(error),
+            false => given::read_file(path),
+        })
+        .map_err(|error| format!("{setting}: {named} {error}"))
 }
 
 /// Whether this is a key, a certificate or a secret, in place of the name of the file that holds it:
