@@ -82,9 +82,8 @@ test('a store may close its client and wait for that', async () => {
     }
   }
   const client = sandbox.client({ store: new Closing() });
-  const began = Date.now();
+  // A close that waited for itself would reject when its time is up, and the scan with it.
   assert.equal(await client.verifications.recover(), 0);
-  assert.ok(Date.now() - began < 5_000);
   await client.close();
 });
 

@@ -57,9 +57,8 @@ import Testing
     })
     let client = try sandbox.client(store: store)
     own.withLock { $0 = client }
-    let began = ContinuousClock.now
+    // A close that waited for itself would throw when its time is up, and the scan with it.
     #expect(try await client.verifications.recover() == 0)
-    #expect(began.duration(to: .now) < .seconds(5))
     try await client.close()
     own.withLock { $0 = nil }
   }
