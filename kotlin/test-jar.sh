@@ -23,7 +23,8 @@ mkdir -p "$repository" "$project/src/main/kotlin"
   mvn -q -B -Dstyle.color=never -Dmaven.test.skip=true \
     -DaltDeploymentRepository="packed::file://$repository" deploy
 )
-jar=$repository/dev/relaypass/relaypass/0.1.0/relaypass-0.1.0.jar
+version=$("$root/packaging/version")
+jar=$repository/dev/relaypass/relaypass/$version/relaypass-$version.jar
 entries=$(jar tf "$jar")
 grep -Eq '^(linux|darwin)-(x86-64|aarch64)/librelaypass_ffi\.(so|dylib)$' <<<"$entries" ||
   { echo "FAILED: the jar holds no native library" >&2; exit 1; }
@@ -34,7 +35,7 @@ if grep -Evq '^(META-INF/.*|(linux|darwin)-.*|dev/|dev/relaypass/.*)$' <<<"$entr
   exit 1
 fi
 
-version() { sed -n "s|.*<$1>\(.*\)</$1>.*|\1|p" "$here/pom.xml" | head -n 1; }
+of_pom() { sed -n "s|.*<$1>\(.*\)</$1>.*|\1|p" "$here/pom.xml" | head -n 1; }
 cat > "$project/pom.xml" <<POM
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -48,7 +49,7 @@ cat > "$project/pom.xml" <<POM
     <dependency>
       <groupId>dev.relaypass</groupId>
       <artifactId>relaypass</artifactId>
-      <version>0.1.0</version>
+      <version>$version</version>
     </dependency>
   </dependencies>
   <build>
@@ -57,7 +58,7 @@ cat > "$project/pom.xml" <<POM
       <plugin>
         <groupId>org.jetbrains.kotlin</groupId>
         <artifactId>kotlin-maven-plugin</artifactId>
-        <version>$(version kotlin.version)</version>
+        <version>$(of_pom kotlin.version)</version>
         <executions>
           <execution>
             <phase>compile</phase>
@@ -92,7 +93,7 @@ done
   mvn -q -B -Dstyle.color=never -Dmaven.repo.local="$local" -Dkotlin.compiler.daemon=false \
     compile dependency:build-classpath -Dmdep.outputFile=classpath
 )
-grep -q "$local/dev/relaypass/relaypass/0.1.0/relaypass-0.1.0.jar" "$project/classpath"
+grep -q "$local/dev/relaypass/relaypass/$version/relaypass-$version.jar" "$project/classpath"
 
 # Without the sandbox's own output, whose first line says where it listens.
 coproc sandbox { exec "$cli" sandbox --until-stdin-closes; }

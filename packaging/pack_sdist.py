@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 
+from archives import EPOCH
 from platforms import DIST, ROOT
-from staging import EPOCH, fresh
+from staging import fresh
 
 OUT = DIST / "sdist"
 

@@ -13,11 +13,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from archives import universal
+from archives import EPOCH, universal
 from bindgen import generate
 from notices import carried
 from platforms import DIST, ROOT, STAGE, Target
-from staging import EPOCH, absolute_links, fresh, lay, present
+from staging import absolute_links, fresh, lay, present
+from stamp import is_debug
 from version import current
 
 OUT = STAGE / "swift" / "relaypass-swift"
@@ -31,6 +32,8 @@ def main() -> None:
     built = [target for target in present("librelaypass_ffi.a") if target.swift != "-"]
     linux = [target for target in built if target.system == "linux"]
     macos = [target for target in built if target.system == "macos"]
+    if not linux:
+        raise SystemExit("The Swift package is for Linux with glibc, too: build its library first.")
     sources(built)
     generated = fresh(STAGE / "swift" / "generated")
     generate("swift", generated)
@@ -79,7 +82,7 @@ def artifact_bundle(built: list[Target], generated: Path) -> None:
     variants = []
     for target in built:
         library = f"{target.swift}/librelaypass_ffi.a"
-        lay(folder, {library: _hostable(_library(target), folder / library)})
+        lay(folder, {library: _hostable([target], _library(target), folder / library)})
         variants.append({
             "path": library,
             # The second one is what the Swift of Debian calls itself.
@@ -103,7 +106,7 @@ def xcframework(built: list[Target], generated: Path) -> None:
     library = folder / name / "librelaypass_ffi.a"
     library.parent.mkdir(parents=True)
     libraries = {target.machine: _library(target) for target in built}
-    library.write_bytes(_hostable(universal(libraries), library))
+    library.write_bytes(_hostable(built, universal(libraries), library))
     _headers(generated, folder / name / "Headers")
     listed = "".join(f"<string>{each}</string>" for each in slices)
     (folder / "Info.plist").write_text(_INFO_PLIST.format(name=name, slices=listed))
@@ -137,12 +140,12 @@ def _library(target: Target) -> bytes:
     return (target.natives / "librelaypass_ffi.a").read_bytes()
 
 
-def _hostable(content: bytes, path: Path) -> bytes:
+def _hostable(targets: list[Target], content: bytes, path: Path) -> bytes:
     """Hosts of git repositories refuse the push of a file over 100 MiB; then all was for nothing.
 
     What is not optimised (packaging/debug-natives) goes nowhere, and may be larger.
     """
-    if len(content) > LARGEST and not os.environ.get("RELAYPASS_DIST"):
+    if len(content) > LARGEST and not any(map(is_debug, targets)):
         raise SystemExit(
             f"{path.relative_to(OUT)} has {len(content) / 2**20:.0f} MiB; hosts of git "
             f"repositories take at most {LARGEST / 2**20:.0f} MiB in a file"
@@ -171,7 +174,11 @@ def commit() -> None:
 
 
 def _git(*arguments: str | Path, **environment: str) -> None:
-    subprocess.run(["git", *arguments], cwd=OUT, check=True, env={**os.environ, **environment})
+    # What somebody has set for himself (a signature, a hook) would make another commit.
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    subprocess.run(
+        ["git", *arguments], cwd=OUT, check=True, env={**os.environ, **alone, **environment}
+    )
 
 
 if __name__ == "__main__":

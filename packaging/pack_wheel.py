@@ -13,10 +13,11 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipInfo
 
 import tomllib
+from archives import EPOCH, ZIP_TIME
 from notices import SBOM, carried
 from platforms import DIST, ROOT, Target
 from pyproject_metadata import StandardMetadata
-from staging import EPOCH, absolute_links, fresh, present, wheel_platforms
+from staging import absolute_links, fresh, present, wheel_platforms
 from version import current
 from wheel.wheelfile import WheelFile
 
@@ -95,7 +96,7 @@ def _write(
     out = OUT / f"{full}-{tag}.whl"
     with WheelFile(out, "w") as wheel:
         for path, content in sorted(files.items()):
-            entry = ZipInfo(path, (2026, 1, 1, 0, 0, 0))
+            entry = ZipInfo(path, ZIP_TIME)
             entry.compress_type = ZIP_DEFLATED
             # Installers make scripts executable by this.
             entry.external_attr = (0o100755 if "/scripts/" in path else 0o100644) << 16

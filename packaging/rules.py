@@ -35,6 +35,8 @@ EXPORTS = {
 # On Windows AWS-LC's source of entropy says in its own code that it is exported. The version is in the
 # names: nobody takes them for another's.
 OF_AWS_LC = r"aws_lc_[0-9_]+_jent_\w+"
+# In bytes: a goal of the project.
+LARGEST_ADDON = 9_000_000
 # The names of what is behind the cargo feature `test-hooks`.
 HOOKS = re.compile(rb"example_failures|example_events|exampleErrors|panicWhenAnswered|count_calls")
 
@@ -61,7 +63,10 @@ def faults(target: Target, path: Path, binary: Binary) -> Iterator[str]:
             yield "has no signature that fits: macOS kills it"
         if binary.install_name.startswith("/"):
             yield f"says that its place is {binary.install_name}"
-    yield from faults_of_content(path.read_bytes())
+    content = path.read_bytes()
+    if path.name == target.node_addon and len(content) > LARGEST_ADDON:
+        yield f"is larger than {LARGEST_ADDON:,} bytes"
+    yield from faults_of_content(content)
 
 
 def faults_of_exports(path: Path, binary: Binary, also: str) -> Iterator[str]:

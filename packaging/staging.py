@@ -1,4 +1,4 @@
-"""What all kinds of packages are made from: the platforms that were built, and one time for all files."""
+"""What all kinds of packages are made from: the platforms that were built, and files laid into folders."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from platforms import DIST, ROOT, Target, targets
 from stamp import is_debug, must_be_fresh
 
 REPOSITORY = "https://github.com/relaypass/relaypass"
-
-# The time of every file in a package, so that the same bytes come out of the same sources: 2026-01-01.
-EPOCH = 1_767_225_600
 
 
 def present(*files: str) -> list[Target]:

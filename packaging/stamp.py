@@ -23,7 +23,11 @@ _INPUTS: tuple[str, ...] = (
 _INPUTS += ("rust-toolchain.toml", ".cargo/config.toml")
 _INPUTS += tuple(
     f"packaging/{it}"
-    for it in ("natives", "release-flags", "targets", "macos-linker", "windows-linker")
+    for it in (
+        *("natives", "release-flags", "targets", "toolchain", "requirements.txt"),
+        *("macos-linker", "macos", "apple.py"),
+        *("windows-linker", "windows", "windows.py"),
+    )
 )
 _NO_INPUTS = {"tests", "benches", "examples", "target"}
 

@@ -41,6 +41,8 @@ PLACES = [
     Place("deploy/README.md", r"relaypass-gateway:([\d.]+\d)", 2),
     Place("deploy/compose.yaml", r"relaypass-gateway:([\d.]+\d)"),
     Place("deploy/kubernetes.yaml", r"relaypass-gateway:([\d.]+\d)", 2),
+    Place("docs/deploying.md", r"relaypass-gateway:([\d.]+\d)", 2),
+    Place("docs/installing.md", r"/relaypass(?:-linux-x64-gnu)?-([\d.]+\d)\.tgz", 2),
 ]
 
 

@@ -32,9 +32,11 @@ pub(crate) struct Arguments {
         default_value = "https://api.withpersona.com"
     )]
     base_url: String,
-    /// Where to keep what must not happen twice: sqlite:PATH, postgres://user@host/database, or
-    /// memory, which forgets everything with the process. Default: a SQLite file in the data folder
-    #[arg(long, env = "RELAYPASS_STORE", hide_env_values = true)]
+    /// Where to keep what must not happen twice: sqlite:relative/path, sqlite:///absolute/path,
+    /// postgres://user@host/database, or memory:, which forgets everything with the process. Default:
+    /// a SQLite file in the data folder
+    // Not by `env`: RELAYPASS_STORE and RELAYPASS_STORE_FILE are read as all secrets are.
+    #[arg(long)]
     store: Option<String>,
     /// The data folder: where the SQLite file is, unless --store says otherwise
     #[arg(long, env = "RELAYPASS_DATA", default_value = "relaypass-data")]
@@ -151,6 +153,7 @@ again, and stops nothing.";
 
 pub(crate) async fn run(arguments: Arguments) -> CommandResult {
     let _logging = logging::begin(&arguments)?;
+    warn_of_unknown_variables();
     // Before anything that takes long: until then SIGHUP ends the process.
     let mut hangups = crate::stop::Hangups::listen()?;
     let options = arguments.options(Purpose::Serve)?;
@@ -180,6 +183,23 @@ pub(crate) async fn run(arguments: Arguments) -> CommandResult {
         () = signals.next() => {}
     }
     Ok(())
+}
+
+/// A variable that is misspelt is not set: a proxy or a limit would be left out without a word.
+fn warn_of_unknown_variables() {
+    let command = <Arguments as clap::Args>::augment_args(clap::Command::new("gateway"));
+    let flags: Vec<_> = (command.get_arguments().filter_map(clap::Arg::get_env)).collect();
+    for name in settings::names_of_ours() {
+        let secret = name.strip_suffix("_FILE").unwrap_or(&name);
+        let is_secret = SECRETS.split_whitespace().any(|word| word == secret);
+        // The last is for `relaypass health`, which runs beside this with the same environment.
+        if !is_secret && !flags.iter().any(|flag| **flag == *name) && name != "RELAYPASS_URL" {
+            tracing::warn!(
+                variable = name,
+                "no setting has this name, so that what it says is not used: is it misspelt?"
+            );
+        }
+    }
 }
 
 /// What options are read for.

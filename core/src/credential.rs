@@ -190,6 +190,9 @@ fn why_no_seal_key(text: &str, bytes: &[u8]) -> String {
 
 /// What is not of Persona's keys, which have letters, digits, `_` and `-`, and is of what was around one.
 fn why_no_api_key(text: &str) -> Option<&'static str> {
+    const BEGINNINGS: [&str; 2] = ["persona_production_", "persona_sandbox_"];
+    let mut places = BEGINNINGS.iter().filter_map(|it| text.rfind(it));
+    let is_within = places.any(|place| place > 0);
     let is_hex = |pair: &[u8]| pair.iter().all(u8::is_ascii_hexdigit);
     let mut after_percent = text.split('%').skip(1).map(str::as_bytes);
     if text.ends_with([',', ';']) {
@@ -204,7 +207,9 @@ fn why_no_api_key(text: &str) -> Option<&'static str> {
         Some("is percent-encoded: decode it first")
     } else if text.contains('\\') {
         Some("has a backslash in it: give it without escapes")
-    } else if matches!(text, "persona_production_" | "persona_sandbox_") {
+    } else if is_within && given::why_not_visible(text).is_none() {
+        Some("has something before it, or is more than one key: give one key alone")
+    } else if BEGINNINGS.contains(&text) {
         Some("is cut off: give all of it")
     } else {
         None

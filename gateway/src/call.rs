@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::{to_bytes, Body};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::header::{HeaderValue, CONTENT_ENCODING};
 use axum::http::request::Parts;
 use axum::http::StatusCode;
 use relaypass::{Client, Result};
@@ -49,6 +50,17 @@ impl<T: Described> FromRequest<Arc<App>> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let is_encoded = |encoding: &HeaderValue| {
+            let encoding = encoding.as_bytes().trim_ascii();
+            !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity")
+        };
+        if (request.headers().get_all(CONTENT_ENCODING).iter()).any(is_encoded) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "invalid_argument",
+                "The body has a Content-Encoding, and bodies are read as they are: send it without.",
+            ));
+        }
         let bytes = read(request.into_body(), app).await?;
         if bytes.is_empty() {
             if let Some(value) = T::when_empty() {

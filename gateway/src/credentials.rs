@@ -68,13 +68,15 @@ impl FromRequestParts<Arc<App>> for Operator {
                  RELAYPASS_API_KEY and RELAYPASS_GATEWAY_TOKEN.",
             ));
         };
-        let shown = bearer(&parts.headers)?;
-        if shown.is_some_and(|shown| token.matches(shown.expose())) {
-            return Ok(Self);
+        match bearer(&parts.headers)? {
+            Some(shown) if token.matches(shown.expose()) => Ok(Self),
+            Some(_) => Err(Problem::unauthenticated(
+                "The token is not this gateway's: Authorization: Bearer <RELAYPASS_GATEWAY_TOKEN>.",
+            )),
+            None => Err(Problem::unauthenticated(
+                "This call needs the gateway's token: Authorization: Bearer <RELAYPASS_GATEWAY_TOKEN>.",
+            )),
         }
-        Err(Problem::unauthenticated(
-            "This call needs the gateway's token: Authorization: Bearer <RELAYPASS_GATEWAY_TOKEN>.",
-        ))
     }
 }
 

@@ -186,11 +186,16 @@ impl Metrics {
         }
     }
 
-    /// The text that Prometheus reads.
-    pub(crate) fn text(&self) -> String {
+    /// What there is, as OpenMetrics.
+    pub(crate) fn open_metrics(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a text can always be written to");
         text
+    }
+
+    /// The same in Prometheus' own text, format 0.0.4, which every reader takes.
+    pub(crate) fn prometheus(&self) -> String {
+        classic(&self.open_metrics())
     }
 
     pub(crate) fn count_answer(
@@ -267,6 +272,35 @@ impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.dec();
     }
+}
+
+/// OpenMetrics as format 0.0.4, which has no units and no end, and calls a counter what its samples are called.
+fn classic(open_metrics: &str) -> String {
+    let name_of = |line: &str, kind: &str| -> Option<(String, String)> {
+        let (name, rest) = line.strip_prefix(kind)?.split_once(' ')?;
+        Some((name.to_owned(), rest.to_owned()))
+    };
+    let types = open_metrics
+        .lines()
+        .filter_map(|line| name_of(line, "# TYPE "));
+    let counters: Vec<String> = types
+        .filter_map(|(name, kind)| (kind == "counter").then_some(name))
+        .collect();
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines() {
+        if line == "# EOF" || line.starts_with("# UNIT ") {
+            continue;
+        }
+        let of_counter = ["# HELP ", "# TYPE "].iter().find_map(|kind| {
+            let (name, rest) = name_of(line, kind)?;
+            counters
+                .contains(&name)
+                .then(|| format!("{kind}{name}_total {rest}"))
+        });
+        text.push_str(of_counter.as_deref().unwrap_or(line));
+        text.push('\n');
+    }
+    text
 }
 
 /// From what a store alone takes to what a call with all its retries may take.

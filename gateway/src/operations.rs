@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{HeaderMap, HeaderValue, ACCEPT, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::Json;
 use serde::Serialize;
@@ -62,23 +62,43 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, P
     Ok(Json(Health { status: "ok" }))
 }
 
-/// What Prometheus reads. No label names a caller, a relay or a verification.
+/// What Prometheus reads: its own text, or OpenMetrics if that is asked for. No label names a caller, a relay or a
+/// verification.
 #[utoipa::path(
     get,
     path = "/metrics",
     tag = "operations",
     operation_id = "metrics",
-    responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")),
+    responses((
+        status = 200,
+        description = "Numbers, as text",
+        content((String = "text/plain"), (String = "application/openmetrics-text")),
+    )),
 )]
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let verifications = app.client.verifications();
     let counting = verifications.count_open(MOST_COUNTED);
     // Without its store the gateway still has numbers to tell.
     if let Ok(Ok(open)) = tokio::time::timeout(PATIENCE, counting).await {
         app.metrics.set_open(open);
     }
-    const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, TYPE)], app.metrics.text()).into_response()
+    let (kind, text) = match headers.get_all(ACCEPT).iter().any(takes_open_metrics) {
+        true => (
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            app.metrics.open_metrics(),
+        ),
+        false => (
+            "text/plain; version=0.0.4; charset=utf-8",
+            app.metrics.prometheus(),
+        ),
+    };
+    ([(CONTENT_TYPE, kind)], text).into_response()
+}
+
+fn takes_open_metrics(accepted: &HeaderValue) -> bool {
+    let text = accepted.to_str().unwrap_or_default();
+    text.to_ascii_lowercase()
+        .contains("application/openmetrics-text")
 }
 
 /// What Persona, and others, could link as this gateway is configured, and by what was seen. No address, URL

@@ -30,13 +30,15 @@ REFUSED = "relaypass works in the main interpreter of a process only, and this i
 
 @pytest.mark.parametrize("kind", ["legacy", "isolated"])
 @pytest.mark.parametrize("first", ["", "import relaypass"], ids=["alone", "after the main one"])
-def test_a_sub_interpreter_is_told(kind: str, first: str) -> None:
+@pytest.mark.parametrize("is_destroyed", [True, False], ids=["destroyed", "left over"])
+def test_a_sub_interpreter_is_told(kind: str, first: str, is_destroyed: bool) -> None:
+    destroy = "interpreters.destroy(number)" if is_destroyed else ""
     code = f"""
 {first}
 number = create("{kind}")
 # Its print has a buffer of its own.
 interpreters.run_string(number, TRY + "import sys; sys.stdout.flush()")
-interpreters.destroy(number)
+{destroy}
 import relaypass
 client = relaypass.RelayPass(base_url="http://127.0.0.1:1", retries=0)
 try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from threading import Lock
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -135,6 +136,8 @@ def status_fault(step: str, status: int) -> dict[str, Any]:
     return {"step": step, "fault": "status", "status": status}
 
 
+# When Persona takes requests again.
+NEXT_SECOND = {"headers": {"ratelimit-reset": "1"}}
 # What Persona, or something on the way, does to each request of a step; and the row of the table.
 FAULTS = [
     (status_fault("sign", 500), "server_error", "call again"),
@@ -156,6 +159,11 @@ FAULTS = [
         "claim_mismatch",
         "final",
     ),
+    ({"step": "redeem", "fault": "delay", "milliseconds": 6000}, "timeout", "call again"),
+    (status_fault("redeem", 408), "timeout", "call again"),
+    (status_fault("sign", 429) | NEXT_SECOND, "rate_limited", "call again"),
+    (status_fault("redeem", 429) | NEXT_SECOND, "rate_limited", "call again"),
+    ({"step": "redeem", "fault": "respond", "body": "{}"}, "protocol", "call again"),
 ]
 
 
@@ -208,6 +216,64 @@ def test_a_client_that_was_wrong_is_mended(sandbox: Sandbox, tmp_path: Any) -> N
         assert "`decryption`" in table()["mend, and call again"]
         assert "other environment" in table()["mend, and call again"]
         assert client.verifications.complete(started.id).status == "passed"
+
+
+class Breakable:
+    """A store in memory, one method of which fails for as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.broken = ""
+        self._records: dict[str, relaypass.StoreRecord] = {}
+        self._lock = Lock()
+
+    def _enter(self, method: str) -> None:
+        if self.broken == method:
+            raise OSError("the disk is full")
+
+    def load(self, key: str) -> relaypass.StoreRecord | None:
+        self._enter("load")
+        return self._records.get(key)
+
+    def compare_and_swap(
+        self, key: str, expected: int | None, new: relaypass.StoreRecord | None
+    ) -> bool:
+        self._enter("compare_and_swap")
+        with self._lock:
+            there = self._records.get(key)
+            if (None if there is None else there.version) != expected:
+                return False
+            self._records.pop(key, None)
+            if new is not None:
+                self._records[key] = new
+            return True
+
+    def scan(self, prefix: str, due_before: int | None, limit: int) -> list[str]:
+        return []
+
+
+@pytest.mark.parametrize("method", ["load", "compare_and_swap"])
+def test_a_store_that_failed_is_mended(method: str, sandbox: Sandbox) -> None:
+    store = Breakable()
+    with make_client(sandbox.production_api_key, sandbox, store=store) as client:
+        started = start(client, finished=True)
+        store.broken = method
+        error = fails(client, started.id)
+        assert (error.code, error.retryable) == ("store", True)
+        assert isinstance(error.__cause__, OSError)
+        assert "`store`" in table()["call again"]
+        store.broken = ""
+        assert client.verifications.complete(started.id).status == "passed"
+
+
+def test_a_client_that_was_closed_is_made_anew(sandbox: Sandbox, tmp_path: Any) -> None:
+    store = f"sqlite:{tmp_path}/store.sqlite"
+    with make_client(sandbox.production_api_key, sandbox, store=store) as client:
+        started = start(client, finished=True)
+    error = fails(client, started.id)
+    assert (error.code, error.retryable) == ("closed", False)
+    assert "`closed`" in table()["mend, and call again"]
+    with make_client(sandbox.production_api_key, sandbox, store=store) as anew:
+        assert anew.verifications.complete(started.id).status == "passed"
 
 
 def fails(client: relaypass.RelayPass, id: str, **options: Any) -> relaypass.RelayPassError:

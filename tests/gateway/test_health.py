@@ -44,6 +44,9 @@ def test_no_certificates_are_needed(sandbox: Sandbox, tmp_path: Path) -> None:
         # Without a scheme, from the environment, and with blanks around.
         assert health(gateway.url.removeprefix("http://")) == (0, "")
         assert health(RELAYPASS_URL=f" {gateway.url}\r") == (0, "")
+        # Empty is not set. Nobody need listen at the usual place.
+        said = health(RELAYPASS_URL="")
+        assert said == (0, "") or "http://127.0.0.1:8480/healthz" in said[1]
 
 
 def test_the_demonstration_needs_none_either() -> None:

@@ -182,6 +182,21 @@ def test_a_wrong_body_is_refused_and_not_repeated(
     assert sandbox.exchanges() == []
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "IDENTITY", ""])
+def test_an_encoding_that_is_not_read_is_called_that(
+    gateway: Gateway, sandbox: Sandbox, encoding: str
+) -> None:
+    answer = gateway.call(
+        "POST", "/relays", json.loads(CREATE), headers={"Content-Encoding": encoding}
+    )
+    if encoding in ("IDENTITY", ""):
+        assert answer.status == 201
+        return
+    assert (answer.status, answer.code) == (415, "invalid_argument")
+    assert b"Content-Encoding" in answer.body
+    assert sandbox.ledger()["relays"] == 0
+
+
 def test_requests_in_one_go_are_answered_in_order(gateway: Gateway, sandbox: Sandbox) -> None:
     """The first one is slow, and the others fail, or are quick."""
     sandbox.faults({"step": "create", "fault": "delay", "milliseconds": 300})

@@ -170,10 +170,16 @@ Sample = tuple[str, tuple[tuple[str, str], ...]]
 
 def samples(gateway: Gateway) -> dict[Sample, float]:
     """Every number of the metrics, by its name and its labels."""
-    answer = gateway.call("GET", "/metrics")
+    # As Prometheus asks.
+    asked = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+    answer = gateway.call("GET", "/metrics", headers={"Accept": asked})
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     lines = answer.body.decode().splitlines()
     assert lines[-1] == "# EOF"
+    return samples_of(lines)
+
+
+def samples_of(lines: list[str]) -> dict[Sample, float]:
     found: dict[Sample, float] = {}
     for line in lines:
         if line.startswith("#"):
@@ -193,6 +199,61 @@ def counted(found: dict[Sample, float], name: str) -> dict[tuple[str, ...], floa
         for (named, labels), number in found.items()
         if named == f"relaypass_{name}"
     }
+
+
+def test_the_older_text_of_prometheus_is_given_to_whoever_asks_for_nothing_else(
+    gateway: Gateway, sandbox: Sandbox
+) -> None:
+    proofs.assert_answers_the_honest(gateway, sandbox)
+    for headers in ({}, {"Accept": "*/*"}, {"Accept": "text/plain;version=0.0.4"}):
+        answer = gateway.call("GET", "/metrics", headers=headers)
+        assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        lines = answer.body.decode().splitlines()
+        assert not [line for line in lines if line == "# EOF" or line.startswith("# UNIT")]
+        # Each number has a type under the name that it has there, or under that of its histogram.
+        types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", answer.body.decode(), re.MULTILINE))
+        helped = set(re.findall(r"^# HELP (\S+) .", answer.body.decode(), re.MULTILINE))
+        assert helped == types.keys()
+        assert set(types.values()) == {"counter", "gauge", "histogram"}
+        for name, _ in samples_of(lines):
+            whole = re.sub(r"_(bucket|sum|count)$", "", name)
+            assert types.get(name) in ("counter", "gauge") or types[whole] == "histogram", name
+        assert types["relaypass_passes_billed_total"] == "counter"
+    # The same numbers in both.
+    known = {name for name, _ in samples(gateway)}
+    assert known == {name for name, _ in samples_of(lines)}
+
+
+def test_the_log_says_why_postgresql_refuses(
+    sandbox: Sandbox, tmp_path: Path, server: Server
+) -> None:
+    store = urlsplit(postgres_url(server.url))._replace(path="/missing").geturl()
+    key = proofs.random_seal_key()
+    with proofs.running_gateway(sandbox, tmp_path, store=store, RELAYPASS_SEAL_KEY=key) as gateway:
+        assert_is_not_ready(gateway)
+        proofs.eventually(lambda: "SQLSTATE 3D000" in gateway.log())
+    server.stop()
+
+
+def test_a_variable_that_no_setting_has_is_named_in_the_log(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = {
+        "RELAYPASS_ANON_PROXY": "http://user:canary@127.0.0.1:1",
+        "RELAYPASS_TLS_CERT_FILE": "server.pem",
+        # What Kubernetes makes of a Service, and what is read.
+        "RELAYPASS_GATEWAY_SERVICE_HOST": "10.0.0.1",
+        "RELAYPASS_GATEWAY_SERVICE_PORT_HTTP": "8480",
+        "RELAYPASS_GATEWAY_PORT_8480_TCP_ADDR": "10.0.0.1",
+        "RELAYPASS_GATEWAY_PORT": "tcp://10.0.0.1:8480",
+        "RELAYPASS_URL": "127.0.0.1:8480",
+        "RELAYPASS_LOG": "info",
+    }
+    with proofs.running_gateway(sandbox, tmp_path, **settings) as gateway:
+        lines = [json.loads(line) for line in gateway.log().splitlines()]
+        named = {line["variable"] for line in lines if "variable" in line}
+        assert named == {"RELAYPASS_ANON_PROXY", "RELAYPASS_TLS_CERT_FILE"}
+        assert "canary" not in gateway.log()
 
 
 def test_the_numbers_are_those_of_what_happened(gateway: Gateway, sandbox: Sandbox) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +62,52 @@ def test_a_file_that_is_not_there_any_more_takes_no_verification(
         assert "was removed or replaced while it was in use" in gateway.log()
         # Nobody makes a new one behind the operator's back.
         assert (tmp_path / "gateway.sqlite").exists() == (take_away is replace)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, say: Say) -> Iterator[Path]:
+    """A folder that holds a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        missing("this system lets us mount no folder", say)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_is_told_and_nothing_is_answered_as_stored(
+    small_disk: Path, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    store = proofs.sqlite_in(small_disk)
+    with proofs.running_gateway(sandbox, tmp_path, store=store) as gateway:
+        kept = [start(gateway).json["id"]]
+        assert gateway.call("GET", "/readyz").status == 200
+        filler = small_disk / "filler"
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4_096))
+
+        def is_full() -> bool:
+            # What the file has room for within itself still fits.
+            answer = start(gateway)
+            if answer.status == 201:
+                kept.append(answer.json["id"])
+                return False
+            assert (answer.status, answer.code) == (503, "store")
+            return True
+
+        proofs.eventually(is_full)
+        proofs.eventually(lambda: gateway.call("GET", "/readyz").status == 503)
+        assert gateway.call("GET", "/readyz").code == "store"
+        assert gateway.call("GET", "/healthz").status == 200
+        filler.unlink()
+        proofs.eventually(lambda: gateway.call("GET", "/readyz").status == 200)
+        proofs.assert_answers_the_honest(gateway, sandbox)
+        # What was answered is there.
+        for id in kept:
+            there = gateway.call("GET", f"/verifications/{id}", None, gateway.operator)
+            assert there.status == 200, id
 
 
 @pytest.fixture

@@ -228,6 +228,14 @@ def test_a_secret_that_is_given_twice_is_refused(tmp_path: Path, name: str) -> N
     assert CANARY not in said
 
 
+def test_a_store_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text(f"postgres://user:{CANARY}@127.0.0.1:1/d")
+    settings = {"RELAYPASS_STORE": "memory:", "RELAYPASS_STORE_FILE": "store"}
+    said = refused(tmp_path, "--listen=127.0.0.1:0", **settings)
+    assert "RELAYPASS_STORE and RELAYPASS_STORE_FILE are both set" in said
+    assert CANARY not in said
+
+
 @pytest.mark.parametrize("file", ["nothing", "."])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, file: str) -> None:

@@ -6,6 +6,7 @@ RELAYPASS_DIST names the folder; without it, `dist`. What ran is printed at the 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from platforms import DIST, ROOT, Target, chosen, targets
 # The sandbox is the command that is packed, too.
 os.environ["RELAYPASS_CLI"] = str(HOST.natives / HOST.command)
 
+from loud import missing  # noqa: E402
 from pack_npm import addon_manifest, command_manifest  # noqa: E402
 from sandbox import running_sandbox  # noqa: E402
 from snippets import snippets_of  # noqa: E402
@@ -75,6 +77,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("what was installed and ran")
         for (artifact, room), state in sorted(_matrix.items()):
             terminalreporter.write_line(f"{artifact:<28} {room:<48} {state}")
+
+
+@pytest.fixture(scope="session")
+def maven() -> None:
+    """What builds and fetches jars."""
+    if shutil.which("mvn") is None:
+        missing("NOT RUN: this system has no Maven", print)
 
 
 @pytest.fixture(scope="session")

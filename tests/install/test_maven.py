@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -152,6 +151,4 @@ def test_what_central_asks_for_is_there(artifacts: Path) -> None:
         assert f"<{element}>" in pom
 
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("mvn") is None, reason="NOT RUN: this system has no Maven"
-)
+pytestmark = pytest.mark.usefixtures("maven")

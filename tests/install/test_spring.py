@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,9 +14,7 @@ from room import Room, local_repository
 
 FILES = Path(__file__).with_name("spring")
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("mvn") is None, reason="NOT RUN: this system has no Maven"
-)
+pytestmark = pytest.mark.usefixtures("maven")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import published
 import pytest
 
 import platforms
@@ -121,6 +122,34 @@ def test_a_newer_glibc_is_not_taken_for_an_older_one(tmp_path: Path) -> None:
     """As text, 2.3.4 would come after 2.17, and 2.2.5 before it: both are older."""
     assert faults(tmp_path, "python", floor="GLIBC_2.3.4") == ""
     assert faults(tmp_path, "python", floor="GLIBC_2.2.5") == ""
+
+
+def test_an_addon_that_is_too_large_is_found(tmp_path: Path) -> None:
+    content = bytes(rules.LARGEST_ADDON)
+    assert faults(tmp_path, "mac", content) == ""
+    assert "is larger than 9,000,000 bytes" in faults(tmp_path, "mac", content + b"\0")
+
+
+def test_what_is_missing_left_over_or_too_large_in_dist_is_found(tmp_path: Path) -> None:
+    built = [GNU, MUSL, WINDOWS]
+    for name in published.expected(built):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(published.faults_of_dist(tmp_path, built, built)) == []
+    # Some may be looked at alone.
+    assert list(published.faults_of_dist(tmp_path, [GNU], built)) == []
+    # Where the platform was not built, its four packages and its archive are left over.
+    assert len(list(published.faults_of_dist(tmp_path, [GNU, MUSL], [GNU, MUSL]))) == 5
+    (wheel,) = (tmp_path / "wheel").glob("relaypass-*-win_amd64.whl")
+    with wheel.open("wb") as file:
+        file.truncate(published.LARGEST_WHEEL + 1)
+    (image,) = (tmp_path / "image").iterdir()
+    image.unlink()
+    (tmp_path / "npm" / "relaypass-0.0.1.tgz").touch()
+    missing, left, large = published.faults_of_dist(tmp_path, built, built)
+    assert missing == f"image/{image.name} is missing"
+    assert left.startswith("npm/relaypass-0.0.1.tgz is of no platform")
+    assert large == f"wheel/{wheel.name} is larger than 5,000,000 bytes"
 
 
 def test_the_hooks_of_tests_are_found(tmp_path: Path) -> None:

@@ -66,13 +66,17 @@ fn filter(text: &str) -> Result<Targets, String> {
     }
     let directives =
         items(text).map_err(|place| wrong(&format!("has nothing at place {place}")))?;
+    let is_ours = |name: &str| {
+        name == "relaypass" || name.starts_with("relaypass_") || name.starts_with("relaypass::")
+    };
+    let mut is_silent = true;
     for directive in &directives {
         let (name, level) = directive.split_once('=').unwrap_or((directive, directive));
         let is_level = LEVELS.iter().any(|known| level.eq_ignore_ascii_case(known))
             || matches!(level.as_bytes(), [b'0'..=b'5']);
+        is_silent &= name != level && !is_ours(name);
         // A word that is no level is a target: all the others would be silent.
-        let is_ours = name.starts_with("relaypass") && !name.replace("::", "").contains(':');
-        if !is_level && (name != level || !is_ours) {
+        if !is_level && (name != level || !is_ours(name)) {
             // Whatever is longer may be a secret in the wrong place.
             let is_word = level.len() <= 8 && level.bytes().all(|it| it.is_ascii_alphabetic());
             return Err(wrong(&match is_word {
@@ -80,6 +84,11 @@ fn filter(text: &str) -> Result<Targets, String> {
                 false => "has a level which there is not".to_owned(),
             }));
         }
+    }
+    if is_silent {
+        return Err(wrong(
+            "names nothing of the gateway's (relaypass, relaypass_gateway), all of which would be silent",
+        ));
     }
     directives
         .join(",")
@@ -119,6 +128,10 @@ mod tests {
             ("relaypass=loud", "which there is not"),
             ("relaypass=", "which there is not"),
             ("relaypass:debug", "which there is not"),
+            ("relaypass-gateway=debug", "would be silent"),
+            ("RELAYPASS=debug", "would be silent"),
+            ("relaypassed=debug", "would be silent"),
+            ("hyper=error,reqwest=debug", "would be silent"),
             ("info;debug", "which there is not"),
             ("info,,debug", "nothing at place 2"),
             ("info debug", "which there is not"),

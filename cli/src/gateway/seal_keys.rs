@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine as _;
-use relaypass::given::{items, secret};
+use relaypass::given::{items, read_file, secret};
 use relaypass::store::BuiltInStore;
 use relaypass::{os_random, rand_core::Rng, IdempotencyKey, SealKey, Secret};
 use zeroize::Zeroizing;
@@ -93,12 +93,12 @@ fn sync_folder(path: &Path) {
 }
 
 fn read(path: &Path) -> Result<Option<SealKey>, String> {
-    let named = path.display();
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse(&named.to_string(), &text).map(Some),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{named} cannot be read: {error}")),
+    if let Ok(false) = path.try_exists() {
+        return Ok(None);
     }
+    let named = path.display().to_string();
+    let text = read_file(path).map_err(|error| format!("{named} {error}"))?;
+    parse(&named, &text).map(Some)
 }
 
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
@@ -136,6 +136,16 @@ mod tests {
             let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+        // As PowerShell writes it back.
+        let utf_16 = std::fs::read_to_string(&path).unwrap();
+        let units = utf_16.encode_utf16().flat_map(u16::to_le_bytes);
+        std::fs::write(
+            &path,
+            [0xff, 0xfe].into_iter().chain(units).collect::<Vec<_>>(),
+        )
+        .unwrap();
+        let found = beside(&database).unwrap();
+        assert_eq!(&**found.open(&sealed, b"").unwrap(), b"text");
         std::fs::write(&path, "canary").unwrap();
         let error = beside(&database).err().unwrap();
         assert!(

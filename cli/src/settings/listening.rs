@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use relaypass::given::meant;
+use relaypass::given::{has_template, meant, stands_for_another};
 
 /// Reads an address and a port.
 ///
@@ -14,6 +14,10 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
+    // `[::]:$PORT` is told by its port.
+    if let Some(why) = stands_for_another(text) {
+        return Err(format!("it {why}. It takes an address and a port, {LIKE}"));
+    }
     let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
     let why = if text.is_empty() {
         "it is empty"
@@ -21,6 +25,8 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
         "it is a URL"
     } else if text.bytes().all(|digit| digit.is_ascii_digit()) {
         "it is a port without an address"
+    } else if host.starts_with(['$', '%']) || has_template(host) {
+        "its address is a variable or a template that nothing has replaced"
     } else if host.is_empty() || host == "*" {
         "it names no address"
     } else if text.parse::<IpAddr>().is_ok() {
@@ -37,6 +43,9 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
         "it is more than one address"
     } else if text.contains('%') {
         "the zone of an IPv6 address is given by its number, [fe80::1%2]:8480"
+    } else if (host.strip_suffix(':')).is_some_and(|it| !it.is_empty() && !it.contains([':', '[']))
+    {
+        "it has a `:` too many before its port"
     } else if let Some(why) = why_no_port(text) {
         why
     } else if host.eq_ignore_ascii_case("localhost") {
@@ -122,6 +131,18 @@ mod tests {
             ("127.0.0.1:8480s", "port is no number"),
             ("127.0.0.1:８４８０", "port is no number"),
             ("127.0.0.1:$PORT", "port is no number"),
+            ("127.0.0.1::8480", "a `:` too many"),
+            ("localhost::8480", "a `:` too many"),
+            ("$HOST:8480", "that nothing has replaced"),
+            ("${HOST}:8480", "that nothing has replaced"),
+            ("{{ host }}:8480", "that nothing has replaced"),
+            ("%HOST%:8480", "that nothing has replaced"),
+            ("$LISTEN", "that nothing has replaced"),
+            (
+                "RELAYPASS_LISTEN=127.0.0.1:8480",
+                "the name of its variable",
+            ),
+            ("<address>", "a gap that was to be filled"),
             ("127.0.0.256:8480", "its address is none"),
             ("127.0.0:8480", "its address is none"),
             ("127.1:8480", "its address is none"),

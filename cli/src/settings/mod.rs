@@ -39,6 +39,21 @@ pub(crate) fn tidy_environment() {
     }
 }
 
+/// The names of all variables that begin as ours do, but for those that Kubernetes makes of a Service whose name
+/// begins so, too.
+pub(crate) fn names_of_ours() -> Vec<String> {
+    let of_service = |name: &str| {
+        name.contains("_SERVICE_HOST")
+            || name.contains("_SERVICE_PORT")
+            || name.contains("_PORT_")
+            || name.ends_with("_PORT")
+    };
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    names
+        .filter(|name| name.starts_with(OURS) && !of_service(name))
+        .collect()
+}
+
 /// The setting `name` of the environment, or of the file that `name` with `_FILE` names.
 pub(crate) fn secret(name: &str) -> Result<Option<Secret<String>>, String> {
     let file = format!("{name}_FILE");
@@ -66,30 +81,33 @@ fn secret_file(setting: &str, path: &OsStr) -> Result<Zeroizing<String>, String>
 /// The file that a setting names.
 pub(crate) fn read(setting: &str, path: &Path) -> Result<Zeroizing<String>, String> {
     let named = path.to_string_lossy();
-    if is_no_name(&named) {
-        return Err(format!(
-            "{setting} takes the name of a file, and was given what belongs into it"
-        ));
-    }
-    let meant = Path::new(meant(&named));
+    let name = meant(&named);
+    let meant = Path::new(name);
     given::read_file(meant)
         // A name may begin or end with a blank. What is no file but a pipe is read once.
         .or_else(|error| match meant == path {
             true => Err(error),
             false => given::read_file(path),
         })
-        .map_err(|error| format!("{setting}: {named} {error}"))
+        .map_err(|error| match is_no_name(name) {
+            true => {
+                format!("{setting} takes the name of a file, and was given what belongs into it")
+            }
+            false => format!("{setting}: {named} {error}"),
+        })
 }
 
-/// Whether this is a key, a certificate or a secret, in place of the name of the file that holds it:
-/// PEM, JSON, the base64 of PEM or of DER, or more than any name has.
+/// Whether this, which leads to no file, is a key, a certificate or a secret in place of a name: PEM, JSON, the
+/// base64 of PEM, of DER or of JSON, or more than any name has. `{{` begins a template.
 fn is_no_name(text: &str) -> bool {
     const LONGEST_NAME: usize = 200;
     text.contains("-----BEGIN")
-        || text.contains(['\n', '{'])
-        || text.starts_with("LS0tLS1")
-        || text.starts_with("MII")
-        || text.len() > LONGEST_NAME
+        || text.contains('\n')
+        || text.starts_with('{') && !text.starts_with("{{")
+        || ["LS0tLS1", "MII", "eyJ"]
+            .iter()
+            .any(|with| text.starts_with(with))
+        || text.len() > LONGEST_NAME && !text.starts_with(['/', '.', '~', '$'])
 }
 
 #[cfg(test)]
@@ -104,6 +122,7 @@ mod tests {
             "canary\ncanary",
             "LS0tLS1CRUdJTcanary",
             "MIIEcanary",
+            "eyJrdHkiOiJcanary",
             &"canary".repeat(40),
         ] {
             let error = read("--tls-key", Path::new(text)).unwrap_err();
@@ -112,6 +131,19 @@ mod tests {
                 "{error}"
             );
             assert!(!error.contains("canary"), "{error}");
+        }
+        let long = format!("/{}", "folder/".repeat(40));
+        for (text, words) in [
+            ("${DIR}/server.pem", "Nothing has replaced the variable"),
+            (
+                "{{ folder }}/server.pem",
+                "Nothing has replaced the variable",
+            ),
+            ("/not/there.pem\n", "cannot be read"),
+            (&long, "cannot be read"),
+        ] {
+            let error = read("--tls-key", Path::new(text)).unwrap_err();
+            assert!(error.contains(words) && error.contains(text), "{error}");
         }
     }
 }

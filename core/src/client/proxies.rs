@@ -32,6 +32,12 @@ pub(super) fn read_anonymous(texts: &[Secret<String>], base_url: &BaseUrl) -> Re
         })?;
         urls.extend(items.into_iter().flat_map(str::split_whitespace).map(meant));
     }
+    if urls.windows(2).any(|pair| is_cut(pair[0], pair[1])) {
+        return Err(Error::invalid_argument(
+            "An anonymous proxy has a comma or a blank in its password, where a proxy ends: in a password \
+             these are written %2C and %20.",
+        ));
+    }
     let count = urls.len();
     if count == 0 {
         return Err(Error::invalid_argument(
@@ -58,6 +64,15 @@ pub(super) fn read_anonymous(texts: &[Secret<String>], base_url: &BaseUrl) -> Re
         proxies.push(proxy);
     }
     Ok(proxies)
+}
+
+/// Whether two proxies of a list are one, whose password was taken apart: `http://user:a` and `b@host:1`.
+fn is_cut(first: &str, second: &str) -> bool {
+    let (_, rest) = first.split_once("://").unwrap_or_default();
+    let port = rest.rsplit_once(':').map(|(_, port)| port);
+    let is_port = |port: &str| port.bytes().all(|it| it.is_ascii_digit() || it == b'/');
+    let ends_in_password = !rest.contains('@') && port.is_some_and(|port| !is_port(port));
+    ends_in_password && second.contains('@') && !second.contains("://")
 }
 
 /// What a proxy is known by among several: not by its password, which may change, and not by what no proxy sees.
@@ -118,6 +133,9 @@ mod tests {
             (&[][..], "is empty"),
             (&[""], "is empty"),
             (&[" , "], "nothing at its place 1"),
+            (&["http://user:a,b@one:1"], "written %2C"),
+            (&["http://two:2,socks5h://user:a,b@one:1"], "written %2C"),
+            (&["http://user:a b@one:1"], "written %2C and %20"),
             (&["http://one:1,,http://two:1"], "nothing at its place 2"),
             (&["http://one:1", ",socks5h://two:2"], "nothing at its place 1"),
             (&["http://one:1;http://two:1"], "more than one URL"),

@@ -18,8 +18,7 @@ pub(crate) use address::why_in_one_line;
 pub use address::{read_host_url, UrlForm};
 pub use list::items;
 pub(crate) use name::one_of;
-pub(crate) use secret::{has_template, stands_for_another};
-pub use secret::{secret, why_not_visible};
+pub use secret::{has_template, secret, stands_for_another, why_not_visible};
 
 use crate::encoding::is_invisible;
 
@@ -115,7 +114,8 @@ fn text_of(bytes: Vec<u8>) -> Result<Zeroizing<String>, &'static str> {
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let mut bytes = error.into_bytes();
-        let is_der = bytes.starts_with(&[0x30, 0x82]);
+        // A SEQUENCE: its length is short in a key of elliptic curves, and not said by what Java writes.
+        let is_der = matches!(bytes.as_slice(), [0x30, 0x77 | 0x80..=0x83, ..]);
         bytes.zeroize();
         match is_der {
             true => {

@@ -53,7 +53,7 @@ pub fn secret(text: &str) -> Result<&str, &'static str> {
 }
 
 /// What a text is that was to be replaced: a line with a variable's name, a template, a gap, a mask.
-pub(crate) fn stands_for_another(text: &str) -> Option<&'static str> {
+pub fn stands_for_another(text: &str) -> Option<&'static str> {
     let within = |open: &str, close: &str| text.starts_with(open) && text.ends_with(close);
     if is_whole_line(text) {
         Some("is a whole line with the name of its variable: give what follows the `=`")
@@ -77,7 +77,9 @@ pub(crate) fn stands_for_another(text: &str) -> Option<&'static str> {
 /// `[YOUR-PASSWORD]`, and neither a list nor an address of IPv6.
 fn is_gap(text: &str) -> bool {
     let within = text.trim_matches(['[', ']']);
-    text.is_ascii() && !text.contains('"') && within.parse::<std::net::Ipv6Addr>().is_err()
+    // A zone stands behind the address.
+    let address = within.split('%').next().unwrap_or_default();
+    text.is_ascii() && !text.contains('"') && address.parse::<std::net::Ipv6Addr>().is_err()
 }
 
 /// base64 may begin with `ref+`, and has no `://`.
@@ -87,7 +89,7 @@ fn names_another(text: &str) -> bool {
 }
 
 /// Whether a variable or a template stands in it, whole, that was to be replaced.
-pub(crate) fn has_template(text: &str) -> bool {
+pub fn has_template(text: &str) -> bool {
     [("${", "}"), ("{{", "}}"), ("$(", ")")]
         .iter()
         .any(|(open, close)| {

@@ -228,12 +228,34 @@ impl Vault {
         Ok(Swap::Refused)
     }
 
-    /// Whether the store takes writes at all: deletes what nobody stores.
+    /// Whether the store takes writes, `now` (milliseconds since the epoch): writes a record that nobody reads, since a
+    /// full disk takes a delete that finds nothing. Of all who ask within a second one writes, and the others' delete
+    /// finds nothing: whoever may ask must not keep a disk busy.
     ///
     /// # Errors
     /// `store` when the store fails.
-    pub(crate) async fn check_writes(&self) -> Result<()> {
-        let swap = self.store.compare_and_swap("ready", Some(1), None);
+    pub(crate) async fn check_writes(&self, now: u64) -> Result<()> {
+        const KEY: &str = "ready";
+        const SECOND: u64 = 1_000;
+        const KEPT_FOR: u64 = 24 * 60 * 60 * SECOND;
+        let there = self.wait_for(self.store.load(KEY)).await?;
+        let version = there.as_ref().map(|there| there.version);
+        let written_at = there.and_then(|there| there.expires_at?.checked_sub(KEPT_FOR));
+        let is_new = written_at.is_some_and(|at| now.abs_diff(at) < SECOND);
+        let swap = match is_new {
+            // No record has this version.
+            true => self.store.compare_and_swap(KEY, Some(0), None),
+            false => {
+                let record = Record {
+                    value: Vec::new(),
+                    version: version.map_or_else(first_version, |version| version + 1),
+                    due_at: None,
+                    expires_at: Some(now + KEPT_FOR),
+                };
+                self.store.compare_and_swap(KEY, version, Some(record))
+            }
+        };
+        // Where it is refused, somebody else has just written.
         self.wait_for(swap).await.map(drop)
     }
 

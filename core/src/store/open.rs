@@ -18,7 +18,7 @@ use crate::encoding::percent_encode;
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "sqlite")]
 use crate::given::why_in_one_line;
-use crate::given::{meant, stands_for_another};
+use crate::given::{meant, stands_for_another, without_escaped_ends};
 
 /// Opens the store at `url`. Nothing is connected or created yet.
 ///
@@ -90,7 +90,10 @@ impl Location {
             #[cfg(feature = "sqlite")]
             "sqlite" => sqlite_path(rest).map(Self::Sqlite),
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => Ok(Self::Postgres(Box::new(PostgresStore::open(url)?))),
+            "postgres" | "postgresql" => {
+                let store = PostgresStore::open(without_escaped_ends(url))?;
+                Ok(Self::Postgres(Box::new(store)))
+            }
             #[cfg(not(feature = "sqlite"))]
             "sqlite" => Err(left_out("SQLite", "sqlite")),
             #[cfg(not(feature = "postgres"))]

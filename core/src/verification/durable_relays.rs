@@ -158,7 +158,7 @@ impl DurableRelays<'_> {
     }
 
     /// Whether steps can be kept now: what they are named with can be read and opened, and the store
-    /// takes a delete that finds nothing, which a replica refuses. As [`DurableRelays::renew_seal`], it
+    /// takes writes: it puts a record without content under `ready`, once a second at most. As [`DurableRelays::renew_seal`], it
     /// may seal anew what they are named with.
     ///
     /// # Errors
@@ -167,9 +167,9 @@ impl DurableRelays<'_> {
     pub async fn check_ready(&self) -> Result<()> {
         let check = async {
             let _call = self.client.inner.lifecycle.begin_call()?;
-            let vault = self.engine()?.ports.vault;
-            NameKey::renew_seal(&vault).await?;
-            vault.check_writes().await
+            let ports = self.engine()?.ports;
+            NameKey::renew_seal(&ports.vault).await?;
+            ports.vault.check_writes(ports.now()).await
         };
         let checked = check.await;
         checked.map_err(|error: Error| error.in_operation("relays.check_ready"))

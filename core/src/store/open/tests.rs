@@ -35,6 +35,7 @@ fn what_stands_around_a_url_is_no_part_of_it() {
     }
     for url in [
         "postgres://u@h/d\n",
+        "postgres://u@h/d\\n",
         "'postgresql://u@h/d'",
         "Postgres://u@h/d",
     ] {
