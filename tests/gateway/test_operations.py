@@ -6,10 +6,11 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -49,6 +50,25 @@ def test_it_says_that_it_lives_and_is_ready(gateway: Gateway) -> None:
         answer = gateway.call("GET", path)
         assert (answer.status, answer.json) == (200, {"status": "ok"})
         assert answer.headers["cache-control"] == "no-store"
+
+
+def test_whoever_asks_whether_it_is_ready_has_it_write_once_a_second_at_most(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    def written() -> int:
+        # Each write is one version more.
+        with closing(sqlite3.connect(tmp_path / "gateway.sqlite")) as file:
+            asked = "SELECT version FROM relaypass_records WHERE key = 'ready'"
+            return int(file.execute(asked).fetchone()[0])
+
+    assert gateway.call("GET", "/readyz").status == 200
+    before, began = written(), time.monotonic()
+    ready = partial(gateway.call, "GET", "/readyz")
+    for _ in range(10):
+        assert [answer.status for answer in proofs.at_once([ready] * 8)] == [200] * 8
+    assert written() - before <= time.monotonic() - began + 1
+    # And it does write, later.
+    proofs.eventually(lambda: ready().status == 200 and written() > before)
 
 
 @pytest.fixture
