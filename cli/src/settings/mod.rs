@@ -102,7 +102,7 @@ pub(crate) fn read(setting: &str, path: &Path) -> Result<Zeroizing<String>, Stri
 fn is_no_name(text: &str) -> bool {
     const LONGEST_NAME: usize = 200;
     text.contains("-----BEGIN")
-        || text.contains('\n')
+        || text.contains(['\n', '"'])
         || text.starts_with('{') && !text.starts_with("{{")
         || ["LS0tLS1", "MII", "eyJ"]
             .iter()
@@ -123,6 +123,7 @@ mod tests {
             "LS0tLS1CRUdJTcanary",
             "MIIEcanary",
             "eyJrdHkiOiJcanary",
+            "KEY={\"kty\": \"canary\"}",
             &"canary".repeat(40),
         ] {
             let error = read("--tls-key", Path::new(text)).unwrap_err();
